@@ -1,0 +1,48 @@
+#ifndef KEYSVC_AUDIT_ENTRY_H_
+#define KEYSVC_AUDIT_ENTRY_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace keysvc::audit {
+
+// kIntent comes before an effect that cannot be taken back (a key made in the HSM); its outcome is
+// a later entry that names the intent's index in `details["intent"]`.
+enum class Outcome { kSuccess, kDenied, kFailed, kIntent };
+std::string_view NameOf(Outcome outcome);
+
+// What became of one item of a batch, or of the one thing a call is about.
+struct Item {
+  std::string resource;  // tenants/../tokens/.., tenants/../keys/../versions/..; empty when unknown
+  Outcome outcome = Outcome::kSuccess;
+  std::string reason;  // of a failure: the word of status/reason.h
+};
+
+// What happened, with the six facts of PCI DSS 10.2.2: who, what kind of event, when (the journal
+// adds time and position), success or failure, from where, and on what. Never holds a card number,
+// a secret or free text of a caller.
+struct Entry {
+  // Header: what a filtered export can be proven complete on.
+  std::string action;  // "TokenService.Tokenize", "Log.Start", "Log.Head"
+  Outcome outcome = Outcome::kSuccess;
+  std::string actor;    // the principal's name of the policy; "system"; "unknown"
+  std::string profile;  // the token profile concerned, or empty
+  // Body.
+  std::string identity;  // the certificate's URI, when there is one
+  std::string origin;    // the peer's address
+  std::string resource;  // the resource the call names
+  std::string rule;      // the policy rule that allowed it
+  std::string purpose;
+  std::string reason;  // of a denial or failure
+  std::string request_id;
+  std::string trace_id;
+  std::vector<Item> items;
+  std::map<std::string, std::string> details;  // typed facts such as key_version
+};
+
+}  // namespace keysvc::audit
+
+#endif  // KEYSVC_AUDIT_ENTRY_H_

@@ -1,0 +1,114 @@
+#ifndef KEYSVC_AUDIT_JOURNAL_H_
+#define KEYSVC_AUDIT_JOURNAL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "audit/checkpoint.h"
+#include "audit/entry.h"
+#include "store/store.h"
+
+namespace keysvc::audit {
+
+// Proof that a record is durable. Only the journal makes one, a reply takes one, and it moves but
+// never copies: an answer without its record does not compile.
+class Receipt {
+ public:
+  Receipt(Receipt&&) noexcept = default;
+  Receipt& operator=(Receipt&&) noexcept = default;
+  Receipt(const Receipt&) = delete;
+  Receipt& operator=(const Receipt&) = delete;
+
+  std::uint64_t index() const { return index_; }
+
+ private:
+  friend class Journal;
+  explicit Receipt(std::uint64_t index) : index_(index) {}
+  std::uint64_t index_;
+};
+
+// What became of a call: the record that was made of it, and its value or error.
+template <typename T>
+struct Recorded {
+  Receipt receipt;
+  absl::StatusOr<T> value;
+};
+
+// How a domain call answers. The outer error means that no record could be made, or that it is
+// unknown whether one was: nothing may be revealed then.
+template <typename T>
+using Done = absl::AnyInvocable<void(absl::StatusOr<Recorded<T>>)>;
+
+struct JournalOptions {
+  std::string origin;                // the log's name in checkpoints, e.g. "keysvc.example/dev-1"
+  std::string checkpoint_directory;  // where checkpoints are kept outside the database
+  absl::Duration checkpoint_interval = absl::Seconds(10);
+  absl::Duration answer_within = absl::Seconds(2);  // then a waiting caller hears UNAVAILABLE
+  std::size_t queue_limit = 4096;
+  std::size_t group_limit = 500;  // mutations per transaction
+  std::function<absl::Time()> clock = absl::Now;
+  // Facts recorded in the HEAD leaf before each checkpoint (policy digest, clock quality). May be
+  // empty.
+  std::function<std::map<std::string, std::string>()> head_details;
+};
+
+// The only way to write. Takes a change with its record, groups what is waiting, extends the Merkle
+// tree, commits once and then completes all. One thread owns the store's writer; a second signs
+// checkpoints, off the writer's path. Thread-safe.
+//
+// Start refuses (DATA_LOSS/ROLLBACK_DETECTED) a store that is older than the newest checkpoint kept
+// outside, or whose log differs from it, and (DATA_LOSS/INTEGRITY_FAILURE) one whose leaves and
+// frontier disagree. It records Log.Init for a new log, Log.Start after a clean stop and
+// Log.Recovered after any other end.
+class Journal {
+ public:
+  static absl::StatusOr<std::unique_ptr<Journal>> Start(store::Store& store,
+                                                        CheckpointSigner& signer,
+                                                        JournalOptions options);
+  // Stop(), if nobody did.
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // Called once: with a Receipt when entry and mutation are durable; ABORTED/CONFLICT when the
+  // mutation's conditions failed (nothing was written, not even the entry: look again and submit
+  // again); UNAVAILABLE/AUDIT_UNAVAILABLE when it could not be written, UNAVAILABLE/OUTCOME_UNKNOWN
+  // when that is not known in time, UNAVAILABLE/SHUTTING_DOWN after Stop. Runs on a journal thread
+  // and must be short.
+  using Callback = absl::AnyInvocable<void(absl::StatusOr<Receipt>)>;
+  void Submit(Entry entry, store::Mutation mutation, Callback done);
+
+  // Submit and wait. Not from a journal callback.
+  absl::StatusOr<Receipt> Record(Entry entry, store::Mutation mutation = {});
+
+  // Writes and signs a checkpoint that covers every record made before the call.
+  absl::StatusOr<std::string> CheckpointNow();
+  // The newest checkpoint (a C2SP signed note).
+  std::string LatestCheckpoint() const;
+  // The key that verifies checkpoints, in the C2SP vkey form.
+  const std::string& verifier_key() const;
+
+  // Whether the last write worked; false while the log is away.
+  bool healthy() const;
+
+  // Finishes what was submitted, records Log.Stop, makes a last checkpoint, ends the threads.
+  // Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit Journal(std::unique_ptr<Impl> impl);
+  static Receipt MakeReceipt(std::uint64_t index) { return Receipt(index); }
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace keysvc::audit
+
+#endif  // KEYSVC_AUDIT_JOURNAL_H_

@@ -1,0 +1,23 @@
+#ifndef KEYSVC_AUDIT_LEAF_H_
+#define KEYSVC_AUDIT_LEAF_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "audit/entry.h"
+#include "crypto/digest.h"
+#include "store/rows.h"
+
+namespace keysvc::audit {
+
+// The stored form of a record: header and body are canonical JSON (RFC 8785), each committed to
+// under a salt of its own, so that an export can prove a header while it keeps the body back.
+//   leaf data = 0x01 || SHA-256(header_salt || header) || SHA-256(body_salt || body)
+store::LeafRow MakeLeaf(const Entry& entry, std::uint64_t index, absl::Time time);
+
+// The Merkle leaf hash of a row's columns; what `leaf_hash` must be.
+crypto::Sha256Digest HashOfLeaf(const store::LeafRow& leaf);
+
+}  // namespace keysvc::audit
+
+#endif  // KEYSVC_AUDIT_LEAF_H_

@@ -1,0 +1,24 @@
+#ifndef KEYSVC_CRYPTO_DIGEST_H_
+#define KEYSVC_CRYPTO_DIGEST_H_
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "crypto/bytes.h"
+
+namespace keysvc::crypto {
+
+using Sha256Digest = std::array<std::uint8_t, 32>;
+
+// SHA-256 (FIPS 180-4) over the parts one after the other, with no separator. Thread-safe.
+Sha256Digest Sha256(std::initializer_list<std::string_view> parts);
+inline Sha256Digest Sha256(std::string_view text) { return Sha256({text}); }
+
+inline std::string_view AsText(const Sha256Digest& digest) { return AsText(ByteView(digest)); }
+
+}  // namespace keysvc::crypto
+
+#endif  // KEYSVC_CRYPTO_DIGEST_H_

@@ -1,0 +1,52 @@
+#ifndef KEYSVC_CRYPTO_PUBLIC_KEY_H_
+#define KEYSVC_CRYPTO_PUBLIC_KEY_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace keysvc::crypto {
+
+enum class SignatureAlgorithm { kEcdsaP256Sha256, kRsaPkcs1Sha256, kRsaPssSha256, kEd25519 };
+
+// A public key that checks signatures in software. Thread-safe.
+class PublicKey {
+ public:
+  // From the X.509 SubjectPublicKeyInfo in DER. INVALID_ARGUMENT/FIELD_INVALID when it is not one.
+  static absl::StatusOr<std::unique_ptr<PublicKey>> FromSpki(std::string_view der);
+  // From PKCS#11 attributes: an uncompressed EC point (0x04 || X || Y), a raw Ed25519 point, an RSA
+  // modulus and exponent (big-endian).
+  static absl::StatusOr<std::unique_ptr<PublicKey>> FromP256Point(std::string_view point);
+  static absl::StatusOr<std::unique_ptr<PublicKey>> FromEd25519(std::string_view point);
+  static absl::StatusOr<std::unique_ptr<PublicKey>> FromRsa(std::string_view modulus,
+                                                            std::string_view exponent);
+  ~PublicKey();
+  PublicKey(const PublicKey&) = delete;
+  PublicKey& operator=(const PublicKey&) = delete;
+
+  std::string ToSpki() const;
+  std::string ToPem() const;
+  // The raw 32-byte point of an Ed25519 key. FAILED_PRECONDITION for other kinds.
+  absl::StatusOr<std::string> Ed25519Point() const;
+
+  // Whether `signature` is right for `message`. ECDSA signatures are DER (strictly parsed), Ed25519
+  // is 64 bytes; RSA-PSS has a salt as long as the hash and MGF1 over the same hash.
+  bool Verify(SignatureAlgorithm algorithm, std::string_view message,
+              std::string_view signature) const;
+
+ private:
+  struct Impl;
+  explicit PublicKey(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// ECDSA signature encodings: r || s in fixed width (IEEE P1363, PKCS#11) and the DER SEQUENCE of
+// X9.62. INVALID_ARGUMENT/FIELD_INVALID for what is not strictly one.
+absl::StatusOr<std::string> EcdsaP1363ToDer(std::string_view raw);
+absl::StatusOr<std::string> EcdsaDerToP1363(std::string_view der, std::size_t coordinate_size);
+
+}  // namespace keysvc::crypto
+
+#endif  // KEYSVC_CRYPTO_PUBLIC_KEY_H_

@@ -1,0 +1,47 @@
+#ifndef KEYSVC_KEYSVC_CONFIG_H_
+#define KEYSVC_KEYSVC_CONFIG_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "keysvc/keys/deployment.h"
+#include "pkcs11/cryptoki_hsm.h"
+#include "store/sqlcipher_store.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc {
+
+// A trust domain and the only authority that may certify its identities.
+struct TrustDomain {
+  std::string name;     // of spiffe://<name>/...
+  std::string ca_file;  // PEM
+};
+
+// The configuration file (deploy/config.example.yaml), checked as a whole. Relative paths are taken
+// from the file's own folder. Faults are INVALID_ARGUMENT/CONFIG_INVALID "file:line:column: what".
+// A PIN in the file is one of them.
+struct Config {
+  keys::Deployment deployment;
+  std::string listen;  // "127.0.0.1:7443"
+  std::string certificate_file, private_key_file;
+  std::vector<TrustDomain> trust_domains;
+  pkcs11::TokenOptions token;
+  store::SqlcipherOptions store;
+  std::string audit_origin;
+  std::string checkpoint_directory;
+  absl::Duration checkpoint_interval = absl::Seconds(10);
+  std::string policy_file;
+  std::vector<tokenizer::Profile> profiles;
+  std::size_t locked_memory_mib = 2;
+};
+
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+absl::StatusOr<Config> ParseConfig(std::string_view text, const std::string& path);
+
+}  // namespace keysvc
+
+#endif  // KEYSVC_KEYSVC_CONFIG_H_

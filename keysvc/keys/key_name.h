@@ -1,0 +1,37 @@
+#ifndef KEYSVC_KEYSVC_KEYS_KEY_NAME_H_
+#define KEYSVC_KEYSVC_KEYS_KEY_NAME_H_
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace keysvc::keys {
+
+// tenants/{tenant}/keys/{key}; both parts [a-z][a-z0-9-]{0,62}.
+struct KeyName {
+  std::string tenant;
+  std::string key;
+
+  // INVALID_ARGUMENT/FIELD_INVALID, field "name".
+  static absl::StatusOr<KeyName> Parse(std::string_view name);
+  std::string ToString() const;
+  friend auto operator<=>(const KeyName&, const KeyName&) = default;
+};
+
+// tenants/{tenant}/keys/{key}/versions/{n}.
+struct KeyVersionName {
+  KeyName key;
+  std::uint32_t version = 0;
+
+  static absl::StatusOr<KeyVersionName> Parse(std::string_view name);
+  std::string ToString() const;
+  friend auto operator<=>(const KeyVersionName&, const KeyVersionName&) = default;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_KEY_NAME_H_

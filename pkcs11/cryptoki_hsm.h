@@ -1,0 +1,29 @@
+#ifndef KEYSVC_PKCS11_CRYPTOKI_HSM_H_
+#define KEYSVC_PKCS11_CRYPTOKI_HSM_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "pkcs11/hsm.h"
+
+namespace keysvc::pkcs11 {
+
+struct TokenOptions {
+  std::string module_path;  // the vendor's PKCS#11 library
+  std::string token_label;  // slots are found by label, never by number
+  std::string pin_file;  // holds the user PIN and nothing else; a systemd credential is such a file
+  std::string
+      pin_marker_file;  // written when a PIN was refused; while it names the same PIN, no log-in
+  std::size_t sessions = 8;                        // the bound of the session pool
+  absl::Duration session_wait = absl::Seconds(2);  // how long a caller waits for one
+};
+
+// Hsm over a real PKCS#11 module. One object per process and module: C_Initialize .. C_Finalize.
+absl::StatusOr<std::unique_ptr<Hsm>> OpenToken(const TokenOptions& options);
+
+}  // namespace keysvc::pkcs11
+
+#endif  // KEYSVC_PKCS11_CRYPTOKI_HSM_H_

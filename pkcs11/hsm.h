@@ -1,0 +1,83 @@
+#ifndef KEYSVC_PKCS11_HSM_H_
+#define KEYSVC_PKCS11_HSM_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/bytes.h"
+#include "crypto/secret_bytes.h"
+
+namespace keysvc::pkcs11 {
+
+// The kinds of key that keysvc keeps in an HSM. Purpose and mechanisms follow from the kind
+// (CKA_ALLOWED_MECHANISMS), so a signing key can never wrap and a wrapping key can never sign.
+enum class KeyKind { kAes256Wrapping, kHmacSha256, kEcP256, kEd25519, kRsa2048, kRsa3072 };
+
+// "AES-256-GCM", "HMAC-SHA256", "EC-P256", "ED25519", "RSA-2048", "RSA-3072".
+std::string_view NameOf(KeyKind kind);
+
+enum class Mechanism { kEcdsaP256Sha256, kEd25519, kRsaPkcs1Sha256, kRsaPssSha256, kHmacSha256 };
+
+struct HsmKey {
+  std::string label;  // CKA_LABEL, unique on the token; CKA_ID is SHA-256 of it
+  KeyKind kind;
+};
+
+struct Capabilities {
+  std::string token_label;
+  std::string token_serial;
+  std::string manufacturer;
+  std::string library;
+  std::vector<KeyKind>
+      kinds;  // what this token can generate and use, probed from its mechanism list
+
+  bool Supports(KeyKind kind) const;
+};
+
+// The service's view of an HSM: a dozen verbs on labelled keys that never leave it. Every generated
+// key is CKA_SENSITIVE, not CKA_EXTRACTABLE, CKA_TOKEN. Thread-safe; calls block, so they belong on
+// the HSM lane. Errors carry the function that failed and its CKR name:
+//   UNAVAILABLE/HSM_UNAVAILABLE   the token or its library is away; recovery goes on by itself
+//   NOT_FOUND/KEY_NOT_FOUND       no such key on the token
+//   FAILED_PRECONDITION/PIN_REFUSED  the PIN was refused once; nothing tries it again
+//   FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED  this token cannot do it
+//   DATA_LOSS/INTEGRITY_FAILURE   Unwrap: the blob does not authenticate
+class Hsm {
+ public:
+  virtual ~Hsm() = default;
+
+  virtual const Capabilities& capabilities() const = 0;
+
+  // Makes a key, finds it again, uses it once and makes the token durable before it answers.
+  // ALREADY_EXISTS/KEY_EXISTS when the label is taken.
+  virtual absl::Status Generate(std::string_view label, KeyKind kind) = 0;
+  // Destroying what is not there is NOT_FOUND.
+  virtual absl::Status Destroy(std::string_view label) = 0;
+  virtual absl::StatusOr<std::vector<HsmKey>> List() = 0;
+
+  // DER SubjectPublicKeyInfo of a key pair.
+  virtual absl::StatusOr<std::string> PublicKey(std::string_view label) = 0;
+
+  // Signs `message` (hashed outside, signed inside). ECDSA signatures are r || s (IEEE P1363);
+  // kHmacSha256 gives the full 32-byte tag.
+  virtual absl::StatusOr<std::string> Sign(std::string_view label, Mechanism mechanism,
+                                           std::string_view message) = 0;
+
+  // AES-256-GCM under a wrapping key, with a random IV made here: iv(12) || ciphertext || tag(16).
+  virtual absl::StatusOr<std::string> Wrap(std::string_view label, crypto::ByteView secret,
+                                           std::string_view aad) = 0;
+  virtual absl::StatusOr<crypto::SecretBytes> Unwrap(std::string_view label,
+                                                     std::string_view wrapped,
+                                                     std::string_view aad) = 0;
+
+  // One real operation with the key `label` (an HMAC): the health probe.
+  virtual absl::Status Probe(std::string_view label) = 0;
+};
+
+}  // namespace keysvc::pkcs11
+
+#endif  // KEYSVC_PKCS11_HSM_H_

@@ -1,0 +1,38 @@
+#ifndef KEYSVC_POLICY_ACTION_H_
+#define KEYSVC_POLICY_ACTION_H_
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace keysvc::policy {
+
+// Everything the policy can allow. Actions are orthogonal: none implies another. One per RPC that
+// does something; a batch form is the same action.
+enum class Action {
+  kTokenize,
+  kDetokenize,
+  kGetToken,
+  kSign,
+  kVerify,
+  kGetPublicKey,
+  kCreateKey,
+  kRotateKey,
+  kListKeys,
+  kGetKey,
+  kExportAudit,
+  kGetCheckpoint,
+};
+
+// "Tokenize" ..., as written in the policy file.
+std::string_view NameOf(Action action);
+std::optional<Action> ActionNamed(std::string_view name);
+std::span<const Action> AllActions();
+
+// What a detokenization may show. The server decides; kMasked is BIN and last four (PCI DSS 3.4.1).
+enum class Reveal { kLastFour, kMasked, kFull };
+std::string_view NameOf(Reveal reveal);
+
+}  // namespace keysvc::policy
+
+#endif  // KEYSVC_POLICY_ACTION_H_

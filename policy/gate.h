@@ -1,0 +1,79 @@
+#ifndef KEYSVC_POLICY_GATE_H_
+#define KEYSVC_POLICY_GATE_H_
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "policy/policy.h"
+
+namespace keysvc::policy {
+
+// Who calls, as the edge established it: the principal's name and the facts that records need.
+struct Caller {
+  std::string principal;
+  std::string identity;
+  std::string origin;
+  PrincipalKind kind = PrincipalKind::kService;
+};
+
+// Proof that the policy allowed this caller this action on this resource. Only Gate makes one; it
+// moves but never copies; every domain call takes one, so a forgotten check does not compile.
+class Permit {
+ public:
+  Permit(Permit&&) noexcept = default;
+  Permit& operator=(Permit&&) noexcept = default;
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+
+  const Caller& caller() const { return caller_; }
+  Action action() const { return action_; }
+  const std::string& resource() const { return resource_; }
+  const std::string& rule() const { return rule_; }
+  const std::string& purpose() const { return purpose_; }
+  Reveal reveal() const { return reveal_; }
+
+ private:
+  friend class Gate;
+  Permit(Caller caller, Action action, std::string resource, std::string rule, std::string purpose,
+         Reveal reveal);
+
+  Caller caller_;
+  Action action_;
+  std::string resource_;
+  std::string rule_;
+  std::string purpose_;
+  Reveal reveal_;
+};
+
+// The one place where access is decided. Thread-safe; decides by the policy in force at the call.
+class Gate {
+ public:
+  explicit Gate(std::shared_ptr<const Policy> policy);
+
+  // The caller with this certificate identity; UNAUTHENTICATED/IDENTITY_UNKNOWN when the policy
+  // names none.
+  absl::StatusOr<Caller> Identify(std::string_view identity, std::string_view origin) const;
+
+  // PERMISSION_DENIED/POLICY_DENIED unless a rule allows it. Also for a caller who is no longer
+  // named.
+  absl::StatusOr<Permit> Authorize(const Caller& caller, Action action, std::string_view resource,
+                                   std::string_view purpose = {}) const;
+
+  // The second decision for tokens, once the token has told its profile: the permit narrowed to
+  // that profile's resource name, or PERMISSION_DENIED.
+  absl::StatusOr<Permit> Narrow(Permit permit, std::string_view profile_resource) const;
+
+  void Replace(std::shared_ptr<const Policy> policy);
+  std::shared_ptr<const Policy> policy() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Policy> policy_;
+};
+
+}  // namespace keysvc::policy
+
+#endif  // KEYSVC_POLICY_GATE_H_

@@ -1,0 +1,51 @@
+#ifndef KEYSVC_POLICY_STRICT_YAML_H_
+#define KEYSVC_POLICY_STRICT_YAML_H_
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "status/reason.h"
+
+namespace keysvc::policy {
+
+// A YAML document read strictly: no duplicate keys, anchors, aliases, tags, octal or several
+// documents; every key must be known to the reader; every fault says "file:line:column: what".
+// Values are never quoted in errors. The configuration is read with it too.
+class YamlNode {
+ public:
+  // `reason` is what every error of this document carries (CONFIG_INVALID or POLICY_INVALID).
+  static absl::StatusOr<YamlNode> Parse(std::string_view text, std::string_view file_name,
+                                        Reason reason);
+
+  // Fails unless this is a mapping whose keys are all in `known`.
+  absl::Status RequireKeys(std::initializer_list<std::string_view> known) const;
+  // The value under `key`; an error that names the key and this mapping's place when it is missing.
+  absl::StatusOr<YamlNode> Get(std::string_view key) const;
+  std::optional<YamlNode> Find(std::string_view key) const;
+  absl::StatusOr<std::vector<YamlNode>> Items() const;  // of a sequence
+
+  absl::StatusOr<std::string> AsString() const;  // non-empty scalar
+  absl::StatusOr<std::int64_t> AsInteger(std::int64_t low,
+                                         std::int64_t high) const;  // decimal only
+  absl::StatusOr<bool> AsBool() const;                              // true or false
+  absl::StatusOr<std::vector<std::string>> AsStrings() const;  // a sequence of non-empty scalars
+
+  // INVALID_ARGUMENT "file:line:column: message" at this node.
+  absl::Status Fault(std::string_view message) const;
+
+ private:
+  struct Impl;
+  explicit YamlNode(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace keysvc::policy
+
+#endif  // KEYSVC_POLICY_STRICT_YAML_H_

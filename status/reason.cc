@@ -1,0 +1,105 @@
+#include "status/reason.h"
+
+#include <array>
+#include <cstddef>
+
+#include "absl/strings/cord.h"
+#include "status/abseil.h"
+
+namespace keysvc {
+namespace {
+
+constexpr char kReasonUrl[] = "keysvc/reason";
+constexpr char kFieldUrl[] = "keysvc/field";
+
+using enum absl::StatusCode;
+
+constexpr auto kReasons = std::to_array<ReasonInfo>({
+    {Reason::kMalformedRequest, "MALFORMED_REQUEST", kInvalidArgument, false},
+    {Reason::kUnknownField, "UNKNOWN_FIELD", kInvalidArgument, false},
+    {Reason::kFieldRequired, "FIELD_REQUIRED", kInvalidArgument, false},
+    {Reason::kFieldInvalid, "FIELD_INVALID", kInvalidArgument, false},
+    {Reason::kPanInvalid, "PAN_INVALID", kInvalidArgument, false},
+    {Reason::kExpiryInvalid, "EXPIRY_INVALID", kInvalidArgument, false},
+    {Reason::kBatchSize, "BATCH_SIZE", kInvalidArgument, false},
+    {Reason::kMessageTooLarge, "MESSAGE_TOO_LARGE", kInvalidArgument, false},
+    {Reason::kDeadlineRequired, "DEADLINE_REQUIRED", kInvalidArgument, false},
+    {Reason::kDigestLength, "DIGEST_LENGTH", kInvalidArgument, false},
+    {Reason::kRequestIdReused, "REQUEST_ID_REUSED", kInvalidArgument, false},
+    {Reason::kMethodUnknown, "METHOD_UNKNOWN", kUnimplemented, false},
+    {Reason::kIdentityMissing, "IDENTITY_MISSING", kUnauthenticated, false},
+    {Reason::kIdentityAmbiguous, "IDENTITY_AMBIGUOUS", kUnauthenticated, false},
+    {Reason::kIdentityUnknown, "IDENTITY_UNKNOWN", kUnauthenticated, false},
+    {Reason::kCertificateRejected, "CERTIFICATE_REJECTED", kUnauthenticated, false},
+    {Reason::kPolicyDenied, "POLICY_DENIED", kPermissionDenied, false},
+    {Reason::kOfficerLoginRequired, "OFFICER_LOGIN_REQUIRED", kFailedPrecondition, false},
+    {Reason::kTokenNotFound, "TOKEN_NOT_FOUND", kNotFound, false},
+    {Reason::kKeyNotFound, "KEY_NOT_FOUND", kNotFound, false},
+    {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", kNotFound, false},
+    {Reason::kKeyExists, "KEY_EXISTS", kAlreadyExists, false},
+    {Reason::kKeyNotActive, "KEY_NOT_ACTIVE", kFailedPrecondition, false},
+    {Reason::kKeyNotRotatable, "KEY_NOT_ROTATABLE", kFailedPrecondition, false},
+    {Reason::kAlgorithmUnsupported, "ALGORITHM_UNSUPPORTED", kFailedPrecondition, false},
+    {Reason::kConflict, "CONFLICT", kAborted, true},
+    {Reason::kOverloaded, "OVERLOADED", kResourceExhausted, true},
+    {Reason::kShuttingDown, "SHUTTING_DOWN", kUnavailable, true},
+    {Reason::kDeadlineExceeded, "DEADLINE_EXCEEDED", kDeadlineExceeded, false},
+    {Reason::kHsmUnavailable, "HSM_UNAVAILABLE", kUnavailable, true},
+    {Reason::kHsmFailure, "HSM_FAILURE", kInternal, false},
+    {Reason::kPinRefused, "PIN_REFUSED", kFailedPrecondition, false},
+    {Reason::kTokenMissing, "TOKEN_MISSING", kUnavailable, false},
+    {Reason::kAuditUnavailable, "AUDIT_UNAVAILABLE", kUnavailable, true},
+    {Reason::kStoreUnavailable, "STORE_UNAVAILABLE", kUnavailable, true},
+    {Reason::kOutcomeUnknown, "OUTCOME_UNKNOWN", kUnavailable, true},
+    {Reason::kLockedMemory, "LOCKED_MEMORY", kResourceExhausted, true},
+    {Reason::kIntegrityFailure, "INTEGRITY_FAILURE", kDataLoss, false},
+    {Reason::kRollbackDetected, "ROLLBACK_DETECTED", kDataLoss, false},
+    {Reason::kStoreForeign, "STORE_FOREIGN", kFailedPrecondition, false},
+    {Reason::kStoreNewer, "STORE_NEWER", kFailedPrecondition, false},
+    {Reason::kStoreInUse, "STORE_IN_USE", kFailedPrecondition, false},
+    {Reason::kNotInitialized, "NOT_INITIALIZED", kFailedPrecondition, false},
+    {Reason::kConfigInvalid, "CONFIG_INVALID", kInvalidArgument, false},
+    {Reason::kPolicyInvalid, "POLICY_INVALID", kInvalidArgument, false},
+    {Reason::kEnvironmentMismatch, "ENVIRONMENT_MISMATCH", kFailedPrecondition, false},
+    {Reason::kSelfTestFailed, "SELF_TEST_FAILED", kInternal, false},
+    {Reason::kInternal, "INTERNAL", kInternal, false},
+});
+
+constexpr bool InEnumOrder() {
+  for (std::size_t i = 0; i < kReasons.size(); ++i) {
+    if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
+  }
+  return true;
+}
+static_assert(InEnumOrder());
+static_assert(kReasons.size() == static_cast<std::size_t>(Reason::kInternal) + 1);
+
+}  // namespace
+
+std::span<const ReasonInfo> AllReasons() { return kReasons; }
+
+const ReasonInfo& InfoOf(Reason reason) { return kReasons.at(static_cast<std::size_t>(reason)); }
+
+absl::Status Error(Reason reason, std::string_view message, std::string_view field) {
+  const ReasonInfo& info = InfoOf(reason);
+  absl::Status status(info.code, ToAbsl(message));
+  status.SetPayload(kReasonUrl, absl::Cord(ToAbsl(info.name)));
+  if (!field.empty()) status.SetPayload(kFieldUrl, absl::Cord(ToAbsl(field)));
+  return status;
+}
+
+std::optional<Reason> ReasonOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kReasonUrl);
+  if (!payload.has_value()) return std::nullopt;
+  for (const ReasonInfo& info : kReasons) {
+    if (*payload == ToAbsl(info.name)) return info.reason;
+  }
+  return std::nullopt;
+}
+
+std::string FieldOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kFieldUrl);
+  return payload.has_value() ? std::string(*payload) : std::string();
+}
+
+}  // namespace keysvc

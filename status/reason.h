@@ -1,0 +1,99 @@
+// Every error that keysvc gives has a reason: a stable word that programs may act on. The table in
+// reason.cc is the only list; docs/errors.md is checked against it.
+#ifndef KEYSVC_STATUS_REASON_H_
+#define KEYSVC_STATUS_REASON_H_
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace keysvc {
+
+enum class Reason {
+  // The caller's request.
+  kMalformedRequest,
+  kUnknownField,
+  kFieldRequired,
+  kFieldInvalid,
+  kPanInvalid,
+  kExpiryInvalid,
+  kBatchSize,
+  kMessageTooLarge,
+  kDeadlineRequired,
+  kDigestLength,
+  kRequestIdReused,
+  kMethodUnknown,
+  // Who calls, and what the policy says.
+  kIdentityMissing,
+  kIdentityAmbiguous,
+  kIdentityUnknown,
+  kCertificateRejected,
+  kPolicyDenied,
+  kOfficerLoginRequired,
+  // What the call names.
+  kTokenNotFound,
+  kKeyNotFound,
+  kProfileNotFound,
+  kKeyExists,
+  kKeyNotActive,
+  kKeyNotRotatable,
+  kAlgorithmUnsupported,
+  // Concurrency and load.
+  kConflict,
+  kOverloaded,
+  kShuttingDown,
+  kDeadlineExceeded,
+  // What keysvc stands on.
+  kHsmUnavailable,
+  kHsmFailure,
+  kPinRefused,
+  kTokenMissing,
+  kAuditUnavailable,
+  kStoreUnavailable,
+  kOutcomeUnknown,
+  kLockedMemory,
+  // Stored data that is not what it was.
+  kIntegrityFailure,
+  kRollbackDetected,
+  kStoreForeign,
+  kStoreNewer,
+  kStoreInUse,
+  kNotInitialized,
+  // Files that operators write.
+  kConfigInvalid,
+  kPolicyInvalid,
+  kEnvironmentMismatch,
+  kSelfTestFailed,
+  kInternal,
+};
+
+// One row of the table: the word on the wire (UPPER_SNAKE, AIP-193), the canonical code that always
+// goes with it, and whether a caller may simply try again (RetryInfo is attached).
+struct ReasonInfo {
+  Reason reason;
+  std::string_view name;
+  absl::StatusCode code;
+  bool retryable;
+};
+
+// The whole table, in enum order. Thread-safe.
+std::span<const ReasonInfo> AllReasons();
+
+const ReasonInfo& InfoOf(Reason reason);
+
+// Makes an error. `message` is for people and never contains input, SQL, a PIN or a key; `field`
+// names the request field at fault, as a proto path such as "card.pan", when there is one.
+absl::Status Error(Reason reason, std::string_view message, std::string_view field = {});
+
+// The reason an error was made with; nullopt for OK and for statuses made elsewhere.
+std::optional<Reason> ReasonOf(const absl::Status& status);
+
+// The field that Error() was given; empty when there was none.
+std::string FieldOf(const absl::Status& status);
+
+}  // namespace keysvc
+
+#endif  // KEYSVC_STATUS_REASON_H_

@@ -1,0 +1,95 @@
+// What is stored, as plain values. Everything secret in a row was sealed before it came here, and
+// every column is under the row's AEAD (immutable columns, as associated data) or its MAC (mutable
+// ones).
+#ifndef KEYSVC_STORE_ROWS_H_
+#define KEYSVC_STORE_ROWS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace keysvc::store {
+
+struct TokenRow {
+  std::int64_t handle = 0;  // from Store::AllocateHandles; never used twice
+  std::string tenant;
+  std::uint16_t profile = 0;  // the profile's number
+  std::uint32_t index_version = 0;
+  std::string pan_index;  // HMAC of the PAN under the index key; empty when the profile is not
+                          // deterministic
+  std::uint32_t data_version = 0;
+  std::string sealed;  // card data, AES-256-GCM under the data key
+  std::int64_t created_ms = 0;
+  // Mutable:
+  std::uint8_t state = 0;
+  std::uint64_t revision = 0;
+  std::string mac;  // under the tenant's row-MAC key
+};
+
+struct KeyVersionRow {
+  std::string tenant;
+  std::string key;
+  std::uint32_t version = 0;
+  std::string purpose;
+  std::string algorithm;
+  std::string protection;  // "hsm" or "envelope"
+  std::string environment;
+  std::int64_t created_ms = 0;
+  std::int64_t originator_end_ms = 0;  // end of the originator-usage period (SP 800-57)
+  std::int64_t recipient_end_ms = 0;
+  std::string hsm_label;   // protection "hsm"
+  std::string wrapped;     // protection "envelope"
+  std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
+  // Mutable:
+  std::string state;
+  bool primary = false;
+  std::uint64_t revision = 0;  // 1 for the first write of a row, +1 for each later one
+  std::string mac;
+};
+
+struct IdempotencyRow {
+  std::string principal;
+  std::string request_id;
+  std::string fingerprint;  // keyed hash of the request
+  std::string answer;       // sealed
+  std::int64_t expires_ms = 0;
+};
+
+struct LeafRow {
+  std::uint64_t index = 0;
+  std::string header;
+  std::string header_salt;
+  std::string body;
+  std::string body_salt;
+  std::string leaf_hash;
+};
+
+struct CheckpointRow {
+  std::uint64_t size = 0;
+  std::string note;  // C2SP signed note
+};
+
+// The compact range of the Merkle tree: its size and the roots of its perfect subtrees, largest
+// first.
+struct FrontierRow {
+  std::uint64_t size = 0;
+  std::vector<std::string> hashes;
+};
+
+// One atomic change. Either everything in it is written or, on a conflict, nothing.
+struct Mutation {
+  // Inserted. Conflict when (tenant, profile, index_version, pan_index) is taken.
+  std::vector<TokenRow> tokens;
+  // Inserted (revision 1) or updated (stored revision + 1). Conflict when the stored revision is
+  // another.
+  std::vector<KeyVersionRow> keys;
+  // Inserted. Conflict when the (principal, request_id) is there and not expired.
+  std::optional<IdempotencyRow> idempotency;
+
+  bool empty() const { return tokens.empty() && keys.empty() && !idempotency.has_value(); }
+};
+
+}  // namespace keysvc::store
+
+#endif  // KEYSVC_STORE_ROWS_H_

@@ -1,0 +1,46 @@
+#ifndef KEYSVC_TOKENIZER_CARD_DATA_H_
+#define KEYSVC_TOKENIZER_CARD_DATA_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "crypto/secret_bytes.h"
+#include "tokenizer/pan.h"
+
+namespace keysvc::tokenizer {
+
+// Month a card expires, "YYYY-MM".
+struct Expiry {
+  std::uint16_t year = 0;  // 2000 .. 2099
+  std::uint8_t month = 0;  // 1 .. 12
+
+  // INVALID_ARGUMENT/EXPIRY_INVALID, field "card.expiry".
+  static absl::StatusOr<Expiry> Parse(std::string_view text);
+  std::string ToString() const;
+  friend bool operator==(const Expiry&, const Expiry&) = default;
+};
+
+// What is sealed under a token: nothing else of a card is ever accepted.
+struct CardData {
+  Pan pan;
+  std::optional<Expiry> expiry;
+  crypto::SecretBytes cardholder_name;  // empty: none; UTF-8, at most 128 bytes
+
+  // Checks all of it. `name` that is too long, not UTF-8 or has control characters is
+  // INVALID_ARGUMENT/FIELD_INVALID, field "card.cardholder_name"; one that holds a card number
+  // likewise.
+  static absl::StatusOr<CardData> Parse(crypto::ByteView pan, std::string_view expiry,
+                                        crypto::ByteView cardholder_name);
+};
+
+// The plaintext that is sealed: version byte 1, then PAN, expiry and name in canonical encoding.
+absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card);
+// DATA_LOSS/INTEGRITY_FAILURE for what EncodeCardData did not write.
+absl::StatusOr<CardData> DecodeCardData(const crypto::SecretBytes& plaintext);
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_CARD_DATA_H_

@@ -1,0 +1,38 @@
+#ifndef KEYSVC_TOKENIZER_PAN_H_
+#define KEYSVC_TOKENIZER_PAN_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "crypto/secret_bytes.h"
+
+namespace keysvc::tokenizer {
+
+// A primary account number (ISO/IEC 7812-1): 12 to 19 ASCII digits with a right Luhn check digit,
+// not all the same. A secret: moves, never copies, prints nowhere; never held as an integer.
+class Pan {
+ public:
+  // INVALID_ARGUMENT/PAN_INVALID, field "card.pan", for anything else; the message never says which
+  // digits.
+  static absl::StatusOr<Pan> Parse(crypto::ByteView digits);
+
+  std::size_t length() const { return digits_.size(); }
+  crypto::ByteView Expose(crypto::SecretAccess access) const { return digits_.Expose(access); }
+
+  // First six and last four, "*" between; with fewer than eleven hidden-or-shown digits to spare
+  // only the last four (PCI DSS 3.4.1). May be shown to those who may see masked cards.
+  std::string Masked() const;
+  // "*" for all but the last four.
+  std::string LastFour() const;
+
+ private:
+  explicit Pan(crypto::SecretBytes digits) : digits_(std::move(digits)) {}
+  crypto::SecretBytes digits_;
+};
+
+// Whether the digits pass the Luhn check (ISO/IEC 7812-1 annex B). False for anything but digits.
+bool PassesLuhn(crypto::ByteView digits);
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_PAN_H_

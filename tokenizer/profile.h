@@ -1,0 +1,41 @@
+#ifndef KEYSVC_TOKENIZER_PROFILE_H_
+#define KEYSVC_TOKENIZER_PROFILE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace keysvc::tokenizer {
+
+// How a tenant's cards become tokens. Declared in the configuration.
+struct Profile {
+  std::string tenant;
+  std::string name;
+  std::uint16_t number = 0;    // 1 .. 65535, unique in the tenant, inside tokens: never changed
+  bool deterministic = false;  // one token per card for ever; otherwise a new one per call
+
+  std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
+};
+
+// Every profile of the service. Immutable after construction; thread-safe.
+class Profiles {
+ public:
+  // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number.
+  static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
+
+  // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.
+  absl::StatusOr<const Profile*> Find(std::string_view resource_name) const;
+  const Profile* Find(std::string_view tenant, std::uint16_t number) const;  // nullptr when unknown
+  const std::vector<Profile>& all() const { return profiles_; }
+
+ private:
+  explicit Profiles(std::vector<Profile> profiles) : profiles_(std::move(profiles)) {}
+  std::vector<Profile> profiles_;
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_PROFILE_H_

@@ -1,0 +1,89 @@
+#ifndef KEYSVC_TOKENIZER_TOKENIZER_H_
+#define KEYSVC_TOKENIZER_TOKENIZER_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "audit/journal.h"
+#include "policy/gate.h"
+#include "store/store.h"
+#include "tokenizer/card_data.h"
+#include "tokenizer/key_source.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc::tokenizer {
+
+// Facts of the request that records carry and that make a repetition recognisable.
+struct RequestFacts {
+  std::string request_id;  // a UUID, or empty
+  std::string trace_id;
+};
+
+// A token by its full name, tenants/{tenant}/tokens/{token}.
+struct TokenName {
+  std::string tenant;
+  std::string token;
+
+  // INVALID_ARGUMENT/FIELD_INVALID, field "name", when the text is not of that form.
+  static absl::StatusOr<TokenName> Parse(std::string_view name);
+  std::string ToString() const;
+};
+
+// A card as far as the caller may see it: `full` only at Reveal::kFull.
+struct RevealedCard {
+  policy::Reveal reveal = policy::Reveal::kLastFour;
+  std::string masked_pan;
+  std::optional<Expiry> expiry;
+  std::optional<CardData> full;
+};
+
+struct TokenView {
+  std::string profile;  // resource name
+  std::string masked_pan;
+  std::optional<Expiry> expiry;
+  absl::Time created;
+  std::uint32_t data_key_version = 0;
+};
+
+// Cards in, tokens out. Every call is one record in the journal, also a failed one; `done` runs on
+// the calling thread or on a journal thread. Items of a batch succeed or fail one by one.
+// Thread-safe.
+class Tokenizer {
+ public:
+  Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& store, audit::Journal& journal,
+            const policy::Gate& gate, std::function<absl::Time()> clock = absl::Now);
+
+  // Tokens for the cards, in order. A card that could not be parsed comes as its error and stays
+  // one. With a request id, a repetition within 24 hours gets the same tokens, and another content
+  // INVALID_ARGUMENT/REQUEST_ID_REUSED.
+  void Tokenize(policy::Permit permit, const Profile& profile,
+                std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+                audit::Done<std::vector<absl::StatusOr<TokenName>>> done);
+
+  // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;
+  // PERMISSION_DENIED when the policy does not allow the token's profile.
+  void Detokenize(policy::Permit permit, std::string tenant,
+                  std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
+                  audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);
+
+  void Describe(policy::Permit permit, TokenName token, RequestFacts facts,
+                audit::Done<TokenView> done);
+
+ private:
+  const Profiles& profiles_;
+  KeySource& keys_;
+  store::Store& store_;
+  audit::Journal& journal_;
+  const policy::Gate& gate_;
+  std::function<absl::Time()> clock_;
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_TOKENIZER_H_
