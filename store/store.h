@@ -25,7 +25,8 @@ class WriteTransaction {
   enum class Applied { kYes, kConflict };
 
   // Checks the mutation's conditions against everything applied so far and writes it, or writes
-  // nothing and answers kConflict. `now_ms` decides which idempotency rows have expired.
+  // nothing and answers kConflict. `now_ms` decides which idempotency rows have expired. After an
+  // error of this or the next three the transaction can only be dropped.
   virtual absl::StatusOr<Applied> Apply(const Mutation& mutation, std::int64_t now_ms) = 0;
   virtual absl::Status AppendLeaf(const LeafRow& leaf) = 0;
   virtual absl::Status PutFrontier(const FrontierRow& frontier) = 0;
@@ -69,7 +70,8 @@ class Store {
   // At most `limit` leaves from index `first` on.
   virtual absl::StatusOr<std::vector<LeafRow>> ReadLeaves(std::uint64_t first,
                                                           std::size_t limit) = 0;
-  // Calls `visit` with the leaf hash of every index in [first, end), in order.
+  // Calls `visit` with the leaf hash of every index in [first, end), in order, until it fails.
+  // DATA_LOSS/INTEGRITY_FAILURE when one is missing. The visitor may read the store.
   virtual absl::Status VisitLeafHashes(
       std::uint64_t first, std::uint64_t end,
       const std::function<absl::Status(std::uint64_t index, std::string_view hash)>& visit) = 0;

@@ -1,0 +1,317 @@
+#include "tests/fakes/memory_store.h"
+
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::testing {
+
+using store::CheckpointRow;
+using store::FrontierRow;
+using store::IdempotencyRow;
+using store::KeyVersionRow;
+using store::LeafRow;
+using store::Mutation;
+using store::TokenRow;
+
+namespace {
+
+auto PanIndexOf(const TokenRow& row) {
+  return std::tuple(row.tenant, row.profile, row.index_version, row.pan_index);
+}
+auto NameOf(const KeyVersionRow& row) { return std::tuple(row.tenant, row.key, row.version); }
+
+// What a transaction sees: its own rows before the committed ones.
+template <typename Map>
+const typename Map::mapped_type* Look(const Map& own, const Map& committed,
+                                      const typename Map::key_type& key) {
+  if (const auto found = own.find(key); found != own.end()) return &found->second;
+  if (const auto found = committed.find(key); found != committed.end()) return &found->second;
+  return nullptr;
+}
+
+template <typename Map>
+void Overlay(Map own, Map& committed) {
+  for (auto& [key, value] : own) committed.insert_or_assign(key, std::move(value));
+}
+
+}  // namespace
+
+class MemoryStore::Transaction : public store::WriteTransaction {
+ public:
+  explicit Transaction(MemoryStore& store) : store_(store) {}
+  ~Transaction() override {
+    const std::lock_guard lock(store_.mutex_);
+    store_.transaction_open_ = false;
+  }
+
+  absl::StatusOr<Applied> Apply(const Mutation& mutation, std::int64_t now_ms) override {
+    const std::lock_guard lock(store_.mutex_);
+    RETURN_IF_ERROR(store_.TakeFault(Step::kApply));
+    const Rows& committed = store_.rows_;
+    Rows next = own_;
+    for (const TokenRow& row : mutation.tokens) {
+      if (Look(next.tokens, committed.tokens, row.handle) != nullptr) {
+        return Error(Reason::kInternal, "a handle was used twice");
+      }
+      if (!row.pan_index.empty()) {
+        const auto key = PanIndexOf(row);
+        if (Look(next.pan_indexes, committed.pan_indexes, key) != nullptr) {
+          return Applied::kConflict;
+        }
+        next.pan_indexes[key] = row.handle;
+      }
+      next.tokens[row.handle] = row;
+    }
+    for (const KeyVersionRow& row : mutation.keys) {
+      const KeyVersionRow* stored = Look(next.keys, committed.keys, NameOf(row));
+      if (row.revision != (stored == nullptr ? 0 : stored->revision) + 1) {
+        return Applied::kConflict;
+      }
+      next.keys[NameOf(row)] = row;
+    }
+    if (mutation.idempotency.has_value()) {
+      const IdempotencyRow& row = *mutation.idempotency;
+      const std::pair key(row.principal, row.request_id);
+      const IdempotencyRow* stored = Look(next.idempotency, committed.idempotency, key);
+      if (stored != nullptr && stored->expires_ms > now_ms) return Applied::kConflict;
+      next.idempotency[key] = row;
+    }
+    own_ = std::move(next);
+    return Applied::kYes;
+  }
+
+  absl::Status AppendLeaf(const LeafRow& leaf) override {
+    const std::lock_guard lock(store_.mutex_);
+    RETURN_IF_ERROR(store_.TakeFault(Step::kAppendLeaf));
+    if (Look(own_.leaves, store_.rows_.leaves, leaf.index) != nullptr) {
+      return Error(Reason::kInternal, "a leaf was written twice");
+    }
+    own_.leaves[leaf.index] = leaf;
+    return absl::OkStatus();
+  }
+
+  absl::Status PutFrontier(const FrontierRow& frontier) override {
+    const std::lock_guard lock(store_.mutex_);
+    RETURN_IF_ERROR(store_.TakeFault(Step::kPutFrontier));
+    own_.frontier = frontier;
+    return absl::OkStatus();
+  }
+
+  absl::Status PutCheckpoint(const CheckpointRow& checkpoint) override {
+    const std::lock_guard lock(store_.mutex_);
+    RETURN_IF_ERROR(store_.TakeFault(Step::kPutCheckpoint));
+    own_.checkpoints[checkpoint.size] = checkpoint;
+    return absl::OkStatus();
+  }
+
+  absl::Status Commit() override {
+    std::unique_lock lock(store_.mutex_);
+    ++store_.held_commits_;
+    store_.changed_.notify_all();
+    store_.changed_.wait(lock, [this] { return !store_.hold_commits_; });
+    --store_.held_commits_;
+
+    std::optional<CommitFault> fault;
+    if (!store_.commit_faults_.empty()) {
+      fault = store_.commit_faults_.front();
+      store_.commit_faults_.erase(store_.commit_faults_.begin());
+    }
+    if (fault == CommitFault::kRefused) {
+      return Error(Reason::kStoreUnavailable, "the fake store refused the commit");
+    }
+    if (fault != CommitFault::kLostAndUnknown) Write();
+    if (fault.has_value()) {
+      return Error(Reason::kOutcomeUnknown,
+                   "the fake store does not say what became of the commit");
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  void Write() {
+    Rows& rows = store_.rows_;
+    Rows own = std::exchange(own_, Rows());
+    Overlay(std::move(own.tokens), rows.tokens);
+    Overlay(std::move(own.pan_indexes), rows.pan_indexes);
+    Overlay(std::move(own.keys), rows.keys);
+    Overlay(std::move(own.idempotency), rows.idempotency);
+    Overlay(std::move(own.leaves), rows.leaves);
+    Overlay(std::move(own.checkpoints), rows.checkpoints);
+    if (own.frontier.has_value()) rows.frontier = std::move(own.frontier);
+    ++store_.commits_;
+  }
+
+  MemoryStore& store_;
+  Rows own_;
+};
+
+void MemoryStore::Fail(Step step, int times) {
+  const std::lock_guard lock(mutex_);
+  faults_[step] = times;
+}
+
+void MemoryStore::FailCommit(CommitFault fault, int times) {
+  const std::lock_guard lock(mutex_);
+  commit_faults_.insert(commit_faults_.end(), static_cast<std::size_t>(times), fault);
+}
+
+void MemoryStore::Heal() {
+  const std::lock_guard lock(mutex_);
+  faults_.clear();
+  commit_faults_.clear();
+  hold_commits_ = false;
+  changed_.notify_all();
+}
+
+void MemoryStore::HoldCommits() {
+  const std::lock_guard lock(mutex_);
+  hold_commits_ = true;
+}
+
+void MemoryStore::ReleaseCommits() {
+  const std::lock_guard lock(mutex_);
+  hold_commits_ = false;
+  changed_.notify_all();
+}
+
+void MemoryStore::AwaitHeldCommit() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return hold_commits_ && held_commits_ > 0; });
+}
+
+void MemoryStore::Tamper(const std::function<void(Rows&)>& change) {
+  const std::lock_guard lock(mutex_);
+  change(rows_);
+}
+
+MemoryStore::Rows MemoryStore::Snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return rows_;
+}
+
+int MemoryStore::commits() const {
+  const std::lock_guard lock(mutex_);
+  return commits_;
+}
+
+int MemoryStore::reopens() const {
+  const std::lock_guard lock(mutex_);
+  return reopens_;
+}
+
+absl::Status MemoryStore::TakeFault(Step step) {
+  int& left = faults_[step];
+  if (left == 0) return absl::OkStatus();
+  --left;
+  return Error(Reason::kStoreUnavailable, "the fake store was told to fail");
+}
+
+absl::StatusOr<std::unique_ptr<store::WriteTransaction>> MemoryStore::Begin() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kBegin));
+  if (transaction_open_) return Error(Reason::kInternal, "a write transaction is open");
+  transaction_open_ = true;
+  return std::unique_ptr<store::WriteTransaction>(std::make_unique<Transaction>(*this));
+}
+
+absl::Status MemoryStore::Reopen() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kReopen));
+  if (transaction_open_) return Error(Reason::kInternal, "a write transaction is open");
+  ++reopens_;
+  return absl::OkStatus();
+}
+
+std::int64_t MemoryStore::AllocateHandles(std::size_t count) {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(next_handle_, next_handle_ + static_cast<std::int64_t>(count));
+}
+
+absl::StatusOr<std::vector<std::optional<TokenRow>>> MemoryStore::FindTokens(
+    std::span<const std::int64_t> handles) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<std::optional<TokenRow>> found;
+  for (const std::int64_t handle : handles) {
+    const auto row = rows_.tokens.find(handle);
+    found.push_back(row == rows_.tokens.end() ? std::nullopt : std::optional(row->second));
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<std::optional<TokenRow>>> MemoryStore::FindTokensByPanIndex(
+    std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
+    std::span<const std::string> pan_indexes) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<std::optional<TokenRow>> found;
+  for (const std::string& pan_index : pan_indexes) {
+    const auto handle =
+        rows_.pan_indexes.find(std::tuple(std::string(tenant), profile, index_version, pan_index));
+    found.push_back(handle == rows_.pan_indexes.end()
+                        ? std::nullopt
+                        : std::optional(rows_.tokens.at(handle->second)));
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<KeyVersionRow>> MemoryStore::ListKeyVersions() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<KeyVersionRow> found;
+  for (const auto& [name, row] : rows_.keys) found.push_back(row);
+  return found;
+}
+
+absl::StatusOr<std::optional<IdempotencyRow>> MemoryStore::FindIdempotency(
+    std::string_view principal, std::string_view request_id, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  const auto found =
+      rows_.idempotency.find(std::pair(std::string(principal), std::string(request_id)));
+  if (found == rows_.idempotency.end() || found->second.expires_ms <= now_ms) return std::nullopt;
+  return found->second;
+}
+
+absl::StatusOr<FrontierRow> MemoryStore::ReadFrontier() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  return rows_.frontier.value_or(FrontierRow());
+}
+
+absl::StatusOr<std::vector<LeafRow>> MemoryStore::ReadLeaves(std::uint64_t first,
+                                                             std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<LeafRow> found;
+  for (auto row = rows_.leaves.lower_bound(first); row != rows_.leaves.end(); ++row) {
+    if (found.size() == limit) break;
+    found.push_back(row->second);
+  }
+  return found;
+}
+
+absl::Status MemoryStore::VisitLeafHashes(
+    std::uint64_t first, std::uint64_t end,
+    const std::function<absl::Status(std::uint64_t index, std::string_view hash)>& visit) {
+  const Rows rows = Snapshot();
+  {
+    const std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(TakeFault(Step::kRead));
+  }
+  for (std::uint64_t index = first; index < end; ++index) {
+    const auto leaf = rows.leaves.find(index);
+    if (leaf == rows.leaves.end()) return Error(Reason::kIntegrityFailure, "a leaf is missing");
+    RETURN_IF_ERROR(visit(index, leaf->second.leaf_hash));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<CheckpointRow>> MemoryStore::LatestCheckpoint() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  if (rows_.checkpoints.empty()) return std::nullopt;
+  return rows_.checkpoints.rbegin()->second;
+}
+
+}  // namespace keysvc::testing
