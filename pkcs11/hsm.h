@@ -22,6 +22,9 @@ std::string_view NameOf(KeyKind kind);
 
 enum class Mechanism { kEcdsaP256Sha256, kEd25519, kRsaPkcs1Sha256, kRsaPssSha256, kHmacSha256 };
 
+// Whether a key of this kind may sign with this mechanism.
+bool Allows(KeyKind kind, Mechanism mechanism);
+
 struct HsmKey {
   std::string label;  // CKA_LABEL, unique on the token; CKA_ID is SHA-256 of it
   KeyKind kind;
@@ -44,7 +47,7 @@ struct Capabilities {
 //   UNAVAILABLE/HSM_UNAVAILABLE   the token or its library is away; recovery goes on by itself
 //   NOT_FOUND/KEY_NOT_FOUND       no such key on the token
 //   FAILED_PRECONDITION/PIN_REFUSED  the PIN was refused once; nothing tries it again
-//   FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED  this token cannot do it
+//   FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED  this token, or a key of this kind, cannot do it
 //   DATA_LOSS/INTEGRITY_FAILURE   Unwrap: the blob does not authenticate
 class Hsm {
  public:

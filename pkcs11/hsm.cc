@@ -1,0 +1,44 @@
+#include "pkcs11/hsm.h"
+
+#include <algorithm>
+
+namespace keysvc::pkcs11 {
+
+std::string_view NameOf(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::kAes256Wrapping:
+      return "AES-256-GCM";
+    case KeyKind::kHmacSha256:
+      return "HMAC-SHA256";
+    case KeyKind::kEcP256:
+      return "EC-P256";
+    case KeyKind::kEd25519:
+      return "ED25519";
+    case KeyKind::kRsa2048:
+      return "RSA-2048";
+    case KeyKind::kRsa3072:
+      return "RSA-3072";
+  }
+  return {};
+}
+
+bool Allows(KeyKind kind, Mechanism mechanism) {
+  switch (mechanism) {
+    case Mechanism::kEcdsaP256Sha256:
+      return kind == KeyKind::kEcP256;
+    case Mechanism::kEd25519:
+      return kind == KeyKind::kEd25519;
+    case Mechanism::kRsaPkcs1Sha256:
+    case Mechanism::kRsaPssSha256:
+      return kind == KeyKind::kRsa2048 || kind == KeyKind::kRsa3072;
+    case Mechanism::kHmacSha256:
+      return kind == KeyKind::kHmacSha256;
+  }
+  return false;
+}
+
+bool Capabilities::Supports(KeyKind kind) const {
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+}  // namespace keysvc::pkcs11
