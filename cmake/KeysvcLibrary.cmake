@@ -21,6 +21,8 @@ function(keysvc_program name)
   target_link_libraries(${name} PRIVATE keysvc_build_flags ${ARG_DEPS})
 endfunction()
 
+add_custom_target(keysvc_unit_tests)
+
 # keysvc_test(NAME SOURCES ... DEPS ...): a GoogleTest program; ctest lists each of its tests.
 function(keysvc_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
@@ -29,6 +31,7 @@ function(keysvc_test name)
   target_link_libraries(${name} PRIVATE keysvc_build_flags ${ARG_DEPS} GTest::gmock_main)
   target_compile_definitions(${name} PRIVATE KEYSVC_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              KEYSVC_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_dependencies(keysvc_unit_tests ${name})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        PROPERTIES TIMEOUT 300)
 endfunction()
