@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "crypto/known_answers.h"
 #include "crypto/mac.h"
 #include "gtest/gtest.h"
 #include "tests/unit/crypto/hex.h"
@@ -10,8 +11,6 @@ namespace keysvc::crypto {
 namespace {
 
 using ::keysvc::testing::KeyFromHex;
-
-const char kKey[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 // RFC 5869 written with HMAC: extract under a key of zeros, expand by one block.
 SecretKey<32> ByTheBook(const SecretKey<32>& key, std::string_view info) {
@@ -26,16 +25,17 @@ SecretKey<32> ByTheBook(const SecretKey<32>& key, std::string_view info) {
 
 TEST(KdfTest, DerivedKeysAreHkdfWithAnEmptySalt) {
   for (const std::string info : {"", "keysvc.v1.use", "another use"}) {
-    EXPECT_TRUE(DeriveKey(KeyFromHex(kKey), info).value() == ByTheBook(KeyFromHex(kKey), info))
+    EXPECT_TRUE(DeriveKey(KeyFromHex(known::kAesKey), info).value() ==
+                ByTheBook(KeyFromHex(known::kAesKey), info))
         << info;
   }
 }
 
 TEST(KdfTest, EachUseHasItsOwnKey) {
-  const SecretKey<32> a = DeriveKey(KeyFromHex(kKey), "a").value();
-  EXPECT_FALSE(a == DeriveKey(KeyFromHex(kKey), "b").value());
+  const SecretKey<32> a = DeriveKey(KeyFromHex(known::kAesKey), "a").value();
+  EXPECT_FALSE(a == DeriveKey(KeyFromHex(known::kAesKey), "b").value());
   EXPECT_FALSE(a == DeriveKey(SecretKey<32>::Random().value(), "a").value());
-  EXPECT_TRUE(a == DeriveKey(KeyFromHex(kKey), "a").value());
+  EXPECT_TRUE(a == DeriveKey(KeyFromHex(known::kAesKey), "a").value());
 }
 
 }  // namespace
