@@ -32,6 +32,7 @@ std::span<const Action> AllActions();
 // What a detokenization may show. The server decides; kMasked is BIN and last four (PCI DSS 3.4.1).
 enum class Reveal { kLastFour, kMasked, kFull };
 std::string_view NameOf(Reveal reveal);
+std::optional<Reveal> RevealNamed(std::string_view name);
 
 }  // namespace keysvc::policy
 

@@ -57,14 +57,16 @@ class Gate {
   // names none.
   absl::StatusOr<Caller> Identify(std::string_view identity, std::string_view origin) const;
 
-  // PERMISSION_DENIED/POLICY_DENIED unless a rule allows it. Also for a caller who is no longer
-  // named.
+  // PERMISSION_DENIED/POLICY_DENIED unless a rule allows it, also for a caller who is no longer
+  // named and for a purpose that no rule lists, so that a permit's purpose is never a caller's free
+  // text. The resource is one that Covers() knows. A permit for tenants/{tenant}/tokens, where the
+  // profile is still to be seen, reveals the last four at most.
   absl::StatusOr<Permit> Authorize(const Caller& caller, Action action, std::string_view resource,
                                    std::string_view purpose = {}) const;
 
-  // The second decision for tokens, once the token has told its profile: the permit narrowed to
-  // that profile's resource name, or PERMISSION_DENIED.
-  absl::StatusOr<Permit> Narrow(Permit permit, std::string_view profile_resource) const;
+  // The second decision for tokens, once the token has told its profile: a permit for the same
+  // caller, action and purpose on that profile's resource name, or PERMISSION_DENIED.
+  absl::StatusOr<Permit> Narrow(const Permit& permit, std::string_view profile_resource) const;
 
   void Replace(std::shared_ptr<const Policy> policy);
   std::shared_ptr<const Policy> policy() const;

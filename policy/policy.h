@@ -12,7 +12,8 @@
 
 namespace keysvc::policy {
 
-// kService is a program; kOfficer and kAuditor are persons.
+// kService is a program; kOfficer and kAuditor are persons. The kind fixes the duty: a service uses
+// data, an officer manages keys, an auditor reads the log, and nobody does two of these.
 enum class PrincipalKind { kService, kOfficer, kAuditor };
 
 struct Principal {
@@ -22,9 +23,8 @@ struct Principal {
   std::vector<std::string> roles;
 };
 
-// Allows when every list matches. Resource patterns are resource names whose segments may be "*".
-// An empty purpose list means that no purpose is asked for; otherwise the caller must state one of
-// them.
+// Allows when every list matches. Resources are patterns, as Covers() reads them. An empty purpose
+// list means that no purpose is asked for; otherwise the caller must state one of them.
 struct Rule {
   std::string id;  // unique; recorded with every call it allowed
   std::vector<std::string> roles;
@@ -34,6 +34,16 @@ struct Rule {
   Reveal reveal = Reveal::kLastFour;  // for kDetokenize
 };
 
+// Whether a pattern covers a resource. Patterns are
+//   tenants/{tenant}/tokenProfiles/{profile}    tenants/{tenant}/keys/{key}    auditLog
+// and each part in braces may be "*", which stands for any one segment. Resources are the same
+// names without "*", and two collections:
+//   tenants/{tenant}/tokens   before a token has told its profile: covered when the pattern covers
+//                             any profile of the tenant
+//   tenants/{tenant}/keys     all keys of the tenant: covered by tenants/{tenant}/keys/* only
+// Covers(a, b) of two patterns tells whether a covers all that b does.
+bool Covers(std::string_view pattern, std::string_view resource);
+
 // One policy, immutable and complete. Pure: no I/O, no clock.
 struct Policy {
   std::vector<Principal> principals;
@@ -41,18 +51,22 @@ struct Policy {
   std::string digest;       // SHA-256 of the file, hex
 
   const Principal* FindByIdentity(std::string_view identity) const;
-  // The first rule that allows it, nullptr when none does.
+  // Whether some rule lists this purpose.
+  bool KnowsPurpose(std::string_view purpose) const;
+  // The first rule that allows it, nullptr when none does, or when the purpose is stated but listed
+  // nowhere.
   const Rule* Decide(const Principal& principal, Action action, std::string_view resource,
                      std::string_view purpose) const;
 };
 
 // Parses and checks a policy file's text. Every fault is INVALID_ARGUMENT/POLICY_INVALID with
-// "file:line:column: what": unknown or duplicate keys, unknown names, two principals with one
-// identity, a rule that can never decide (roles nobody holds, or all of it covered by earlier
-// rules), a principal whose rules break separation of duties (using data, managing keys and reading
-// the log are three duties).
+// "file:line:column: what" and quotes no value: unknown or duplicate keys, unknown names, two
+// principals with one identity, a rule that can never decide (roles nobody holds, actions and
+// resources that do not meet, or all of it covered by earlier rules), a rule that gives a principal
+// another duty than its kind's.
 absl::StatusOr<std::shared_ptr<const Policy>> ParsePolicy(std::string_view text,
                                                           std::string_view file_name);
+// The same for a file, at most 1 MiB long.
 absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const std::string& path);
 
 }  // namespace keysvc::policy

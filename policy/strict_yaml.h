@@ -15,9 +15,12 @@
 
 namespace keysvc::policy {
 
-// A YAML document read strictly: no duplicate keys, anchors, aliases, tags, octal or several
-// documents; every key must be known to the reader; every fault says "file:line:column: what".
-// Values are never quoted in errors. The configuration is read with it too.
+struct YamlTree;
+
+// A YAML document read strictly: no duplicate keys, anchors, aliases, tags, octal, control
+// characters or several documents; every key must be known to the reader; every fault says
+// "file:line:column: what". Keys may be quoted in errors, values never are. The configuration is
+// read with it too. A value; copies share the document, which never changes.
 class YamlNode {
  public:
   // `reason` is what every error of this document carries (CONFIG_INVALID or POLICY_INVALID).
@@ -28,6 +31,7 @@ class YamlNode {
   absl::Status RequireKeys(std::initializer_list<std::string_view> known) const;
   // The value under `key`; an error that names the key and this mapping's place when it is missing.
   absl::StatusOr<YamlNode> Get(std::string_view key) const;
+  // nullopt when it is missing, or when this is not a mapping.
   std::optional<YamlNode> Find(std::string_view key) const;
   absl::StatusOr<std::vector<YamlNode>> Items() const;  // of a sequence
 
@@ -41,9 +45,8 @@ class YamlNode {
   absl::Status Fault(std::string_view message) const;
 
  private:
-  struct Impl;
-  explicit YamlNode(std::shared_ptr<const Impl> impl);
-  std::shared_ptr<const Impl> impl_;
+  explicit YamlNode(std::shared_ptr<const YamlTree> tree);
+  std::shared_ptr<const YamlTree> tree_;
 };
 
 }  // namespace keysvc::policy

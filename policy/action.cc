@@ -1,0 +1,74 @@
+#include "policy/action.h"
+
+#include <array>
+#include <cstddef>
+
+namespace keysvc::policy {
+namespace {
+
+constexpr auto kActions = std::to_array<Action>({
+    Action::kTokenize,
+    Action::kDetokenize,
+    Action::kGetToken,
+    Action::kSign,
+    Action::kVerify,
+    Action::kGetPublicKey,
+    Action::kCreateKey,
+    Action::kRotateKey,
+    Action::kListKeys,
+    Action::kGetKey,
+    Action::kExportAudit,
+    Action::kGetCheckpoint,
+});
+
+constexpr auto kNames = std::to_array<std::string_view>({
+    "Tokenize",
+    "Detokenize",
+    "GetToken",
+    "Sign",
+    "Verify",
+    "GetPublicKey",
+    "CreateKey",
+    "RotateKey",
+    "ListKeys",
+    "GetKey",
+    "ExportAudit",
+    "GetCheckpoint",
+});
+
+static_assert(kActions.size() == kNames.size());
+static_assert(static_cast<std::size_t>(kActions.back()) + 1 == kActions.size());
+
+}  // namespace
+
+std::string_view NameOf(Action action) { return kNames.at(static_cast<std::size_t>(action)); }
+
+std::optional<Action> ActionNamed(std::string_view name) {
+  for (const Action action : kActions) {
+    if (NameOf(action) == name) return action;
+  }
+  return std::nullopt;
+}
+
+std::span<const Action> AllActions() { return kActions; }
+
+std::string_view NameOf(Reveal reveal) {
+  switch (reveal) {
+    case Reveal::kLastFour:
+      return "last4";
+    case Reveal::kMasked:
+      return "masked";
+    case Reveal::kFull:
+      return "full";
+  }
+  return "";
+}
+
+std::optional<Reveal> RevealNamed(std::string_view name) {
+  for (const Reveal reveal : {Reveal::kLastFour, Reveal::kMasked, Reveal::kFull}) {
+    if (NameOf(reveal) == name) return reveal;
+  }
+  return std::nullopt;
+}
+
+}  // namespace keysvc::policy

@@ -1,0 +1,56 @@
+#include "policy/gate.h"
+
+#include <utility>
+
+#include "status/reason.h"
+
+namespace keysvc::policy {
+
+Permit::Permit(Caller caller, Action action, std::string resource, std::string rule,
+               std::string purpose, Reveal reveal)
+    : caller_(std::move(caller)),
+      action_(action),
+      resource_(std::move(resource)),
+      rule_(std::move(rule)),
+      purpose_(std::move(purpose)),
+      reveal_(reveal) {}
+
+Gate::Gate(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
+
+absl::StatusOr<Caller> Gate::Identify(std::string_view identity, std::string_view origin) const {
+  const std::shared_ptr<const Policy> in_force = policy();
+  const Principal* principal = in_force->FindByIdentity(identity);
+  if (principal == nullptr) {
+    return Error(Reason::kIdentityUnknown, "the policy names no principal with this identity");
+  }
+  return Caller{principal->name, principal->identity, std::string(origin), principal->kind};
+}
+
+absl::StatusOr<Permit> Gate::Authorize(const Caller& caller, Action action,
+                                       std::string_view resource, std::string_view purpose) const {
+  const std::shared_ptr<const Policy> in_force = policy();
+  const Principal* principal = in_force->FindByIdentity(caller.identity);
+  const Rule* rule = nullptr;
+  if (principal != nullptr && principal->name == caller.principal) {
+    rule = in_force->Decide(*principal, action, resource, purpose);
+  }
+  if (rule == nullptr) return Error(Reason::kPolicyDenied, "the policy does not allow this");
+  const Reveal reveal = resource.ends_with("/tokens") ? Reveal::kLastFour : rule->reveal;
+  return Permit(caller, action, std::string(resource), rule->id, std::string(purpose), reveal);
+}
+
+absl::StatusOr<Permit> Gate::Narrow(const Permit& permit, std::string_view profile_resource) const {
+  return Authorize(permit.caller(), permit.action(), profile_resource, permit.purpose());
+}
+
+void Gate::Replace(std::shared_ptr<const Policy> policy) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  policy_ = std::move(policy);
+}
+
+std::shared_ptr<const Policy> Gate::policy() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return policy_;
+}
+
+}  // namespace keysvc::policy

@@ -1,0 +1,137 @@
+#include "policy/rule_checks.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace keysvc::policy {
+namespace {
+
+bool Contains(const auto& list, const auto& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+enum class Subject { kProfile, kKey, kLog };
+
+Subject SubjectOf(Action action) {
+  switch (action) {
+    case Action::kTokenize:
+    case Action::kDetokenize:
+    case Action::kGetToken:
+      return Subject::kProfile;
+    case Action::kSign:
+    case Action::kVerify:
+    case Action::kGetPublicKey:
+    case Action::kCreateKey:
+    case Action::kRotateKey:
+    case Action::kListKeys:
+    case Action::kGetKey:
+      return Subject::kKey;
+    case Action::kExportAudit:
+    case Action::kGetCheckpoint:
+      return Subject::kLog;
+  }
+  return Subject::kLog;
+}
+
+// nullopt for what is no pattern.
+std::optional<Subject> SubjectOf(std::string_view pattern) {
+  if (pattern == "auditLog") return Subject::kLog;
+  constexpr std::string_view kTenants = "tenants/";
+  if (!pattern.starts_with(kTenants)) return std::nullopt;
+  pattern.remove_prefix(kTenants.size());
+  for (const auto& [collection, subject] :
+       {std::pair<std::string_view, Subject>{"/tokenProfiles/", Subject::kProfile},
+        std::pair<std::string_view, Subject>{"/keys/", Subject::kKey}}) {
+    const std::size_t at = pattern.find(collection);
+    if (at == std::string_view::npos) continue;
+    const std::string_view tenant = pattern.substr(0, at);
+    const std::string_view member = pattern.substr(at + collection.size());
+    const bool right = (tenant == "*" || IsName(tenant)) && (member == "*" || IsName(member));
+    return right ? std::optional(subject) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// Whether `earlier` decides every call that asks for this. An empty purpose stands for calls that
+// state none.
+bool Shadows(const Rule& earlier, Action action, std::string_view pattern,
+             const std::string& purpose) {
+  return (earlier.purposes.empty() || Contains(earlier.purposes, purpose)) &&
+         Contains(earlier.actions, action) &&
+         std::any_of(earlier.resources.begin(), earlier.resources.end(),
+                     [&](const auto& covering) { return Covers(covering, pattern); });
+}
+
+}  // namespace
+
+bool IsName(std::string_view text) {
+  constexpr std::size_t kLongest = 63;
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  return !text.empty() && text.size() <= kLongest && text[0] >= 'a' && text[0] <= 'z' &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+bool IsPattern(std::string_view text) { return SubjectOf(text).has_value(); }
+
+bool Meet(Action action, std::string_view pattern) {
+  if (action == Action::kListKeys && !pattern.ends_with("/keys/*")) return false;
+  return SubjectOf(pattern) == SubjectOf(action);
+}
+
+bool IsDutyOf(PrincipalKind kind, Action action) {
+  switch (action) {
+    case Action::kGetPublicKey:
+      return true;
+    case Action::kTokenize:
+    case Action::kDetokenize:
+    case Action::kGetToken:
+    case Action::kSign:
+    case Action::kVerify:
+      return kind == PrincipalKind::kService;
+    case Action::kCreateKey:
+    case Action::kRotateKey:
+    case Action::kListKeys:
+    case Action::kGetKey:
+      return kind == PrincipalKind::kOfficer;
+    case Action::kExportAudit:
+    case Action::kGetCheckpoint:
+      return kind == PrincipalKind::kAuditor;
+  }
+  return false;
+}
+
+bool Holds(const Principal& principal, const Rule& rule) {
+  return std::any_of(rule.roles.begin(), rule.roles.end(),
+                     [&](const auto& role) { return Contains(principal.roles, role); });
+}
+
+bool CanDecide(const Policy& policy, std::size_t index) {
+  const Rule& rule = policy.rules[index];
+  const auto rule_at = std::next(policy.rules.begin(), static_cast<std::ptrdiff_t>(index));
+  const std::vector<std::string> purposes =
+      rule.purposes.empty() ? std::vector<std::string>{""} : rule.purposes;
+  for (const Principal& principal : policy.principals) {
+    if (!Holds(principal, rule)) continue;
+    const auto decides = [&](Action action, const std::string& pattern,
+                             const std::string& purpose) {
+      return Meet(action, pattern) &&
+             std::none_of(policy.rules.begin(), rule_at, [&](const Rule& earlier) {
+               return Holds(principal, earlier) && Shadows(earlier, action, pattern, purpose);
+             });
+    };
+    for (const Action action : rule.actions) {
+      for (const std::string& pattern : rule.resources) {
+        for (const std::string& purpose : purposes) {
+          if (decides(action, pattern, purpose)) return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace keysvc::policy

@@ -1,0 +1,272 @@
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "policy/policy.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+
+namespace keysvc::policy {
+namespace {
+
+using keysvc::testing::HasReason;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::string_view kGood = R"(version: 1
+principals:
+  - name: pay
+    identity: spiffe://dev.example/pay
+    kind: service
+    roles: [data]
+  - name: chief
+    identity: spiffe://dev.example/chief
+    kind: officer
+    roles: [keys]
+  - name: audrey
+    identity: spiffe://dev.example/audrey
+    kind: auditor
+    roles: [log]
+rules:
+  - id: pay-uses
+    roles: [data]
+    actions: [Tokenize, Detokenize]
+    resources: [tenants/acme/tokenProfiles/cards]
+    reveal: masked
+  - id: chief-manages
+    roles: [keys]
+    actions: [CreateKey, ListKeys]
+    resources: ["tenants/acme/keys/*"]
+  - id: audrey-reads
+    roles: [log]
+    actions: [ExportAudit]
+    resources: [auditLog]
+)";
+
+std::string Replaced(std::string_view from, std::string_view to) {
+  std::string text(kGood);
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+std::string FaultOf(std::string_view text) {
+  const auto policy = ParsePolicy(text, "p.yaml");
+  EXPECT_THAT(policy, HasReason(Reason::kPolicyInvalid));
+  return std::string(policy.status().message());
+}
+
+// The good policy with further rules at line 29.
+std::string With(std::string_view rules) { return std::string(kGood) + std::string(rules); }
+
+TEST(PolicyFileTest, AGoodFileIsReadWhole) {
+  const auto policy = ParsePolicy(kGood, "p.yaml");
+  ASSERT_OK(policy);
+  ASSERT_EQ((*policy)->principals.size(), 3u);
+  const Principal& pay = (*policy)->principals[0];
+  EXPECT_EQ(pay.name, "pay");
+  EXPECT_EQ(pay.identity, "spiffe://dev.example/pay");
+  EXPECT_EQ(pay.kind, PrincipalKind::kService);
+  EXPECT_THAT(pay.roles, ElementsAre("data"));
+  EXPECT_EQ((*policy)->principals[1].kind, PrincipalKind::kOfficer);
+  EXPECT_EQ((*policy)->principals[2].kind, PrincipalKind::kAuditor);
+  ASSERT_EQ((*policy)->rules.size(), 3u);
+  const Rule& uses = (*policy)->rules[0];
+  EXPECT_EQ(uses.id, "pay-uses");
+  EXPECT_THAT(uses.roles, ElementsAre("data"));
+  EXPECT_THAT(uses.actions, ElementsAre(Action::kTokenize, Action::kDetokenize));
+  EXPECT_THAT(uses.resources, ElementsAre("tenants/acme/tokenProfiles/cards"));
+  EXPECT_TRUE(uses.purposes.empty());
+  EXPECT_EQ(uses.reveal, Reveal::kMasked);
+}
+
+TEST(PolicyFileTest, TheDigestIsThatOfTheFile) {
+  EXPECT_EQ((*ParsePolicy(kGood, "p.yaml"))->digest, (*ParsePolicy(kGood, "q.yaml"))->digest);
+  EXPECT_NE((*ParsePolicy(kGood, "p.yaml"))->digest,
+            (*ParsePolicy(With("# more\n"), "p.yaml"))->digest);
+  EXPECT_EQ((*ParsePolicy(kGood, "p.yaml"))->digest.size(), 64u);
+}
+
+TEST(PolicyFileTest, WithoutALevelOnlyTheLastFourAreRevealed) {
+  const auto policy = ParsePolicy(Replaced("    reveal: masked\n", ""), "p.yaml");
+  ASSERT_OK(policy);
+  EXPECT_EQ((*policy)->rules[0].reveal, Reveal::kLastFour);
+}
+
+TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
+  const std::string_view name =
+      "a name is expected: lower-case letters, digits and dashes, at most 63";
+  const std::string_view resource =
+      "a resource is expected: tenants/{tenant}/tokenProfiles/{profile}, "
+      "tenants/{tenant}/keys/{key} or auditLog";
+  const std::string_view spiffe = "a SPIFFE ID is expected: spiffe://trust-domain/path";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {Replaced("version: 1\n", ""), "1:1: the key \"version\" is missing"},
+      {Replaced("version: 1", "version: 2"), "1:10: a number from 1 to 1 is expected"},
+      {Replaced("version: 1", "version: 01"), "1:10: a decimal number is expected"},
+      {Replaced("version: 1\n", "version: 1\nlimits: none\n"), "2:1: unknown key \"limits\""},
+      {"version: 1\nprincipals: []\nrules: []\n", "2:13: the list is empty"},
+      {"version: 1\nprincipals: 3\nrules: []\n", "2:13: a list is expected"},
+      {Replaced("    kind: service\n", ""), "3:5: the key \"kind\" is missing"},
+      {Replaced("kind: service", "kind: person"), "5:11: service, officer or auditor is expected"},
+      {Replaced("kind: service", "kind: service\n    pin: 4711"), "6:5: unknown key \"pin\""},
+      {Replaced("name: pay", "name: Pay"), "3:11: " + std::string(name)},
+      {Replaced("name: pay", "name: 4111111111111111"), "3:11: " + std::string(name)},
+      {Replaced("name: pay", "name: " + std::string(64, 'a')), "3:11: " + std::string(name)},
+      {Replaced("name: chief", "name: pay"), "7:5: a second principal of this name"},
+      {Replaced("dev.example/chief", "dev.example/pay"),
+       "7:5: a second principal of this identity"},
+      {Replaced("roles: [data]", "roles: [data, data]"), "6:19: listed twice"},
+      {Replaced("roles: [data]", "roles: []"), "6:12: the list is empty"},
+      {Replaced("spiffe://dev.example/pay", "https://dev.example/pay"),
+       "4:15: " + std::string(spiffe)},
+      {Replaced("spiffe://dev.example/pay", "spiffe://dev.example"),
+       "4:15: " + std::string(spiffe)},
+      {Replaced("spiffe://dev.example/pay", "spiffe://dev.example/"),
+       "4:15: " + std::string(spiffe)},
+      {Replaced("spiffe://dev.example/pay", "spiffe:///pay"), "4:15: " + std::string(spiffe)},
+      {Replaced("spiffe://dev.example/pay", "spiffe://Dev.example/pay"),
+       "4:15: " + std::string(spiffe)},
+      {Replaced("spiffe://dev.example/pay", "spiffe://dev.example/a/../pay"),
+       "4:15: " + std::string(spiffe)},
+      {Replaced("spiffe://dev.example/pay", "spiffe://dev.example/a//pay"),
+       "4:15: " + std::string(spiffe)},
+      {Replaced("spiffe://dev.example/pay", "spiffe://dev.example/pay?x"),
+       "4:15: " + std::string(spiffe)},
+      {Replaced("id: chief-manages", "id: pay-uses"), "21:5: a second rule of this id"},
+      {Replaced("Tokenize, Detokenize", "Tokenize, tokenize"), "18:25: unknown action"},
+      {Replaced("Tokenize, Detokenize", "Detokenize, Detokenize"), "18:27: listed twice"},
+      {Replaced("reveal: masked", "reveal: all"), "20:13: last4, masked or full is expected"},
+      {Replaced("Tokenize, Detokenize", "Tokenize"),
+       "20:13: \"reveal\" goes with the action Detokenize only"},
+      {Replaced("reveal: masked", "purposes: [settlement]"),
+       "20:15: \"purposes\" goes with the action Detokenize alone"},
+      {Replaced("tokenProfiles/cards", "profiles/cards"), "19:17: " + std::string(resource)},
+      {Replaced("acme/tokenProfiles/cards", "acme/tokens"), "19:17: " + std::string(resource)},
+      {Replaced("tokenProfiles/cards", "tokenProfiles/ca*"), "19:17: " + std::string(resource)},
+      {Replaced("acme/tokenProfiles/cards", "a/b/tokenProfiles/cards"),
+       "19:17: " + std::string(resource)},
+      {Replaced("tokenProfiles/cards", "tokenProfiles/cards/x"), "19:17: " + std::string(resource)},
+      {Replaced("[auditLog]", "[auditLog, \"tenants/acme/keys/*\"]"),
+       "28:27: no action of this rule is one on this resource"},
+      {Replaced("[ExportAudit]", "[ExportAudit, Sign]"),
+       "27:28: no resource of this rule is one for this action"},
+      {Replaced("\"tenants/acme/keys/*\"", "tenants/acme/keys/one"),
+       "23:26: ListKeys needs a resource tenants/{tenant}/keys/*"},
+      // Rules that can never decide.
+      {Replaced("roles: [keys]\n    actions", "roles: [keys, officers]\n    actions"),
+       "22:19: no principal has this role"},
+      {With("  - id: again\n    roles: [data]\n    actions: [Tokenize]\n"
+            "    resources: [tenants/acme/tokenProfiles/cards]\n"),
+       "29:5: this rule can never decide: earlier rules cover all of it"},
+      // Separation of duties.
+      {Replaced("[CreateKey, ListKeys]", "[CreateKey, Sign]"),
+       "23:26: separation of duties: an officer may only manage keys"},
+      {Replaced("roles: [data]", "roles: [data, keys]"),
+       "23:15: separation of duties: a service may only use data"},
+      {Replaced("roles: [log]", "roles: [log, data]"),
+       "18:15: separation of duties: an auditor may only read the log"},
+      {Replaced("roles: [keys]", "roles: [keys, log]"),
+       "27:15: separation of duties: an officer may only manage keys"},
+  };
+  for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
+}
+
+TEST(PolicyFileTest, ARuleThatAddsAnythingIsAccepted) {
+  const std::string head = "  - id: again\n    roles: [data]\n    actions: [";
+  EXPECT_OK(ParsePolicy(
+      With(head + "Tokenize]\n    resources: [\"tenants/acme/tokenProfiles/*\"]\n"), "p.yaml"));
+  EXPECT_OK(ParsePolicy(
+      With(head + "GetToken]\n    resources: [tenants/acme/tokenProfiles/cards]\n"), "p.yaml"));
+}
+
+TEST(PolicyFileTest, RulesThatOnlyTogetherCoverALaterOneMakeItUnreachable) {
+  const std::string text = Replaced("    reveal: masked\n", "") +
+                           "  - id: all-profiles\n    roles: [data]\n    actions: [Detokenize]\n"
+                           "    resources: [tenants/acme/tokenProfiles/other]\n"
+                           "    purposes: [fraud]\n"
+                           "  - id: both\n    roles: [data]\n    actions: [Detokenize]\n"
+                           "    resources: [tenants/acme/tokenProfiles/cards,"
+                           " tenants/acme/tokenProfiles/other]\n"
+                           "    purposes: [fraud]\n";
+  EXPECT_EQ(FaultOf(text),
+            "p.yaml:33:5: this rule can never decide: earlier rules cover all of it");
+  std::string wider = text;
+  wider.replace(wider.rfind("[fraud]"), 7, "[fraud, refund]");
+  EXPECT_OK(ParsePolicy(wider, "p.yaml"));
+}
+
+TEST(PolicyFileTest, ARoleOfTwoPrincipalsIsCoveredOnlyIfItIsForBoth) {
+  // "pay" alone has the earlier rule; for "bank" the later rule decides.
+  std::string text =
+      Replaced("rules:\n",
+               "  - name: bank\n    identity: spiffe://dev.example/bank\n    kind: service\n"
+               "    roles: [late]\nrules:\n");
+  text.replace(text.find("roles: [data]"), 13, "roles: [data, late]");
+  text +=
+      "  - id: later\n    roles: [late]\n    actions: [Tokenize]\n"
+      "    resources: [tenants/acme/tokenProfiles/cards]\n";
+  EXPECT_OK(ParsePolicy(text, "p.yaml"));
+}
+
+TEST(PolicyFileTest, NoFaultQuotesAValue) {
+  for (const char* key : {"name: pay", "kind: service", "id: pay-uses", "reveal: masked"}) {
+    const std::string name(key, std::string_view(key).find(':'));
+    EXPECT_THAT(FaultOf(Replaced(key, name + ": 4111111111111111")), Not(HasSubstr("4111")));
+  }
+}
+
+TEST(PolicyFileTest, AFileIsLoadedAndAMissingOneSaysWhich) {
+  const keysvc::testing::TemporaryDirectory directory;
+  const std::string path = directory.File("policy.yaml");
+  EXPECT_EQ(LoadPolicy(path).status().message(), path + ": cannot be read");
+  EXPECT_EQ(LoadPolicy(directory.path()).status().message(), directory.path() + ": cannot be read");
+  keysvc::testing::WriteFile(path, kGood);
+  EXPECT_OK(LoadPolicy(path));
+  keysvc::testing::WriteFile(path, "version: 2\n");
+  EXPECT_THAT(LoadPolicy(path), HasReason(Reason::kPolicyInvalid));
+}
+
+TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
+  const auto policy = LoadPolicy(KEYSVC_SOURCE_DIR "/deploy/policy.example.yaml");
+  ASSERT_OK(policy);
+  const auto allowed = [&](std::string_view who, std::string_view resource,
+                           std::string_view purpose = {}) {
+    std::string names;
+    for (const Principal& principal : (*policy)->principals) {
+      if (principal.name != who) continue;
+      for (const Action action : AllActions()) {
+        if ((*policy)->Decide(principal, action, resource, purpose) == nullptr) continue;
+        names += std::string(names.empty() ? "" : " ") + std::string(NameOf(action));
+      }
+    }
+    return names;
+  };
+  const std::string cards = "tenants/acme/tokenProfiles/cards";
+  const std::string key = "tenants/acme/keys/webhooks";
+  EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken");
+  EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken");
+  EXPECT_EQ(allowed("checkout", key), "");
+  EXPECT_EQ(allowed("settlement", cards), "");
+  EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
+  EXPECT_EQ(allowed("settlement", key), "Sign Verify GetPublicKey");
+  EXPECT_EQ(allowed("fraud", cards, "settlement"), "");
+  EXPECT_EQ(allowed("fraud", cards, "fraud-screening"), "Detokenize");
+  for (const char* officer : {"officer-1", "officer-2"}) {
+    EXPECT_EQ(allowed(officer, key), "GetPublicKey CreateKey RotateKey ListKeys GetKey");
+    EXPECT_EQ(allowed(officer, "tenants/acme/keys"),
+              "GetPublicKey CreateKey RotateKey ListKeys GetKey");
+    EXPECT_EQ(allowed(officer, cards), "");
+    EXPECT_EQ(allowed(officer, "auditLog"), "");
+  }
+  EXPECT_EQ(allowed("auditor", "auditLog"), "ExportAudit GetCheckpoint");
+  EXPECT_EQ(allowed("auditor", cards), "");
+  EXPECT_EQ(allowed("auditor", key), "");
+}
+
+}  // namespace
+}  // namespace keysvc::policy
