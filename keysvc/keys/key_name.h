@@ -3,13 +3,15 @@
 
 #include <compare>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 
 namespace keysvc::keys {
+
+// Whether `text` is [a-z][a-z0-9-]{0,62}, the form of tenants, keys and deployments.
+bool IsResourceId(std::string_view text);
 
 // tenants/{tenant}/keys/{key}; both parts [a-z][a-z0-9-]{0,62}.
 struct KeyName {
@@ -22,11 +24,12 @@ struct KeyName {
   friend auto operator<=>(const KeyName&, const KeyName&) = default;
 };
 
-// tenants/{tenant}/keys/{key}/versions/{n}.
+// tenants/{tenant}/keys/{key}/versions/{n}; n is 1 .. 2^32-1 without leading zeros.
 struct KeyVersionName {
   KeyName key;
   std::uint32_t version = 0;
 
+  // INVALID_ARGUMENT/FIELD_INVALID, field "name".
   static absl::StatusOr<KeyVersionName> Parse(std::string_view name);
   std::string ToString() const;
   friend auto operator<=>(const KeyVersionName&, const KeyVersionName&) = default;

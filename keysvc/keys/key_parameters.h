@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "pkcs11/hsm.h"
 
@@ -27,20 +28,36 @@ std::optional<Algorithm> AlgorithmNamed(std::string_view name);
 std::optional<Protection> ProtectionNamed(std::string_view name);
 std::optional<KeyState> KeyStateNamed(std::string_view name);
 
+constexpr absl::Duration kYear = absl::Hours(24 * 365);
+
 // Everything about a key version that is not random.
 struct KeyParameters {
   Purpose purpose = Purpose::kSign;
   Algorithm algorithm = Algorithm::kEcP256;
   Protection protection = Protection::kHsm;
-  absl::Duration
-      cryptoperiod;  // the originator-usage period, 1 day .. 3 years (SP 800-57, table 1)
+  // The originator-usage period, 1 day .. 3 years (SP 800-57, table 1).
+  absl::Duration cryptoperiod = kYear;
+
+  friend bool operator==(const KeyParameters&, const KeyParameters&) = default;
 };
 
-// The state x operation matrix of SP 800-57 (docs/formats.md): apply protection (encrypt, sign,
-// MAC, wrap), process what is protected (decrypt, verify, unwrap).
-enum class Use { kApply, kProcess };
-bool Allows(KeyState state, Use use);
+// Whether purpose, algorithm and protection go together: signing and MAC keys never leave the HSM,
+// the keys that the service works with itself are envelope keys. INVALID_ARGUMENT/FIELD_INVALID
+// names the field at fault.
+absl::Status CheckParameters(const KeyParameters& parameters);
 
+// How long a version may process after it stopped to apply (SP 800-57, section 5.3.6): 7 years to
+// verify signatures, 3 years otherwise.
+absl::Duration RecipientPeriodOf(Purpose purpose);
+
+// Apply protection (encrypt, sign, MAC, wrap); process what is protected (decrypt, verify, unwrap).
+enum class Use { kApply, kProcess };
+// The state x use matrix of SP 800-57 (docs/key_lifecycle.md).
+bool Allows(KeyState state, Use use);
+// The transitions of SP 800-57, figure 3.
+bool MayBecome(KeyState from, KeyState to);
+
+// The kind of HSM object that such a key is; nullopt for one that only exists wrapped.
 std::optional<pkcs11::KeyKind> HsmKindOf(Algorithm algorithm);
 
 }  // namespace keysvc::keys

@@ -9,12 +9,18 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "audit/journal.h"
+#include "crypto/secret_bytes.h"
+#include "keysvc/keys/key_ceremony.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
+#include "keysvc/keys/key_rings.h"
+#include "keysvc/keys/key_version.h"
+#include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "pkcs11/hsm.h"
 #include "policy/gate.h"
@@ -23,36 +29,36 @@
 
 namespace keysvc::keys {
 
-struct KeyVersion {
-  KeyVersionName name;
-  KeyParameters parameters;
-  KeyState state = KeyState::kPreActivation;
-  bool primary = false;
-  std::string environment;
-  absl::Time created, originator_end, recipient_end;
-  std::string hsm_label;
-  std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
-};
+// The keys that the service makes for a tenant and for a token profile (docs/key_lifecycle.md).
+KeyName TokenKeyOf(std::string_view tenant);
+KeyName RowMacKeyOf(std::string_view tenant);
+KeyName RequestKeyOf(std::string_view tenant);
+KeyName DataKeyOf(const tokenizer::Profile& profile);
+KeyName IndexKeyOf(const tokenizer::Profile& profile);  // deterministic profiles only
 
 // Every key and its versions: what is in the store, checked against its MACs, kept in memory and
-// changed only through the journal. Thread-safe. Reads never block on the HSM; changes do, and are
-// made one at a time.
+// changed only through the journal. Thread-safe. Reads never block on the HSM (but for Open);
+// changes do, and are made one at a time.
 class KeyRegistry {
  public:
   // Loads and checks all rows (DATA_LOSS/INTEGRITY_FAILURE when one was changed, or the HSM misses
-  // a key that an active version needs) and finishes what a stop in the middle of Create or Rotate
-  // left behind: a version still in pre-activation whose key is in the HSM stays unused and is
-  // reported as an orphan.
+  // a key that a version in use needs; ENVIRONMENT_MISMATCH for keys of another environment) and
+  // gives up what a stop in the middle of Create or Rotate left behind: the version stays unused,
+  // its intent gets an outcome, and its key, if the HSM made one, is an orphan.
   static absl::StatusOr<std::unique_ptr<KeyRegistry>> Load(
       pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
       std::string environment, std::function<absl::Time()> clock = absl::Now);
-  ~KeyRegistry();
+  KeyRegistry(const KeyRegistry&) = delete;
+  KeyRegistry& operator=(const KeyRegistry&) = delete;
 
   // Makes the keys that a declared profile needs and that do not exist yet (actor "system").
   absl::Status EnsureProfileKeys(const tokenizer::Profile& profile);
 
-  // ALREADY_EXISTS/KEY_EXISTS; FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED. An intent record before
-  // the HSM is touched, the outcome with the row.
+  // A key for signing or MACs; ids that the service uses itself are refused. Recorded errors:
+  // ALREADY_EXISTS/KEY_EXISTS; FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED; INVALID_ARGUMENT. An
+  // intent record before the HSM is touched, the outcome with the row. A name whose first attempt
+  // broke off can be created again. The outer error means that the outcome is not recorded or not
+  // known; UNAVAILABLE/OUTCOME_UNKNOWN is settled by the next change.
   absl::StatusOr<audit::Recorded<KeyVersion>> Create(const policy::Permit& permit,
                                                      const KeyName& name,
                                                      const KeyParameters& parameters,
@@ -64,19 +70,50 @@ class KeyRegistry {
                                                      const KeyName& name,
                                                      std::string_view request_id);
 
-  // NOT_FOUND/KEY_NOT_FOUND.
+  // Oldest first. NOT_FOUND/KEY_NOT_FOUND.
   absl::StatusOr<std::vector<KeyVersion>> Versions(const KeyName& name) const;
   std::vector<KeyVersion> Primaries(std::string_view tenant) const;  // ordered by key
   // The version, if its state and cryptoperiod allow the use; FAILED_PRECONDITION/KEY_NOT_ACTIVE.
   absl::StatusOr<KeyVersion> PrimaryFor(const KeyName& name, Use use) const;
   absl::StatusOr<KeyVersion> VersionFor(const KeyVersionName& name, Use use) const;
-  // The wrapped key of an envelope version, and what its wrap is bound to.
+  // The key of an envelope version that may process, unwrapped by the HSM.
   absl::StatusOr<crypto::SecretBytes> Open(const KeyVersionName& name);
 
+  // Labels of keys on the token that no version uses, as of Load. They are never deleted here.
+  const std::vector<std::string>& orphans() const { return orphans_; }
+
  private:
-  class Impl;
-  explicit KeyRegistry(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
+              std::string environment, std::function<absl::Time()> clock);
+
+  // Reads and checks every row.
+  absl::Status Reload();
+  // Compares the rings with what the token holds.
+  absl::Status CheckHsm();
+  // Adds a version with the parameters that `decide` gives for the rings as they are then; an error
+  // of `decide` is recorded. The ceremony mutex is held.
+  using Decide = std::function<absl::StatusOr<KeyParameters>(const KeyRings& rings)>;
+  absl::StatusOr<audit::Recorded<KeyVersion>> AddVersion(const audit::Entry& entry,
+                                                         const KeyName& name, const Decide& decide);
+  // Makes a key of the service's own unless it exists. The ceremony mutex is held.
+  absl::Status EnsureKey(const KeyName& name, Purpose purpose);
+  KeyVersion Draft(const KeyName& name, std::uint32_t number,
+                   const KeyParameters& parameters) const;
+
+  std::shared_ptr<const KeyRings> Rings() const;
+  void Publish(KeyRings rings);
+
+  pkcs11::Hsm& hsm_;
+  KeyWrapping& wrapping_;
+  store::Store& store_;
+  const std::string environment_;
+  const std::function<absl::Time()> clock_;
+  const KeyVersionRows rows_;
+  std::mutex ceremony_mutex_;
+  KeyCeremony ceremony_;
+  std::vector<std::string> orphans_;
+  mutable std::mutex rings_mutex_;  // of the pointer; what it points to never changes
+  std::shared_ptr<const KeyRings> rings_;
 };
 
 }  // namespace keysvc::keys

@@ -14,11 +14,12 @@ namespace keysvc::keys {
 // Wraps keys under the HSM's key-encryption key. A blob is
 //   format 1 || wrap algorithm (1: AES-256-GCM in the HSM) || KEK version (4, big-endian) || HSM
 //   output
-// and authenticates the context it was made for (kind, tenant, key, version, purpose, environment).
+// and authenticates its own header and the context it was made for (docs/formats.md).
 // Thread-safe; blocks on the HSM.
 class KeyWrapping {
  public:
-  // `label_prefix` names the deployment's keys on the token: "<prefix>/kek/v<n>".
+  // `label_prefix` is the deployment's name, which all its labels on the token begin with:
+  // "<prefix>/kek/v<n>".
   KeyWrapping(pkcs11::Hsm& hsm, std::string label_prefix, std::uint32_t kek_version);
 
   absl::StatusOr<std::string> Wrap(const crypto::SecretBytes& key, std::string_view context);

@@ -1,8 +1,16 @@
 #ifndef KEYSVC_KEYSVC_KEYS_OPENED_KEYS_H_
 #define KEYSVC_KEYSVC_KEYS_OPENED_KEYS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string_view>
+#include <thread>
+#include <tuple>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -12,12 +20,13 @@
 namespace keysvc::keys {
 
 // The envelope keys in use, opened by the HSM and kept expanded for at most `lifetime`, after which
-// the HSM must open them again. Implements what the tokenizer asks for. Thread-safe.
+// the HSM must open them again. Implements what the tokenizer asks for. Row-MAC keys are one
+// version for making and checking and so count as processing; state and cryptoperiod of a version
+// are asked of the registry at every use. Thread-safe; blocks on the HSM when a key is not open.
 class OpenedKeys : public tokenizer::KeySource {
  public:
   OpenedKeys(KeyRegistry& registry, absl::Duration lifetime = absl::Minutes(15),
              std::function<absl::Time()> clock = absl::Now);
-  ~OpenedKeys() override;
 
   absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> DataKey(
       const tokenizer::Profile& profile) override;
@@ -33,12 +42,39 @@ class OpenedKeys : public tokenizer::KeySource {
       std::string_view tenant) override;
   absl::StatusOr<tokenizer::RequestKeys> RequestKeysOf(std::string_view tenant) override;
 
-  // Drops every opened key at once.
+  // Drops every opened key at once; calls in flight finish with theirs.
   void Lock();
+  // Drops the keys whose lifetime is over and returns how many stay open. A thread of this object
+  // does so every minute, so that a key that nobody uses does not stay open.
+  std::size_t DropExpired();
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  template <typename Key>
+  struct Slot {
+    std::mutex mutex;  // held while the HSM opens the key: one caller asks, the others wait
+    std::shared_ptr<const Key> key;
+    absl::Time until;
+  };
+  template <typename Key>
+  using Slots = std::map<KeyVersionName, std::shared_ptr<Slot<Key>>>;
+
+  template <typename Key>
+  absl::StatusOr<std::shared_ptr<const Key>> Get(const KeyVersion& version, Purpose purpose);
+  template <typename Key>
+  absl::StatusOr<tokenizer::Versioned<Key>> GetPrimary(const KeyName& name, Purpose purpose);
+  template <typename Key>
+  absl::StatusOr<std::shared_ptr<const Key>> GetVersion(const KeyVersionName& name,
+                                                        Purpose purpose);
+  void SweepUntil(std::stop_token stop);
+
+  KeyRegistry& registry_;
+  const absl::Duration lifetime_;
+  const std::function<absl::Time()> clock_;
+  std::mutex mutex_;
+  std::tuple<Slots<crypto::Aes256Gcm>, Slots<crypto::Aes256Block>, Slots<crypto::HmacSha256>,
+             Slots<tokenizer::RequestKeys>>
+      slots_;
+  std::jthread sweeper_;  // last: it uses all the others
 };
 
 }  // namespace keysvc::keys

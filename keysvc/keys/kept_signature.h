@@ -1,0 +1,30 @@
+// The signature that is kept for a repetition of its request.
+#ifndef KEYSVC_KEYSVC_KEYS_KEPT_SIGNATURE_H_
+#define KEYSVC_KEYSVC_KEYS_KEPT_SIGNATURE_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "keysvc/keys/signature.h"
+#include "store/rows.h"
+#include "tokenizer/key_source.h"
+
+namespace keysvc::keys {
+
+// The row of `request_id`, with the signature sealed under the tenant's answer key
+// (docs/formats.md).
+absl::StatusOr<store::IdempotencyRow> KeepSignature(
+    const Signature& signature, std::string_view principal, std::string_view request_id,
+    std::string_view fingerprint, absl::Time expires, const tokenizer::RequestKeys& keys);
+
+// INVALID_ARGUMENT/REQUEST_ID_REUSED when the row is of a request with another fingerprint;
+// DATA_LOSS/INTEGRITY_FAILURE when it is not what was kept.
+absl::StatusOr<Signature> OpenKeptSignature(const store::IdempotencyRow& row,
+                                            std::string_view fingerprint,
+                                            const tokenizer::RequestKeys& keys);
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_KEPT_SIGNATURE_H_

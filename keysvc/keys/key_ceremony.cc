@@ -1,0 +1,176 @@
+#include "keysvc/keys/key_ceremony.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "crypto/secret_bytes.h"
+#include "keysvc/keys/call_record.h"
+#include "keysvc/keys/open_intents.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::keys {
+namespace {
+
+// The row of a version that was never made: its number stays taken.
+KeyRecord GivenUp(KeyRecord record) {
+  record.version.state = KeyState::kDestroyed;
+  record.revision += 1;
+  record.intent.reset();
+  return record;
+}
+
+store::Mutation ChangeOf(std::vector<store::KeyVersionRow> rows) {
+  store::Mutation mutation;
+  mutation.keys = std::move(rows);
+  return mutation;
+}
+
+// The old primary goes on processing what it protected, but applies no more. One that is suspended
+// or compromised keeps the state that says so.
+KeyRecord Demoted(KeyRecord record) {
+  record.version.primary = false;
+  if (record.version.state == KeyState::kActive) record.version.state = KeyState::kDeactivated;
+  record.revision += 1;
+  return record;
+}
+
+}  // namespace
+
+KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersionRows& rows,
+                         store::Store& store, audit::Journal& journal)
+    : hsm_(hsm), wrapping_(wrapping), rows_(rows), store_(store), journal_(journal) {}
+
+absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(audit::Entry entry,
+                                                                    KeyVersion fresh,
+                                                                    KeyRings& rings) {
+  KeyRecord record{.version = std::move(fresh), .wrapped = {}, .revision = 1, .intent = {}};
+  const KeyVersion& version = record.version;
+  entry.resource = version.name.ToString();
+  entry.details["purpose"] = NameOf(version.parameters.purpose);
+  entry.details["algorithm"] = NameOf(version.parameters.algorithm);
+  entry.details["protection"] = NameOf(version.parameters.protection);
+
+  // The row that says it failed is sealed beforehand, since the HSM that failed could not seal it.
+  const KeyRecord given_up = GivenUp(record);
+  auto row = rows_.Seal(record);
+  auto given_up_row = rows_.Seal(given_up);
+  if (!row.ok()) return Refuse(std::move(entry), row.status());
+  if (!given_up_row.ok()) return Refuse(std::move(entry), given_up_row.status());
+
+  entry.outcome = audit::Outcome::kIntent;
+  ASSIGN_OR_RETURN(const audit::Receipt intent, journal_.Record(entry, ChangeOf({*row})));
+  record.intent = intent.index();
+  rings.Put(record);
+  entry.details["intent"] = absl::StrCat(intent.index());
+
+  const auto change = MakeKey(record, rings);
+  if (!change.ok()) {
+    ASSIGN_OR_RETURN(
+        audit::Receipt receipt,
+        journal_.Record(Failed(std::move(entry), change.status()), ChangeOf({*given_up_row})));
+    rings.Put(given_up);
+    return audit::Recorded<KeyVersion>{std::move(receipt), change.status()};
+  }
+
+  entry.outcome = audit::Outcome::kSuccess;
+  ASSIGN_OR_RETURN(audit::Receipt receipt,
+                   journal_.Record(std::move(entry), ChangeOf(change->rows)));
+  for (const KeyRecord& changed : change->records) rings.Put(changed);
+  return audit::Recorded<KeyVersion>{std::move(receipt), change->records.front().version};
+}
+
+absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, const KeyRings& rings) {
+  if (record.version.parameters.protection == Protection::kHsm) {
+    RETURN_IF_ERROR(MakeInHsm(record.version));
+  } else {
+    RETURN_IF_ERROR(MakeEnvelope(record));
+  }
+  Change change;
+  const KeyRecord* old_primary = rings.FindPrimary(record.version.name.key);
+  record.version.state = KeyState::kActive;
+  record.version.primary = true;
+  record.revision += 1;
+  record.intent.reset();
+  change.records.push_back(std::move(record));
+  if (old_primary != nullptr) change.records.push_back(Demoted(*old_primary));
+  for (const KeyRecord& changed : change.records) {
+    ASSIGN_OR_RETURN(store::KeyVersionRow row, rows_.Seal(changed));
+    change.rows.push_back(std::move(row));
+  }
+  return change;
+}
+
+absl::Status KeyCeremony::MakeInHsm(KeyVersion& version) {
+  const auto kind = HsmKindOf(version.parameters.algorithm);
+  if (!kind.has_value()) {
+    return Error(Reason::kAlgorithmUnsupported, "no HSM key has this algorithm");
+  }
+  const absl::Status generated = hsm_.Generate(version.hsm_label, *kind);
+  if (ReasonOf(generated) == Reason::kKeyExists) {
+    return Error(Reason::kHsmFailure, "the token holds a key under a label that is new");
+  }
+  RETURN_IF_ERROR(generated);
+  if (version.parameters.purpose == Purpose::kSign) {
+    ASSIGN_OR_RETURN(version.public_key, hsm_.PublicKey(version.hsm_label));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KeyCeremony::MakeEnvelope(KeyRecord& record) {
+  const std::string context = WrapContextOf(record.version);
+  ASSIGN_OR_RETURN(const crypto::SecretBytes key, crypto::SecretBytes::Random(32));
+  ASSIGN_OR_RETURN(record.wrapped, wrapping_.Wrap(key, context));
+  ASSIGN_OR_RETURN(const crypto::SecretBytes opened, wrapping_.Unwrap(record.wrapped, context));
+  if (!(opened == key)) return Error(Reason::kHsmFailure, "a wrapped key opens to another key");
+  return absl::OkStatus();
+}
+
+absl::Status KeyCeremony::Settle(KeyRings& rings) {
+  const std::vector<KeyRecord> unfinished = rings.Unfinished();
+  if (unfinished.empty()) return absl::OkStatus();
+
+  std::set<std::string> unknown;
+  for (const KeyRecord& record : unfinished) {
+    if (!record.intent.has_value()) unknown.insert(record.version.name.ToString());
+  }
+  ASSIGN_OR_RETURN(const auto intents, FindIntents(store_, std::move(unknown)));
+  ASSIGN_OR_RETURN(const std::vector<pkcs11::HsmKey> present, hsm_.List());
+
+  const absl::Status broken_off =
+      Error(Reason::kOutcomeUnknown, "the making of a key was broken off");
+  for (const KeyRecord& record : unfinished) {
+    const KeyVersion& version = record.version;
+    const bool orphan = std::any_of(present.begin(), present.end(), [&](const auto& key) {
+      return !version.hsm_label.empty() && key.label == version.hsm_label;
+    });
+    audit::Entry entry =
+        Failed(SystemEntry("KeyService.Recovered", version.name.ToString()), broken_off);
+    entry.details["orphan_in_hsm"] = orphan ? "true" : "false";
+    const auto found = intents.find(entry.resource);
+    if (record.intent.has_value()) {
+      entry.details["intent"] = absl::StrCat(*record.intent);
+    } else if (found != intents.end()) {
+      entry.details["intent"] = absl::StrCat(found->second);
+    }
+    KeyRecord given_up = GivenUp(record);
+    ASSIGN_OR_RETURN(store::KeyVersionRow row, rows_.Seal(given_up));
+    RETURN_IF_ERROR(journal_.Record(std::move(entry), ChangeOf({std::move(row)})).status());
+    rings.Put(std::move(given_up));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Refuse(audit::Entry entry,
+                                                                const absl::Status& status) {
+  ASSIGN_OR_RETURN(audit::Receipt receipt, journal_.Record(Failed(std::move(entry), status)));
+  return audit::Recorded<KeyVersion>{std::move(receipt), status};
+}
+
+}  // namespace keysvc::keys

@@ -1,0 +1,65 @@
+#ifndef KEYSVC_KEYSVC_KEYS_KEY_CEREMONY_H_
+#define KEYSVC_KEYSVC_KEYS_KEY_CEREMONY_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "audit/entry.h"
+#include "audit/journal.h"
+#include "keysvc/keys/key_rings.h"
+#include "keysvc/keys/key_version_row.h"
+#include "keysvc/keys/key_wrapping.h"
+#include "pkcs11/hsm.h"
+#include "store/store.h"
+
+namespace keysvc::keys {
+
+// Makes key versions across HSM, store and log, none of which can take part in a transaction of
+// another:
+//   1. the intent is recorded with a row in pre-activation, which takes the version's number;
+//   2. the key is made, found again and used once;
+//   3. the outcome is recorded with the row made active and primary and the old primary demoted.
+// A stop between the steps leaves a row in pre-activation, which Settle gives up; its number and
+// label are never used again, and its key, if the HSM made one, stays there unused. Not
+// thread-safe: one ceremony at a time.
+class KeyCeremony {
+ public:
+  KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersionRows& rows,
+              store::Store& store, audit::Journal& journal);
+
+  // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
+  // what became durable. `entry` says who and why; outcome and resource are filled in. An outer
+  // error means that a record could not be made, or that it is unknown whether one was: the rows
+  // have to be read again.
+  absl::StatusOr<audit::Recorded<KeyVersion>> AddVersion(audit::Entry entry, KeyVersion fresh,
+                                                         KeyRings& rings);
+
+  // Gives up every version that is still in pre-activation and records the outcome of its intent.
+  // ABORTED/CONFLICT when a row has changed since `rings` was read.
+  absl::Status Settle(KeyRings& rings);
+
+  // Records that nothing was done.
+  absl::StatusOr<audit::Recorded<KeyVersion>> Refuse(audit::Entry entry,
+                                                     const absl::Status& status);
+
+ private:
+  // What step 3 writes: the new version, then the old primary.
+  struct Change {
+    std::vector<KeyRecord> records;
+    std::vector<store::KeyVersionRow> rows;
+  };
+  absl::StatusOr<Change> MakeKey(KeyRecord record, const KeyRings& rings);
+  absl::Status MakeInHsm(KeyVersion& version);
+  absl::Status MakeEnvelope(KeyRecord& record);
+
+  pkcs11::Hsm& hsm_;
+  KeyWrapping& wrapping_;
+  const KeyVersionRows& rows_;
+  store::Store& store_;
+  audit::Journal& journal_;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_KEY_CEREMONY_H_

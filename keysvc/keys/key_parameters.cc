@@ -1,0 +1,139 @@
+#include "keysvc/keys/key_parameters.h"
+
+#include <array>
+#include <cstddef>
+
+#include "status/reason.h"
+
+namespace keysvc::keys {
+namespace {
+
+// In enum order.
+constexpr auto kPurposes = std::to_array<std::string_view>(
+    {"sign", "mac", "data", "index", "token", "row-mac", "request"});
+constexpr auto kAlgorithms =
+    std::to_array<std::string_view>({"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256"});
+constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope"});
+constexpr auto kStates = std::to_array<std::string_view>(
+    {"pre-activation", "active", "suspended", "deactivated", "compromised", "destroyed"});
+
+template <typename Enum, std::size_t N>
+std::optional<Enum> Named(const std::array<std::string_view, N>& names, std::string_view name) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+bool Fits(Purpose purpose, Algorithm algorithm) {
+  switch (purpose) {
+    case Purpose::kSign:
+      return algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kRsa2048 ||
+             algorithm == Algorithm::kRsa3072;
+    case Purpose::kData:
+    case Purpose::kToken:
+      return algorithm == Algorithm::kAes256;
+    case Purpose::kMac:
+    case Purpose::kIndex:
+    case Purpose::kRowMac:
+    case Purpose::kRequest:
+      return algorithm == Algorithm::kHmacSha256;
+  }
+  return false;
+}
+
+bool StaysInHsm(Purpose purpose) { return purpose == Purpose::kSign || purpose == Purpose::kMac; }
+
+}  // namespace
+
+std::string_view NameOf(Purpose purpose) { return kPurposes.at(static_cast<std::size_t>(purpose)); }
+std::string_view NameOf(Algorithm algorithm) {
+  return kAlgorithms.at(static_cast<std::size_t>(algorithm));
+}
+std::string_view NameOf(Protection protection) {
+  return kProtections.at(static_cast<std::size_t>(protection));
+}
+std::string_view NameOf(KeyState state) { return kStates.at(static_cast<std::size_t>(state)); }
+
+std::optional<Purpose> PurposeNamed(std::string_view name) {
+  return Named<Purpose>(kPurposes, name);
+}
+std::optional<Algorithm> AlgorithmNamed(std::string_view name) {
+  return Named<Algorithm>(kAlgorithms, name);
+}
+std::optional<Protection> ProtectionNamed(std::string_view name) {
+  return Named<Protection>(kProtections, name);
+}
+std::optional<KeyState> KeyStateNamed(std::string_view name) {
+  return Named<KeyState>(kStates, name);
+}
+
+absl::Status CheckParameters(const KeyParameters& parameters) {
+  if (!Fits(parameters.purpose, parameters.algorithm)) {
+    return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
+  }
+  const auto protection = StaysInHsm(parameters.purpose) ? Protection::kHsm : Protection::kEnvelope;
+  if (parameters.protection != protection) {
+    return Error(Reason::kFieldInvalid, "the purpose needs another protection", "protection");
+  }
+  if (parameters.cryptoperiod < absl::Hours(24) || parameters.cryptoperiod > 3 * kYear) {
+    return Error(Reason::kFieldInvalid, "a cryptoperiod is 1 day to 3 years", "cryptoperiod_days");
+  }
+  return absl::OkStatus();
+}
+
+absl::Duration RecipientPeriodOf(Purpose purpose) {
+  return purpose == Purpose::kSign ? 7 * kYear : 3 * kYear;
+}
+
+bool Allows(KeyState state, Use use) {
+  switch (state) {
+    case KeyState::kActive:
+      return true;
+    case KeyState::kDeactivated:
+      return use == Use::kProcess;
+    case KeyState::kPreActivation:
+    case KeyState::kSuspended:
+    case KeyState::kCompromised:
+    case KeyState::kDestroyed:
+      return false;
+  }
+  return false;
+}
+
+bool MayBecome(KeyState from, KeyState to) {
+  using enum KeyState;
+  switch (from) {
+    case kPreActivation:
+      return to == kActive || to == kCompromised || to == kDestroyed;
+    case kActive:
+      return to == kSuspended || to == kDeactivated || to == kCompromised || to == kDestroyed;
+    case kSuspended:
+      return to == kActive || to == kDeactivated || to == kCompromised || to == kDestroyed;
+    case kDeactivated:
+      return to == kCompromised || to == kDestroyed;
+    case kCompromised:
+      return to == kDestroyed;
+    case kDestroyed:
+      return false;
+  }
+  return false;
+}
+
+std::optional<pkcs11::KeyKind> HsmKindOf(Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::kEcP256:
+      return pkcs11::KeyKind::kEcP256;
+    case Algorithm::kRsa2048:
+      return pkcs11::KeyKind::kRsa2048;
+    case Algorithm::kRsa3072:
+      return pkcs11::KeyKind::kRsa3072;
+    case Algorithm::kHmacSha256:
+      return pkcs11::KeyKind::kHmacSha256;
+    case Algorithm::kAes256:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace keysvc::keys

@@ -1,0 +1,315 @@
+#include "keysvc/keys/key_registry.h"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keysvc/keys/call_record.h"
+#include "keysvc/keys/deployment.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::keys {
+namespace {
+
+using RecordedVersion = audit::Recorded<KeyVersion>;
+
+// A change loses a race only against a change whose outcome was unknown, so few rounds are enough.
+constexpr int kRounds = 3;
+
+// Ids that the service gives to its own keys.
+bool IsReserved(std::string_view key) {
+  return key == TokenKeyOf("").key || key == RowMacKeyOf("").key || key == RequestKeyOf("").key ||
+         key.ends_with("-data") || key.ends_with("-index");
+}
+
+absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
+  if (!IsResourceId(name.tenant) || !IsResourceId(name.key) || IsReserved(name.key)) {
+    return Error(Reason::kFieldInvalid, "not an id that a key may have", "key_id");
+  }
+  if (parameters.purpose != Purpose::kSign && parameters.purpose != Purpose::kMac) {
+    return Error(Reason::kFieldInvalid, "keys of this purpose are made by the service", "purpose");
+  }
+  return CheckParameters(parameters);
+}
+
+absl::Status CheckRotatable(Purpose purpose) {
+  if (purpose == Purpose::kIndex || purpose == Purpose::kRowMac || purpose == Purpose::kRequest) {
+    return Error(Reason::kKeyNotRotatable, "what this key made would have to be rewritten first");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such key"); }
+
+bool NeedsHsmKey(const KeyVersion& version) {
+  return version.parameters.protection == Protection::kHsm &&
+         (version.state == KeyState::kActive || version.state == KeyState::kSuspended ||
+          version.state == KeyState::kDeactivated);
+}
+
+}  // namespace
+
+KeyName TokenKeyOf(std::string_view tenant) { return {std::string(tenant), "token"}; }
+KeyName RowMacKeyOf(std::string_view tenant) { return {std::string(tenant), "row-mac"}; }
+KeyName RequestKeyOf(std::string_view tenant) { return {std::string(tenant), "request"}; }
+KeyName DataKeyOf(const tokenizer::Profile& profile) {
+  return {profile.tenant, profile.name + "-data"};
+}
+KeyName IndexKeyOf(const tokenizer::Profile& profile) {
+  return {profile.tenant, profile.name + "-index"};
+}
+
+KeyRegistry::KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store,
+                         audit::Journal& journal, std::string environment,
+                         std::function<absl::Time()> clock)
+    : hsm_(hsm),
+      wrapping_(wrapping),
+      store_(store),
+      environment_(std::move(environment)),
+      clock_(std::move(clock)),
+      rows_(hsm, RegistryLabelOf(wrapping.label_prefix())),
+      ceremony_(hsm, wrapping, rows_, store, journal),
+      rings_(std::make_shared<const KeyRings>()) {}
+
+absl::StatusOr<std::unique_ptr<KeyRegistry>> KeyRegistry::Load(
+    pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
+    std::string environment, std::function<absl::Time()> clock) {
+  std::unique_ptr<KeyRegistry> registry(
+      new KeyRegistry(hsm, wrapping, store, journal, std::move(environment), std::move(clock)));
+  RETURN_IF_ERROR(registry->Reload());
+  RETURN_IF_ERROR(registry->CheckHsm());
+  KeyRings rings = *registry->Rings();
+  RETURN_IF_ERROR(registry->ceremony_.Settle(rings));
+  registry->Publish(std::move(rings));
+  return registry;
+}
+
+absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
+  const KeyName data = DataKeyOf(profile);
+  if (!IsResourceId(data.tenant) || !IsResourceId(IndexKeyOf(profile).key)) {
+    return Error(Reason::kConfigInvalid, "a profile's tenant or name is no id, or too long");
+  }
+  const std::lock_guard lock(ceremony_mutex_);
+  RETURN_IF_ERROR(EnsureKey(TokenKeyOf(profile.tenant), Purpose::kToken));
+  RETURN_IF_ERROR(EnsureKey(RowMacKeyOf(profile.tenant), Purpose::kRowMac));
+  RETURN_IF_ERROR(EnsureKey(RequestKeyOf(profile.tenant), Purpose::kRequest));
+  RETURN_IF_ERROR(EnsureKey(data, Purpose::kData));
+  if (!profile.deterministic) return absl::OkStatus();
+  return EnsureKey(IndexKeyOf(profile), Purpose::kIndex);
+}
+
+absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit,
+                                                    const KeyName& name,
+                                                    const KeyParameters& parameters,
+                                                    std::string_view request_id) {
+  const audit::Entry entry = EntryOf(permit, "KeyService.CreateKey", name.ToString(), request_id);
+  const std::lock_guard lock(ceremony_mutex_);
+  absl::Status checked = CheckPermit(permit, policy::Action::kCreateKey, "tenants/" + name.tenant);
+  if (checked.ok()) checked = CheckCreatable(name, parameters);
+  // Signatures are kept for repeated requests under the tenant's request key.
+  if (checked.ok()) checked = EnsureKey(RequestKeyOf(name.tenant), Purpose::kRequest);
+  if (!checked.ok()) return ceremony_.Refuse(entry, checked);
+  return AddVersion(entry, name, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
+    if (rings.FindPrimary(name) != nullptr) {
+      return Error(Reason::kKeyExists, "there is a key of this name");
+    }
+    const auto kind = HsmKindOf(parameters.algorithm);
+    if (!kind.has_value() || !hsm_.capabilities().Supports(*kind)) {
+      return Error(Reason::kAlgorithmUnsupported, "the HSM does not support the algorithm");
+    }
+    return parameters;
+  });
+}
+
+absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit,
+                                                    const KeyName& name,
+                                                    std::string_view request_id) {
+  const audit::Entry entry = EntryOf(permit, "KeyService.RotateKey", name.ToString(), request_id);
+  const std::lock_guard lock(ceremony_mutex_);
+  return AddVersion(entry, name, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
+    RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kRotateKey, name.ToString()));
+    const KeyRecord* primary = rings.FindPrimary(name);
+    if (primary == nullptr) return NotFound();
+    RETURN_IF_ERROR(CheckRotatable(primary->version.parameters.purpose));
+    return primary->version.parameters;
+  });
+}
+
+absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& name) const {
+  const auto rings = Rings();
+  const KeyRings::Ring* ring = rings->Find(name);
+  if (ring == nullptr) return NotFound();
+  std::vector<KeyVersion> versions;
+  versions.reserve(ring->size());
+  for (const KeyRecord& record : *ring) versions.push_back(record.version);
+  return versions;
+}
+
+std::vector<KeyVersion> KeyRegistry::Primaries(std::string_view tenant) const {
+  const auto rings = Rings();
+  std::vector<KeyVersion> primaries;
+  for (const auto& [name, ring] : rings->all()) {
+    if (name.tenant != tenant) continue;
+    if (const KeyRecord* primary = rings->FindPrimary(name)) primaries.push_back(primary->version);
+  }
+  return primaries;
+}
+
+absl::StatusOr<KeyVersion> KeyRegistry::PrimaryFor(const KeyName& name, Use use) const {
+  const auto rings = Rings();
+  const KeyRecord* primary = rings->FindPrimary(name);
+  if (primary == nullptr) return NotFound();
+  RETURN_IF_ERROR(CheckUse(primary->version, use, clock_()));
+  return primary->version;
+}
+
+absl::StatusOr<KeyVersion> KeyRegistry::VersionFor(const KeyVersionName& name, Use use) const {
+  const auto rings = Rings();
+  const KeyRecord* record = rings->FindVersion(name);
+  if (record == nullptr) return NotFound();
+  RETURN_IF_ERROR(CheckUse(record->version, use, clock_()));
+  return record->version;
+}
+
+absl::StatusOr<crypto::SecretBytes> KeyRegistry::Open(const KeyVersionName& name) {
+  const auto rings = Rings();
+  const KeyRecord* record = rings->FindVersion(name);
+  if (record == nullptr) return NotFound();
+  RETURN_IF_ERROR(CheckUse(record->version, Use::kProcess, clock_()));
+  if (record->version.parameters.protection != Protection::kEnvelope) {
+    return Error(Reason::kInternal, "this key never leaves the HSM");
+  }
+  return wrapping_.Unwrap(record->wrapped, WrapContextOf(record->version));
+}
+
+absl::Status KeyRegistry::Reload() {
+  ASSIGN_OR_RETURN(const std::vector<store::KeyVersionRow> rows, store_.ListKeyVersions());
+  std::vector<KeyRecord> records;
+  records.reserve(rows.size());
+  for (const store::KeyVersionRow& row : rows) {
+    ASSIGN_OR_RETURN(KeyRecord record, rows_.Open(row));
+    if (record.version.environment != environment_) {
+      return Error(Reason::kEnvironmentMismatch, "a key belongs to another environment");
+    }
+    records.push_back(std::move(record));
+  }
+  ASSIGN_OR_RETURN(KeyRings rings, KeyRings::Create(std::move(records)));
+  Publish(std::move(rings));
+  return absl::OkStatus();
+}
+
+absl::Status KeyRegistry::CheckHsm() {
+  ASSIGN_OR_RETURN(const std::vector<pkcs11::HsmKey> present, hsm_.List());
+  std::set<std::string> unclaimed;
+  // The deployment's own keys have labels of three parts, those of key versions have four.
+  for (const pkcs11::HsmKey& key : present) {
+    if (key.label.starts_with(wrapping_.label_prefix() + "/") &&
+        std::count(key.label.begin(), key.label.end(), '/') == 3) {
+      unclaimed.insert(key.label);
+    }
+  }
+  const auto rings = Rings();
+  for (const auto& [name, ring] : rings->all()) {
+    for (const KeyRecord& record : ring) {
+      if (!NeedsHsmKey(record.version)) continue;
+      const auto kind = HsmKindOf(record.version.parameters.algorithm);
+      const bool found = std::any_of(present.begin(), present.end(), [&](const auto& key) {
+        return key.label == record.version.hsm_label && key.kind == kind;
+      });
+      if (!found) {
+        return Error(Reason::kIntegrityFailure,
+                     absl::StrCat("the HSM lacks ", record.version.name.ToString()));
+      }
+      unclaimed.erase(record.version.hsm_label);
+    }
+  }
+  orphans_.assign(unclaimed.begin(), unclaimed.end());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entry,
+                                                        const KeyName& name, const Decide& decide) {
+  absl::Status conflict;
+  for (int round = 0; round < kRounds; ++round) {
+    KeyRings rings = *Rings();
+    absl::Status failure = ceremony_.Settle(rings);
+    if (failure.ok()) {
+      const auto parameters = decide(rings);
+      auto added = parameters.ok()
+                       ? ceremony_.AddVersion(
+                             entry, Draft(name, rings.NextVersion(name), *parameters), rings)
+                       : ceremony_.Refuse(entry, parameters.status());
+      Publish(std::move(rings));
+      if (added.ok()) return added;
+      failure = added.status();
+    } else if (ReasonOf(failure) != Reason::kConflict) {
+      return ceremony_.Refuse(entry, failure);
+    }
+    // Memory may be behind the store now. When the store cannot be read either, the next change
+    // comes by here again, since what it writes conflicts.
+    const absl::Status reloaded = Reload();
+    if (ReasonOf(failure) != Reason::kConflict) return failure;
+    RETURN_IF_ERROR(reloaded);
+    conflict = failure;
+  }
+  return conflict;
+}
+
+absl::Status KeyRegistry::EnsureKey(const KeyName& name, Purpose purpose) {
+  if (const auto rings = Rings(); const KeyRecord* primary = rings->FindPrimary(name)) {
+    if (primary->version.parameters.purpose == purpose) return absl::OkStatus();
+    return Error(Reason::kKeyExists, "a key of another purpose has this name");
+  }
+  const bool is_mac = purpose != Purpose::kData && purpose != Purpose::kToken;
+  const KeyParameters parameters{.purpose = purpose,
+                                 .algorithm = is_mac ? Algorithm::kHmacSha256 : Algorithm::kAes256,
+                                 .protection = Protection::kEnvelope,
+                                 .cryptoperiod = kYear};
+  const audit::Entry entry = SystemEntry("KeyService.CreateKey", name.ToString());
+  // The decision is repeated inside: a race with an unknown outcome may have made the key.
+  bool exists = false;
+  auto added = AddVersion(entry, name, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
+    exists = rings.FindPrimary(name) != nullptr;
+    if (exists) return Error(Reason::kKeyExists, "there is a key of this name");
+    return parameters;
+  });
+  RETURN_IF_ERROR(added.status());
+  return exists ? absl::OkStatus() : added->value.status();
+}
+
+KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
+                              const KeyParameters& parameters) const {
+  KeyVersion version{.name = {name, number},
+                     .parameters = parameters,
+                     .state = KeyState::kPreActivation,
+                     .primary = false,
+                     .environment = environment_,
+                     .created = absl::FromUnixMillis(absl::ToUnixMillis(clock_())),
+                     .originator_end = {},
+                     .recipient_end = {},
+                     .hsm_label = {},
+                     .public_key = {}};
+  version.originator_end = version.created + parameters.cryptoperiod;
+  version.recipient_end = version.originator_end + RecipientPeriodOf(parameters.purpose);
+  if (parameters.protection == Protection::kHsm) {
+    version.hsm_label =
+        absl::StrCat(wrapping_.label_prefix(), "/", name.tenant, "/", name.key, "/v", number);
+  }
+  return version;
+}
+
+std::shared_ptr<const KeyRings> KeyRegistry::Rings() const {
+  const std::lock_guard lock(rings_mutex_);
+  return rings_;
+}
+
+void KeyRegistry::Publish(KeyRings rings) {
+  auto fresh = std::make_shared<const KeyRings>(std::move(rings));
+  const std::lock_guard lock(rings_mutex_);
+  rings_ = std::move(fresh);
+}
+
+}  // namespace keysvc::keys

@@ -1,0 +1,16 @@
+#include "keysvc/keys/key_version.h"
+
+#include "status/reason.h"
+
+namespace keysvc::keys {
+
+absl::Status CheckUse(const KeyVersion& version, Use use, absl::Time now) {
+  if (!Allows(version.state, use)) {
+    return Error(Reason::kKeyNotActive, "the key version's state forbids this use");
+  }
+  const absl::Time end = use == Use::kApply ? version.originator_end : version.recipient_end;
+  if (now >= end) return Error(Reason::kKeyNotActive, "the key version's cryptoperiod is over");
+  return absl::OkStatus();
+}
+
+}  // namespace keysvc::keys

@@ -1,0 +1,29 @@
+#ifndef KEYSVC_KEYSVC_KEYS_KEY_VERSION_H_
+#define KEYSVC_KEYSVC_KEYS_KEY_VERSION_H_
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_parameters.h"
+
+namespace keysvc::keys {
+
+// One version of a key, as callers may see it. A value; times have whole milliseconds.
+struct KeyVersion {
+  KeyVersionName name;
+  KeyParameters parameters;
+  KeyState state = KeyState::kPreActivation;
+  bool primary = false;
+  std::string environment;
+  absl::Time created, originator_end, recipient_end;
+  std::string hsm_label;   // protection kHsm
+  std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
+};
+
+// Whether state and cryptoperiod allow the use at `now`. FAILED_PRECONDITION/KEY_NOT_ACTIVE.
+absl::Status CheckUse(const KeyVersion& version, Use use, absl::Time now);
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_KEY_VERSION_H_

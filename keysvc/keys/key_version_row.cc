@@ -1,0 +1,131 @@
+#include "keysvc/keys/key_version_row.h"
+
+#include <utility>
+
+#include "absl/time/time.h"
+#include "crypto/bytes.h"
+#include "crypto/canonical.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::keys {
+namespace {
+
+constexpr std::uint8_t kWrapContextFormat = 1;
+constexpr std::uint8_t kMacFormat = 1;
+
+std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
+store::KeyVersionRow ToRow(const KeyRecord& record) {
+  const KeyVersion& version = record.version;
+  return {.tenant = version.name.key.tenant,
+          .key = version.name.key.key,
+          .version = version.name.version,
+          .purpose = std::string(NameOf(version.parameters.purpose)),
+          .algorithm = std::string(NameOf(version.parameters.algorithm)),
+          .protection = std::string(NameOf(version.parameters.protection)),
+          .environment = version.environment,
+          .created_ms = absl::ToUnixMillis(version.created),
+          .originator_end_ms = absl::ToUnixMillis(version.originator_end),
+          .recipient_end_ms = absl::ToUnixMillis(version.recipient_end),
+          .hsm_label = version.hsm_label,
+          .wrapped = record.wrapped,
+          .public_key = version.public_key,
+          .state = std::string(NameOf(version.state)),
+          .primary = version.primary,
+          .revision = record.revision,
+          .mac = {}};
+}
+
+absl::Status Changed() {
+  return Error(Reason::kIntegrityFailure, "a stored key version is not what was written");
+}
+
+absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
+  const auto purpose = PurposeNamed(row.purpose);
+  const auto algorithm = AlgorithmNamed(row.algorithm);
+  const auto protection = ProtectionNamed(row.protection);
+  const auto state = KeyStateNamed(row.state);
+  if (!purpose || !algorithm || !protection || !state) return Changed();
+  KeyRecord record;
+  record.wrapped = row.wrapped;
+  record.revision = row.revision;
+  KeyVersion& version = record.version;
+  version.name = {{row.tenant, row.key}, row.version};
+  version.created = absl::FromUnixMillis(row.created_ms);
+  version.originator_end = absl::FromUnixMillis(row.originator_end_ms);
+  version.recipient_end = absl::FromUnixMillis(row.recipient_end_ms);
+  version.parameters = {*purpose, *algorithm, *protection,
+                        version.originator_end - version.created};
+  version.state = *state;
+  version.primary = row.primary;
+  version.environment = row.environment;
+  version.hsm_label = row.hsm_label;
+  version.public_key = row.public_key;
+  return record;
+}
+
+}  // namespace
+
+std::string WrapContextOf(const KeyVersion& version) {
+  return crypto::CanonicalWriter()
+      .Bytes("keysvc key")
+      .U8(kWrapContextFormat)
+      .Bytes(version.name.key.tenant)
+      .Bytes(version.name.key.key)
+      .U32(version.name.version)
+      .Bytes(NameOf(version.parameters.purpose))
+      .Bytes(NameOf(version.parameters.algorithm))
+      .Bytes(version.environment)
+      .Take();
+}
+
+std::string MacInputOf(const store::KeyVersionRow& row) {
+  return crypto::CanonicalWriter()
+      .Bytes("keysvc key row")
+      .U8(kMacFormat)
+      .Bytes(row.tenant)
+      .Bytes(row.key)
+      .U32(row.version)
+      .Bytes(row.purpose)
+      .Bytes(row.algorithm)
+      .Bytes(row.protection)
+      .Bytes(row.environment)
+      .U64(Bits(row.created_ms))
+      .U64(Bits(row.originator_end_ms))
+      .U64(Bits(row.recipient_end_ms))
+      .Bytes(row.hsm_label)
+      .Bytes(row.wrapped)
+      .Bytes(row.public_key)
+      .Bytes(row.state)
+      .U8(row.primary ? 1 : 0)
+      .U64(row.revision)
+      .Take();
+}
+
+KeyVersionRows::KeyVersionRows(pkcs11::Hsm& hsm, std::string label)
+    : hsm_(hsm), label_(std::move(label)) {}
+
+absl::StatusOr<store::KeyVersionRow> KeyVersionRows::Seal(const KeyRecord& record) const {
+  store::KeyVersionRow row = ToRow(record);
+  ASSIGN_OR_RETURN(row.mac, MacOf(row));
+  return row;
+}
+
+absl::StatusOr<KeyRecord> KeyVersionRows::Open(const store::KeyVersionRow& row) const {
+  ASSIGN_OR_RETURN(const std::string mac, MacOf(row));
+  if (!crypto::EqualInConstantTime(crypto::AsBytes(mac), crypto::AsBytes(row.mac))) {
+    return Changed();
+  }
+  return FromRow(row);
+}
+
+absl::StatusOr<std::string> KeyVersionRows::MacOf(const store::KeyVersionRow& row) const {
+  auto mac = hsm_.Sign(label_, pkcs11::Mechanism::kHmacSha256, MacInputOf(row));
+  if (ReasonOf(mac.status()) == Reason::kKeyNotFound) {
+    return Error(Reason::kNotInitialized, "the token lacks the key that seals key rows");
+  }
+  return mac;
+}
+
+}  // namespace keysvc::keys

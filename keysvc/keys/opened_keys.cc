@@ -1,0 +1,159 @@
+#include "keysvc/keys/opened_keys.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <utility>
+
+#include "crypto/kdf.h"
+#include "crypto/secret_key.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::keys {
+namespace {
+
+constexpr auto kSweepInterval = std::chrono::minutes(1);
+
+// The form in which a key is used, made from its 32 bytes.
+template <typename Key>
+absl::StatusOr<std::shared_ptr<const Key>> Expand(const crypto::SecretKey<32>& key) {
+  return Key::Create(key);
+}
+
+template <>
+absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> Expand<tokenizer::RequestKeys>(
+    const crypto::SecretKey<32>& key) {
+  ASSIGN_OR_RETURN(const auto fingerprint, crypto::DeriveKey(key, "keysvc request fingerprint 1"));
+  ASSIGN_OR_RETURN(const auto answer, crypto::DeriveKey(key, "keysvc request answer 1"));
+  auto keys = std::make_shared<tokenizer::RequestKeys>();
+  ASSIGN_OR_RETURN(keys->fingerprint, crypto::HmacSha256::Create(fingerprint));
+  ASSIGN_OR_RETURN(keys->answer, crypto::Aes256Gcm::Create(answer));
+  return keys;
+}
+
+// What is stored names a version that is not there: the store has lost it.
+absl::Status LostIfNotFound(const absl::Status& status) {
+  if (ReasonOf(status) != Reason::kKeyNotFound) return status;
+  return Error(Reason::kIntegrityFailure, "the store lacks a key version that is in use");
+}
+
+}  // namespace
+
+OpenedKeys::OpenedKeys(KeyRegistry& registry, absl::Duration lifetime,
+                       std::function<absl::Time()> clock)
+    : registry_(registry),
+      lifetime_(lifetime),
+      clock_(std::move(clock)),
+      sweeper_([this](std::stop_token stop) { SweepUntil(std::move(stop)); }) {}
+
+absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> OpenedKeys::DataKey(
+    const tokenizer::Profile& profile) {
+  return GetPrimary<crypto::Aes256Gcm>(DataKeyOf(profile), Purpose::kData);
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> OpenedKeys::DataKey(
+    const tokenizer::Profile& profile, std::uint32_t version) {
+  return GetVersion<crypto::Aes256Gcm>({DataKeyOf(profile), version}, Purpose::kData);
+}
+
+absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> OpenedKeys::IndexKey(
+    const tokenizer::Profile& profile) {
+  return GetPrimary<crypto::HmacSha256>(IndexKeyOf(profile), Purpose::kIndex);
+}
+
+absl::StatusOr<tokenizer::Versioned<crypto::Aes256Block>> OpenedKeys::TokenKey(
+    std::string_view tenant) {
+  return GetPrimary<crypto::Aes256Block>(TokenKeyOf(tenant), Purpose::kToken);
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> OpenedKeys::TokenKey(
+    std::string_view tenant, std::uint32_t version) {
+  return GetVersion<crypto::Aes256Block>({TokenKeyOf(tenant), version}, Purpose::kToken);
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> OpenedKeys::RowMacKey(
+    std::string_view tenant) {
+  auto version = registry_.PrimaryFor(RowMacKeyOf(tenant), Use::kProcess);
+  if (!version.ok()) return LostIfNotFound(version.status());
+  return Get<crypto::HmacSha256>(*version, Purpose::kRowMac);
+}
+
+absl::StatusOr<tokenizer::RequestKeys> OpenedKeys::RequestKeysOf(std::string_view tenant) {
+  ASSIGN_OR_RETURN(const auto request,
+                   GetPrimary<tokenizer::RequestKeys>(RequestKeyOf(tenant), Purpose::kRequest));
+  return *request.key;
+}
+
+void OpenedKeys::Lock() {
+  const std::lock_guard lock(mutex_);
+  std::apply([](auto&... slots) { (slots.clear(), ...); }, slots_);
+}
+
+std::size_t OpenedKeys::DropExpired() {
+  const absl::Time now = clock_();
+  std::size_t open = 0;
+  const auto sweep = [&](auto& slots) {
+    std::erase_if(slots, [now](const auto& named) {
+      // One that is being opened this moment is not expired.
+      const std::unique_lock lock(named.second->mutex, std::try_to_lock);
+      return lock.owns_lock() && now >= named.second->until;
+    });
+    open += slots.size();
+  };
+  const std::lock_guard lock(mutex_);
+  std::apply([&](auto&... slots) { (sweep(slots), ...); }, slots_);
+  return open;
+}
+
+template <typename Key>
+absl::StatusOr<std::shared_ptr<const Key>> OpenedKeys::Get(const KeyVersion& version,
+                                                           Purpose purpose) {
+  if (version.parameters.purpose != purpose) {
+    return Error(Reason::kIntegrityFailure, "a stored key is of another purpose");
+  }
+  std::shared_ptr<Slot<Key>> slot;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& named = std::get<Slots<Key>>(slots_)[version.name];
+    if (named == nullptr) named = std::make_shared<Slot<Key>>();
+    slot = named;
+  }
+  const std::lock_guard lock(slot->mutex);
+  const absl::Time now = clock_();
+  if (slot->key != nullptr && now < slot->until) return slot->key;
+  slot->key.reset();
+  slot->until = absl::InfinitePast();
+  ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(registry_.Open(version.name)));
+  ASSIGN_OR_RETURN(slot->key, Expand<Key>(key));
+  slot->until = now + lifetime_;
+  return slot->key;
+}
+
+template <typename Key>
+absl::StatusOr<tokenizer::Versioned<Key>> OpenedKeys::GetPrimary(const KeyName& name,
+                                                                 Purpose purpose) {
+  auto version = registry_.PrimaryFor(name, Use::kApply);
+  if (!version.ok()) return LostIfNotFound(version.status());
+  ASSIGN_OR_RETURN(auto key, Get<Key>(*version, purpose));
+  return tokenizer::Versioned<Key>{version->name.version, std::move(key)};
+}
+
+template <typename Key>
+absl::StatusOr<std::shared_ptr<const Key>> OpenedKeys::GetVersion(const KeyVersionName& name,
+                                                                  Purpose purpose) {
+  auto version = registry_.VersionFor(name, Use::kProcess);
+  if (!version.ok()) return LostIfNotFound(version.status());
+  return Get<Key>(*version, purpose);
+}
+
+void OpenedKeys::SweepUntil(std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    wake.wait_for(lock, stop, kSweepInterval, [] { return false; });
+    DropExpired();
+  }
+}
+
+}  // namespace keysvc::keys
