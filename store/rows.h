@@ -74,18 +74,20 @@ struct CheckpointRow {
 // first.
 struct FrontierRow {
   std::uint64_t size = 0;
-  std::vector<std::string> hashes;
+  std::vector<std::string> hashes = {};
 };
 
-// One atomic change. Either everything in it is written or, on a conflict, nothing.
+// One atomic change. Either everything in it is written or, on a conflict, nothing. Rows that
+// conflict with each other are a conflict too.
 struct Mutation {
   // Inserted. Conflict when (tenant, profile, index_version, pan_index) is taken.
-  std::vector<TokenRow> tokens;
-  // Inserted (revision 1) or updated (stored revision + 1). Conflict when the stored revision is
-  // another.
-  std::vector<KeyVersionRow> keys;
-  // Inserted. Conflict when the (principal, request_id) is there and not expired.
-  std::optional<IdempotencyRow> idempotency;
+  std::vector<TokenRow> tokens = {};
+  // Inserted (revision 1) or replaced as a whole (stored revision + 1). Conflict when the stored
+  // revision is another.
+  std::vector<KeyVersionRow> keys = {};
+  // Inserted, over an expired one if need be. Conflict when the (principal, request_id) is there
+  // and not expired.
+  std::optional<IdempotencyRow> idempotency = {};
 
   bool empty() const { return tokens.empty() && keys.empty() && !idempotency.has_value(); }
 };

@@ -1,0 +1,61 @@
+#ifndef KEYSVC_STORE_CONNECTION_H_
+#define KEYSVC_STORE_CONNECTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/secret_key.h"
+
+struct sqlite3;
+
+namespace keysvc::store {
+
+// One keyed connection to a database file that exists. Every format parameter is set explicitly, so
+// that what is written does not depend on the library's defaults. Used by one thread at a time.
+//
+// There is one kWriter; it alone sets the journal mode and moves the write-ahead log into the file.
+// Two connections doing that at once can corrupt a file (SQLite's WAL-reset bug, before 3.51.3), so
+// a kReader is read-only, never does, not when it closes either, and closes before the writer.
+class Connection {
+ public:
+  enum class Mode { kWriter, kReader };
+
+  // FAILED_PRECONDITION/STORE_FOREIGN when the first page does not open with the key.
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(const std::string& path,
+                                                          const crypto::SecretKey<32>& key,
+                                                          Mode mode, std::size_t cache_mib);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Runs statements that are constant text.
+  absl::Status Execute(const char* sql);
+  // The first column of the first row of a constant query; 0 when it has no row.
+  absl::StatusOr<std::int64_t> QueryInteger(const char* sql);
+
+  // Moves what is committed from the write-ahead log into the file when the log has grown enough.
+  absl::Status CheckpointWhenDue();
+  // Moves all of it and empties the log; afterwards every committed row is durable in the file.
+  absl::Status CheckpointAll();
+
+  bool in_transaction() const;
+  sqlite3* handle() const { return handle_; }
+
+ private:
+  Connection() = default;
+  absl::Status ApplyKey(const crypto::SecretKey<32>& key);
+  absl::Status Configure(Mode mode, std::size_t cache_mib);
+  absl::Status Checkpoint(int mode);
+
+  sqlite3* handle_ = nullptr;
+  int wal_frames_ = 0;  // in the log, as of the last commit
+  int checkpointed_frames_ = 0;
+};
+
+}  // namespace keysvc::store
+
+#endif  // KEYSVC_STORE_CONNECTION_H_

@@ -1,0 +1,224 @@
+#include "store/reader.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::store {
+namespace {
+
+constexpr char kToken[] =
+    "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
+    "state, revision, mac FROM tokens WHERE handle = ?";
+constexpr char kTokenByPanIndex[] =
+    "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
+    "state, revision, mac FROM tokens "
+    "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
+constexpr char kKeyVersions[] =
+    "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
+    "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, state, is_primary, "
+    "revision, mac FROM key_versions ORDER BY tenant, name, version";
+constexpr char kIdempotency[] =
+    "SELECT principal, request_id, fingerprint, answer, expires_ms FROM idempotency "
+    "WHERE request_id = ? AND principal = ? AND expires_ms > ?";
+constexpr char kLeaves[] =
+    "SELECT leaf_index, header, header_salt, body, body_salt, leaf_hash FROM leaves "
+    "WHERE leaf_index >= ? ORDER BY leaf_index LIMIT ?";
+constexpr char kLeafHashes[] =
+    "SELECT leaf_index, leaf_hash FROM leaves WHERE leaf_index >= ? ORDER BY leaf_index LIMIT ?";
+
+TokenRow TokenFrom(const Execution& row) {
+  return {
+      .handle = row.Integer(0),
+      .tenant = row.Bytes(1),
+      .profile = static_cast<std::uint16_t>(row.Integer(2)),
+      .index_version = static_cast<std::uint32_t>(row.Integer(3)),
+      .pan_index = row.Bytes(4),
+      .data_version = static_cast<std::uint32_t>(row.Integer(5)),
+      .sealed = row.Bytes(6),
+      .created_ms = row.Integer(7),
+      .state = static_cast<std::uint8_t>(row.Integer(8)),
+      .revision = static_cast<std::uint64_t>(row.Integer(9)),
+      .mac = row.Bytes(10),
+  };
+}
+
+KeyVersionRow KeyVersionFrom(const Execution& row) {
+  return {
+      .tenant = row.Bytes(0),
+      .key = row.Bytes(1),
+      .version = static_cast<std::uint32_t>(row.Integer(2)),
+      .purpose = row.Bytes(3),
+      .algorithm = row.Bytes(4),
+      .protection = row.Bytes(5),
+      .environment = row.Bytes(6),
+      .created_ms = row.Integer(7),
+      .originator_end_ms = row.Integer(8),
+      .recipient_end_ms = row.Integer(9),
+      .hsm_label = row.Bytes(10),
+      .wrapped = row.Bytes(11),
+      .public_key = row.Bytes(12),
+      .state = row.Bytes(13),
+      .primary = row.Integer(14) != 0,
+      .revision = static_cast<std::uint64_t>(row.Integer(15)),
+      .mac = row.Bytes(16),
+  };
+}
+
+IdempotencyRow IdempotencyFrom(const Execution& row) {
+  return {
+      .principal = row.Bytes(0),
+      .request_id = row.Bytes(1),
+      .fingerprint = row.Bytes(2),
+      .answer = row.Bytes(3),
+      .expires_ms = row.Integer(4),
+  };
+}
+
+LeafRow LeafFrom(const Execution& row) {
+  return {
+      .index = static_cast<std::uint64_t>(row.Integer(0)),
+      .header = row.Bytes(1),
+      .header_salt = row.Bytes(2),
+      .body = row.Bytes(3),
+      .body_salt = row.Bytes(4),
+      .leaf_hash = row.Bytes(5),
+  };
+}
+
+CheckpointRow CheckpointFrom(const Execution& row) {
+  return {.size = static_cast<std::uint64_t>(row.Integer(0)), .note = row.Bytes(1)};
+}
+
+// The rows of a query, each made by `from`.
+template <typename From>
+auto All(Execution execution, From from) -> absl::StatusOr<std::vector<decltype(from(execution))>> {
+  std::vector<decltype(from(execution))> rows;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, execution.Step());
+    if (!row) return rows;
+    rows.push_back(from(execution));
+  }
+}
+
+// The only row of a query, or none.
+template <typename From>
+auto One(Execution execution, From from)
+    -> absl::StatusOr<std::optional<decltype(from(execution))>> {
+  ASSIGN_OR_RETURN(const bool row, execution.Step());
+  if (!row) return std::nullopt;
+  return from(execution);
+}
+
+}  // namespace
+
+// Holds one snapshot over several queries, which also saves taking the file's locks for each.
+class Reader::Snapshot {
+ public:
+  explicit Snapshot(Reader& reader) : reader_(reader) {}
+  ~Snapshot() { reader_.end_.Bind().Run().IgnoreError(); }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  absl::Status Begin() { return reader_.begin_.Bind().Run(); }
+
+ private:
+  Reader& reader_;
+};
+
+absl::StatusOr<std::unique_ptr<Reader>> Reader::Create(std::unique_ptr<Connection> connection) {
+  std::unique_ptr<Reader> reader(new Reader(std::move(connection)));
+  RETURN_IF_ERROR(reader->Prepare());
+  return reader;
+}
+
+absl::Status Reader::Prepare() {
+  const std::pair<Statement*, const char*> statements[] = {
+      {&begin_, "BEGIN"},
+      {&end_, "COMMIT"},
+      {&token_, kToken},
+      {&token_by_pan_index_, kTokenByPanIndex},
+      {&key_versions_, kKeyVersions},
+      {&idempotency_, kIdempotency},
+      {&frontier_, "SELECT size, hashes FROM frontier"},
+      {&leaves_, kLeaves},
+      {&leaf_hashes_, kLeafHashes},
+      {&checkpoint_, "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    ASSIGN_OR_RETURN(*statement, Statement::Prepare(*connection_, sql));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokens(
+    std::span<const std::int64_t> handles) {
+  Snapshot snapshot(*this);
+  RETURN_IF_ERROR(snapshot.Begin());
+  std::vector<std::optional<TokenRow>> found;
+  found.reserve(handles.size());
+  for (const std::int64_t handle : handles) {
+    ASSIGN_OR_RETURN(found.emplace_back(), One(token_.Bind(handle), TokenFrom));
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokensByPanIndex(
+    std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
+    std::span<const std::string> pan_indexes) {
+  Snapshot snapshot(*this);
+  RETURN_IF_ERROR(snapshot.Begin());
+  std::vector<std::optional<TokenRow>> found;
+  found.reserve(pan_indexes.size());
+  for (const std::string& pan_index : pan_indexes) {
+    ASSIGN_OR_RETURN(
+        found.emplace_back(),
+        One(token_by_pan_index_.Bind(NullableBlob{pan_index}, Text{tenant}, profile, index_version),
+            TokenFrom));
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<KeyVersionRow>> Reader::ListKeyVersions() {
+  return All(key_versions_.Bind(), KeyVersionFrom);
+}
+
+absl::StatusOr<std::optional<IdempotencyRow>> Reader::FindIdempotency(std::string_view principal,
+                                                                      std::string_view request_id,
+                                                                      std::int64_t now_ms) {
+  return One(idempotency_.Bind(Text{request_id}, Text{principal}, now_ms), IdempotencyFrom);
+}
+
+absl::StatusOr<FrontierRow> Reader::ReadFrontier() {
+  Execution row = frontier_.Bind();
+  ASSIGN_OR_RETURN(const bool found, row.Step());
+  FrontierRow frontier;
+  if (!found) return frontier;
+  frontier.size = static_cast<std::uint64_t>(row.Integer(0));
+  const std::string hashes = row.Bytes(1);
+  if (hashes.size() % kHashSize != 0) {
+    return Error(Reason::kIntegrityFailure, "the stored frontier is damaged");
+  }
+  for (std::size_t at = 0; at < hashes.size(); at += kHashSize) {
+    frontier.hashes.push_back(hashes.substr(at, kHashSize));
+  }
+  return frontier;
+}
+
+absl::StatusOr<std::vector<LeafRow>> Reader::ReadLeaves(std::uint64_t first, std::size_t limit) {
+  return All(leaves_.Bind(first, limit), LeafFrom);
+}
+
+absl::StatusOr<std::vector<std::pair<std::uint64_t, std::string>>> Reader::ReadLeafHashes(
+    std::uint64_t first, std::size_t limit) {
+  return All(leaf_hashes_.Bind(first, limit), [](const Execution& row) {
+    return std::pair(static_cast<std::uint64_t>(row.Integer(0)), row.Bytes(1));
+  });
+}
+
+absl::StatusOr<std::optional<CheckpointRow>> Reader::LatestCheckpoint() {
+  return One(checkpoint_.Bind(), CheckpointFrom);
+}
+
+}  // namespace keysvc::store

@@ -1,0 +1,57 @@
+#ifndef KEYSVC_STORE_READER_H_
+#define KEYSVC_STORE_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "store/connection.h"
+#include "store/rows.h"
+#include "store/statement.h"
+
+namespace keysvc::store {
+
+// A read-only connection with its prepared queries. Each call sees one snapshot: every row that was
+// committed before it. Used by one thread at a time.
+class Reader {
+ public:
+  static constexpr std::size_t kHashSize = 32;  // of a node of the frontier
+
+  static absl::StatusOr<std::unique_ptr<Reader>> Create(std::unique_ptr<Connection> connection);
+
+  absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokens(
+      std::span<const std::int64_t> handles);
+  absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByPanIndex(
+      std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
+      std::span<const std::string> pan_indexes);
+  absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions();
+  absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,
+                                                                std::string_view request_id,
+                                                                std::int64_t now_ms);
+  absl::StatusOr<FrontierRow> ReadFrontier();
+  absl::StatusOr<std::vector<LeafRow>> ReadLeaves(std::uint64_t first, std::size_t limit);
+  // At most `limit` hashes of the leaves from `first` on, with their indexes.
+  absl::StatusOr<std::vector<std::pair<std::uint64_t, std::string>>> ReadLeafHashes(
+      std::uint64_t first, std::size_t limit);
+  absl::StatusOr<std::optional<CheckpointRow>> LatestCheckpoint();
+
+ private:
+  class Snapshot;
+  explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  absl::Status Prepare();
+
+  std::unique_ptr<Connection> connection_;
+  Statement begin_, end_, token_, token_by_pan_index_, key_versions_, idempotency_, frontier_,
+      leaves_, leaf_hashes_, checkpoint_;
+};
+
+}  // namespace keysvc::store
+
+#endif  // KEYSVC_STORE_READER_H_

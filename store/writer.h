@@ -1,0 +1,49 @@
+#ifndef KEYSVC_STORE_WRITER_H_
+#define KEYSVC_STORE_WRITER_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "store/connection.h"
+#include "store/rows.h"
+#include "store/statement.h"
+#include "store/store.h"
+
+namespace keysvc::store {
+
+// The only read-write connection with its prepared statements. Used by one thread at a time.
+class Writer {
+ public:
+  static absl::StatusOr<std::unique_ptr<Writer>> Create(std::unique_ptr<Connection> connection);
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // The transaction refers to the writer.
+  absl::StatusOr<std::unique_ptr<WriteTransaction>> Begin();
+  // After an error the connection may be stuck in it: another writer has to be opened.
+  bool failed() const { return failed_; }
+  // The largest handle that was ever in the store; 0 when there was none.
+  absl::StatusOr<std::int64_t> LastHandle();
+  Connection& connection() { return *connection_; }
+
+ private:
+  class Transaction;
+  explicit Writer(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  absl::Status Prepare();
+  absl::StatusOr<bool> Conflicts(const Mutation& mutation, std::int64_t now_ms);
+  absl::Status Write(const Mutation& mutation, std::int64_t now_ms);
+
+  std::unique_ptr<Connection> connection_;
+  Statement begin_, commit_, rollback_, find_token_, insert_token_, find_key_, put_key_,
+      find_idempotency_, put_idempotency_, purge_idempotency_, insert_leaf_, put_frontier_,
+      put_checkpoint_;
+  bool failed_ = false;
+};
+
+}  // namespace keysvc::store
+
+#endif  // KEYSVC_STORE_WRITER_H_

@@ -1,0 +1,131 @@
+#include "tests/unit/store/rows_for_tests.h"
+
+#include <tuple>
+
+#include "crypto/secret_bytes.h"
+#include "status/macros.h"
+
+namespace keysvc::testing {
+
+using store::FrontierRow;
+using store::IdempotencyRow;
+using store::KeyVersionRow;
+using store::LeafRow;
+using store::TokenRow;
+
+namespace {
+const std::string kBytes("\0\xff' bytes", 9);
+}  // namespace
+
+TokenRow TokenRowOf(std::int64_t handle, std::string pan_index) {
+  return {.handle = handle,
+          .tenant = "acme",
+          .profile = 65535,
+          .index_version = 4294967295,
+          .pan_index = std::move(pan_index),
+          .data_version = 7,
+          .sealed = "sealed" + kBytes + std::to_string(handle),
+          .created_ms = 1700000000123,
+          .state = 1,
+          .revision = 1,
+          .mac = "mac" + kBytes};
+}
+
+KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {
+  return {.tenant = "acme",
+          .key = "cards",
+          .version = version,
+          .purpose = "data",
+          .algorithm = "AES_256_GCM",
+          .protection = "envelope",
+          .environment = "development",
+          .created_ms = 11,
+          .originator_end_ms = 12,
+          .recipient_end_ms = 13,
+          .hsm_label = "label",
+          .wrapped = "wrapped" + kBytes,
+          .public_key = "der" + kBytes,
+          .state = "active",
+          .primary = true,
+          .revision = revision,
+          .mac = "mac" + kBytes};
+}
+
+IdempotencyRow IdempotencyRowOf(std::string request_id, std::int64_t expires_ms) {
+  return {.principal = "spiffe://example.org/checkout",
+          .request_id = std::move(request_id),
+          .fingerprint = "print" + kBytes,
+          .answer = "answer" + kBytes,
+          .expires_ms = expires_ms};
+}
+
+LeafRow LeafRowOf(std::uint64_t index) {
+  const std::string number = std::to_string(index);
+  return {.index = index,
+          .header = "header" + number,
+          .header_salt = "hs" + kBytes,
+          .body = "body" + number,
+          .body_salt = "bs" + kBytes,
+          .leaf_hash = "hash" + number};
+}
+
+FrontierRow FrontierRowOf(std::uint64_t size) {
+  return {.size = size, .hashes = {std::string(32, 'a'), std::string(32, '\0')}};
+}
+
+bool SameToken(const TokenRow& a, const TokenRow& b) {
+  const auto all = [](const TokenRow& row) {
+    return std::tie(row.handle, row.tenant, row.profile, row.index_version, row.pan_index,
+                    row.data_version, row.sealed, row.created_ms, row.state, row.revision, row.mac);
+  };
+  return all(a) == all(b);
+}
+
+bool SameKey(const KeyVersionRow& a, const KeyVersionRow& b) {
+  const auto all = [](const KeyVersionRow& row) {
+    return std::tie(row.tenant, row.key, row.version, row.purpose, row.algorithm, row.protection,
+                    row.environment, row.created_ms, row.originator_end_ms, row.recipient_end_ms,
+                    row.hsm_label, row.wrapped, row.public_key, row.state, row.primary,
+                    row.revision, row.mac);
+  };
+  return all(a) == all(b);
+}
+
+bool SameIdempotency(const IdempotencyRow& a, const IdempotencyRow& b) {
+  const auto all = [](const IdempotencyRow& row) {
+    return std::tie(row.principal, row.request_id, row.fingerprint, row.answer, row.expires_ms);
+  };
+  return all(a) == all(b);
+}
+
+bool SameLeaf(const LeafRow& a, const LeafRow& b) {
+  const auto all = [](const LeafRow& row) {
+    return std::tie(row.index, row.header, row.header_salt, row.body, row.body_salt, row.leaf_hash);
+  };
+  return all(a) == all(b);
+}
+
+crypto::SecretKey<32> KeyOf(std::uint8_t byte) {
+  return crypto::SecretKey<32>::From(
+             crypto::SecretBytes::CopyOf(crypto::AsBytes(std::string(32, static_cast<char>(byte)))))
+      .value();
+}
+
+store::SqlcipherOptions OptionsAt(std::string path) {
+  return {.path = std::move(path),
+          .deployment = "shop",
+          .environment = "development",
+          .readers = 2,
+          .cache_mib = 4};
+}
+
+absl::StatusOr<store::WriteTransaction::Applied> ApplyAndCommit(store::Store& store,
+                                                                const store::Mutation& mutation,
+                                                                std::int64_t now_ms) {
+  ASSIGN_OR_RETURN(const auto transaction, store.Begin());
+  ASSIGN_OR_RETURN(const auto applied, transaction->Apply(mutation, now_ms));
+  RETURN_IF_ERROR(transaction->Commit());
+  return applied;
+}
+
+}  // namespace keysvc::testing
