@@ -29,15 +29,20 @@ struct Checkpoint {
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
+// Whether `name` may name a log: printable ASCII without spaces or '+' (C2SP signed-note).
+bool IsLogName(std::string_view name);
+
 // The key that verifies a log's checkpoints, in the C2SP signed-note form
 // "<name>+<hex key id>+<base64(type || key)>"; types 0x01 Ed25519 and 0x02 ECDSA (DER SPKI).
 std::string VerifierKey(std::string_view name, std::string_view spki);
 
 // "origin\nsize\nbase64(root)\n".
 std::string CheckpointText(const Checkpoint& checkpoint);
+// Signs and checks the signature; the signer's error, or INTERNAL/HSM_FAILURE when it is wrong.
 absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint, CheckpointSigner& signer);
 // Parses a signed note and checks its signature by `verifier_key`. DATA_LOSS/INTEGRITY_FAILURE when
-// the text, the key id or the signature is wrong; signatures by unknown keys are ignored.
+// the text, the key id or the signature is wrong, or the log is not the one the key names;
+// signatures by unknown keys are ignored.
 absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, std::string_view verifier_key);
 
 }  // namespace keysvc::audit

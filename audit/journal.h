@@ -52,8 +52,8 @@ struct JournalOptions {
   absl::Duration checkpoint_interval = absl::Seconds(10);
   absl::Duration answer_within = absl::Seconds(2);  // then a waiting caller hears UNAVAILABLE
   std::size_t queue_limit = 4096;
-  std::size_t group_limit = 500;  // mutations per transaction
-  std::function<absl::Time()> clock = absl::Now;
+  std::size_t group_limit = 500;  // token and key rows, or records without any, per transaction
+  std::function<absl::Time()> clock = absl::Now;  // thread-safe
   // Facts recorded in the HEAD leaf before each checkpoint (policy digest, clock quality). May be
   // empty.
   std::function<std::map<std::string, std::string>()> head_details;
@@ -80,26 +80,32 @@ class Journal {
   // Called once: with a Receipt when entry and mutation are durable; ABORTED/CONFLICT when the
   // mutation's conditions failed (nothing was written, not even the entry: look again and submit
   // again); UNAVAILABLE/AUDIT_UNAVAILABLE when it could not be written, UNAVAILABLE/OUTCOME_UNKNOWN
-  // when that is not known in time, UNAVAILABLE/SHUTTING_DOWN after Stop. Runs on a journal thread
-  // and must be short.
+  // when that is not known in time, RESOURCE_EXHAUSTED/OVERLOADED when too many wait,
+  // UNAVAILABLE/SHUTTING_DOWN after Stop. Runs outside any lock, on a journal thread or, for what
+  // is refused at once, inside Submit; it must be short and may submit again.
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Receipt>)>;
   void Submit(Entry entry, store::Mutation mutation, Callback done);
 
   // Submit and wait. Not from a journal callback.
   absl::StatusOr<Receipt> Record(Entry entry, store::Mutation mutation = {});
 
-  // Writes and signs a checkpoint that covers every record made before the call.
+  // Writes and signs a checkpoint that covers every record submitted before the call. Blocks until
+  // it is kept, at most 10 seconds; the signer's error, or UNAVAILABLE/AUDIT_UNAVAILABLE.
   absl::StatusOr<std::string> CheckpointNow();
-  // The newest checkpoint (a C2SP signed note).
+  // The newest checkpoint (a C2SP signed note). Empty while a new log's first is being made.
   std::string LatestCheckpoint() const;
+  // When this process last made a checkpoint; InfinitePast while it has not. Its age tells whether
+  // the signer works.
+  absl::Time last_checkpoint() const;
   // The key that verifies checkpoints, in the C2SP vkey form.
   const std::string& verifier_key() const;
 
-  // Whether the last write worked; false while the log is away.
+  // Whether the last write worked; false while the log is away. It comes back by itself, and then
+  // records Log.Outage with the start, the end, and how many were refused or left in doubt.
   bool healthy() const;
 
   // Finishes what was submitted, records Log.Stop, makes a last checkpoint, ends the threads.
-  // Idempotent.
+  // Idempotent, and thread-safe; not from a journal callback.
   void Stop();
 
  private:

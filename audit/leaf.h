@@ -2,6 +2,7 @@
 #define KEYSVC_AUDIT_LEAF_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/time/time.h"
 #include "audit/entry.h"
@@ -9,6 +10,9 @@
 #include "store/rows.h"
 
 namespace keysvc::audit {
+
+// RFC 3339 in UTC with milliseconds, as every time in the log is written.
+std::string LogTime(absl::Time time);
 
 // The stored form of a record: header and body are canonical JSON (RFC 8785), each committed to
 // under a salt of its own, so that an export can prove a header while it keeps the body back.

@@ -23,8 +23,7 @@ struct Profile {
 // Every profile of the service. Immutable after construction; thread-safe.
 class Profiles {
  public:
-  // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number, for the
-  // number 0 and for what is no name.
+  // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

@@ -1,0 +1,104 @@
+#include "audit/canonical_json.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace keysvc::audit {
+namespace {
+
+// The length of the UTF-8 sequence (RFC 3629) that `text` begins with; 0 when it begins with none.
+std::size_t SequenceLength(std::string_view text) {
+  const auto between = [text](std::size_t at, int low, int high) {
+    if (at >= text.size()) return false;
+    const int byte = static_cast<std::uint8_t>(text[at]);
+    return byte >= low && byte <= high;
+  };
+  const auto tail = [&between](std::size_t at) { return between(at, 0x80, 0xbf); };
+  if (between(0, 0x00, 0x7f)) return 1;
+  if (between(0, 0xc2, 0xdf) && tail(1)) return 2;
+  const bool three = (between(0, 0xe0, 0xe0) && between(1, 0xa0, 0xbf)) ||
+                     (between(0, 0xed, 0xed) && between(1, 0x80, 0x9f)) ||
+                     (between(0, 0xe1, 0xec) && tail(1)) || (between(0, 0xee, 0xef) && tail(1));
+  if (three && tail(2)) return 3;
+  const bool four = (between(0, 0xf0, 0xf0) && between(1, 0x90, 0xbf)) ||
+                    (between(0, 0xf1, 0xf3) && tail(1)) ||
+                    (between(0, 0xf4, 0xf4) && between(1, 0x80, 0x8f));
+  if (four && tail(2) && tail(3)) return 4;
+  return 0;
+}
+
+void AppendControl(std::string& out, char c) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  switch (c) {
+    case '\b':
+      out += "\\b";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    default:
+      out += "\\u00";
+      out += kHex[static_cast<std::uint8_t>(c) >> 4U];
+      out += kHex[static_cast<std::uint8_t>(c) & 0x0fU];
+  }
+}
+
+}  // namespace
+
+void AppendJsonString(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const std::size_t length = SequenceLength(text);
+    const char c = text.front();
+    if (length == 0) {
+      out += "\xef\xbf\xbd";
+    } else if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (length == 1 && static_cast<std::uint8_t>(c) < 0x20) {
+      AppendControl(out, c);
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out += '"';
+}
+
+void JsonObject::Name(std::string_view name) {
+  if (out_.size() > 1) out_ += ',';
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
+}
+
+void JsonObject::Text(std::string_view name, std::string_view value) {
+  Name(name);
+  AppendJsonString(out_, value);
+}
+
+void JsonObject::OptionalText(std::string_view name, std::string_view value) {
+  if (!value.empty()) Text(name, value);
+}
+
+void JsonObject::Raw(std::string_view name, std::string_view json) {
+  Name(name);
+  out_ += json;
+}
+
+std::string JsonObject::Take() {
+  out_ += '}';
+  return std::move(out_);
+}
+
+}  // namespace keysvc::audit

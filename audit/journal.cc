@@ -1,0 +1,123 @@
+#include "audit/journal.h"
+
+#include <future>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "audit/checkpoint_directory.h"
+#include "audit/checkpointer.h"
+#include "audit/stored_log.h"
+#include "audit/writer.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::audit {
+
+class Journal::Impl {
+ public:
+  Impl(store::Store& store, JournalOptions options, std::string verifier_key, Frontier frontier)
+      : options_(std::move(options)),
+        verifier_key_(std::move(verifier_key)),
+        writer_(store,
+                WriterOptions{options_.answer_within, options_.queue_limit, options_.group_limit,
+                              options_.clock},
+                std::move(frontier)) {}
+
+  void StartCheckpoints(CheckpointSigner& signer, CheckpointDirectory outside,
+                        const std::optional<CheckpointDirectory::Newest>& newest) {
+    checkpointer_.emplace(writer_, signer, std::move(outside), newest,
+                          CheckpointerOptions{options_.origin, options_.checkpoint_interval,
+                                              options_.clock, options_.head_details});
+  }
+
+  void Submit(Entry entry, store::Mutation mutation, Callback done) {
+    Submission submission;
+    submission.entry = std::move(entry);
+    submission.mutation = std::move(mutation);
+    submission.done = [done = std::move(done)](absl::StatusOr<Written> written) mutable {
+      if (!written.ok()) return done(std::move(written).status());
+      done(MakeReceipt(written->index));
+    };
+    writer_.Submit(std::move(submission));
+  }
+
+  void Stop() {
+    const std::lock_guard lock(stop_mutex_);
+    writer_.Close();
+    if (checkpointer_.has_value()) checkpointer_->Finish();
+    writer_.Stop();
+  }
+
+  Checkpointer& checkpointer() { return *checkpointer_; }
+  const Writer& writer() const { return writer_; }
+  const std::string& verifier_key() const { return verifier_key_; }
+
+ private:
+  const JournalOptions options_;
+  const std::string verifier_key_;
+  Writer writer_;
+  std::optional<Checkpointer> checkpointer_;  // goes before the writer it uses
+  std::mutex stop_mutex_;
+};
+
+namespace {
+
+Entry StartEntry(const StoredLog& log, const std::string& verifier_key) {
+  Entry entry;
+  entry.actor = "system";
+  entry.details["verifier_key"] = verifier_key;
+  if (log.frontier.size() == 0) {
+    entry.action = "Log.Init";
+  } else {
+    entry.action = log.ended_cleanly ? "Log.Start" : "Log.Recovered";
+    entry.details["last_index"] = std::to_string(log.frontier.size() - 1);
+  }
+  return entry;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(store::Store& store,
+                                                        CheckpointSigner& signer,
+                                                        JournalOptions options) {
+  if (!IsLogName(options.origin)) {
+    return Error(Reason::kConfigInvalid, "the log's origin must have no spaces and no '+'");
+  }
+  const std::string verifier_key = VerifierKey(options.origin, signer.public_key());
+  ASSIGN_OR_RETURN(CheckpointDirectory outside,
+                   CheckpointDirectory::Open(options.checkpoint_directory));
+  ASSIGN_OR_RETURN(const StoredLog log, CheckStoredLog(store, outside, verifier_key));
+
+  std::unique_ptr<Journal> journal(
+      new Journal(std::make_unique<Impl>(store, std::move(options), verifier_key, log.frontier)));
+  RETURN_IF_ERROR(journal->Record(StartEntry(log, verifier_key)).status());
+  journal->impl_->StartCheckpoints(signer, std::move(outside), log.newest);
+  return journal;
+}
+
+Journal::Journal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Journal::~Journal() { Stop(); }
+
+void Journal::Submit(Entry entry, store::Mutation mutation, Callback done) {
+  impl_->Submit(std::move(entry), std::move(mutation), std::move(done));
+}
+
+absl::StatusOr<Receipt> Journal::Record(Entry entry, store::Mutation mutation) {
+  std::promise<absl::StatusOr<Receipt>> promise;
+  std::future<absl::StatusOr<Receipt>> answer = promise.get_future();
+  Submit(std::move(entry), std::move(mutation),
+         [promise = std::move(promise)](absl::StatusOr<Receipt> receipt) mutable {
+           promise.set_value(std::move(receipt));
+         });
+  return answer.get();
+}
+
+absl::StatusOr<std::string> Journal::CheckpointNow() { return impl_->checkpointer().MakeNow(); }
+std::string Journal::LatestCheckpoint() const { return impl_->checkpointer().latest(); }
+absl::Time Journal::last_checkpoint() const { return impl_->checkpointer().latest_time(); }
+const std::string& Journal::verifier_key() const { return impl_->verifier_key(); }
+bool Journal::healthy() const { return impl_->writer().healthy(); }
+void Journal::Stop() { impl_->Stop(); }
+
+}  // namespace keysvc::audit

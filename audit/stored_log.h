@@ -1,0 +1,29 @@
+#ifndef KEYSVC_AUDIT_STORED_LOG_H_
+#define KEYSVC_AUDIT_STORED_LOG_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "audit/checkpoint_directory.h"
+#include "audit/merkle.h"
+#include "store/store.h"
+
+namespace keysvc::audit {
+
+// A log as it was found in the store, and found sound.
+struct StoredLog {
+  Frontier frontier;
+  bool ended_cleanly = false;  // its last record is Log.Stop
+  std::optional<CheckpointDirectory::Newest> newest;
+};
+
+// Reads every leaf hash and compares: the tree they give with the stored frontier and the store's
+// own newest checkpoint (DATA_LOSS/INTEGRITY_FAILURE), and with the newest checkpoint kept outside
+// (DATA_LOSS/ROLLBACK_DETECTED). Takes about a second for a million leaves.
+absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDirectory& outside,
+                                         const std::string& verifier_key);
+
+}  // namespace keysvc::audit
+
+#endif  // KEYSVC_AUDIT_STORED_LOG_H_

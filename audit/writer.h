@@ -1,0 +1,142 @@
+#ifndef KEYSVC_AUDIT_WRITER_H_
+#define KEYSVC_AUDIT_WRITER_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "audit/entry.h"
+#include "audit/merkle.h"
+#include "store/store.h"
+
+namespace keysvc::audit {
+
+// What a submission became: its leaf, and the tree right after it when that was asked for.
+struct Written {
+  std::uint64_t index = 0;
+  std::optional<Frontier> tree;
+};
+
+struct Submission {
+  std::optional<Entry> entry;  // absent only with a bare checkpoint, which is no leaf
+  store::Mutation mutation;
+  std::optional<store::CheckpointRow> checkpoint;
+  bool wants_tree = false;
+  absl::AnyInvocable<void(absl::StatusOr<Written>)> done;
+};
+
+struct WriterOptions {
+  absl::Duration answer_within;
+  std::size_t queue_limit = 0;
+  std::size_t group_limit = 0;
+  std::function<absl::Time()> clock;
+};
+
+// The thread that owns the store's writer, and the watchdog that answers for it when it is stuck.
+//
+// A submission is waiting, then in flight (its group is being written), then answered; it is
+// answered once, by whoever takes its callback under the lock. While the log is away (the outage)
+// nothing waits: everything is refused until the writer has opened the store again, knows what
+// became of the last commit, and has recorded the outage itself. Thread-safe.
+class Writer {
+ public:
+  // `frontier` is the tree as it is stored.
+  Writer(store::Store& store, WriterOptions options, Frontier frontier);
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Answers as Journal::Submit does. A refusal is answered before Submit returns.
+  void Submit(Submission submission);
+  // For the journal's own records: neither the queue's limit nor Close() stops it.
+  void SubmitOwn(Submission submission);
+
+  // Whether the log has, or is about to get, a leaf after the first `size`.
+  bool HasLeafAfter(std::uint64_t size) const;
+  bool healthy() const;
+
+  // From now on only the journal's own records are taken.
+  void Close();
+  // Writes what is waiting and ends the threads. Idempotent.
+  void Stop();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Callback = absl::AnyInvocable<void(absl::StatusOr<Written>)>;
+  using Answers = std::vector<std::pair<Callback, absl::StatusOr<Written>>>;
+
+  // `done` belongs to the lock; once in flight, the rest belongs to the writer thread.
+  struct Pending {
+    Submission submission;
+    Clock::time_point deadline;
+  };
+  using Group = std::vector<std::unique_ptr<Pending>>;
+  using Results = std::vector<absl::StatusOr<Written>>;
+
+  struct Outage {
+    absl::Time start;
+    std::uint64_t refused = 0;  // told that they were not recorded
+    std::uint64_t unknown = 0;  // told that this is not known
+  };
+
+  enum class Fate { kWritten, kNotWritten, kUnknown };
+
+  enum class Source { kCaller, kJournal };
+  void Enqueue(Submission submission, Source source);
+  absl::Status RefusalLocked(Source source);
+
+  void RunWriter();
+  void TakeGroupLocked();
+  Fate WriteGroup(const Group& group, Results& results);
+  absl::Status Fill(store::WriteTransaction& transaction, const Group& group, Frontier& tree,
+                    Results& results);
+  Fate Resolve();
+  void Settle(Fate fate, Results results);
+  void Recover();
+  Fate RecordOutage();
+
+  void RunWatchdog();
+  std::optional<Clock::time_point> NextDeadlineLocked() const;
+  void ExpireLocked(Clock::time_point now, Answers& answers);
+  void StartOutageLocked(Answers& answers);
+  static void Answer(Answers answers);
+
+  store::Store& store_;
+  const WriterOptions options_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable writer_wakes_;
+  std::condition_variable watchdog_wakes_;
+  std::deque<std::unique_ptr<Pending>> waiting_;
+  Group in_flight_;
+  std::optional<Outage> outage_;
+  std::uint64_t size_;  // of the tree as it is stored
+  bool watchdog_idle_ = true;
+  bool closed_ = false;
+  bool stopping_ = false;
+  bool writer_ended_ = false;
+
+  // The writer thread's own.
+  Frontier frontier_;                   // the tree as it is known to be stored
+  std::optional<Frontier> unresolved_;  // what it is instead, if the last commit took effect
+
+  std::thread writer_;
+  std::thread watchdog_;
+};
+
+}  // namespace keysvc::audit
+
+#endif  // KEYSVC_AUDIT_WRITER_H_

@@ -1,0 +1,96 @@
+#include "audit/checkpoint_directory.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/fakes/software_signer.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+
+namespace keysvc::audit {
+namespace {
+
+using ::keysvc::testing::HasReason;
+using ::keysvc::testing::SoftwareSigner;
+using ::keysvc::testing::TemporaryDirectory;
+using ::keysvc::testing::WriteFile;
+
+constexpr char kOrigin[] = "keysvc.example/test";
+
+class CheckpointDirectoryTest : public ::testing::Test {
+ protected:
+  std::string Note(std::uint64_t size) {
+    return SignCheckpoint(Checkpoint{kOrigin, size, crypto::Sha256(std::to_string(size))}, *signer_)
+        .value();
+  }
+  CheckpointDirectory Open() { return CheckpointDirectory::Open(folder_.path()).value(); }
+
+  TemporaryDirectory folder_;
+  std::unique_ptr<SoftwareSigner> signer_ = SoftwareSigner::Ed25519();
+  std::string verifier_key_ = VerifierKey(kOrigin, signer_->public_key());
+};
+
+TEST_F(CheckpointDirectoryTest, TheLargestSizeIsTheNewestWhateverTheOrder) {
+  EXPECT_FALSE(Open().FindNewest(verifier_key_).value().has_value());
+  CheckpointDirectory directory = Open();
+  for (const std::uint64_t size : {9U, 100U, 20U}) ASSERT_OK(directory.Keep(size, Note(size)));
+  for (const CheckpointDirectory& one : {directory, Open()}) {
+    const auto newest = one.FindNewest(verifier_key_).value();
+    ASSERT_TRUE(newest.has_value());
+    EXPECT_EQ(newest->checkpoint.size, 100U);
+    EXPECT_EQ(newest->note, Note(100));
+  }
+}
+
+TEST_F(CheckpointDirectoryTest, TheLastThousandAreKept) {
+  const std::string name = folder_.File("checkpoint-00000000000000000000");
+  for (std::size_t size = 1; size <= 1002; ++size) {
+    const std::string digits = std::to_string(size);
+    WriteFile(name.substr(0, name.size() - digits.size()) + digits, "");
+  }
+  CheckpointDirectory directory = Open();
+  ASSERT_OK(directory.Keep(1003, Note(1003)));
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder_.path())) {
+    ++files;
+  }
+  EXPECT_EQ(files, 1000U);
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("checkpoint-00000000000000000003")));
+  EXPECT_TRUE(std::filesystem::exists(folder_.File("checkpoint-00000000000000001003")));
+}
+
+TEST_F(CheckpointDirectoryTest, WhatIsLeftOfAnInterruptedWriteIsNoCheckpoint) {
+  WriteFile(folder_.File("new-checkpoint"), "half a no");
+  CheckpointDirectory directory = Open();
+  EXPECT_FALSE(directory.FindNewest(verifier_key_).value().has_value());
+  ASSERT_OK(directory.Keep(5, Note(5)));
+  EXPECT_EQ(Open().FindNewest(verifier_key_).value()->checkpoint.size, 5U);
+}
+
+TEST_F(CheckpointDirectoryTest, GarbageIsRefused) {
+  const auto damaged = HasReason(Reason::kIntegrityFailure);
+  const std::string name = folder_.File("checkpoint-00000000000000000007");
+  WriteFile(name, "");
+  EXPECT_THAT(Open().FindNewest(verifier_key_), damaged);
+  WriteFile(name, Note(8));
+  EXPECT_THAT(Open().FindNewest(verifier_key_), damaged);
+  WriteFile(name, Note(7) + "x");
+  EXPECT_THAT(Open().FindNewest(verifier_key_), damaged);
+  WriteFile(name, Note(7));
+  EXPECT_OK(Open().FindNewest(verifier_key_));
+  WriteFile(folder_.File("checkpoint-8"), Note(8));
+  EXPECT_THAT(CheckpointDirectory::Open(folder_.path()), damaged);
+}
+
+TEST_F(CheckpointDirectoryTest, AFolderThatIsAwayIsAnError) {
+  EXPECT_THAT(CheckpointDirectory::Open(folder_.File("none")),
+              HasReason(Reason::kStoreUnavailable));
+  CheckpointDirectory directory = Open();
+  std::filesystem::remove_all(folder_.path());
+  EXPECT_THAT(directory.Keep(5, Note(5)), HasReason(Reason::kStoreUnavailable));
+}
+
+}  // namespace
+}  // namespace keysvc::audit
