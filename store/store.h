@@ -17,7 +17,7 @@
 namespace keysvc::store {
 
 // One write transaction of the store's only writer. Rolled back unless Commit() was called. Not
-// thread-safe; at most one exists at a time.
+// thread-safe; at most one exists at a time, and it goes before Reopen() and before the store.
 class WriteTransaction {
  public:
   virtual ~WriteTransaction() = default;

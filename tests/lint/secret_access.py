@@ -9,6 +9,8 @@ from source_tree import Finding
 
 READERS = {
     "crypto/secret_access.h",
+    "store/connection.cc",
+    "store/sqlcipher_store.cc",
 }
 
 

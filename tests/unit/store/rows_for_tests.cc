@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "crypto/digest.h"
 #include "crypto/secret_bytes.h"
 #include "status/macros.h"
 
@@ -29,6 +30,10 @@ TokenRow TokenRowOf(std::int64_t handle, std::string pan_index) {
           .state = 1,
           .revision = 1,
           .mac = "mac" + kBytes};
+}
+
+std::string PanIndexOf(std::int64_t handle) {
+  return std::string(crypto::AsText(crypto::Sha256(std::to_string(handle))));
 }
 
 KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "crypto/secret_key.h"
 #include "store/rows.h"
 #include "store/sqlcipher_store.h"
@@ -15,6 +16,8 @@ namespace keysvc::testing {
 
 // Rows in which every column holds a value of its own, with bytes that are no text.
 store::TokenRow TokenRowOf(std::int64_t handle, std::string pan_index);
+// A pan_index of the usual length that belongs to one handle.
+std::string PanIndexOf(std::int64_t handle);
 store::KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision);
 store::IdempotencyRow IdempotencyRowOf(std::string request_id, std::int64_t expires_ms);
 store::LeafRow LeafRowOf(std::uint64_t index);

@@ -1,0 +1,103 @@
+#include "store/schema.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "store/connection.h"
+#include "store/sqlcipher_store.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/unit/store/rows_for_tests.h"
+
+namespace keysvc::testing {
+namespace {
+
+using store::Connection;
+
+const std::string kGolden = std::string(KEYSVC_SOURCE_DIR) + "/tests/golden/store_v1.db";
+
+class SchemaTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Connection> Connect() {
+    return Connection::Open(path_, KeyOf(1), Connection::Mode::kWriter, 1).value();
+  }
+  // The schema's steps and one more.
+  absl::Status MigrateWith(const char* step) {
+    std::vector<const char*> steps(store::SchemaSteps().begin(), store::SchemaSteps().end());
+    steps.push_back(step);
+    return store::CheckAndMigrate(*Connect(), "shop", "development", steps);
+  }
+  std::int64_t Query(const char* sql) { return Connect()->QueryInteger(sql).value(); }
+
+  TemporaryDirectory directory_;
+  const std::string path_ = directory_.File("db");
+};
+
+// Makes the golden file when a new schema version needs one:
+//   store_tests --gtest_also_run_disabled_tests --gtest_filter=*WritesTheGoldenStore
+TEST_F(SchemaTest, DISABLED_WritesTheGoldenStore) {
+  {
+    const auto store = store::CreateSqlcipherStore(OptionsAt(path_), KeyOf(1)).value();
+    const auto transaction = store->Begin().value();
+    ASSERT_OK(transaction->Apply({.tokens = {TokenRowOf(1, "index"), TokenRowOf(2, "")},
+                                  .keys = {KeyRowOf(1, 1)},
+                                  .idempotency = IdempotencyRowOf("r", 10)},
+                                 0));
+    ASSERT_OK(transaction->AppendLeaf(LeafRowOf(0)));
+    ASSERT_OK(transaction->PutFrontier(FrontierRowOf(1)));
+    ASSERT_OK(transaction->PutCheckpoint({.size = 1, .note = "note"}));
+    ASSERT_OK(transaction->Commit());
+  }
+  WriteFile(kGolden, ReadFile(path_));
+}
+
+TEST_F(SchemaTest, AStoreOfVersion1OpensAndReads) {
+  WriteFile(path_, ReadFile(kGolden));
+  const auto store = store::OpenSqlcipherStore(OptionsAt(path_), KeyOf(1)).value();
+  const auto tokens = store->FindTokens(std::vector<std::int64_t>{1, 2}).value();
+  EXPECT_TRUE(SameToken(tokens[0].value(), TokenRowOf(1, "index")));
+  EXPECT_TRUE(SameToken(tokens[1].value(), TokenRowOf(2, "")));
+  EXPECT_TRUE(SameKey(store->ListKeyVersions().value().at(0), KeyRowOf(1, 1)));
+  const auto answer = IdempotencyRowOf("r", 10);
+  EXPECT_TRUE(
+      SameIdempotency(store->FindIdempotency(answer.principal, "r", 0).value().value(), answer));
+  EXPECT_TRUE(SameLeaf(store->ReadLeaves(0, 1).value().at(0), LeafRowOf(0)));
+  EXPECT_EQ(store->ReadFrontier().value().hashes, FrontierRowOf(1).hashes);
+  EXPECT_EQ(store->LatestCheckpoint().value().value().note, "note");
+  EXPECT_EQ(store->AllocateHandles(1), 3);
+}
+
+TEST_F(SchemaTest, AnOlderSchemaIsTakenToTheNewestAndKeepsItsRows) {
+  WriteFile(path_, ReadFile(kGolden));
+  ASSERT_OK(MigrateWith("CREATE TABLE extra (x INTEGER) STRICT; INSERT INTO extra VALUES (5)"));
+  const auto newest = static_cast<std::int64_t>(store::SchemaSteps().size()) + 1;
+  EXPECT_EQ(Query("PRAGMA user_version"), newest);
+  EXPECT_EQ(Query("SELECT x FROM extra"), 5);
+  EXPECT_EQ(Query("SELECT count(*) FROM tokens"), 2);
+  EXPECT_THAT(store::OpenSqlcipherStore(OptionsAt(path_), KeyOf(1)),
+              HasReason(Reason::kStoreNewer));
+}
+
+TEST_F(SchemaTest, AStepThatFailsLeavesTheVersionBeforeIt) {
+  WriteFile(path_, ReadFile(kGolden));
+  EXPECT_FALSE(
+      MigrateWith("CREATE TABLE extra (x INTEGER) STRICT; INSERT INTO nowhere VALUES (5)").ok());
+  EXPECT_EQ(Query("SELECT count(*) FROM sqlite_master WHERE name = 'extra'"), 0);
+  EXPECT_OK(store::OpenSqlcipherStore(OptionsAt(path_), KeyOf(1)));
+}
+
+TEST_F(SchemaTest, TheQueriesByNameUseTheirIndex) {
+  WriteFile(path_, ReadFile(kGolden));
+  // A plan that scanned the table would not name the index.
+  const auto connection = Connect();
+  EXPECT_OK(connection->Execute(
+      "SELECT 1 FROM tokens INDEXED BY tokens_by_pan_index "
+      "WHERE pan_index = x'00' AND tenant = '' AND profile = 0 AND index_version = 0"));
+  EXPECT_OK(connection->Execute(
+      "SELECT id FROM idempotency INDEXED BY idempotency_by_expiry WHERE expires_ms <= 0"));
+}
+
+}  // namespace
+}  // namespace keysvc::testing
