@@ -17,11 +17,18 @@ struct TokenOptions {
   std::string pin_file;  // holds the user PIN and nothing else; a systemd credential is such a file
   std::string
       pin_marker_file;  // written when a PIN was refused; while it names the same PIN, no log-in
-  std::size_t sessions = 8;                        // the bound of the session pool
+  std::string token_directory;  // where the library keeps the token, made durable after changes;
+                                // empty when unknown (then the whole system is synced)
+  std::size_t sessions = 8;     // the bound of the session pool
   absl::Duration session_wait = absl::Seconds(2);  // how long a caller waits for one
+  absl::Duration reinitialize_interval =
+      absl::Seconds(30);  // C_Finalize and C_Initialize at most once in this time
 };
 
 // Hsm over a real PKCS#11 module. One object per process and module: C_Initialize .. C_Finalize.
+//   UNAVAILABLE/TOKEN_MISSING        no slot holds the token
+//   FAILED_PRECONDITION/PIN_REFUSED  the PIN is wrong, locked, or known to be wrong
+//   INVALID_ARGUMENT/CONFIG_INVALID  the library or the PIN file cannot be used
 absl::StatusOr<std::unique_ptr<Hsm>> OpenToken(const TokenOptions& options);
 
 }  // namespace keysvc::pkcs11

@@ -29,14 +29,15 @@ struct CardData {
   std::optional<Expiry> expiry;
   crypto::SecretBytes cardholder_name;  // empty: none; UTF-8, at most 128 bytes
 
-  // Checks all of it. `name` that is too long, not UTF-8 or has control characters is
-  // INVALID_ARGUMENT/FIELD_INVALID, field "card.cardholder_name"; one that holds a card number
-  // likewise.
+  // Checks all of it. A name that is too long, not UTF-8, has control characters or may hold card
+  // data (twelve digits, or a sign of magnetic stripes) is INVALID_ARGUMENT/FIELD_INVALID, field
+  // "card.cardholder_name". An empty expiry or name: none.
   static absl::StatusOr<CardData> Parse(crypto::ByteView pan, std::string_view expiry,
                                         crypto::ByteView cardholder_name);
 };
 
-// The plaintext that is sealed: version byte 1, then PAN, expiry and name in canonical encoding.
+// The plaintext that is sealed: version byte 1, then PAN, year (2), month (1; both 0: none) and
+// name in canonical encoding.
 absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card);
 // DATA_LOSS/INTEGRITY_FAILURE for what EncodeCardData did not write.
 absl::StatusOr<CardData> DecodeCardData(const crypto::SecretBytes& plaintext);

@@ -19,8 +19,9 @@ class Pan {
   std::size_t length() const { return digits_.size(); }
   crypto::ByteView Expose(crypto::SecretAccess access) const { return digits_.Expose(access); }
 
-  // First six and last four, "*" between; with fewer than eleven hidden-or-shown digits to spare
-  // only the last four (PCI DSS 3.4.1). May be shown to those who may see masked cards.
+  // First six and last four, "*" between (PCI DSS 3.4.1); of numbers shorter than 14 digits only
+  // the last four, so that never fewer than four digits are hidden (truncation, PCI SSC FAQ 1091).
+  // May be shown to those who may see masked cards.
   std::string Masked() const;
   // "*" for all but the last four.
   std::string LastFour() const;

@@ -23,7 +23,8 @@ struct Profile {
 // Every profile of the service. Immutable after construction; thread-safe.
 class Profiles {
  public:
-  // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number.
+  // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number, for the
+  // number 0 and for what is no name.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

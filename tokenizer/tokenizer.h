@@ -59,19 +59,23 @@ class Tokenizer {
   Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& store, audit::Journal& journal,
             const policy::Gate& gate, std::function<absl::Time()> clock = absl::Now);
 
-  // Tokens for the cards, in order. A card that could not be parsed comes as its error and stays
-  // one. With a request id, a repetition within 24 hours gets the same tokens, and another content
-  // INVALID_ARGUMENT/REQUEST_ID_REUSED.
+  // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
+  // comes as its error and stays one. With a request id, a repetition within 24 hours gets the same
+  // tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT when others
+  // kept writing the same cards.
   void Tokenize(policy::Permit permit, const Profile& profile,
                 std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                 audit::Done<std::vector<absl::StatusOr<TokenName>>> done);
 
+  // The permit is for tenants/{tenant}/tokens; the gate decides again for each token's profile.
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;
   // PERMISSION_DENIED when the policy does not allow the token's profile.
   void Detokenize(policy::Permit permit, std::string tenant,
                   std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                   audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);
 
+  // Of a token, all but its card. At most masked, and only the last four unless the rule that
+  // allows it reveals more.
   void Describe(policy::Permit permit, TokenName token, RequestFacts facts,
                 audit::Done<TokenView> done);
 

@@ -1,0 +1,53 @@
+#ifndef KEYSVC_PKCS11_ATTRIBUTES_H_
+#define KEYSVC_PKCS11_ATTRIBUTES_H_
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pkcs11/cryptoki.h"
+#include "pkcs11/hsm.h"
+
+namespace keysvc::pkcs11 {
+
+// A list of attributes that owns its values.
+class Template {
+ public:
+  Template() = default;
+  Template(Template&&) = default;
+  Template& operator=(Template&&) = default;
+  Template(const Template&) = delete;
+  Template& operator=(const Template&) = delete;
+
+  Template& Yes(CK_ATTRIBUTE_TYPE type);
+  Template& No(CK_ATTRIBUTE_TYPE type);
+  Template& Number(CK_ATTRIBUTE_TYPE type, CK_ULONG value);
+  Template& Bytes(CK_ATTRIBUTE_TYPE type, std::string_view value);
+
+  // As the functions of PKCS#11 take it; they do not write to it.
+  CK_ATTRIBUTE* data() { return attributes_.data(); }
+  CK_ULONG size() const { return attributes_.size(); }
+
+ private:
+  std::deque<std::string> values_;
+  std::vector<CK_ATTRIBUTE> attributes_;
+};
+
+// What C_GenerateKey and C_GenerateKeyPair get. The key that stays secret is CKA_SENSITIVE, not
+// CKA_EXTRACTABLE, CKA_PRIVATE and CKA_TOKEN, and may do what its kind is for and nothing else.
+Template SecretKeyTemplate(std::string_view label, KeyKind kind);
+Template PrivateKeyTemplate(std::string_view label, KeyKind kind);
+Template PublicKeyTemplate(std::string_view label, KeyKind kind);
+
+// Matches every object of the key `label`: the secret key, or both halves of a pair.
+Template ByLabel(std::string_view label);
+// Matches the token's objects of a class.
+Template ByClass(CK_OBJECT_CLASS object_class);
+
+// CKA_ID of the key `label`: SHA-256 of the label.
+std::string IdOf(std::string_view label);
+
+}  // namespace keysvc::pkcs11
+
+#endif  // KEYSVC_PKCS11_ATTRIBUTES_H_

@@ -1,0 +1,176 @@
+#include "pkcs11/key_objects.h"
+
+#include <memory>
+
+#include "crypto/public_key.h"
+#include "pkcs11/attributes.h"
+#include "pkcs11/gcm.h"
+#include "pkcs11/mechanisms.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::pkcs11 {
+namespace {
+
+constexpr std::string_view kTrial = "keysvc: a new key is tried once";
+
+absl::Status Failure(std::string_view message) { return Error(Reason::kHsmFailure, message); }
+
+absl::StatusOr<CK_ULONG> BitsOf(Session& session, CK_OBJECT_HANDLE object, CK_KEY_TYPE type) {
+  if (type == CKK_RSA) {
+    ASSIGN_OR_RETURN(const std::string modulus, session.ReadBytes(object, CKA_MODULUS));
+    return modulus.size() * 8;
+  }
+  if (type == CKK_AES || type == CKK_GENERIC_SECRET) {
+    ASSIGN_OR_RETURN(const CK_ULONG size, session.ReadNumber(object, CKA_VALUE_LEN));
+    return size * 8;
+  }
+  return type == CKK_EC_EDWARDS ? 255 : 256;
+}
+
+// nullopt for a key of no kind that keysvc makes.
+absl::StatusOr<std::optional<KeyKind>> KindOf(Session& session, CK_OBJECT_HANDLE object) {
+  ASSIGN_OR_RETURN(const CK_OBJECT_CLASS object_class, session.ReadNumber(object, CKA_CLASS));
+  ASSIGN_OR_RETURN(const CK_KEY_TYPE type, session.ReadNumber(object, CKA_KEY_TYPE));
+  ASSIGN_OR_RETURN(const CK_ULONG bits, BitsOf(session, object, type));
+  for (const KindFacts& facts : AllKinds()) {
+    if (facts.object_class == object_class && facts.type == type && facts.bits == bits) {
+      return facts.kind;
+    }
+  }
+  return std::optional<KeyKind>();
+}
+
+// The content of a DER OCTET STRING shorter than 128 bytes, which PKCS#11 puts around CKA_EC_POINT;
+// the point itself where a token leaves that out.
+std::string_view Unwrapped(std::string_view point) {
+  const bool wrapped = point.size() >= 2 && point[0] == 0x04 &&
+                       static_cast<std::size_t>(point[1]) == point.size() - 2;
+  return wrapped ? point.substr(2) : point;
+}
+
+absl::StatusOr<std::unique_ptr<crypto::PublicKey>> ReadPublicKey(Session& session,
+                                                                 const KeyObjects& key) {
+  if (!IsPair(key.kind)) {
+    return Error(Reason::kAlgorithmUnsupported, "a symmetric key has no public half");
+  }
+  if (key.public_half == CK_INVALID_HANDLE) return Failure("the public half of the key is gone");
+  if (FactsOf(key.kind).type == CKK_RSA) {
+    ASSIGN_OR_RETURN(const std::string modulus, session.ReadBytes(key.public_half, CKA_MODULUS));
+    ASSIGN_OR_RETURN(const std::string exponent,
+                     session.ReadBytes(key.public_half, CKA_PUBLIC_EXPONENT));
+    return crypto::PublicKey::FromRsa(modulus, exponent);
+  }
+  ASSIGN_OR_RETURN(const std::string point, session.ReadBytes(key.public_half, CKA_EC_POINT));
+  return key.kind == KeyKind::kEd25519 ? crypto::PublicKey::FromEd25519(Unwrapped(point))
+                                       : crypto::PublicKey::FromP256Point(Unwrapped(point));
+}
+
+absl::Status ProvePair(Session& session, const KeyObjects& key, Mechanism mechanism,
+                       crypto::SignatureAlgorithm algorithm) {
+  ASSIGN_OR_RETURN(const auto public_key, ReadPublicKey(session, key));
+  ASSIGN_OR_RETURN(std::string signature, session.Sign(key.secret, SigningMechanism(mechanism),
+                                                       SigningInput(mechanism, kTrial)));
+  if (mechanism == Mechanism::kEcdsaP256Sha256) {
+    ASSIGN_OR_RETURN(signature, crypto::EcdsaP1363ToDer(signature));
+  }
+  if (!public_key->Verify(algorithm, kTrial, signature)) {
+    return Failure("the new key signs wrongly");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ProveUse(Session& session, const KeyObjects& key) {
+  switch (key.kind) {
+    case KeyKind::kAes256Wrapping:
+      return ProveGcm(session, key.secret);
+    case KeyKind::kHmacSha256: {
+      ASSIGN_OR_RETURN(const std::string tag,
+                       session.Sign(key.secret, SigningMechanism(Mechanism::kHmacSha256), kTrial));
+      return tag.size() == 32 ? absl::OkStatus() : Failure("the new key gives a short tag");
+    }
+    case KeyKind::kEcP256:
+      return ProvePair(session, key, Mechanism::kEcdsaP256Sha256,
+                       crypto::SignatureAlgorithm::kEcdsaP256Sha256);
+    case KeyKind::kEd25519:
+      return ProvePair(session, key, Mechanism::kEd25519, crypto::SignatureAlgorithm::kEd25519);
+    case KeyKind::kRsa2048:
+    case KeyKind::kRsa3072:
+      return ProvePair(session, key, Mechanism::kRsaPssSha256,
+                       crypto::SignatureAlgorithm::kRsaPssSha256);
+  }
+  return Failure("a key of no known kind");
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<KeyObjects>> FindKey(Session& session, std::string_view label) {
+  ASSIGN_OR_RETURN(const std::vector<CK_OBJECT_HANDLE> objects, session.Find(ByLabel(label)));
+  KeyObjects key = {};
+  for (const CK_OBJECT_HANDLE object : objects) {
+    ASSIGN_OR_RETURN(const CK_OBJECT_CLASS object_class, session.ReadNumber(object, CKA_CLASS));
+    if (object_class != CKO_PUBLIC_KEY && object_class != CKO_PRIVATE_KEY &&
+        object_class != CKO_SECRET_KEY) {
+      continue;
+    }
+    CK_OBJECT_HANDLE& half = object_class == CKO_PUBLIC_KEY ? key.public_half : key.secret;
+    if (half != CK_INVALID_HANDLE) return Failure("the token has two keys with one label");
+    half = object;
+  }
+  if (key.secret == CK_INVALID_HANDLE) return std::optional<KeyObjects>();
+  ASSIGN_OR_RETURN(const std::optional<KeyKind> kind, KindOf(session, key.secret));
+  if (!kind) return Failure("the key is of no kind that keysvc makes");
+  key.kind = *kind;
+  return key;
+}
+
+absl::StatusOr<std::vector<HsmKey>> ListKeys(Session& session) {
+  std::vector<HsmKey> keys;
+  for (const CK_OBJECT_CLASS object_class : {CKO_SECRET_KEY, CKO_PRIVATE_KEY}) {
+    ASSIGN_OR_RETURN(const std::vector<CK_OBJECT_HANDLE> objects,
+                     session.Find(ByClass(object_class)));
+    for (const CK_OBJECT_HANDLE object : objects) {
+      ASSIGN_OR_RETURN(const std::string label, session.ReadBytes(object, CKA_LABEL));
+      ASSIGN_OR_RETURN(const std::string id, session.ReadBytes(object, CKA_ID));
+      if (id != IdOf(label)) continue;
+      ASSIGN_OR_RETURN(const std::optional<KeyKind> kind, KindOf(session, object));
+      if (kind) keys.push_back({label, *kind});
+    }
+  }
+  return keys;
+}
+
+absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind) {
+  // A public half without its private one is what a crash in the middle of DestroyKey() leaves.
+  RETURN_IF_ERROR(DestroyKey(session, label).status());
+  const CK_MECHANISM_TYPE mechanism = FactsOf(kind).generate;
+  if (!IsPair(kind)) return session.GenerateKey(mechanism, SecretKeyTemplate(label, kind));
+  return session.GenerateKeyPair(mechanism, PublicKeyTemplate(label, kind),
+                                 PrivateKeyTemplate(label, kind));
+}
+
+absl::StatusOr<std::size_t> DestroyKey(Session& session, std::string_view label) {
+  ASSIGN_OR_RETURN(const std::vector<CK_OBJECT_HANDLE> objects, session.Find(ByLabel(label)));
+  for (const CK_OBJECT_HANDLE object : objects) RETURN_IF_ERROR(session.Destroy(object));
+  ASSIGN_OR_RETURN(const std::vector<CK_OBJECT_HANDLE> left, session.Find(ByLabel(label)));
+  if (!left.empty()) return Failure("the token says that it destroyed a key, and still has it");
+  return objects.size();
+}
+
+absl::StatusOr<std::string> ReadSpki(Session& session, const KeyObjects& key) {
+  ASSIGN_OR_RETURN(const auto public_key, ReadPublicKey(session, key));
+  return public_key->ToSpki();
+}
+
+absl::Status ProveKey(Session& session, const KeyObjects& key) {
+  for (const CK_ATTRIBUTE_TYPE must : {CKA_SENSITIVE, CKA_ALWAYS_SENSITIVE, CKA_LOCAL,
+                                       CKA_NEVER_EXTRACTABLE, CKA_PRIVATE, CKA_TOKEN}) {
+    ASSIGN_OR_RETURN(const bool set, session.ReadFlag(key.secret, must));
+    if (!set) return Failure("the token does not protect the new key as asked");
+  }
+  ASSIGN_OR_RETURN(const bool extractable, session.ReadFlag(key.secret, CKA_EXTRACTABLE));
+  if (extractable) return Failure("the token made an extractable key");
+  return ProveUse(session, key);
+}
+
+}  // namespace keysvc::pkcs11

@@ -1,0 +1,117 @@
+#include "pkcs11/mechanisms.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "crypto/digest.h"
+#include "pkcs11/return_code.h"
+#include "status/abseil.h"
+#include "status/macros.h"
+
+namespace keysvc::pkcs11 {
+namespace {
+
+constexpr std::array<CK_MECHANISM_TYPE, 1> kGcm = {CKM_AES_GCM};
+constexpr std::array<CK_MECHANISM_TYPE, 1> kHmac = {CKM_SHA256_HMAC};
+constexpr std::array<CK_MECHANISM_TYPE, 1> kEcdsa = {CKM_ECDSA};
+constexpr std::array<CK_MECHANISM_TYPE, 1> kEddsa = {CKM_EDDSA};
+constexpr std::array<CK_MECHANISM_TYPE, 2> kRsa = {CKM_RSA_PKCS, CKM_RSA_PKCS_PSS};
+
+constexpr auto kKinds = std::to_array<KindFacts>({
+    {KeyKind::kAes256Wrapping, CKO_SECRET_KEY, CKK_AES, 256, CKM_AES_KEY_GEN, kGcm},
+    {KeyKind::kHmacSha256, CKO_SECRET_KEY, CKK_GENERIC_SECRET, 256, CKM_GENERIC_SECRET_KEY_GEN,
+     kHmac},
+    {KeyKind::kEcP256, CKO_PRIVATE_KEY, CKK_EC, 256, CKM_EC_KEY_PAIR_GEN, kEcdsa},
+    {KeyKind::kEd25519, CKO_PRIVATE_KEY, CKK_EC_EDWARDS, 255, CKM_EC_EDWARDS_KEY_PAIR_GEN, kEddsa},
+    {KeyKind::kRsa2048, CKO_PRIVATE_KEY, CKK_RSA, 2048, CKM_RSA_PKCS_KEY_PAIR_GEN, kRsa},
+    {KeyKind::kRsa3072, CKO_PRIVATE_KEY, CKK_RSA, 3072, CKM_RSA_PKCS_KEY_PAIR_GEN, kRsa},
+});
+
+constexpr bool InEnumOrder() {
+  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    if (static_cast<std::size_t>(kKinds[i].kind) != i) return false;
+  }
+  return true;
+}
+static_assert(InEnumOrder());
+
+// RFC 8017 section 9.2, note 1: DER of the DigestInfo of a SHA-256 digest, up to the digest.
+constexpr std::string_view kSha256DigestInfo(
+    "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20", 19);
+
+// The size of an RSA key decides; the other kinds have only one.
+bool FitsSize(const CK_MECHANISM_INFO& info, const KindFacts& facts) {
+  if (facts.type != CKK_RSA || info.ulMaxKeySize == 0) return true;
+  return info.ulMinKeySize <= facts.bits && facts.bits <= info.ulMaxKeySize;
+}
+
+}  // namespace
+
+std::span<const KindFacts> AllKinds() { return kKinds; }
+
+const KindFacts& FactsOf(KeyKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
+
+absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& functions,
+                                                CK_SLOT_ID slot) {
+  CK_ULONG count = 0;
+  RETURN_IF_ERROR(
+      ToStatus(functions.C_GetMechanismList(slot, nullptr, &count), "C_GetMechanismList"));
+  std::vector<CK_MECHANISM_TYPE> listed(count);
+  RETURN_IF_ERROR(
+      ToStatus(functions.C_GetMechanismList(slot, listed.data(), &count), "C_GetMechanismList"));
+  listed.resize(count);
+
+  const auto can = [&](CK_MECHANISM_TYPE mechanism, CK_FLAGS flags, const KindFacts& facts) {
+    if (std::find(listed.begin(), listed.end(), mechanism) == listed.end()) return false;
+    CK_MECHANISM_INFO info = {};
+    return functions.C_GetMechanismInfo(slot, mechanism, &info) == CKR_OK &&
+           (info.flags & flags) == flags && FitsSize(info, facts);
+  };
+  std::vector<KeyKind> kinds;
+  for (const KindFacts& facts : kKinds) {
+    const CK_FLAGS generate = IsPair(facts.kind) ? CKF_GENERATE_KEY_PAIR : CKF_GENERATE;
+    const CK_FLAGS use =
+        facts.kind == KeyKind::kAes256Wrapping ? CKF_ENCRYPT | CKF_DECRYPT : CKF_SIGN;
+    if (can(facts.generate, generate, facts) &&
+        std::all_of(facts.uses.begin(), facts.uses.end(),
+                    [&](CK_MECHANISM_TYPE mechanism) { return can(mechanism, use, facts); })) {
+      kinds.push_back(facts.kind);
+    }
+  }
+  return kinds;
+}
+
+CK_MECHANISM SigningMechanism(Mechanism mechanism) {
+  static CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, 32};
+  switch (mechanism) {
+    case Mechanism::kEcdsaP256Sha256:
+      return {CKM_ECDSA, nullptr, 0};
+    case Mechanism::kEd25519:
+      return {CKM_EDDSA, nullptr, 0};
+    case Mechanism::kRsaPkcs1Sha256:
+      return {CKM_RSA_PKCS, nullptr, 0};
+    case Mechanism::kRsaPssSha256:
+      return {CKM_RSA_PKCS_PSS, &pss, sizeof(pss)};
+    case Mechanism::kHmacSha256:
+      return {CKM_SHA256_HMAC, nullptr, 0};
+  }
+  return {};
+}
+
+std::string SigningInput(Mechanism mechanism, std::string_view message) {
+  switch (mechanism) {
+    case Mechanism::kEd25519:
+    case Mechanism::kHmacSha256:
+      return std::string(message);
+    case Mechanism::kRsaPkcs1Sha256:
+      return absl::StrCat(ToAbsl(kSha256DigestInfo),
+                          ToAbsl(crypto::AsText(crypto::Sha256(message))));
+    case Mechanism::kEcdsaP256Sha256:
+    case Mechanism::kRsaPssSha256:
+      return std::string(crypto::AsText(crypto::Sha256(message)));
+  }
+  return {};
+}
+
+}  // namespace keysvc::pkcs11

@@ -1,0 +1,136 @@
+#include "pkcs11/session.h"
+
+#include <array>
+#include <utility>
+
+#include "pkcs11/return_code.h"
+#include "status/macros.h"
+
+namespace keysvc::pkcs11 {
+namespace {
+
+// PKCS#11 takes inputs as pointers to non-const, yet only reads them.
+CK_BYTE* Input(crypto::ByteView bytes) { return const_cast<CK_BYTE*>(bytes.data()); }
+CK_BYTE* Input(std::string_view text) { return Input(crypto::AsBytes(text)); }
+
+// More than the signature of any kind of key: RSA-4096 gives 512 bytes.
+constexpr std::size_t kLargestSignature = 1024;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Open(const CK_FUNCTION_LIST& functions,
+                                                       CK_SLOT_ID slot) {
+  CK_SESSION_HANDLE handle = CK_INVALID_HANDLE;
+  RETURN_IF_ERROR(ToStatus(
+      functions.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &handle),
+      "C_OpenSession"));
+  return std::unique_ptr<Session>(new Session(functions, handle));
+}
+
+Session::~Session() { functions_.C_CloseSession(handle_); }
+
+CK_RV Session::LogIn(crypto::ByteView pin) {
+  return functions_.C_Login(handle_, CKU_USER, Input(pin), pin.size());
+}
+
+absl::StatusOr<std::vector<CK_OBJECT_HANDLE>> Session::Find(Template attributes) {
+  RETURN_IF_ERROR(
+      ToStatus(functions_.C_FindObjectsInit(handle_, attributes.data(), attributes.size()),
+               "C_FindObjectsInit"));
+  std::vector<CK_OBJECT_HANDLE> objects;
+  std::array<CK_OBJECT_HANDLE, 64> page;
+  CK_ULONG found = 0;
+  do {
+    RETURN_IF_ERROR(ToStatus(functions_.C_FindObjects(handle_, page.data(), page.size(), &found),
+                             "C_FindObjects"));
+    objects.insert(objects.end(), page.begin(), page.begin() + static_cast<std::ptrdiff_t>(found));
+  } while (found > 0);
+  RETURN_IF_ERROR(ToStatus(functions_.C_FindObjectsFinal(handle_), "C_FindObjectsFinal"));
+  return objects;
+}
+
+absl::StatusOr<std::string> Session::ReadBytes(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+  CK_ATTRIBUTE attribute = {type, nullptr, 0};
+  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
+                           "C_GetAttributeValue"));
+  std::string value(attribute.ulValueLen, '\0');
+  attribute.pValue = value.data();
+  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
+                           "C_GetAttributeValue"));
+  value.resize(attribute.ulValueLen);
+  return value;
+}
+
+absl::StatusOr<CK_ULONG> Session::ReadNumber(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+  CK_ULONG value = 0;
+  CK_ATTRIBUTE attribute = {type, &value, sizeof(value)};
+  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
+                           "C_GetAttributeValue"));
+  return value;
+}
+
+absl::StatusOr<bool> Session::ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+  CK_BBOOL value = CK_FALSE;
+  CK_ATTRIBUTE attribute = {type, &value, sizeof(value)};
+  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
+                           "C_GetAttributeValue"));
+  return value == CK_TRUE;
+}
+
+absl::Status Session::GenerateKey(CK_MECHANISM_TYPE mechanism, Template attributes) {
+  CK_MECHANISM how = {mechanism, nullptr, 0};
+  CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+  return ToStatus(
+      functions_.C_GenerateKey(handle_, &how, attributes.data(), attributes.size(), &key),
+      "C_GenerateKey");
+}
+
+absl::Status Session::GenerateKeyPair(CK_MECHANISM_TYPE mechanism, Template public_attributes,
+                                      Template private_attributes) {
+  CK_MECHANISM how = {mechanism, nullptr, 0};
+  CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
+  CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+  return ToStatus(
+      functions_.C_GenerateKeyPair(handle_, &how, public_attributes.data(),
+                                   public_attributes.size(), private_attributes.data(),
+                                   private_attributes.size(), &public_key, &private_key),
+      "C_GenerateKeyPair");
+}
+
+absl::Status Session::Destroy(CK_OBJECT_HANDLE object) {
+  return ToStatus(functions_.C_DestroyObject(handle_, object), "C_DestroyObject");
+}
+
+absl::StatusOr<std::string> Session::Sign(CK_OBJECT_HANDLE key, CK_MECHANISM mechanism,
+                                          std::string_view data) {
+  RETURN_IF_ERROR(ToStatus(functions_.C_SignInit(handle_, &mechanism, key), "C_SignInit"));
+  std::array<CK_BYTE, kLargestSignature> signature;
+  CK_ULONG size = signature.size();
+  RETURN_IF_ERROR(ToStatus(
+      functions_.C_Sign(handle_, Input(data), data.size(), signature.data(), &size), "C_Sign"));
+  return std::string(crypto::AsText(crypto::ByteView(signature.data(), size)));
+}
+
+absl::StatusOr<std::size_t> Session::Encrypt(CK_OBJECT_HANDLE key, CK_MECHANISM mechanism,
+                                             crypto::ByteView plaintext,
+                                             std::span<std::uint8_t> out) {
+  RETURN_IF_ERROR(ToStatus(functions_.C_EncryptInit(handle_, &mechanism, key), "C_EncryptInit"));
+  CK_ULONG size = out.size();
+  RETURN_IF_ERROR(
+      ToStatus(functions_.C_Encrypt(handle_, Input(plaintext), plaintext.size(), out.data(), &size),
+               "C_Encrypt"));
+  return size;
+}
+
+absl::StatusOr<std::size_t> Session::Decrypt(CK_OBJECT_HANDLE key, CK_MECHANISM mechanism,
+                                             crypto::ByteView ciphertext,
+                                             std::span<std::uint8_t> out) {
+  RETURN_IF_ERROR(ToStatus(functions_.C_DecryptInit(handle_, &mechanism, key), "C_DecryptInit"));
+  CK_ULONG size = out.size();
+  RETURN_IF_ERROR(ToStatus(
+      functions_.C_Decrypt(handle_, Input(ciphertext), ciphertext.size(), out.data(), &size),
+      "C_Decrypt"));
+  return size;
+}
+
+}  // namespace keysvc::pkcs11

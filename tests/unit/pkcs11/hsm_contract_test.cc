@@ -1,0 +1,221 @@
+// What every Hsm owes its users, on the fake and on SoftHSM2.
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "crypto/public_key.h"
+#include "crypto/secret_access.h"
+#include "gtest/gtest.h"
+#include "pkcs11/cryptoki_hsm.h"
+#include "pkcs11/hsm.h"
+#include "tests/fakes/fake_hsm.h"
+#include "tests/support/softhsm_token.h"
+#include "tests/support/status_matchers.h"
+
+namespace keysvc::pkcs11 {
+namespace {
+
+using crypto::SignatureAlgorithm;
+using testing::HasReason;
+using testing::IsOk;
+
+constexpr KeyKind kAllKinds[] = {KeyKind::kAes256Wrapping, KeyKind::kHmacSha256, KeyKind::kEcP256,
+                                 KeyKind::kEd25519,        KeyKind::kRsa2048,    KeyKind::kRsa3072};
+
+class HsmContract : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == "Fake") {
+      hsm_ = std::make_unique<testing::FakeHsm>();
+      return;
+    }
+    token_ = std::make_unique<testing::SoftHsmToken>();
+    auto opened = OpenToken(token_->options());
+    ASSERT_OK(opened);
+    hsm_ = *std::move(opened);
+  }
+
+  std::string Wrapped(std::string_view label) {
+    auto wrapped = hsm_->Wrap(label, crypto::AsBytes("a secret of some length"), "context");
+    EXPECT_OK(wrapped);
+    return wrapped.value_or("");
+  }
+
+  std::unique_ptr<testing::SoftHsmToken> token_;
+  std::unique_ptr<Hsm> hsm_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Hsms, HsmContract, ::testing::Values("Fake", "SoftHsm"),
+                         [](const auto& param) { return param.param; });
+
+TEST_P(HsmContract, SaysWhatItIsAndSupportsEveryKind) {
+  const Capabilities& capabilities = hsm_->capabilities();
+  EXPECT_FALSE(capabilities.token_label.empty());
+  EXPECT_FALSE(capabilities.token_serial.empty());
+  EXPECT_FALSE(capabilities.manufacturer.empty());
+  EXPECT_FALSE(capabilities.library.empty());
+  for (const KeyKind kind : kAllKinds) EXPECT_TRUE(capabilities.Supports(kind)) << NameOf(kind);
+}
+
+TEST_P(HsmContract, ListsEveryKindOfKeyThatItGenerated) {
+  for (const KeyKind kind : kAllKinds) ASSERT_OK(hsm_->Generate(NameOf(kind), kind));
+  const auto keys = hsm_->List();
+  ASSERT_OK(keys);
+  EXPECT_EQ(keys->size(), std::size(kAllKinds));
+  for (const KeyKind kind : kAllKinds) {
+    EXPECT_TRUE(std::any_of(keys->begin(), keys->end(), [&](const HsmKey& key) {
+      return key.label == NameOf(kind) && key.kind == kind;
+    })) << NameOf(kind);
+  }
+}
+
+TEST_P(HsmContract, SignaturesVerifyUnderThePublicKey) {
+  struct Case {
+    KeyKind kind;
+    Mechanism mechanism;
+    SignatureAlgorithm algorithm;
+  };
+  const std::vector<Case> cases = {
+      {KeyKind::kEcP256, Mechanism::kEcdsaP256Sha256, SignatureAlgorithm::kEcdsaP256Sha256},
+      {KeyKind::kEd25519, Mechanism::kEd25519, SignatureAlgorithm::kEd25519},
+      {KeyKind::kRsa2048, Mechanism::kRsaPkcs1Sha256, SignatureAlgorithm::kRsaPkcs1Sha256},
+      {KeyKind::kRsa2048, Mechanism::kRsaPssSha256, SignatureAlgorithm::kRsaPssSha256},
+      {KeyKind::kRsa3072, Mechanism::kRsaPkcs1Sha256, SignatureAlgorithm::kRsaPkcs1Sha256},
+      {KeyKind::kRsa3072, Mechanism::kRsaPssSha256, SignatureAlgorithm::kRsaPssSha256},
+  };
+  for (const KeyKind kind : kAllKinds) ASSERT_OK(hsm_->Generate(NameOf(kind), kind));
+  for (const Case& c : cases) {
+    SCOPED_TRACE(NameOf(c.kind));
+    const auto spki = hsm_->PublicKey(NameOf(c.kind));
+    ASSERT_OK(spki);
+    const auto public_key = crypto::PublicKey::FromSpki(*spki);
+    ASSERT_OK(public_key);
+    auto signature = hsm_->Sign(NameOf(c.kind), c.mechanism, "a message");
+    ASSERT_OK(signature);
+    if (c.kind == KeyKind::kEcP256) {
+      EXPECT_EQ(signature->size(), 64U);
+      signature = crypto::EcdsaP1363ToDer(*signature);
+      ASSERT_OK(signature);
+    }
+    EXPECT_TRUE((*public_key)->Verify(c.algorithm, "a message", *signature));
+    EXPECT_FALSE((*public_key)->Verify(c.algorithm, "another message", *signature));
+  }
+}
+
+TEST_P(HsmContract, TagsDependOnTheMessageAndTheKeyOnly) {
+  ASSERT_OK(hsm_->Generate("one", KeyKind::kHmacSha256));
+  ASSERT_OK(hsm_->Generate("two", KeyKind::kHmacSha256));
+  const auto tag = hsm_->Sign("one", Mechanism::kHmacSha256, "message");
+  ASSERT_OK(tag);
+  EXPECT_EQ(tag->size(), 32U);
+  EXPECT_EQ(*tag, *hsm_->Sign("one", Mechanism::kHmacSha256, "message"));
+  EXPECT_NE(*tag, *hsm_->Sign("one", Mechanism::kHmacSha256, "messagf"));
+  EXPECT_NE(*tag, *hsm_->Sign("two", Mechanism::kHmacSha256, "message"));
+  ASSERT_OK(hsm_->Sign("one", Mechanism::kHmacSha256, ""));
+}
+
+TEST_P(HsmContract, RefusesAMechanismThatIsNotForTheKind) {
+  ASSERT_OK(hsm_->Generate("mac", KeyKind::kHmacSha256));
+  ASSERT_OK(hsm_->Generate("wrap", KeyKind::kAes256Wrapping));
+  ASSERT_OK(hsm_->Generate("ec", KeyKind::kEcP256));
+  const auto unsupported = HasReason(Reason::kAlgorithmUnsupported);
+  EXPECT_THAT(hsm_->Sign("wrap", Mechanism::kHmacSha256, "m"), unsupported);
+  EXPECT_THAT(hsm_->Sign("ec", Mechanism::kRsaPssSha256, "m"), unsupported);
+  EXPECT_THAT(hsm_->Wrap("mac", crypto::AsBytes("secret"), ""), unsupported);
+  EXPECT_THAT(hsm_->Unwrap("mac", Wrapped("wrap"), "context"), unsupported);
+  EXPECT_THAT(hsm_->PublicKey("mac"), unsupported);
+  EXPECT_THAT(hsm_->Probe("wrap"), unsupported);
+}
+
+TEST_P(HsmContract, UnwrapsWhatItWrapped) {
+  ASSERT_OK(hsm_->Generate("wrap", KeyKind::kAes256Wrapping));
+  for (const std::size_t size : {1U, 16U, 32U, 1000U}) {
+    const std::string secret(size, 's');
+    for (const std::string aad : {"", "context"}) {
+      const auto wrapped = hsm_->Wrap("wrap", crypto::AsBytes(secret), aad);
+      ASSERT_OK(wrapped);
+      EXPECT_EQ(wrapped->size(), 12 + size + 16);
+      const auto unwrapped = hsm_->Unwrap("wrap", *wrapped, aad);
+      ASSERT_OK(unwrapped);
+      EXPECT_EQ(crypto::AsText(unwrapped->Expose(crypto::SecretAccess::kGranted)), secret);
+    }
+  }
+}
+
+TEST_P(HsmContract, NeverWrapsTwiceWithOneIv) {
+  ASSERT_OK(hsm_->Generate("wrap", KeyKind::kAes256Wrapping));
+  EXPECT_NE(Wrapped("wrap").substr(0, 12), Wrapped("wrap").substr(0, 12));
+}
+
+TEST_P(HsmContract, RefusesABlobWithAnyByteChanged) {
+  ASSERT_OK(hsm_->Generate("wrap", KeyKind::kAes256Wrapping));
+  const std::string wrapped = Wrapped("wrap");
+  for (std::size_t i = 0; i < wrapped.size(); ++i) {
+    std::string changed = wrapped;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    EXPECT_THAT(hsm_->Unwrap("wrap", changed, "context"), HasReason(Reason::kIntegrityFailure))
+        << "byte " << i;
+  }
+  EXPECT_OK(hsm_->Unwrap("wrap", wrapped, "context"));
+}
+
+TEST_P(HsmContract, RefusesABlobThatIsCutOrForAnotherContextOrKey) {
+  ASSERT_OK(hsm_->Generate("wrap", KeyKind::kAes256Wrapping));
+  ASSERT_OK(hsm_->Generate("other", KeyKind::kAes256Wrapping));
+  const std::string wrapped = Wrapped("wrap");
+  const auto refused = HasReason(Reason::kIntegrityFailure);
+  for (std::size_t size = 0; size < wrapped.size(); ++size) {
+    EXPECT_THAT(hsm_->Unwrap("wrap", wrapped.substr(0, size), "context"), refused) << size;
+  }
+  EXPECT_THAT(hsm_->Unwrap("wrap", wrapped + "x", "context"), refused);
+  EXPECT_THAT(hsm_->Unwrap("wrap", wrapped, "contexu"), refused);
+  EXPECT_THAT(hsm_->Unwrap("wrap", wrapped, ""), refused);
+  EXPECT_THAT(hsm_->Unwrap("other", wrapped, "context"), refused);
+}
+
+TEST_P(HsmContract, KnowsNoKeyThatWasNotGenerated) {
+  const auto not_found = HasReason(Reason::kKeyNotFound);
+  EXPECT_THAT(hsm_->Sign("nobody", Mechanism::kHmacSha256, "m"), not_found);
+  EXPECT_THAT(hsm_->Wrap("nobody", crypto::AsBytes("secret"), ""), not_found);
+  EXPECT_THAT(hsm_->Unwrap("nobody", std::string(60, 'x'), ""), not_found);
+  EXPECT_THAT(hsm_->PublicKey("nobody"), not_found);
+  EXPECT_THAT(hsm_->Destroy("nobody"), not_found);
+  EXPECT_THAT(hsm_->Probe("nobody"), not_found);
+  const auto keys = hsm_->List();
+  ASSERT_OK(keys);
+  EXPECT_TRUE(keys->empty());
+}
+
+TEST_P(HsmContract, KeepsTheFirstKeyWhenALabelIsTaken) {
+  ASSERT_OK(hsm_->Generate("key", KeyKind::kHmacSha256));
+  const auto before = hsm_->Sign("key", Mechanism::kHmacSha256, "message");
+  ASSERT_OK(before);
+  EXPECT_THAT(hsm_->Generate("key", KeyKind::kHmacSha256), HasReason(Reason::kKeyExists));
+  EXPECT_THAT(hsm_->Generate("key", KeyKind::kEcP256), HasReason(Reason::kKeyExists));
+  EXPECT_EQ(*before, *hsm_->Sign("key", Mechanism::kHmacSha256, "message"));
+}
+
+TEST_P(HsmContract, DestroysAKeyForGoodAndNoOther) {
+  ASSERT_OK(hsm_->Generate("doomed", KeyKind::kEd25519));
+  ASSERT_OK(hsm_->Generate("kept", KeyKind::kEd25519));
+  ASSERT_OK(hsm_->Sign("doomed", Mechanism::kEd25519, "message"));
+  ASSERT_OK(hsm_->Destroy("doomed"));
+  EXPECT_THAT(hsm_->Sign("doomed", Mechanism::kEd25519, "m"), HasReason(Reason::kKeyNotFound));
+  EXPECT_THAT(hsm_->PublicKey("doomed"), HasReason(Reason::kKeyNotFound));
+  EXPECT_THAT(hsm_->Destroy("doomed"), HasReason(Reason::kKeyNotFound));
+  EXPECT_OK(hsm_->Sign("kept", Mechanism::kEd25519, "message"));
+  ASSERT_OK(hsm_->Generate("doomed", KeyKind::kHmacSha256));
+  EXPECT_OK(hsm_->Sign("doomed", Mechanism::kHmacSha256, "message"));
+}
+
+TEST_P(HsmContract, ProbesWithARealOperation) {
+  ASSERT_OK(hsm_->Generate("canary", KeyKind::kHmacSha256));
+  EXPECT_OK(hsm_->Probe("canary"));
+  ASSERT_OK(hsm_->Destroy("canary"));
+  EXPECT_THAT(hsm_->Probe("canary"), HasReason(Reason::kKeyNotFound));
+}
+
+}  // namespace
+}  // namespace keysvc::pkcs11

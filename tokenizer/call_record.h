@@ -1,0 +1,51 @@
+// From a permit to the record of what was done with it.
+#ifndef KEYSVC_TOKENIZER_CALL_RECORD_H_
+#define KEYSVC_TOKENIZER_CALL_RECORD_H_
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "audit/entry.h"
+#include "audit/journal.h"
+#include "policy/gate.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::tokenizer {
+
+// INTERNAL/INTERNAL unless the permit is for exactly this: one permit never opens another resource.
+absl::Status CheckPermit(const policy::Permit& permit, policy::Action action,
+                         std::string_view resource);
+
+// The entry of a call, with the facts of its permit.
+audit::Entry EntryOf(const policy::Permit& permit, std::string_view action,
+                     const RequestFacts& facts);
+
+// Adds what became of one item. `resource` is empty unless the service itself made the name: other
+// names are a caller's text.
+void AddItem(audit::Entry& entry, std::string resource, const absl::Status& status);
+
+// Sets the outcome of a call that failed as a whole.
+void SetFailed(audit::Entry& entry, const absl::Status& status);
+
+// Sets the outcome from the items: a success when one of them is, otherwise the first one's.
+void SetOutcomeOfItems(audit::Entry& entry);
+
+// The values in order with commas between.
+std::string Listed(const std::set<std::string>& values);
+std::string Listed(const std::set<std::uint32_t>& values);
+
+// Answers a call: with its value once the record is durable, else with the journal's error.
+template <typename T>
+void Complete(absl::StatusOr<audit::Receipt> receipt, absl::StatusOr<T> value,
+              audit::Done<T>& done) {
+  if (!receipt.ok()) return done(std::move(receipt).status());
+  done(audit::Recorded<T>{*std::move(receipt), std::move(value)});
+}
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_CALL_RECORD_H_

@@ -1,0 +1,166 @@
+#include "tokenizer/card_data.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "crypto/bytes.h"
+#include "crypto/canonical.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+using crypto::SecretAccess;
+
+constexpr std::uint8_t kFormat = 1;
+constexpr std::size_t kLongestName = 128;
+constexpr std::ptrdiff_t kShortestPan = 12;
+constexpr std::uint16_t kFirstYear = 2000;
+constexpr std::uint16_t kLastYear = 2099;
+
+// Takes one code point off well-formed UTF-8 (RFC 3629); nullopt for what is not.
+std::optional<char32_t> NextCodePoint(crypto::ByteView& bytes) {
+  const std::uint8_t lead = bytes[0];
+  const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || bytes.size() < size) return std::nullopt;
+  char32_t point = size == 1 ? lead : lead & (0xffU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((bytes[i] & 0xc0U) != 0x80U) return std::nullopt;
+    point = (point << 6U) | (bytes[i] & 0x3fU);
+  }
+  const bool overlong = (size == 3 && point < 0x800) || (size == 4 && point < 0x10000);
+  if (overlong || (point >= 0xd800 && point <= 0xdfff) || point > 0x10ffff) return std::nullopt;
+  bytes = bytes.subspan(size);
+  return point;
+}
+
+bool IsPrintableUtf8(crypto::ByteView text) {
+  while (!text.empty()) {
+    const std::optional<char32_t> point = NextCodePoint(text);
+    if (!point.has_value() || *point < 0x20 || (*point >= 0x7f && *point < 0xa0)) return false;
+  }
+  return true;
+}
+
+// Twelve digits are in no name, whatever stands between them; they may be a card number. The signs
+// separate the fields of magnetic stripes (ISO/IEC 7813).
+bool MayHoldCardData(crypto::ByteView text) {
+  const std::ptrdiff_t digits = std::count_if(
+      text.begin(), text.end(), [](std::uint8_t byte) { return byte >= '0' && byte <= '9'; });
+  return digits >= kShortestPan ||
+         crypto::AsText(text).find_first_of("%^;=") != std::string_view::npos;
+}
+
+absl::Status CheckName(crypto::ByteView name) {
+  if (name.size() > kLongestName || !IsPrintableUtf8(name) || MayHoldCardData(name)) {
+    return Error(Reason::kFieldInvalid,
+                 "a cardholder name is at most 128 bytes of UTF-8, without control characters and "
+                 "card data",
+                 "card.cardholder_name");
+  }
+  return absl::OkStatus();
+}
+
+bool IsExpiry(std::uint16_t year, std::uint8_t month) {
+  return year >= kFirstYear && year <= kLastYear && month >= 1 && month <= 12;
+}
+
+// The encoding of crypto::CanonicalWriter, written straight into locked memory.
+class SecretWriter {
+ public:
+  explicit SecretWriter(std::span<std::uint8_t> out) : out_(out) {}
+  void Integer(std::uint32_t value, unsigned width) {
+    while (width-- > 0) Put(static_cast<std::uint8_t>(value >> (8 * width)));
+  }
+  void Bytes(crypto::ByteView bytes) {
+    Integer(static_cast<std::uint32_t>(bytes.size()), 4);
+    for (const std::uint8_t byte : bytes) Put(byte);
+  }
+
+ private:
+  void Put(std::uint8_t byte) {
+    out_[0] = byte;
+    out_ = out_.subspan(1);
+  }
+  std::span<std::uint8_t> out_;
+};
+
+absl::Status Corrupt() {
+  return Error(Reason::kIntegrityFailure, "stored card data is not what was written");
+}
+
+}  // namespace
+
+absl::StatusOr<Expiry> Expiry::Parse(std::string_view text) {
+  constexpr std::string_view kShape = "dddd-dd";
+  bool shaped = text.size() == kShape.size();
+  for (std::size_t i = 0; shaped && i < text.size(); ++i) {
+    shaped = kShape[i] == 'd' ? text[i] >= '0' && text[i] <= '9' : text[i] == kShape[i];
+  }
+  if (shaped) {
+    const auto digit = [text](std::size_t i) { return text[i] - '0'; };
+    const auto year =
+        static_cast<std::uint16_t>(digit(0) * 1000 + digit(1) * 100 + digit(2) * 10 + digit(3));
+    const auto month = static_cast<std::uint8_t>(digit(5) * 10 + digit(6));
+    if (IsExpiry(year, month)) return Expiry{year, month};
+  }
+  return Error(Reason::kExpiryInvalid, "an expiry is YYYY-MM, from 2000-01 to 2099-12",
+               "card.expiry");
+}
+
+std::string Expiry::ToString() const {
+  const auto digit = [](int value) { return static_cast<char>('0' + value % 10); };
+  return {digit(year / 1000), digit(year / 100), digit(year / 10), digit(year), '-',
+          digit(month / 10),  digit(month)};
+}
+
+absl::StatusOr<CardData> CardData::Parse(crypto::ByteView pan, std::string_view expiry,
+                                         crypto::ByteView cardholder_name) {
+  ASSIGN_OR_RETURN(Pan number, Pan::Parse(pan));
+  std::optional<Expiry> expires;
+  if (!expiry.empty()) {
+    ASSIGN_OR_RETURN(expires, Expiry::Parse(expiry));
+  }
+  RETURN_IF_ERROR(CheckName(cardholder_name));
+  crypto::SecretBytes name;
+  if (!cardholder_name.empty()) {
+    ASSIGN_OR_RETURN(name, crypto::SecretBytes::CopyOf(cardholder_name));
+  }
+  return CardData{std::move(number), expires, std::move(name)};
+}
+
+absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card) {
+  const std::size_t size = 1 + 4 + card.pan.length() + 2 + 1 + 4 + card.cardholder_name.size();
+  ASSIGN_OR_RETURN(crypto::SecretBytes plaintext, crypto::SecretBytes::Create(size));
+  SecretWriter writer(plaintext.ExposeMutable(SecretAccess::kGranted));
+  const Expiry expiry = card.expiry.value_or(Expiry{});
+  writer.Integer(kFormat, 1);
+  writer.Bytes(card.pan.Expose(SecretAccess::kGranted));
+  writer.Integer(expiry.year, 2);
+  writer.Integer(expiry.month, 1);
+  writer.Bytes(card.cardholder_name.Expose(SecretAccess::kGranted));
+  return plaintext;
+}
+
+absl::StatusOr<CardData> DecodeCardData(const crypto::SecretBytes& plaintext) {
+  crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(SecretAccess::kGranted)));
+  ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
+  if (format != kFormat) return Corrupt();
+  ASSIGN_OR_RETURN(const std::string_view pan, reader.Bytes());
+  ASSIGN_OR_RETURN(const std::uint16_t year, reader.U16());
+  ASSIGN_OR_RETURN(const std::uint8_t month, reader.U8());
+  ASSIGN_OR_RETURN(const std::string_view name, reader.Bytes());
+  RETURN_IF_ERROR(reader.Finish());
+  const bool has_expiry = year != 0 || month != 0;
+  if (has_expiry && !IsExpiry(year, month)) return Corrupt();
+  absl::StatusOr<CardData> card = CardData::Parse(crypto::AsBytes(pan), {}, crypto::AsBytes(name));
+  if (!card.ok()) {
+    return ReasonOf(card.status()) == Reason::kLockedMemory ? card.status() : Corrupt();
+  }
+  if (has_expiry) card->expiry = Expiry{year, month};
+  return card;
+}
+
+}  // namespace keysvc::tokenizer

@@ -1,0 +1,88 @@
+#include "tokenizer/kept_tokens.h"
+
+#include <utility>
+
+#include "crypto/bytes.h"
+#include "crypto/canonical.h"
+#include "crypto/digest.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+
+std::string AssociatedData(const store::IdempotencyRow& row) {
+  return crypto::CanonicalWriter()
+      .Bytes("keysvc kept tokens")
+      .Bytes(row.principal)
+      .Bytes(row.request_id)
+      .Bytes(row.fingerprint)
+      .U64(static_cast<std::uint64_t>(row.expires_ms))
+      .Take();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
+                                          const std::vector<absl::StatusOr<CardData>>& cards,
+                                          const crypto::HmacSha256& key) {
+  crypto::CanonicalWriter request;
+  request.Bytes("keysvc tokenize request").U8(kFormat).Bytes(profile_resource);
+  for (const absl::StatusOr<CardData>& card : cards) {
+    request.U8(card.ok() ? 1 : 0);
+    if (card.ok()) {
+      // Hashed card by card, so that no card leaves locked memory.
+      ASSIGN_OR_RETURN(const crypto::SecretBytes encoded, EncodeCardData(*card));
+      request.Bytes(crypto::AsText(key.Compute(encoded.Expose(crypto::SecretAccess::kGranted))));
+    } else {
+      request.Bytes(InfoOf(ReasonOf(card.status()).value_or(Reason::kInternal)).name);
+      request.Bytes(FieldOf(card.status()));
+    }
+  }
+  return std::string(crypto::AsText(key.Compute(request.Take())));
+}
+
+absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>& tokens,
+                                                 std::string_view principal,
+                                                 std::string_view request_id,
+                                                 std::string_view fingerprint, absl::Time expires,
+                                                 const crypto::Aes256Gcm& key) {
+  store::IdempotencyRow row;
+  row.principal = principal;
+  row.request_id = request_id;
+  row.fingerprint = fingerprint;
+  row.expires_ms = absl::ToUnixMillis(expires);
+  crypto::CanonicalWriter answer;
+  answer.U8(kFormat).U32(static_cast<std::uint32_t>(tokens.size()));
+  for (const std::string& token : tokens) answer.Bytes(token);
+  ASSIGN_OR_RETURN(row.answer, key.Seal(crypto::AsBytes(answer.Take()), AssociatedData(row)));
+  return row;
+}
+
+absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,
+                                                        std::string_view fingerprint,
+                                                        const crypto::Aes256Gcm& key) {
+  if (!crypto::EqualInConstantTime(crypto::AsBytes(row.fingerprint),
+                                   crypto::AsBytes(fingerprint))) {
+    return Error(Reason::kRequestIdReused, "the request id was used for another request",
+                 "request_id");
+  }
+  ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext, key.Open(row.answer, AssociatedData(row)));
+  crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));
+  ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
+  if (format != kFormat) {
+    return Error(Reason::kIntegrityFailure, "a kept answer has an unknown format");
+  }
+  ASSIGN_OR_RETURN(const std::uint32_t count, reader.U32());
+  std::vector<std::string> tokens;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    ASSIGN_OR_RETURN(const std::string_view token, reader.Bytes());
+    tokens.emplace_back(token);
+  }
+  RETURN_IF_ERROR(reader.Finish());
+  return tokens;
+}
+
+}  // namespace keysvc::tokenizer

@@ -1,0 +1,37 @@
+// The answer of Tokenize, kept for a caller who repeats the request (AIP-155).
+#ifndef KEYSVC_TOKENIZER_KEPT_TOKENS_H_
+#define KEYSVC_TOKENIZER_KEPT_TOKENS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "store/rows.h"
+#include "tokenizer/card_data.h"
+#include "tokenizer/key_source.h"
+
+namespace keysvc::tokenizer {
+
+// A keyed hash of all that the request says. A card that could not be parsed counts by its error.
+absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
+                                          const std::vector<absl::StatusOr<CardData>>& cards,
+                                          const crypto::HmacSha256& key);
+
+// One token for each card, empty where there is none; sealed and bound to who asked for it.
+absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>& tokens,
+                                                 std::string_view principal,
+                                                 std::string_view request_id,
+                                                 std::string_view fingerprint, absl::Time expires,
+                                                 const crypto::Aes256Gcm& key);
+
+// What was kept. INVALID_ARGUMENT/REQUEST_ID_REUSED when the fingerprint is another,
+// DATA_LOSS/INTEGRITY_FAILURE when any column was changed.
+absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,
+                                                        std::string_view fingerprint,
+                                                        const crypto::Aes256Gcm& key);
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_KEPT_TOKENS_H_

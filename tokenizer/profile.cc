@@ -1,0 +1,46 @@
+#include "tokenizer/profile.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "policy/rule_checks.h"
+#include "status/reason.h"
+
+namespace keysvc::tokenizer {
+
+std::string Profile::ResourceName() const { return "tenants/" + tenant + "/tokenProfiles/" + name; }
+
+absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
+  for (auto profile = profiles.begin(); profile != profiles.end(); ++profile) {
+    if (!policy::IsName(profile->tenant) || !policy::IsName(profile->name)) {
+      return Error(Reason::kConfigInvalid, "a token profile's tenant or name is not a name");
+    }
+    if (profile->number == 0) {
+      return Error(Reason::kConfigInvalid, "a token profile has the number 0");
+    }
+    const bool taken = std::any_of(profiles.begin(), profile, [&](const Profile& earlier) {
+      return earlier.tenant == profile->tenant &&
+             (earlier.name == profile->name || earlier.number == profile->number);
+    });
+    if (taken) {
+      return Error(Reason::kConfigInvalid, "two token profiles of a tenant share name or number");
+    }
+  }
+  return Profiles(std::move(profiles));
+}
+
+absl::StatusOr<const Profile*> Profiles::Find(std::string_view resource_name) const {
+  for (const Profile& profile : profiles_) {
+    if (profile.ResourceName() == resource_name) return &profile;
+  }
+  return Error(Reason::kProfileNotFound, "no such token profile");
+}
+
+const Profile* Profiles::Find(std::string_view tenant, std::uint16_t number) const {
+  const auto found = std::find_if(profiles_.begin(), profiles_.end(), [&](const Profile& profile) {
+    return profile.tenant == tenant && profile.number == number;
+  });
+  return found == profiles_.end() ? nullptr : &*found;
+}
+
+}  // namespace keysvc::tokenizer

@@ -1,0 +1,70 @@
+#ifndef KEYSVC_TOKENIZER_TOKEN_READER_H_
+#define KEYSVC_TOKENIZER_TOKEN_READER_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "policy/gate.h"
+#include "store/store.h"
+#include "tokenizer/key_source.h"
+#include "tokenizer/opaque_token.h"
+#include "tokenizer/profile.h"
+#include "tokenizer/token_row.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::tokenizer {
+
+// A token that may be read, and how.
+struct ReadToken {
+  const Profile* profile = nullptr;
+  store::TokenRow row;
+  CardData card;
+  policy::Reveal reveal = policy::Reveal::kLastFour;
+  std::string rule;  // that allowed the token's profile
+};
+
+struct TokenReading {
+  std::string name;     // of a genuine token, else empty
+  std::string profile;  // resource name, when known
+  absl::StatusOr<ReadToken> token = absl::UnknownError("");
+};
+
+// Reads the tokens of one call: decodes them, asks the gate for each profile once, and only then
+// looks at the rows, all at once. Not thread-safe; one call's.
+class TokenReader {
+ public:
+  TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
+              const policy::Gate& gate, const policy::Permit& permit, std::string tenant);
+
+  // One reading per name, in order. The outer error is the store's.
+  absl::StatusOr<std::vector<TokenReading>> Read(
+      const std::vector<absl::StatusOr<TokenName>>& names);
+
+ private:
+  // What is known of a token before its row is read.
+  struct Allowed {
+    TokenContent content;
+    const Profile* profile = nullptr;
+    const policy::Permit* permit = nullptr;
+  };
+
+  absl::StatusOr<Allowed> Allow(const TokenName& name, TokenReading& reading);
+  absl::StatusOr<TokenContent> Decode(const TokenName& name);
+  absl::StatusOr<ReadToken> Open(const Allowed& allowed, std::optional<store::TokenRow> row);
+
+  const Profiles& profiles_;
+  KeySource& keys_;
+  store::Store& store_;
+  const policy::Gate& gate_;
+  const policy::Permit& permit_;
+  std::string tenant_;
+  std::map<std::uint16_t, absl::StatusOr<policy::Permit>> narrowed_;
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_TOKEN_READER_H_

@@ -1,0 +1,235 @@
+#include "tokenizer/tokenize_call.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "crypto/bytes.h"
+#include "crypto/digest.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/call_record.h"
+#include "tokenizer/kept_tokens.h"
+#include "tokenizer/opaque_token.h"
+#include "tokenizer/token_row.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+constexpr int kMaxAttempts = 5;
+constexpr absl::Duration kKeepAnswers = absl::Hours(24);
+
+}  // namespace
+
+TokenizeCall::TokenizeCall(Services services, const policy::Permit& permit, Profile profile,
+                           std::vector<absl::StatusOr<CardData>> cards, const RequestFacts& facts,
+                           audit::Done<Results> done)
+    : services_(services),
+      profile_(std::move(profile)),
+      cards_(std::move(cards)),
+      done_(std::move(done)),
+      entry_(EntryOf(permit, "TokenService.Tokenize", facts)) {
+  entry_.profile = profile_.ResourceName();
+}
+
+void TokenizeCall::Run(const policy::Permit& permit) {
+  if (absl::Status status = Prepare(permit); !status.ok()) return Record(std::move(status));
+  Attempt();
+}
+
+absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
+  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kTokenize, profile_.ResourceName()));
+  if (entry_.request_id.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(profile_.tenant));
+  ASSIGN_OR_RETURN(fingerprint_,
+                   FingerprintOf(profile_.ResourceName(), cards_, *request_keys_->fingerprint));
+  return absl::OkStatus();
+}
+
+void TokenizeCall::Attempt() {
+  ++attempts_;
+  data_versions_.clear();
+  absl::StatusOr<std::optional<Results>> kept = FindKept();
+  if (!kept.ok()) return Record(kept.status());
+  if (kept->has_value()) {
+    repetition_ = true;
+    return Record(**std::move(kept));
+  }
+  store::Mutation mutation;
+  absl::StatusOr<Results> results = MakeTokens(mutation);
+  if (!results.ok()) return Record(results.status());
+  if (absl::Status status = Keep(*results, mutation); !status.ok()) {
+    return Record(std::move(status));
+  }
+  Record(std::move(results), std::move(mutation));
+}
+
+absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
+  if (!request_keys_.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(const std::optional<store::IdempotencyRow> row,
+                   services_.store.FindIdempotency(entry_.actor, entry_.request_id,
+                                                   absl::ToUnixMillis(services_.clock())));
+  if (!row.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(std::vector<std::string> tokens,
+                   OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
+  if (tokens.size() != cards_.size()) {
+    return Error(Reason::kIntegrityFailure, "a kept answer is for another number of cards");
+  }
+  Results results;
+  for (std::size_t i = 0; i < cards_.size(); ++i) {
+    if (cards_[i].ok()) {
+      results.push_back(TokenName{profile_.tenant, std::move(tokens[i])});
+    } else {
+      results.push_back(cards_[i].status());
+    }
+  }
+  return results;
+}
+
+absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutation) {
+  if (!request_keys_.has_value()) return absl::OkStatus();
+  std::vector<std::string> tokens;
+  bool any = false;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    // What failed for another cause than its content may go well when it is repeated.
+    if (!results[i].ok() && cards_[i].ok()) return absl::OkStatus();
+    any = any || results[i].ok();
+    tokens.push_back(results[i].ok() ? results[i]->token : std::string());
+  }
+  if (!any) return absl::OkStatus();
+  ASSIGN_OR_RETURN(mutation.idempotency,
+                   KeepTokens(tokens, entry_.actor, entry_.request_id, fingerprint_,
+                              services_.clock() + kKeepAnswers, *request_keys_->answer));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& mutation) {
+  const bool any_card = std::any_of(cards_.begin(), cards_.end(),
+                                    [](const absl::StatusOr<CardData>& card) { return card.ok(); });
+  Results names;  // of the groups
+  group_of_.assign(cards_.size(), std::nullopt);
+  if (any_card) {
+    Keys keys;
+    ASSIGN_OR_RETURN(keys.data, services_.keys.DataKey(profile_));
+    ASSIGN_OR_RETURN(keys.token, services_.keys.TokenKey(profile_.tenant));
+    ASSIGN_OR_RETURN(keys.row_mac, services_.keys.RowMacKey(profile_.tenant));
+    ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups(keys));
+    const auto fresh = static_cast<std::size_t>(std::count_if(
+        groups.begin(), groups.end(), [](const Group& group) { return !group.row.has_value(); }));
+    std::int64_t handle = fresh == 0 ? 0 : services_.store.AllocateHandles(fresh);
+    for (const Group& group : groups) {
+      names.push_back(group.row.has_value() ? NameOfRow(group, keys)
+                                            : NewRow(group, handle++, keys, mutation));
+    }
+  }
+  Results results;
+  for (std::size_t i = 0; i < cards_.size(); ++i) {
+    if (group_of_[i].has_value()) {
+      results.push_back(names[*group_of_[i]]);
+    } else {
+      results.push_back(cards_[i].status());
+    }
+  }
+  return results;
+}
+
+absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups(Keys& keys) {
+  std::vector<Group> groups;
+  if (!profile_.deterministic) {
+    for (std::size_t i = 0; i < cards_.size(); ++i) {
+      if (!cards_[i].ok()) continue;
+      group_of_[i] = groups.size();
+      groups.push_back({&*cards_[i], {}, std::nullopt});
+    }
+    return groups;
+  }
+  ASSIGN_OR_RETURN(const Versioned<crypto::HmacSha256> index, services_.keys.IndexKey(profile_));
+  keys.index_version = index.version;
+  std::map<std::string, std::size_t> group_with;
+  std::vector<std::string> pan_indexes;
+  for (std::size_t i = 0; i < cards_.size(); ++i) {
+    if (!cards_[i].ok()) continue;
+    const std::string pan_index(
+        crypto::AsText(index.key->Compute(cards_[i]->pan.Expose(crypto::SecretAccess::kGranted))));
+    const auto [found, first] = group_with.emplace(pan_index, groups.size());
+    group_of_[i] = found->second;
+    if (!first) continue;
+    groups.push_back({&*cards_[i], pan_index, std::nullopt});
+    pan_indexes.push_back(pan_index);
+  }
+  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows,
+                   services_.store.FindTokensByPanIndex(profile_.tenant, profile_.number,
+                                                        index.version, pan_indexes));
+  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].row = std::move(rows[i]);
+  return groups;
+}
+
+absl::StatusOr<TokenName> TokenizeCall::NameOfRow(const Group& group, const Keys& keys) {
+  const store::TokenRow& row = *group.row;
+  RETURN_IF_ERROR(CheckRow(row, *keys.row_mac));
+  std::shared_ptr<const crypto::Aes256Gcm> data_key = keys.data.key;
+  if (row.data_version != keys.data.version) {
+    ASSIGN_OR_RETURN(data_key, services_.keys.DataKey(profile_, row.data_version));
+  }
+  // Opening proves that the index still leads to the card it was made from.
+  ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, *data_key));
+  data_versions_.insert(row.data_version);
+  std::shared_ptr<const crypto::Aes256Block> token_key = keys.token.key;
+  if (opened.token_key_version != keys.token.version) {
+    ASSIGN_OR_RETURN(token_key, services_.keys.TokenKey(profile_.tenant, opened.token_key_version));
+  }
+  return NameOf(row.handle, opened.token_key_version, *token_key);
+}
+
+absl::StatusOr<TokenName> TokenizeCall::NewRow(const Group& group, std::int64_t handle,
+                                               const Keys& keys, store::Mutation& mutation) {
+  store::TokenRow row;
+  row.handle = handle;
+  row.tenant = profile_.tenant;
+  row.profile = profile_.number;
+  row.index_version = keys.index_version;
+  row.pan_index = group.pan_index;
+  row.data_version = keys.data.version;
+  row.created_ms = absl::ToUnixMillis(services_.clock());
+  RETURN_IF_ERROR(SealRow(row, *group.card, keys.token.version, *keys.data.key));
+  row.state = static_cast<std::uint8_t>(TokenState::kActive);
+  row.revision = 1;
+  row.mac = MacOfRow(row, *keys.row_mac);
+  data_versions_.insert(row.data_version);
+  mutation.tokens.push_back(std::move(row));
+  return NameOf(handle, keys.token.version, *keys.token.key);
+}
+
+TokenName TokenizeCall::NameOf(std::int64_t handle, std::uint32_t version,
+                               const crypto::Aes256Block& key) const {
+  return TokenName{profile_.tenant,
+                   EncodeOpaqueToken({handle, profile_.number}, profile_.tenant, version, key)};
+}
+
+void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutation) {
+  audit::Entry entry = entry_;
+  if (results.ok()) {
+    for (const absl::StatusOr<TokenName>& name : *results) {
+      AddItem(entry, name.ok() ? name->ToString() : std::string(), name.status());
+    }
+    SetOutcomeOfItems(entry);
+  } else {
+    SetFailed(entry, results.status());
+  }
+  if (!data_versions_.empty()) entry.details["data_key_version"] = Listed(data_versions_);
+  if (repetition_) entry.details["repetition"] = "true";
+  const bool writes = !mutation.empty();
+  services_.journal.Submit(
+      std::move(entry), std::move(mutation),
+      [call = shared_from_this(), writes,
+       results = std::move(results)](absl::StatusOr<audit::Receipt> receipt) mutable {
+        if (writes && ReasonOf(receipt.status()) == Reason::kConflict) {
+          if (call->attempts_ < kMaxAttempts) return call->Attempt();
+          return call->Record(
+              Error(Reason::kConflict, "the same cards are being tokenized; try again"));
+        }
+        Complete<Results>(std::move(receipt), std::move(results), call->done_);
+      });
+}
+
+}  // namespace keysvc::tokenizer

@@ -1,0 +1,89 @@
+#ifndef KEYSVC_TOKENIZER_TOKENIZE_CALL_H_
+#define KEYSVC_TOKENIZER_TOKENIZE_CALL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "audit/journal.h"
+#include "policy/gate.h"
+#include "store/store.h"
+#include "tokenizer/card_data.h"
+#include "tokenizer/key_source.h"
+#include "tokenizer/profile.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::tokenizer {
+
+// One call of Tokenize, from the cards to the record. Lives as long as the journal or its caller
+// holds it. A conflict means that another call wrote the same card or the same request id in
+// between: then the call looks again and tries once more, on the journal's thread.
+class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
+ public:
+  using Results = std::vector<absl::StatusOr<TokenName>>;
+
+  struct Services {
+    KeySource& keys;
+    store::Store& store;
+    audit::Journal& journal;
+    const std::function<absl::Time()>& clock;
+  };
+
+  TokenizeCall(Services services, const policy::Permit& permit, Profile profile,
+               std::vector<absl::StatusOr<CardData>> cards, const RequestFacts& facts,
+               audit::Done<Results> done);
+
+  void Run(const policy::Permit& permit);
+
+ private:
+  // Cards that get one token: each alone, or in a deterministic profile all that are equal.
+  struct Group {
+    const CardData* card = nullptr;
+    std::string pan_index;
+    std::optional<store::TokenRow> row;  // of a card that has a token
+  };
+  struct Keys {
+    Versioned<crypto::Aes256Gcm> data;
+    Versioned<crypto::Aes256Block> token;
+    std::shared_ptr<const crypto::HmacSha256> row_mac;
+    std::uint32_t index_version = 0;
+  };
+
+  absl::Status Prepare(const policy::Permit& permit);
+  void Attempt();
+  absl::StatusOr<std::optional<Results>> FindKept();
+  absl::StatusOr<Results> MakeTokens(store::Mutation& mutation);
+  absl::Status Keep(const Results& results, store::Mutation& mutation);
+  // Sorts the cards into groups; `group_of_` tells which card is in which.
+  absl::StatusOr<std::vector<Group>> MakeGroups(Keys& keys);
+  absl::StatusOr<TokenName> NameOfRow(const Group& group, const Keys& keys);
+  absl::StatusOr<TokenName> NewRow(const Group& group, std::int64_t handle, const Keys& keys,
+                                   store::Mutation& mutation);
+  TokenName NameOf(std::int64_t handle, std::uint32_t version,
+                   const crypto::Aes256Block& key) const;
+  void Record(absl::StatusOr<Results> results, store::Mutation mutation = {});
+
+  Services services_;
+  Profile profile_;
+  std::vector<absl::StatusOr<CardData>> cards_;
+  audit::Done<Results> done_;
+  audit::Entry entry_;                       // what every attempt's entry starts from
+  std::optional<RequestKeys> request_keys_;  // with a request id only
+  std::string fingerprint_;
+  int attempts_ = 0;
+
+  // Of one attempt:
+  std::vector<std::optional<std::size_t>> group_of_;
+  std::set<std::uint32_t> data_versions_;
+  bool repetition_ = false;
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_TOKENIZE_CALL_H_

@@ -1,0 +1,147 @@
+#include "tokenizer/tokenizer.h"
+
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/call_record.h"
+#include "tokenizer/token_reader.h"
+#include "tokenizer/tokenize_call.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+std::string TokensOf(const std::string& tenant) { return "tenants/" + tenant + "/tokens"; }
+
+std::string MaskedFor(policy::Reveal reveal, const Pan& pan) {
+  return reveal == policy::Reveal::kLastFour ? pan.LastFour() : pan.Masked();
+}
+
+// Puts into the entry what the readings were of, and by which rules and keys.
+void DescribeReadings(const std::vector<TokenReading>& readings, audit::Entry& entry) {
+  std::set<std::string> profiles;
+  std::set<std::string> rules;
+  std::set<std::string> reveals;
+  std::set<std::uint32_t> data_versions;
+  for (const TokenReading& reading : readings) {
+    AddItem(entry, reading.name, reading.token.status());
+    if (!reading.profile.empty()) profiles.insert(reading.profile);
+    if (!reading.token.ok()) continue;
+    rules.insert(reading.token->rule);
+    reveals.insert(std::string(policy::NameOf(reading.token->reveal)));
+    data_versions.insert(reading.token->row.data_version);
+  }
+  SetOutcomeOfItems(entry);
+  entry.profile = Listed(profiles);
+  if (rules.empty()) return;
+  entry.rule = Listed(rules);
+  entry.details["reveal"] = Listed(reveals);
+  entry.details["data_key_version"] = Listed(data_versions);
+}
+
+RevealedCard Reveal(ReadToken token) {
+  RevealedCard card;
+  card.reveal = token.reveal;
+  card.masked_pan = MaskedFor(token.reveal, token.card.pan);
+  card.expiry = token.card.expiry;
+  if (token.reveal == policy::Reveal::kFull) card.full = std::move(token.card);
+  return card;
+}
+
+TokenView ViewOf(const ReadToken& token) {
+  return TokenView{token.profile->ResourceName(), MaskedFor(token.reveal, token.card.pan),
+                   token.card.expiry, absl::FromUnixMillis(token.row.created_ms),
+                   token.row.data_version};
+}
+
+}  // namespace
+
+absl::StatusOr<TokenName> TokenName::Parse(std::string_view name) {
+  constexpr std::string_view kTenants = "tenants/";
+  constexpr std::string_view kTokens = "/tokens/";
+  const std::size_t end = name.find('/', kTenants.size());
+  if (name.starts_with(kTenants) && end != std::string_view::npos && end > kTenants.size() &&
+      name.substr(end).starts_with(kTokens)) {
+    const std::string_view token = name.substr(end + kTokens.size());
+    if (!token.empty() && token.find('/') == std::string_view::npos) {
+      return TokenName{std::string(name.substr(kTenants.size(), end - kTenants.size())),
+                       std::string(token)};
+    }
+  }
+  return Error(Reason::kFieldInvalid, "a token's name is tenants/{tenant}/tokens/{token}", "name");
+}
+
+std::string TokenName::ToString() const { return TokensOf(tenant) + "/" + token; }
+
+Tokenizer::Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& store,
+                     audit::Journal& journal, const policy::Gate& gate,
+                     std::function<absl::Time()> clock)
+    : profiles_(profiles),
+      keys_(keys),
+      store_(store),
+      journal_(journal),
+      gate_(gate),
+      clock_(std::move(clock)) {}
+
+void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
+                         std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+                         audit::Done<std::vector<absl::StatusOr<TokenName>>> done) {
+  const TokenizeCall::Services services{keys_, store_, journal_, clock_};
+  std::make_shared<TokenizeCall>(services, permit, profile, std::move(cards), facts,
+                                 std::move(done))
+      ->Run(permit);
+}
+
+void Tokenizer::Detokenize(policy::Permit permit, std::string tenant,
+                           std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
+                           audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done) {
+  using Cards = std::vector<absl::StatusOr<RevealedCard>>;
+  audit::Entry entry = EntryOf(permit, "TokenService.Detokenize", facts);
+  const auto cards = [&]() -> absl::StatusOr<Cards> {
+    RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kDetokenize, TokensOf(tenant)));
+    TokenReader reader(profiles_, keys_, store_, gate_, permit, tenant);
+    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.Read(tokens));
+    DescribeReadings(readings, entry);
+    Cards revealed;
+    for (TokenReading& reading : readings) {
+      if (reading.token.ok()) {
+        revealed.push_back(Reveal(*std::move(reading.token)));
+      } else {
+        revealed.push_back(reading.token.status());
+      }
+    }
+    return revealed;
+  };
+  absl::StatusOr<Cards> value = cards();
+  if (!value.ok()) SetFailed(entry, value.status());
+  journal_.Submit(std::move(entry), {},
+                  [value = std::move(value),
+                   done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
+                    Complete<Cards>(std::move(receipt), std::move(value), done);
+                  });
+}
+
+void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts facts,
+                         audit::Done<TokenView> done) {
+  audit::Entry entry = EntryOf(permit, "TokenService.GetToken", facts);
+  const auto view = [&]() -> absl::StatusOr<TokenView> {
+    RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kGetToken, TokensOf(token.tenant)));
+    TokenReader reader(profiles_, keys_, store_, gate_, permit, token.tenant);
+    ASSIGN_OR_RETURN(const std::vector<TokenReading> readings, reader.Read({token}));
+    DescribeReadings(readings, entry);
+    entry.details.erase("reveal");
+    if (!readings[0].token.ok()) return readings[0].token.status();
+    return ViewOf(*readings[0].token);
+  };
+  absl::StatusOr<TokenView> value = view();
+  if (!value.ok()) SetFailed(entry, value.status());
+  journal_.Submit(std::move(entry), {},
+                  [value = std::move(value),
+                   done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
+                    Complete<TokenView>(std::move(receipt), std::move(value), done);
+                  });
+}
+
+}  // namespace keysvc::tokenizer
