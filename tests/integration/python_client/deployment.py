@@ -1,0 +1,113 @@
+"""A throw-away deployment of the service in a folder, and the service running on it."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from typing import Iterator
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PROGRAMS = pathlib.Path(os.environ.get("KEYSVC_PROGRAMS", ROOT / "build/release/bin"))
+KEYSVCD = PROGRAMS / "keysvcd"
+KEYSVC = PROGRAMS / "keysvc"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Deployment:
+    """What deploy/development makes, in a folder of its own that goes with the object."""
+
+    def __init__(self) -> None:
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keysvc-test-"))
+        self.port = free_port()
+        self.process: subprocess.Popen | None = None
+        self.make()
+
+    def make(self) -> None:
+        subprocess.run([ROOT / "deploy/development", self.folder, str(self.port)], check=True,
+                       env={**os.environ, "KEYSVCD": str(KEYSVCD)})
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> "Deployment":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "SOFTHSM2_CONF": str(self.folder / "softhsm2.conf")}
+
+    @property
+    def server(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> pathlib.Path:
+        return self.folder / "keysvcd.log"
+
+    def launch(self) -> subprocess.Popen:
+        """Starts the service without waiting for anything."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([KEYSVCD, "--config", self.folder / "config.yaml"],
+                                            env=self.environment, stdout=log, stderr=log)
+        return self.process
+
+    def start(self, seconds: float = 30) -> None:
+        """Starts the service and waits until it takes connections."""
+        process = self.launch()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise AssertionError(f"ended with {process.returncode}: {self.last_words()}")
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"keysvcd does not listen after {seconds} s: {self.last_words()}")
+
+    def refused_start(self, seconds: float = 30) -> str:
+        """Starts the service, which must end by itself with an error; what it said on the way."""
+        before = self.log.stat().st_size if self.log.exists() else 0
+        status = self.launch().wait(seconds)
+        assert status == 1, f"keysvcd ended with {status}"
+        return self.log.read_bytes()[before:].decode("utf-8", errors="replace")
+
+    def stop(self) -> int:
+        """Ends the service in good order; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
+
+    def command(self, principal: str | None, *arguments: str | os.PathLike,
+                stdin: str = "") -> subprocess.CompletedProcess:
+        """Runs the command line, as a principal or (None) without talking to a server."""
+        connection = []
+        if principal is not None:
+            connection = ["--server", self.server, "--ca", self.folder / "pki/ca.pem",
+                          "--certificate", self.folder / f"pki/{principal}.pem",
+                          "--key", self.folder / f"pki/{principal}.key"]
+        return subprocess.run([KEYSVC, *connection, *arguments], input=stdin, capture_output=True,
+                              text=True, check=False, timeout=60)
+
+    def files(self) -> Iterator[pathlib.Path]:
+        return (path for path in self.folder.rglob("*") if path.is_file())

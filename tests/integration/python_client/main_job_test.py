@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""The whole main job as a stranger does it: over mutual TLS, with stubs made from proto/, checking
+signatures and the log with libraries that the service does not use."""
+
+import subprocess
+import unittest
+import uuid
+
+import audit_log
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+from deployment import Deployment
+from wire import CARDS, SECONDS, Client, audit, keys, refusal, signing, tokens
+
+# Published test cards of every network, 13 to 19 digits.
+TEST_CARDS = (
+    "4222222222222", "30569309025904", "378282246310005", "4111111111111111", "5555555555554444",
+    "2223003122003222", "6011111111111117", "3530111333300000", "6200000000000005",
+    "6759649826438453", "40000000000000006", "400000000000000002", "6205500000000000004",
+)
+
+
+class MainJob(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.deployment = cls.enterClassContext(Deployment())
+        cls.deployment.start()
+        for principal in ("checkout", "settlement", "fraud", "officer-1", "auditor"):
+            client = cls.enterClassContext(Client(cls.deployment, principal))
+            setattr(cls, principal.split("-")[0], client)
+
+    def tokenize(self, pan: str, **card) -> str:
+        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=pan, **card))
+        return self.checkout.tokens.Tokenize(request, timeout=SECONDS).name
+
+    def reveal(self, name: str):
+        request = tokens.DetokenizeRequest(name=name, purpose="settlement")
+        return self.settlement.tokens.Detokenize(request, timeout=SECONDS)
+
+    def create_key(self, algorithm, purpose=keys.KEY_PURPOSE_SIGN) -> str:
+        request = keys.CreateKeyRequest(parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:12]}",
+                                        purpose=purpose, algorithm=algorithm, cryptoperiod_days=365,
+                                        request_id=str(uuid.uuid4()))
+        return self.officer.keys.CreateKey(request, timeout=60).key.name
+
+    def sign(self, name: str, message: bytes, **options):
+        request = signing.SignRequest(name=name, message=message, **options)
+        return self.settlement.signing.Sign(request, timeout=SECONDS)
+
+    def verify(self, name: str, message: bytes, signature: bytes, **options):
+        request = signing.VerifyRequest(name=name, message=message, signature=signature, **options)
+        return self.settlement.signing.Verify(request, timeout=SECONDS)
+
+    def public_key(self, name: str):
+        request = signing.GetPublicKeyRequest(name=name)
+        answer = self.settlement.signing.GetPublicKey(request, timeout=SECONDS)
+        from_pem = serialization.load_pem_public_key(answer.pem.encode())
+        from_der = serialization.load_der_public_key(answer.der)
+        self.assertEqual(from_pem.public_numbers(), from_der.public_numbers())
+        return from_der
+
+    def records(self):
+        checkpoint = self.auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(), timeout=SECONDS)
+        return audit_log.read(self.auditor.export(), checkpoint.verifier_key)
+
+    def test_cards_of_every_length_come_back_whole(self):
+        for pan in TEST_CARDS:
+            with self.subTest(length=len(pan)):
+                name = self.tokenize(pan, expiry="2030-12", cardholder_name="Zoë Müller")
+                self.assertRegex(name, r"^tenants/acme/tokens/tok_[a-z2-7]+$")
+                self.assertNotIn(pan, name)
+                answer = self.reveal(name)
+                self.assertEqual(answer.reveal, tokens.REVEAL_FULL)
+                self.assertEqual(answer.card.pan, pan)
+                self.assertEqual(answer.card.expiry, "2030-12")
+                self.assertEqual(answer.card.cardholder_name, "Zoë Müller")
+
+    def test_a_screening_service_sees_first_six_and_last_four(self):
+        name = self.tokenize("4111111111111111", expiry="2031-01")
+        request = tokens.DetokenizeRequest(name=name, purpose="fraud-screening")
+        answer = self.fraud.tokens.Detokenize(request, timeout=SECONDS)
+        self.assertEqual(answer.reveal, tokens.REVEAL_MASKED)
+        self.assertEqual(answer.masked_pan, "411111******1111")
+        self.assertFalse(answer.HasField("card"))
+
+    def test_who_tokenizes_may_not_detokenize(self):
+        name = self.tokenize("4111111111111111")
+        request = tokens.DetokenizeRequest(name=name, purpose="settlement")
+        refused = refusal(lambda: self.checkout.tokens.Detokenize(request, timeout=SECONDS))
+        self.assertEqual((refused.code, refused.reason), ("PERMISSION_DENIED", "POLICY_DENIED"))
+        last = [record for record in self.records()
+                if record.header["action"] == "TokenService.Detokenize"][-1]
+        self.assertEqual((last.header["outcome"], last.header["actor"]), ("denied", "checkout"))
+
+    def test_a_reveal_needs_its_purpose(self):
+        name = self.tokenize("4111111111111111")
+        for purpose in ("", "marketing"):
+            request = tokens.DetokenizeRequest(name=name, purpose=purpose)
+            refused = refusal(lambda r=request: self.settlement.tokens.Detokenize(r,
+                                                                                  timeout=SECONDS))
+            self.assertEqual((refused.code, refused.reason), ("PERMISSION_DENIED", "POLICY_DENIED"))
+
+    def test_a_batch_succeeds_and_fails_item_by_item(self):
+        pans = ["4111111111111111", "4111111111111112", "378282246310005"]
+        request = tokens.BatchTokenizeRequest(parent=CARDS,
+                                              cards=[tokens.Card(pan=pan) for pan in pans])
+        results = self.checkout.tokens.BatchTokenize(request, timeout=SECONDS).results
+        self.assertEqual([result.WhichOneof("result") for result in results],
+                         ["token", "error", "token"])
+        self.assertEqual(results[1].error.reason, "PAN_INVALID")
+        self.assertNotIn(pans[1], results[1].error.message)
+        names = [results[2].token.name, "tenants/acme/tokens/tok_nothing", results[0].token.name]
+        request = tokens.BatchDetokenizeRequest(parent="tenants/acme", names=names,
+                                                purpose="settlement")
+        results = self.settlement.tokens.BatchDetokenize(request, timeout=SECONDS).results
+        self.assertEqual([result.card.card.pan for result in results], [pans[2], "", pans[0]])
+        self.assertEqual(results[1].error.reason, "TOKEN_NOT_FOUND")
+
+    def test_a_repeated_request_gets_the_same_token(self):
+        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan="4242424242424242"),
+                                         request_id=str(uuid.uuid4()))
+        first = self.checkout.tokens.Tokenize(request, timeout=SECONDS)
+        self.assertEqual(self.checkout.tokens.Tokenize(request, timeout=SECONDS), first)
+        request.card.pan = "4111111111111111"
+        refused = refusal(lambda: self.checkout.tokens.Tokenize(request, timeout=SECONDS))
+        self.assertEqual((refused.code, refused.reason), ("INVALID_ARGUMENT", "REQUEST_ID_REUSED"))
+
+    def test_a_token_is_described_without_its_card(self):
+        name = self.tokenize("5555555555554444", expiry="2029-02")
+        answer = self.checkout.tokens.GetToken(tokens.GetTokenRequest(name=name), timeout=SECONDS)
+        self.assertEqual((answer.name, answer.profile, answer.expiry), (name, CARDS, "2029-02"))
+        self.assertTrue(answer.masked_pan.endswith("4444"))
+        self.assertNotIn("5555555555554444", str(answer))
+
+    def test_ecdsa_signatures_verify_elsewhere(self):
+        name, message = self.create_key(keys.KEY_ALGORITHM_EC_P256), b'{"amount": 1250}'
+        public = self.public_key(name)
+        answer = self.sign(name, message)
+        self.assertEqual(answer.algorithm, "ECDSA-P256-SHA256")
+        public.verify(answer.signature, message, ec.ECDSA(hashes.SHA256()))
+        with self.assertRaises(InvalidSignature):
+            public.verify(answer.signature, message + b" ", ec.ECDSA(hashes.SHA256()))
+        pair = self.sign(name, message, encoding=signing.SIGNATURE_ENCODING_P1363).signature
+        self.assertEqual(len(pair), 64)
+        der = utils.encode_dss_signature(int.from_bytes(pair[:32], "big"),
+                                         int.from_bytes(pair[32:], "big"))
+        public.verify(der, message, ec.ECDSA(hashes.SHA256()))
+
+    def test_rsa_signatures_verify_elsewhere(self):
+        for algorithm, bits in ((keys.KEY_ALGORITHM_RSA_2048, 2048),
+                                (keys.KEY_ALGORITHM_RSA_3072, 3072)):
+            name, message = self.create_key(algorithm), b"refund 12"
+            public = self.public_key(name)
+            self.assertEqual(public.key_size, bits)
+            pss = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size)
+            public.verify(self.sign(name, message).signature, message, pss, hashes.SHA256())
+            pkcs1 = self.sign(name, message, rsa_padding=signing.RSA_PADDING_PKCS1).signature
+            public.verify(pkcs1, message, padding.PKCS1v15(), hashes.SHA256())
+
+    def test_an_hmac_verifies_by_the_service_alone(self):
+        name = self.create_key(keys.KEY_ALGORITHM_HMAC_SHA256, keys.KEY_PURPOSE_MAC)
+        answer = self.sign(name, b"webhook")
+        self.assertEqual((answer.algorithm, len(answer.signature)), ("HMAC-SHA256", 32))
+        self.assertTrue(self.verify(name, b"webhook", answer.signature).valid)
+        self.assertFalse(self.verify(name, b"webhooks", answer.signature).valid)
+
+    def test_a_rotated_signing_key_signs_anew_and_verifies_what_was(self):
+        name, message = self.create_key(keys.KEY_ALGORITHM_EC_P256), b"before"
+        before = self.sign(name, message)
+        request = keys.RotateKeyRequest(name=name, request_id=str(uuid.uuid4()))
+        rotated = self.officer.keys.RotateKey(request, timeout=60).key
+        self.assertEqual([(version.name, version.primary) for version in rotated.versions],
+                         [(f"{name}/versions/2", True), (f"{name}/versions/1", False)])
+        after = self.sign(name, message)
+        self.assertEqual((before.key_version, after.key_version),
+                         (f"{name}/versions/1", f"{name}/versions/2"))
+        for signature in (before, after):
+            self.assertEqual(self.verify(name, message, signature.signature).key_version,
+                             signature.key_version)
+            self.public_key(signature.key_version).verify(signature.signature, message,
+                                                          ec.ECDSA(hashes.SHA256()))
+
+    def test_a_rotated_data_key_still_opens_old_tokens(self):
+        old = self.tokenize("6011000990139424")
+        version = self.checkout.tokens.GetToken(tokens.GetTokenRequest(name=old),
+                                                timeout=SECONDS).data_key_version
+        name = "tenants/acme/keys/cards-data"
+        self.officer.keys.RotateKey(keys.RotateKeyRequest(name=name), timeout=60)
+        new = self.tokenize("3566002020360505")
+        self.assertGreater(self.checkout.tokens.GetToken(tokens.GetTokenRequest(name=new),
+                                                         timeout=SECONDS).data_key_version, version)
+        self.assertEqual(self.reveal(old).card.pan, "6011000990139424")
+        self.assertEqual(self.reveal(new).card.pan, "3566002020360505")
+
+    def test_keys_are_listed_page_by_page(self):
+        created = {self.create_key(keys.KEY_ALGORITHM_EC_P256) for _ in range(2)}
+        listed, page_token = [], ""
+        while True:
+            request = keys.ListKeysRequest(parent="tenants/acme", page_size=2,
+                                           page_token=page_token)
+            page = self.officer.keys.ListKeys(request, timeout=SECONDS)
+            self.assertLessEqual(len(page.keys), 2)
+            listed += [key.name for key in page.keys]
+            if not (page_token := page.next_page_token):
+                break
+        self.assertEqual(listed, sorted(set(listed)))
+        self.assertLessEqual(created, set(listed))
+
+    def test_the_log_has_every_call_and_proves_it(self):
+        request_id = str(uuid.uuid4())
+        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan="4012888888881881"),
+                                         request_id=request_id)
+        token = self.checkout.tokens.Tokenize(request, timeout=SECONDS).name
+        records = self.records()
+        mine = [record for record in records if record.body.get("request_id") == request_id]
+        self.assertEqual(len(mine), 1)
+        self.assertEqual(mine[0].header["action"], "TokenService.Tokenize")
+        self.assertEqual((mine[0].header["outcome"], mine[0].header["actor"]),
+                         ("success", "checkout"))
+        self.assertIn(token, str(mine[0].body))
+        self.assertEqual(records[0].header["index"], 0)
+        self.assertTrue(any(record.header["action"] == "AuditService.ExportAudit"
+                            for record in self.records()))
+
+    def test_a_changed_byte_of_the_export_is_noticed(self):
+        checkpoint = self.auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(), timeout=SECONDS)
+        export = self.auditor.export()
+        audit_log.read(export, checkpoint.verifier_key)
+        at = export.index(b'"', len(export) // 2) - 1
+        changed = export[:at] + bytes([export[at] ^ 1]) + export[at + 1:]
+        with self.assertRaises(Exception):
+            audit_log.read(changed, checkpoint.verifier_key)
+
+    def test_only_tls_1_3_is_spoken(self):
+        pki = self.deployment.folder / "pki"
+        for version, connects in (("-tls1_2", False), ("-tls1_3", True)):
+            command = ["openssl", "s_client", "-connect", self.deployment.server, version,
+                       "-alpn", "h2", "-CAfile", pki / "ca.pem", "-cert", pki / "checkout.pem",
+                       "-key", pki / "checkout.key", "-verify_return_error"]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  check=False, timeout=30)
+            self.assertEqual(done.returncode == 0, connects, version)
+            self.assertEqual("Verify return code: 0 (ok)" in done.stdout, connects, version)
+
+    def test_no_card_number_is_in_any_file(self):
+        for pan in TEST_CARDS:
+            self.tokenize(pan, cardholder_name="Canary Cardholder")
+        self.records()
+        traces = [pan.encode() for pan in TEST_CARDS] + [b"Canary Cardholder"]
+        for path in self.deployment.files():
+            content = path.read_bytes()
+            for trace in traces:
+                self.assertNotIn(trace, content, path.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
