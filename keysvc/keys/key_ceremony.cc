@@ -101,6 +101,11 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, const
   change.records.push_back(std::move(record));
   if (old_primary != nullptr) change.records.push_back(Demoted(*old_primary));
   for (const KeyRecord& changed : change.records) {
+    const KeyRecord* old = rings.FindVersion(changed.version.name);
+    if (old == nullptr || (old->version.state != changed.version.state &&
+                           !MayBecome(old->version.state, changed.version.state))) {
+      return Error(Reason::kInternal, "no key version changes its state like this");
+    }
     ASSIGN_OR_RETURN(store::KeyVersionRow row, rows_.Seal(changed));
     change.rows.push_back(std::move(row));
   }

@@ -1,0 +1,285 @@
+#include "keysvc/keys/key_registry.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "keysvc/keys/key_version_row.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/keys/key_world.h"
+
+namespace keysvc::keys {
+namespace {
+
+using keysvc::testing::HasReason;
+using keysvc::testing::HsmVerb;
+using keysvc::testing::KeyWorld;
+using keysvc::testing::LastCall;
+using keysvc::testing::LoggedRecord;
+using keysvc::testing::LoggedRecords;
+using keysvc::testing::MemoryStore;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const KeyName kWebhook{"acme", "webhook"};
+const KeyParameters kEcSign{};
+const KeyParameters kMac{Purpose::kMac, Algorithm::kHmacSha256, Protection::kHsm, kYear};
+const tokenizer::Profile kCards{"acme", "cards", 1, true};
+
+class KeyRegistryTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_OK(world_.Start()); }
+
+  std::vector<std::string> LabelsOnToken() {
+    std::vector<std::string> labels;
+    const std::vector<pkcs11::HsmKey> present = *world_.hsm.List();
+    for (const auto& key : present) labels.push_back(key.label);
+    return labels;
+  }
+  std::vector<KeyState> StatesOf(const KeyName& name) {
+    std::vector<KeyState> states;
+    const std::vector<KeyVersion> versions = *world_.registry().Versions(name);
+    for (const KeyVersion& version : versions) {
+      states.push_back(version.state);
+    }
+    return states;
+  }
+
+  KeyWorld world_;
+};
+
+TEST_F(KeyRegistryTest, ANewKeyIsActiveAndPrimaryAndDescribedInFull) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  const auto version = world_.registry().PrimaryFor(kWebhook, Use::kApply);
+  ASSERT_OK(version);
+  EXPECT_EQ(version->name.ToString(), "tenants/acme/keys/webhook/versions/1");
+  EXPECT_EQ(version->parameters, kEcSign);
+  EXPECT_EQ(version->state, KeyState::kActive);
+  EXPECT_EQ(version->environment, "test");
+  EXPECT_EQ(version->hsm_label, "dev/acme/webhook/v1");
+  EXPECT_EQ(version->created, world_.Now());
+  EXPECT_EQ(version->originator_end, world_.Now() + kYear);
+  EXPECT_EQ(version->recipient_end, world_.Now() + 8 * kYear);
+  EXPECT_EQ(version->public_key, *world_.hsm.PublicKey("dev/acme/webhook/v1"));
+}
+
+TEST_F(KeyRegistryTest, CreatingIsAnIntentAndItsOutcome) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  std::vector<LoggedRecord> of_key;
+  for (const LoggedRecord& record : LoggedRecords(world_.store)) {
+    if (record.resource == "tenants/acme/keys/webhook/versions/1") of_key.push_back(record);
+  }
+  ASSERT_EQ(of_key.size(), 2u);
+  EXPECT_EQ(of_key[0].action, "KeyService.CreateKey");
+  EXPECT_EQ(of_key[0].outcome, "intent");
+  EXPECT_EQ(of_key[0].actor, keysvc::testing::kCaller);
+  EXPECT_EQ(of_key[1].action, "KeyService.CreateKey");
+  EXPECT_EQ(of_key[1].outcome, "success");
+  EXPECT_EQ(of_key[1].intent, std::to_string(of_key[0].index));
+}
+
+TEST_F(KeyRegistryTest, TheReceiptIsThatOfTheOutcome) {
+  const auto recorded = world_.registry().Create(
+      world_.PermitFor(policy::Action::kCreateKey, "tenants/acme"), kWebhook, kEcSign, "");
+  ASSERT_OK(recorded);
+  const LoggedRecord record = LoggedRecords(world_.store).at(recorded->receipt.index());
+  EXPECT_EQ(record.outcome, "success");
+  EXPECT_EQ(record.resource, "tenants/acme/keys/webhook/versions/1");
+}
+
+TEST_F(KeyRegistryTest, WhatIsRefusedIsRecordedAndTouchesNothing) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  const auto labels = LabelsOnToken();
+  EXPECT_THAT(world_.Create(kWebhook, kEcSign), HasReason(Reason::kKeyExists));
+  EXPECT_EQ(LastCall(world_.store).reason, "KEY_EXISTS");
+  EXPECT_EQ(LastCall(world_.store).outcome, "failed");
+  EXPECT_THAT(world_.Rotate({"acme", "other"}), HasReason(Reason::kKeyNotFound));
+  for (const char* reserved : {"token", "row-mac", "request", "cards-data", "cards-index", "A"}) {
+    EXPECT_THAT(world_.Create({"acme", reserved}, kEcSign), HasReason(Reason::kFieldInvalid));
+  }
+  KeyParameters data{Purpose::kData, Algorithm::kAes256, Protection::kEnvelope, kYear};
+  EXPECT_THAT(world_.Create({"acme", "mine"}, data), HasReason(Reason::kFieldInvalid));
+  EXPECT_EQ(LabelsOnToken(), labels);
+}
+
+TEST_F(KeyRegistryTest, AnAlgorithmThatTheTokenLacksIsRefused) {
+  world_.hsm.SupportOnly({pkcs11::KeyKind::kEcP256});
+  KeyParameters rsa = kEcSign;
+  rsa.algorithm = Algorithm::kRsa3072;
+  EXPECT_THAT(world_.Create(kWebhook, rsa), HasReason(Reason::kAlgorithmUnsupported));
+}
+
+TEST_F(KeyRegistryTest, APermitForSomethingElseOpensNothing) {
+  const auto other_tenant = world_.registry().Create(
+      world_.PermitFor(policy::Action::kCreateKey, "tenants/globex"), kWebhook, kEcSign, "");
+  ASSERT_OK(other_tenant);
+  EXPECT_THAT(other_tenant->value, HasReason(Reason::kInternal));
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  const auto other_action = world_.registry().Rotate(
+      world_.PermitFor(policy::Action::kSign, kWebhook.ToString()), kWebhook, "");
+  ASSERT_OK(other_action);
+  EXPECT_THAT(other_action->value, HasReason(Reason::kInternal));
+}
+
+TEST_F(KeyRegistryTest, RotationMovesThePrimaryAndTheOldVersionOnlyProcesses) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  world_.Advance(absl::Hours(1));
+  const auto second = world_.Rotate(kWebhook);
+  ASSERT_OK(second);
+  EXPECT_EQ(second->name.version, 2u);
+  EXPECT_EQ(second->hsm_label, "dev/acme/webhook/v2");
+  EXPECT_EQ(second->originator_end, world_.Now() + kYear);
+  EXPECT_EQ(world_.registry().PrimaryFor(kWebhook, Use::kApply)->name.version, 2u);
+  EXPECT_THAT(StatesOf(kWebhook), ElementsAre(KeyState::kDeactivated, KeyState::kActive));
+  EXPECT_OK(world_.registry().VersionFor({kWebhook, 1}, Use::kProcess));
+  EXPECT_THAT(world_.registry().VersionFor({kWebhook, 1}, Use::kApply),
+              HasReason(Reason::kKeyNotActive));
+  EXPECT_THAT(world_.registry().VersionFor({kWebhook, 3}, Use::kProcess),
+              HasReason(Reason::kKeyNotFound));
+  ASSERT_OK(world_.Restart());
+  EXPECT_THAT(StatesOf(kWebhook), ElementsAre(KeyState::kDeactivated, KeyState::kActive));
+}
+
+TEST_F(KeyRegistryTest, ATokenProfileGetsItsKeysOnce) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  ASSERT_OK(world_.registry().EnsureProfileKeys({"acme", "plain", 2, false}));
+  std::vector<std::string> names;
+  for (const KeyVersion& version : world_.registry().Primaries("acme")) {
+    names.push_back(version.name.key.key + " " + std::string(NameOf(version.parameters.purpose)));
+  }
+  EXPECT_THAT(names, ElementsAre("cards-data data", "cards-index index", "plain-data data",
+                                 "request request", "row-mac row-mac", "token token"));
+  EXPECT_THAT(world_.registry().Primaries("globex"), IsEmpty());
+  const std::size_t records = LoggedRecords(world_.store).size();
+  ASSERT_OK(world_.Restart());
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  for (const KeyVersion& version : world_.registry().Primaries("acme")) {
+    EXPECT_EQ(version.name.version, 1u);
+  }
+  // A restart adds records of the log itself only.
+  for (const LoggedRecord& record : LoggedRecords(world_.store)) {
+    EXPECT_TRUE(record.index < records || record.action.starts_with("Log.")) << record.action;
+  }
+}
+
+TEST_F(KeyRegistryTest, KeysWhoseOutputsMustBeRewrittenDoNotRotate) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  for (const KeyName& name : {IndexKeyOf(kCards), RowMacKeyOf("acme"), RequestKeyOf("acme")}) {
+    EXPECT_THAT(world_.Rotate(name), HasReason(Reason::kKeyNotRotatable));
+  }
+  for (const KeyName& name : {DataKeyOf(kCards), TokenKeyOf("acme")}) {
+    EXPECT_OK(world_.Rotate(name));
+  }
+}
+
+TEST_F(KeyRegistryTest, EnvelopeKeysOpenToTheSameSecretAfterRotationAndRestart) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  const KeyVersionName first{DataKeyOf(kCards), 1};
+  const auto before = world_.registry().Open(first);
+  ASSERT_OK(before);
+  EXPECT_EQ(before->size(), 32u);
+  ASSERT_OK(world_.Rotate(first.key));
+  ASSERT_OK(world_.Restart());
+  const auto after = world_.registry().Open(first);
+  ASSERT_OK(after);
+  EXPECT_TRUE(*before == *after);
+  EXPECT_FALSE(*before == *world_.registry().Open({first.key, 2}));
+}
+
+TEST_F(KeyRegistryTest, UseEndsWithTheCryptoperiods) {
+  ASSERT_OK(world_.Create(kWebhook, kMac));
+  world_.Advance(kYear - absl::Milliseconds(1));
+  EXPECT_OK(world_.registry().PrimaryFor(kWebhook, Use::kApply));
+  world_.Advance(absl::Milliseconds(1));
+  EXPECT_THAT(world_.registry().PrimaryFor(kWebhook, Use::kApply),
+              HasReason(Reason::kKeyNotActive));
+  EXPECT_OK(world_.registry().PrimaryFor(kWebhook, Use::kProcess));
+  world_.Advance(3 * kYear);
+  EXPECT_THAT(world_.registry().PrimaryFor(kWebhook, Use::kProcess),
+              HasReason(Reason::kKeyNotActive));
+  // A key whose period is over still rotates: that is the way on.
+  ASSERT_OK(world_.Rotate(kWebhook));
+  EXPECT_OK(world_.registry().PrimaryFor(kWebhook, Use::kApply));
+}
+
+TEST_F(KeyRegistryTest, AnyColumnChangedBehindItsBackIsFoundAtLoad) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  const std::vector<std::pair<std::string, std::function<void(store::KeyVersionRow&)>>> changes = {
+      {"tenant", [](auto& row) { row.tenant = "globex"; }},
+      {"key", [](auto& row) { row.key = "other"; }},
+      {"version", [](auto& row) { row.version = 2; }},
+      {"purpose", [](auto& row) { row.purpose = "mac"; }},
+      {"algorithm", [](auto& row) { row.algorithm = "RSA-2048"; }},
+      {"protection", [](auto& row) { row.protection = "envelope"; }},
+      {"environment", [](auto& row) { row.environment = "production"; }},
+      {"created", [](auto& row) { ++row.created_ms; }},
+      {"originator_end", [](auto& row) { ++row.originator_end_ms; }},
+      {"recipient_end", [](auto& row) { ++row.recipient_end_ms; }},
+      {"hsm_label", [](auto& row) { row.hsm_label += "0"; }},
+      {"wrapped", [](auto& row) { row.wrapped += "x"; }},
+      {"public_key", [](auto& row) { row.public_key.back() ^= 1; }},
+      {"state", [](auto& row) { row.state = "suspended"; }},
+      {"primary", [](auto& row) { row.primary = false; }},
+      {"revision", [](auto& row) { ++row.revision; }},
+      {"mac", [](auto& row) { row.mac.back() ^= 1; }},
+      {"no mac", [](auto& row) { row.mac.clear(); }},
+  };
+  for (const auto& [column, change] : changes) {
+    const auto original = world_.store.Snapshot().keys;
+    world_.store.Tamper([&](MemoryStore::Rows& rows) {
+      auto node = rows.keys.extract({"acme", "webhook", 1});
+      change(node.mapped());
+      node.key() = {node.mapped().tenant, node.mapped().key, node.mapped().version};
+      rows.keys.insert(std::move(node));
+    });
+    EXPECT_THAT(world_.Restart(), HasReason(Reason::kIntegrityFailure)) << column;
+    world_.store.Tamper([&](MemoryStore::Rows& rows) { rows.keys = original; });
+  }
+  EXPECT_OK(world_.Restart());
+}
+
+TEST_F(KeyRegistryTest, RowsOfTwoKeysCannotBeSwappedNorOneLeftOut) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.Rotate(kWebhook));
+  const auto original = world_.store.Snapshot().keys;
+  world_.store.Tamper([](MemoryStore::Rows& rows) {
+    std::swap(rows.keys[{"acme", "webhook", 1}].public_key,
+              rows.keys[{"acme", "webhook", 2}].public_key);
+  });
+  EXPECT_THAT(world_.Restart(), HasReason(Reason::kIntegrityFailure));
+  for (const std::uint32_t version : {1u, 2u}) {
+    world_.store.Tamper([&](MemoryStore::Rows& rows) {
+      rows.keys = original;
+      rows.keys.erase({"acme", "webhook", version});
+    });
+    EXPECT_THAT(world_.Restart(), HasReason(Reason::kIntegrityFailure)) << version;
+  }
+}
+
+TEST_F(KeyRegistryTest, AKeyThatTheTokenLostIsFoundAtLoad) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.Rotate(kWebhook));
+  ASSERT_OK(world_.hsm.Destroy("dev/acme/webhook/v1"));
+  EXPECT_THAT(world_.Restart(), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(KeyRegistryTest, KeysOfAnotherEnvironmentDoNotLoad) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  EXPECT_THAT(KeyRegistry::Load(world_.hsm, world_.wrapping, world_.store, world_.journal(),
+                                "production", world_.clock()),
+              HasReason(Reason::kEnvironmentMismatch));
+}
+
+TEST_F(KeyRegistryTest, ATokenWithoutTheRegistryKeyIsNotOurs) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.hsm.Destroy(world_.deployment.RegistryLabel()));
+  EXPECT_THAT(world_.Restart(), HasReason(Reason::kNotInitialized));
+}
+
+}  // namespace
+}  // namespace keysvc::keys

@@ -1,0 +1,119 @@
+#include "keysvc/keys/key_version_row.h"
+
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/fake_hsm.h"
+#include "tests/support/status_matchers.h"
+
+namespace keysvc::keys {
+namespace {
+
+using keysvc::testing::FakeHsm;
+using keysvc::testing::HasReason;
+
+KeyRecord SomeRecord() {
+  KeyRecord record;
+  record.version.name = {{"acme", "webhook"}, 2};
+  record.version.parameters = {Purpose::kSign, Algorithm::kEcP256, Protection::kHsm, kYear};
+  record.version.state = KeyState::kActive;
+  record.version.primary = true;
+  record.version.environment = "test";
+  record.version.created = absl::FromUnixMillis(1'772'323'200'123);
+  record.version.originator_end = record.version.created + kYear;
+  record.version.recipient_end = record.version.originator_end + 7 * kYear;
+  record.version.hsm_label = "dev/acme/webhook/v2";
+  record.version.public_key = "spki";
+  record.wrapped = "wrapped";
+  record.revision = 2;
+  return record;
+}
+
+class KeyVersionRowTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(hsm_.Generate("dev/registry/v1", pkcs11::KeyKind::kHmacSha256));
+  }
+  FakeHsm hsm_;
+  KeyVersionRows rows_{hsm_, "dev/registry/v1"};
+};
+
+TEST_F(KeyVersionRowTest, ARecordIsReadAsItWasWritten) {
+  const KeyRecord record = SomeRecord();
+  const auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  const auto opened = rows_.Open(*row);
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->version.name, record.version.name);
+  EXPECT_EQ(opened->version.parameters, record.version.parameters);
+  EXPECT_EQ(opened->version.state, KeyState::kActive);
+  EXPECT_TRUE(opened->version.primary);
+  EXPECT_EQ(opened->version.environment, "test");
+  EXPECT_EQ(opened->version.created, record.version.created);
+  EXPECT_EQ(opened->version.originator_end, record.version.originator_end);
+  EXPECT_EQ(opened->version.recipient_end, record.version.recipient_end);
+  EXPECT_EQ(opened->version.hsm_label, record.version.hsm_label);
+  EXPECT_EQ(opened->version.public_key, "spki");
+  EXPECT_EQ(opened->wrapped, "wrapped");
+  EXPECT_EQ(opened->revision, 2u);
+  EXPECT_EQ(opened->intent, std::nullopt);
+}
+
+// Golden: rows sealed by one build must open in every later one.
+TEST_F(KeyVersionRowTest, TheMacIsOverTheseBytes) {
+  const auto row = rows_.Seal(SomeRecord());
+  ASSERT_OK(row);
+  EXPECT_EQ(absl::BytesToHexString(MacInputOf(*row)),
+            "0000000e6b6579737663206b657920726f77"  // "keysvc key row"
+            "01"
+            "0000000461636d65"        // tenant
+            "00000007776562686f6f6b"  // key
+            "00000002"
+            "000000047369676e"                                // purpose
+            "0000000745432d50323536"                          // algorithm
+            "0000000368736d"                                  // protection
+            "0000000474657374"                                // environment
+            "0000019ca6b1dc7b"                                // created
+            "000001a3fe63087b"                                // end of the originator period
+            "000001d7643b3c7b"                                // end of the recipient period
+            "000000136465762f61636d652f776562686f6f6b2f7632"  // label
+            "0000000777726170706564"                          // wrapped
+            "0000000473706b69"                                // public key
+            "00000006616374697665"                            // state
+            "01"                                              // primary
+            "0000000000000002");                              // revision
+  EXPECT_EQ(row->mac,
+            *hsm_.Sign("dev/registry/v1", pkcs11::Mechanism::kHmacSha256, MacInputOf(*row)));
+}
+
+// Golden: keys wrapped by one build must open in every later one.
+TEST_F(KeyVersionRowTest, AnEnvelopeKeyIsBoundToTheseBytes) {
+  EXPECT_EQ(absl::BytesToHexString(WrapContextOf(SomeRecord().version)),
+            "0000000a6b6579737663206b6579"  // "keysvc key"
+            "01"
+            "0000000461636d65"        // tenant
+            "00000007776562686f6f6b"  // key
+            "00000002"
+            "000000047369676e"        // purpose
+            "0000000745432d50323536"  // algorithm
+            "0000000474657374");      // environment
+}
+
+TEST_F(KeyVersionRowTest, ARowWithWordsOfALaterBuildIsRefused) {
+  auto row = rows_.Seal(SomeRecord());
+  ASSERT_OK(row);
+  row->state = "frozen";
+  row->mac = *hsm_.Sign("dev/registry/v1", pkcs11::Mechanism::kHmacSha256, MacInputOf(*row));
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(KeyVersionRowTest, AnAbsentTokenIsNotDamage) {
+  const auto row = rows_.Seal(SomeRecord());
+  ASSERT_OK(row);
+  hsm_.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kHsmUnavailable));
+}
+
+}  // namespace
+}  // namespace keysvc::keys

@@ -1,0 +1,291 @@
+#include "keysvc/keys/signer.h"
+
+#include <future>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "keysvc/keys/opened_keys.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/keys/key_world.h"
+
+namespace keysvc::keys {
+namespace {
+
+using keysvc::testing::HasReason;
+using keysvc::testing::HsmVerb;
+using keysvc::testing::KeyWorld;
+using keysvc::testing::LastCall;
+using keysvc::testing::MemoryStore;
+
+constexpr char kMessage[] = "pay 12.50 EUR to merchant 4711";
+constexpr char kRequestId[] = "3f0c2a52-58c5-4c1b-8d7e-0a8a4d0e2c11";
+
+KeyParameters Parameters(Algorithm algorithm) {
+  return {algorithm == Algorithm::kHmacSha256 ? Purpose::kMac : Purpose::kSign, algorithm,
+          Protection::kHsm, kYear};
+}
+
+class SignerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(world_.Start());
+    ASSERT_OK(world_.Create(kKey, Parameters(Algorithm::kEcP256)));
+    Open();
+  }
+  void TearDown() override { Close(); }
+
+  void Open() {
+    keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.clock());
+    signer_ = std::make_unique<Signer>(world_.registry(), world_.hsm, world_.journal(),
+                                       world_.store, *keys_, world_.clock());
+  }
+  void Close() {
+    if (signer_ != nullptr) world_.journal().Stop();
+    signer_.reset();
+    keys_.reset();
+  }
+
+  absl::StatusOr<Signature> Sign(SignRequest request) {
+    auto permit = world_.PermitFor(policy::Action::kSign, request.key.ToString());
+    return Await<Signature>(
+        [&](auto done) { signer_->Sign(std::move(permit), std::move(request), std::move(done)); });
+  }
+  absl::StatusOr<Verification> Verify(VerifyRequest request) {
+    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
+    return Await<Verification>([&](auto done) {
+      signer_->Verify(std::move(permit), std::move(request), std::move(done));
+    });
+  }
+
+  template <typename T, typename Call>
+  absl::StatusOr<T> Await(Call call) {
+    std::promise<absl::StatusOr<T>> answer;
+    call([&answer](absl::StatusOr<audit::Recorded<T>> recorded) {
+      answer.set_value(recorded.ok() ? std::move(recorded->value)
+                                     : absl::StatusOr<T>(recorded.status()));
+    });
+    return answer.get_future().get();
+  }
+
+  SignRequest Request(const std::string& request_id = {}) const {
+    SignRequest request;
+    request.key = kKey;
+    request.message = kMessage;
+    request.request_id = request_id;
+    return request;
+  }
+  VerifyRequest Check(const std::string& signature) const {
+    VerifyRequest request;
+    request.key = kKey;
+    request.message = kMessage;
+    request.signature = signature;
+    return request;
+  }
+
+  const KeyName kKey{"acme", "webhook"};
+  KeyWorld world_;
+  std::unique_ptr<OpenedKeys> keys_;
+  std::unique_ptr<Signer> signer_;
+};
+
+TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
+  struct Case {
+    Algorithm algorithm;
+    SignatureEncoding encoding;
+    RsaPadding padding;
+    std::string name;
+    std::size_t size;  // 0: varies
+  };
+  const Case cases[] = {
+      {Algorithm::kEcP256, SignatureEncoding::kDer, RsaPadding::kPss, "ECDSA-P256-SHA256", 0},
+      {Algorithm::kEcP256, SignatureEncoding::kP1363, RsaPadding::kPss, "ECDSA-P256-SHA256", 64},
+      {Algorithm::kRsa2048, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA256", 256},
+      {Algorithm::kRsa2048, SignatureEncoding::kDer, RsaPadding::kPkcs1, "RSA-PKCS1-SHA256", 256},
+      {Algorithm::kRsa3072, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA256", 384},
+      {Algorithm::kHmacSha256, SignatureEncoding::kDer, RsaPadding::kPss, "HMAC-SHA256", 32},
+  };
+  int number = 0;
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const KeyName key{"acme", "key-" + std::to_string(++number)};
+    ASSERT_OK(world_.Create(key, Parameters(c.algorithm)));
+    SignRequest request = Request();
+    request.key = key;
+    request.encoding = c.encoding;
+    request.padding = c.padding;
+    const auto signature = Sign(request);
+    ASSERT_OK(signature);
+    EXPECT_EQ(signature->algorithm, c.name);
+    EXPECT_EQ(signature->key_version, (KeyVersionName{key, 1}));
+    EXPECT_TRUE(c.size == 0 || signature->bytes.size() == c.size);
+
+    VerifyRequest check = Check(signature->bytes);
+    check.key = key;
+    check.encoding = c.encoding;
+    check.padding = c.padding;
+    const auto verified = Verify(check);
+    ASSERT_OK(verified);
+    EXPECT_TRUE(verified->valid);
+    EXPECT_EQ(verified->key_version, signature->key_version);
+
+    VerifyRequest wrong = check;
+    wrong.message += ".";
+    EXPECT_FALSE(Verify(wrong)->valid);
+    for (const std::size_t at : {std::size_t{0}, check.signature.size() - 1}) {
+      wrong = check;
+      wrong.signature[at] = static_cast<char>(wrong.signature[at] ^ 1);
+      EXPECT_FALSE(Verify(wrong)->valid);
+    }
+    wrong = check;
+    wrong.signature += '\0';
+    EXPECT_FALSE(Verify(wrong)->valid);
+    wrong.signature.clear();
+    EXPECT_FALSE(Verify(wrong)->valid);
+    if (c.algorithm == Algorithm::kEcP256) {
+      wrong = check;
+      wrong.encoding = c.encoding == SignatureEncoding::kDer ? SignatureEncoding::kP1363
+                                                             : SignatureEncoding::kDer;
+      EXPECT_FALSE(Verify(wrong)->valid);
+    }
+    if (c.algorithm == Algorithm::kRsa2048) {
+      wrong = check;
+      wrong.padding = c.padding == RsaPadding::kPss ? RsaPadding::kPkcs1 : RsaPadding::kPss;
+      EXPECT_FALSE(Verify(wrong)->valid);
+    }
+  }
+}
+
+TEST_F(SignerTest, ASignatureHoldsUnderThePublishedKey) {
+  const auto signature = Sign(Request());
+  ASSERT_OK(signature);
+  const KeyVersion version = *world_.registry().VersionFor({kKey, 1}, Use::kProcess);
+  const auto key = crypto::PublicKey::FromSpki(version.public_key);
+  ASSERT_OK(key);
+  EXPECT_TRUE(
+      (*key)->Verify(crypto::SignatureAlgorithm::kEcdsaP256Sha256, kMessage, signature->bytes));
+}
+
+TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {
+  for (const KeyName& key : {kKey, KeyName{"acme", "mac"}}) {
+    if (key != kKey) {
+      ASSERT_OK(world_.Create(key, Parameters(Algorithm::kHmacSha256)));
+    }
+    SignRequest request = Request();
+    request.key = key;
+    const auto old = Sign(request);
+    ASSERT_OK(old);
+    ASSERT_OK(world_.Rotate(key));
+    EXPECT_EQ(Sign(request)->key_version.version, 2u);
+    VerifyRequest check = Check(old->bytes);
+    check.key = key;
+    EXPECT_EQ(Verify(check)->key_version.version, 1u);
+    check.version = 1;
+    EXPECT_TRUE(Verify(check)->valid);
+    check.version = 2;
+    EXPECT_FALSE(Verify(check)->valid);
+    check.version = 3;
+    EXPECT_THAT(Verify(check), HasReason(Reason::kKeyNotFound));
+  }
+}
+
+TEST_F(SignerTest, ARepeatedRequestGetsTheSameSignatureForADay) {
+  const auto first = Sign(Request(kRequestId));
+  ASSERT_OK(first);
+  const std::size_t signatures = world_.hsm.calls(HsmVerb::kSign);
+  const auto second = Sign(Request(kRequestId));
+  ASSERT_OK(second);
+  EXPECT_EQ(second->bytes, first->bytes);
+  EXPECT_EQ(second->key_version, first->key_version);
+  EXPECT_EQ(second->algorithm, first->algorithm);
+  EXPECT_EQ(world_.hsm.calls(HsmVerb::kSign), signatures);
+  EXPECT_EQ(LastCall(world_.store).action, "SigningService.Sign");
+  // Also after a rotation: the answer is the request's, not the key's.
+  ASSERT_OK(world_.Rotate(kKey));
+  EXPECT_EQ(Sign(Request(kRequestId))->bytes, first->bytes);
+  world_.Advance(absl::Hours(24) + absl::Seconds(1));
+  EXPECT_NE(Sign(Request(kRequestId))->bytes, first->bytes);
+}
+
+TEST_F(SignerTest, ARequestIdWithOtherContentIsRefused) {
+  ASSERT_OK(Sign(Request(kRequestId)));
+  SignRequest other = Request(kRequestId);
+  other.message += ".";
+  EXPECT_THAT(Sign(other), HasReason(Reason::kRequestIdReused));
+  EXPECT_EQ(LastCall(world_.store).reason, "REQUEST_ID_REUSED");
+  other = Request(kRequestId);
+  other.encoding = SignatureEncoding::kP1363;
+  EXPECT_THAT(Sign(other), HasReason(Reason::kRequestIdReused));
+}
+
+TEST_F(SignerTest, OfTwoEqualRequestsAtOnceBothGetTheAnswerThatWasKept) {
+  // The second runs whole while the first is inside the HSM, so that the first's row conflicts.
+  bool first = true;
+  absl::StatusOr<Signature> inner;
+  world_.hsm.BeforeEach(HsmVerb::kSign, [&] {
+    if (std::exchange(first, false)) inner = Sign(Request(kRequestId));
+  });
+  const auto outer = Sign(Request(kRequestId));
+  ASSERT_OK(outer);
+  ASSERT_OK(inner);
+  EXPECT_EQ(outer->bytes, inner->bytes);
+}
+
+TEST_F(SignerTest, AKeptSignatureThatWasChangedIsNotGiven) {
+  ASSERT_OK(Sign(Request(kRequestId)));
+  const auto original = world_.store.Snapshot().idempotency;
+  world_.store.Tamper(
+      [](MemoryStore::Rows& rows) { rows.idempotency.begin()->second.answer.back() ^= 1; });
+  EXPECT_THAT(Sign(Request(kRequestId)), HasReason(Reason::kIntegrityFailure));
+  world_.store.Tamper([&](MemoryStore::Rows& rows) {
+    rows.idempotency = original;
+    rows.idempotency.begin()->second.expires_ms += 1;
+  });
+  EXPECT_THAT(Sign(Request(kRequestId)), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(SignerTest, WhatCannotBeSignedIsRecorded) {
+  SignRequest request = Request();
+  request.message.clear();
+  EXPECT_THAT(Sign(request), HasReason(Reason::kFieldRequired));
+  EXPECT_EQ(LastCall(world_.store).reason, "FIELD_REQUIRED");
+  request.message.assign(64 * 1024 + 1, 'x');
+  EXPECT_THAT(Sign(request), HasReason(Reason::kMessageTooLarge));
+  request.message.pop_back();
+  EXPECT_OK(Sign(request));
+  request = Request();
+  request.key.key = "other";
+  EXPECT_THAT(Sign(request), HasReason(Reason::kKeyNotFound));
+  EXPECT_EQ(LastCall(world_.store).outcome, "failed");
+  request.key.key = "request";
+  EXPECT_THAT(Sign(request), HasReason(Reason::kAlgorithmUnsupported));
+  world_.Advance(kYear);
+  EXPECT_THAT(Sign(Request()), HasReason(Reason::kKeyNotActive));
+}
+
+TEST_F(SignerTest, APermitForAnotherKeySignsNothing) {
+  auto permit = world_.PermitFor(policy::Action::kSign, "tenants/acme/keys/webhook2");
+  const auto signature = Await<Signature>(
+      [&](auto done) { signer_->Sign(std::move(permit), Request(), std::move(done)); });
+  EXPECT_THAT(signature, HasReason(Reason::kInternal));
+}
+
+TEST_F(SignerTest, NoSignatureLeavesWithoutItsRecord) {
+  world_.store.FailCommit(MemoryStore::CommitFault::kRefused, 100'000);
+  EXPECT_THAT(Sign(Request()), HasReason(Reason::kAuditUnavailable));
+  world_.store.Heal();
+}
+
+TEST_F(SignerTest, WithoutTheHsmNothingIsSignedButSignaturesAreStillVerified) {
+  const auto signature = Sign(Request());
+  ASSERT_OK(signature);
+  world_.hsm.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
+  EXPECT_THAT(Sign(Request()), HasReason(Reason::kHsmUnavailable));
+  EXPECT_EQ(LastCall(world_.store).reason, "HSM_UNAVAILABLE");
+  EXPECT_TRUE(Verify(Check(signature->bytes))->valid);
+  world_.hsm.Heal();
+  EXPECT_OK(Sign(Request()));
+}
+
+}  // namespace
+}  // namespace keysvc::keys
