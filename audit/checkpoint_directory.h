@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,8 +31,8 @@ class CheckpointDirectory {
   // is not a checkpoint by `verifier_key`, or of another size than its name says.
   absl::StatusOr<std::optional<Newest>> FindNewest(const std::string& verifier_key) const;
 
-  // Keeps a note durably: written beside, synced, renamed, and the folder synced. STORE_UNAVAILABLE
-  // when the file system refuses.
+  // Keeps a note durably: a kill leaves it whole or not there. STORE_UNAVAILABLE when the file
+  // system refuses.
   absl::Status Keep(std::uint64_t size, const std::string& note);
 
  private:

@@ -62,7 +62,7 @@ TEST_F(CheckpointDirectoryTest, TheLastThousandAreKept) {
 }
 
 TEST_F(CheckpointDirectoryTest, WhatIsLeftOfAnInterruptedWriteIsNoCheckpoint) {
-  WriteFile(folder_.File("new-checkpoint"), "half a no");
+  WriteFile(folder_.File("checkpoint-00000000000000000009.new"), "half a no");
   CheckpointDirectory directory = Open();
   EXPECT_FALSE(directory.FindNewest(verifier_key_).value().has_value());
   ASSERT_OK(directory.Keep(5, Note(5)));

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "tests/unit/crypto/hex.h"
@@ -32,7 +33,10 @@ Entry FullEntry() {
 }
 
 // 2026-01-31 23:59:59.0429 UTC: milliseconds are cut, not rounded.
-absl::Time SomeTime() { return absl::FromUnixMillis(1769903999042) + absl::Microseconds(900); }
+absl::Time SomeTime() {
+  return absl::FromCivil(absl::CivilSecond(2026, 1, 31, 23, 59, 59), absl::UTCTimeZone()) +
+         absl::Microseconds(42900);
+}
 
 TEST(LeafTest, ARecordHasTheseBytes) {
   store::LeafRow leaf = MakeLeaf(FullEntry(), 17, SomeTime());
