@@ -84,6 +84,9 @@ class CryptokiHsm final : public Hsm {
 
   absl::StatusOr<Objects> LockObjects();
   absl::StatusOr<FoundKey> LookUp(std::string_view label);
+  // Whether it may be believed that a key which was not found is not there: the token is present,
+  // and the library has not shown the key since it was initialised.
+  absl::Status ConfirmAbsent(SessionPool::Lease& lease, std::string_view label);
   absl::Status GenerateOnce(SessionPool::Lease& lease, HsmKey key, bool& made);
 
   std::unique_ptr<Connection> connection_;
@@ -167,12 +170,15 @@ absl::StatusOr<CryptokiHsm::FoundKey> CryptokiHsm::LookUp(std::string_view label
     cache_.Put(label, **found, {lease.epoch(), initialization});
     return FoundKey{**found, lease.epoch()};
   }
-  RETURN_IF_ERROR(lease.token().CheckPresent());
-  if (cache_.SeenIn(label, initialization)) {
-    return RecoverableBy(Recovery::kTokenAway,
-                         Error(Reason::kHsmUnavailable, "a key of the token has vanished"));
-  }
+  RETURN_IF_ERROR(ConfirmAbsent(lease, label));
   return Error(Reason::kKeyNotFound, "no such key on the token");
+}
+
+absl::Status CryptokiHsm::ConfirmAbsent(SessionPool::Lease& lease, std::string_view label) {
+  RETURN_IF_ERROR(lease.token().CheckPresent());
+  if (!cache_.SeenIn(label, connection_->initializations())) return absl::OkStatus();
+  return RecoverableBy(Recovery::kTokenAway,
+                       Error(Reason::kHsmUnavailable, "a key of the token has vanished"));
 }
 
 absl::Status CryptokiHsm::GenerateOnce(SessionPool::Lease& lease, HsmKey key, bool& made) {
@@ -180,7 +186,7 @@ absl::Status CryptokiHsm::GenerateOnce(SessionPool::Lease& lease, HsmKey key, bo
   // After a recovery the key may be there although the answer to C_GenerateKey got lost.
   if (found && !made) return Error(Reason::kKeyExists, "the label is taken");
   if (!found) {
-    RETURN_IF_ERROR(lease.token().CheckPresent());
+    RETURN_IF_ERROR(ConfirmAbsent(lease, key.label));
     made = true;
     RETURN_IF_ERROR(GenerateKey(*lease, key.label, key.kind));
     ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));
@@ -216,9 +222,9 @@ absl::Status CryptokiHsm::Destroy(std::string_view label) {
     // When the answer of the first try got lost, the second finds nothing: that is success too.
     const bool first = !std::exchange(tried, true);
     if (!objects.ok()) return std::move(objects).status();
-    RETURN_IF_ERROR(lease.token().CheckPresent());
-    if (*objects == 0 && first) return Error(Reason::kKeyNotFound, "no such key on the token");
-    return absl::OkStatus();
+    if (*objects > 0) return absl::OkStatus();
+    RETURN_IF_ERROR(ConfirmAbsent(lease, label));
+    return first ? Error(Reason::kKeyNotFound, "no such key on the token") : absl::OkStatus();
   });
   if (!status.ok()) return status;
   cache_.Erase(label);
@@ -229,7 +235,14 @@ absl::StatusOr<std::vector<HsmKey>> CryptokiHsm::List() {
   ASSIGN_OR_RETURN(const Objects lock, LockObjects());
   return WithSession([&](SessionPool::Lease& lease) -> absl::StatusOr<std::vector<HsmKey>> {
     ASSIGN_OR_RETURN(std::vector<HsmKey> keys, ListKeys(*lease));
+    const auto listed = [&](const std::string& label) {
+      return std::any_of(keys.begin(), keys.end(),
+                         [&](const HsmKey& key) { return key.label == label; });
+    };
     RETURN_IF_ERROR(lease.token().CheckPresent());
+    for (const std::string& label : cache_.Labels()) {
+      if (!listed(label)) RETURN_IF_ERROR(ConfirmAbsent(lease, label));
+    }
     return keys;
   });
 }

@@ -28,6 +28,13 @@ void KeyCache::Erase(std::string_view label) {
   if (found != entries_.end()) entries_.erase(found);
 }
 
+std::vector<std::string> KeyCache::Labels() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> labels;
+  for (const auto& [label, entry] : entries_) labels.push_back(label);
+  return labels;
+}
+
 bool KeyCache::SeenIn(std::string_view label, std::uint64_t initialization) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(label);

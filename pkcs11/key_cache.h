@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pkcs11/key_objects.h"
 
@@ -28,6 +29,8 @@ class KeyCache {
   // Makes the next Get() miss, yet remembers that the key was seen.
   void Expire(std::string_view label);
   void Erase(std::string_view label);
+  // The labels of all keys that have been seen and not erased.
+  std::vector<std::string> Labels() const;
   // Whether the key has been seen since the library was initialised for the `initialization`th
   // time: if the library does not find it now, the token is more likely to be away than the key.
   bool SeenIn(std::string_view label, std::uint64_t initialization) const;
