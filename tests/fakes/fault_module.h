@@ -1,0 +1,31 @@
+// A PKCS#11 library that forwards to SoftHSM2 and fails where a test says. A test links it, and so
+// shares its state with what OpenToken() loads from the same file.
+#ifndef KEYSVC_TESTS_FAKES_FAULT_MODULE_H_
+#define KEYSVC_TESTS_FAKES_FAULT_MODULE_H_
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+#include "pkcs11/cryptoki.h"
+
+namespace keysvc::testing::fault_module {
+
+// All functions are thread-safe; names are those of PKCS#11, such as "C_Sign".
+
+// The next `times` calls give `code` and do nothing.
+void Fail(std::string_view function, CK_RV code, std::size_t times);
+// The next call does its work and gives `code` all the same.
+void LoseAnswer(std::string_view function, CK_RV code);
+// Runs before every call of `function`.
+void Before(std::string_view function, std::function<void()> hook);
+// Flags that C_GetTokenInfo adds to those of the token.
+void AddTokenFlags(CK_FLAGS flags);
+// How often `function` has been called since Reset().
+std::size_t Calls(std::string_view function);
+// Forgets all of the above.
+void Reset();
+
+}  // namespace keysvc::testing::fault_module
+
+#endif  // KEYSVC_TESTS_FAKES_FAULT_MODULE_H_

@@ -1,0 +1,354 @@
+// The ladder of recovery, on SoftHSM2 behind a library that fails on demand.
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "pkcs11/cryptoki_hsm.h"
+#include "tests/fakes/fault_module.h"
+#include "tests/support/softhsm_token.h"
+#include "tests/support/status_matchers.h"
+
+namespace keysvc::pkcs11 {
+namespace {
+
+namespace fault = testing::fault_module;
+using testing::HasReason;
+using testing::IsOk;
+
+constexpr std::size_t kForEver = 1'000'000;
+
+class Recovery : public ::testing::Test {
+ protected:
+  Recovery() {
+    fault::Reset();
+    options_ = token_.options();
+    options_.module_path = KEYSVC_FAULT_MODULE;
+  }
+
+  void Open() {
+    hsm_.reset();
+    auto opened = OpenToken(options_);
+    ASSERT_OK(opened);
+    hsm_ = *std::move(opened);
+  }
+  // Opens the token with an HMAC key "mac" and a wrapping key "wrap".
+  void OpenWithKeys() {
+    Open();
+    ASSERT_OK(hsm_->Generate("mac", KeyKind::kHmacSha256));
+    ASSERT_OK(hsm_->Generate("wrap", KeyKind::kAes256Wrapping));
+    const auto wrapped = hsm_->Wrap("wrap", crypto::AsBytes("secret"), "context");
+    ASSERT_OK(wrapped);
+    wrapped_ = *wrapped;
+    ASSERT_OK(Mac());
+    fault::Reset();
+  }
+  absl::StatusOr<std::string> Mac() { return hsm_->Sign("mac", Mechanism::kHmacSha256, "m"); }
+
+  testing::SoftHsmToken token_;
+  TokenOptions options_;
+  std::unique_ptr<Hsm> hsm_;
+  std::string wrapped_;
+};
+
+TEST_F(Recovery, ThrowsASpentSessionAwayAndUsesANewOne) {
+  OpenWithKeys();
+  // An error before C_Sign leaves the operation active in the old session.
+  for (const CK_RV code : {CKR_SESSION_HANDLE_INVALID, CKR_OPERATION_ACTIVE, CKR_SESSION_CLOSED,
+                           CKR_VENDOR_DEFINED + 7}) {
+    fault::Fail("C_Sign", code, 1);
+    EXPECT_OK(Mac());
+  }
+  EXPECT_EQ(fault::Calls("C_OpenSession"), 4U);
+  EXPECT_EQ(fault::Calls("C_Login"), 0U);
+}
+
+TEST_F(Recovery, LogsInOnceWhenTheLogInWasLost) {
+  OpenWithKeys();
+  fault::Fail("C_SignInit", CKR_USER_NOT_LOGGED_IN, 1);
+  EXPECT_OK(Mac());
+  EXPECT_EQ(fault::Calls("C_Login"), 1U);
+  EXPECT_EQ(fault::Calls("C_Initialize"), 0U);
+}
+
+TEST_F(Recovery, FindsKeysAgainAfterLoggingIn) {
+  OpenWithKeys();
+  fault::Fail("C_Sign", CKR_DEVICE_ERROR, 1);
+  EXPECT_OK(Mac());
+  EXPECT_EQ(fault::Calls("C_FindObjectsInit"), 1U);
+  EXPECT_OK(hsm_->Unwrap("wrap", wrapped_, "context"));
+  EXPECT_EQ(fault::Calls("C_FindObjectsInit"), 2U);
+}
+
+TEST_F(Recovery, InitialisesTheLibraryAgainWhenALogInDoesNotHelp) {
+  OpenWithKeys();
+  fault::Fail("C_Sign", CKR_DEVICE_REMOVED, 2);
+  EXPECT_OK(Mac());
+  EXPECT_EQ(fault::Calls("C_Initialize"), 1U);
+  EXPECT_EQ(fault::Calls("C_Finalize"), 1U);
+}
+
+TEST_F(Recovery, GivesUpWithTheNameOfTheErrorAndStaysUsable) {
+  OpenWithKeys();
+  fault::Fail("C_Sign", CKR_DEVICE_ERROR, kForEver);
+  const auto failed = Mac();
+  EXPECT_THAT(failed, HasReason(Reason::kHsmUnavailable));
+  EXPECT_THAT(std::string(failed.status().message()), "C_Sign: CKR_DEVICE_ERROR");
+  EXPECT_OK(hsm_->Unwrap("wrap", wrapped_, "context"));
+  fault::Reset();
+  EXPECT_OK(Mac());
+}
+
+TEST_F(Recovery, InitialisesTheLibraryOnlyOnceInTheInterval) {
+  options_.reinitialize_interval = absl::Hours(1);
+  OpenWithKeys();
+  fault::Fail("C_Sign", CKR_DEVICE_ERROR, kForEver);
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(Mac(), HasReason(Reason::kHsmUnavailable));
+  EXPECT_EQ(fault::Calls("C_Initialize"), 1U);
+  // The other keys stay usable all the while.
+  EXPECT_OK(hsm_->Unwrap("wrap", wrapped_, "context"));
+}
+
+TEST_F(Recovery, DoesNotLogInAgainForABusyToken) {
+  OpenWithKeys();
+  fault::Fail("C_Sign", CKR_HOST_MEMORY, 1);
+  EXPECT_OK(Mac());
+  fault::Fail("C_Sign", CKR_HOST_MEMORY, 2);
+  EXPECT_THAT(Mac(), HasReason(Reason::kHsmUnavailable));
+  EXPECT_EQ(fault::Calls("C_Login"), 0U);
+}
+
+TEST_F(Recovery, DoesNotTryAgainWhatCannotWork) {
+  OpenWithKeys();
+  fault::Fail("C_SignInit", CKR_KEY_FUNCTION_NOT_PERMITTED, kForEver);
+  EXPECT_THAT(Mac(), HasReason(Reason::kHsmFailure));
+  EXPECT_EQ(fault::Calls("C_SignInit"), 1U);
+}
+
+TEST_F(Recovery, AdoptsAKeyWhoseAnswerWasLost) {
+  Open();
+  fault::LoseAnswer("C_GenerateKey", CKR_DEVICE_ERROR);
+  EXPECT_OK(hsm_->Generate("mac", KeyKind::kHmacSha256));
+  EXPECT_EQ(fault::Calls("C_GenerateKey"), 1U);
+  EXPECT_OK(Mac());
+}
+
+TEST_F(Recovery, LeavesNoKeyBehindThatItDidNotAcknowledge) {
+  Open();
+  // Three rungs fail with the key made at the first, then the clean-up works.
+  fault::Fail("C_Sign", CKR_DEVICE_ERROR, 4);
+  EXPECT_THAT(hsm_->Generate("mac", KeyKind::kHmacSha256), HasReason(Reason::kHsmUnavailable));
+  const auto keys = hsm_->List();
+  ASSERT_OK(keys);
+  EXPECT_TRUE(keys->empty());
+}
+
+TEST_F(Recovery, TakesALostAnswerToADestructionForSuccess) {
+  OpenWithKeys();
+  fault::LoseAnswer("C_DestroyObject", CKR_DEVICE_ERROR);
+  EXPECT_OK(hsm_->Destroy("mac"));
+  EXPECT_THAT(Mac(), HasReason(Reason::kKeyNotFound));
+}
+
+TEST_F(Recovery, DoesNotCallATokenThatFailsABrokenBlob) {
+  OpenWithKeys();
+  fault::Fail("C_Decrypt", CKR_GENERAL_ERROR, kForEver);
+  EXPECT_THAT(hsm_->Unwrap("wrap", wrapped_, "context"), HasReason(Reason::kHsmUnavailable));
+  fault::Reset();
+  fault::Fail("C_Decrypt", CKR_GENERAL_ERROR, 1);
+  EXPECT_OK(hsm_->Unwrap("wrap", wrapped_, "context"));
+}
+
+TEST_F(Recovery, ABrokenBlobCostsNoLogIn) {
+  OpenWithKeys();
+  wrapped_.back() = static_cast<char>(wrapped_.back() ^ 1);
+  EXPECT_THAT(hsm_->Unwrap("wrap", wrapped_, "context"), HasReason(Reason::kIntegrityFailure));
+  EXPECT_EQ(fault::Calls("C_Login"), 0U);
+}
+
+TEST_F(Recovery, IsUnavailableWhileTheTokenIsAwayAndComesBackByItself) {
+  OpenWithKeys();
+  token_.TakeAway();
+  const auto unavailable = HasReason(Reason::kHsmUnavailable);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Mac(), unavailable);
+    EXPECT_THAT(hsm_->Unwrap("wrap", wrapped_, "context"), unavailable);
+    EXPECT_THAT(hsm_->Sign("unknown", Mechanism::kHmacSha256, "m"), unavailable);
+    EXPECT_THAT(hsm_->List(), unavailable);
+    EXPECT_THAT(hsm_->Generate("new", KeyKind::kHmacSha256), unavailable);
+    EXPECT_THAT(hsm_->Destroy("mac"), unavailable);
+  }
+  token_.BringBack();
+  EXPECT_OK(Mac());
+  EXPECT_OK(hsm_->Unwrap("wrap", wrapped_, "context"));
+  const auto keys = hsm_->List();
+  ASSERT_OK(keys);
+  EXPECT_EQ(keys->size(), 2U);
+}
+
+// Each verb meets the lost token first in turn: none may take it for an empty one.
+TEST_F(Recovery, NoVerbTakesALostTokenForAnEmptyOne) {
+  OpenWithKeys();
+  const std::vector<std::function<absl::Status()>> verbs = {
+      [&] { return Mac().status(); },
+      [&] { return hsm_->Unwrap("wrap", wrapped_, "context").status(); },
+      [&] { return hsm_->Wrap("wrap", crypto::AsBytes("secret"), "").status(); },
+      [&] { return hsm_->Probe("mac"); },
+      [&] { return hsm_->List().status(); },
+      [&] { return hsm_->Generate("new", KeyKind::kEd25519); },
+      [&] { return hsm_->Destroy("wrap"); },
+      [&] { return hsm_->PublicKey("unknown").status(); },
+  };
+  for (std::size_t i = 0; i < verbs.size(); ++i) {
+    SCOPED_TRACE(i);
+    token_.TakeAway();
+    EXPECT_THAT(verbs[i](), HasReason(Reason::kHsmUnavailable));
+    token_.BringBack();
+    EXPECT_OK(Mac());
+    EXPECT_OK(hsm_->Unwrap("wrap", wrapped_, "context"));
+  }
+}
+
+TEST_F(Recovery, KeepsAwayUntilTheIntervalIsOver) {
+  options_.reinitialize_interval = absl::Hours(1);
+  OpenWithKeys();
+  token_.TakeAway();
+  EXPECT_THAT(Mac(), HasReason(Reason::kHsmUnavailable));
+  token_.BringBack();
+  EXPECT_THAT(Mac(), HasReason(Reason::kHsmUnavailable));
+  EXPECT_EQ(fault::Calls("C_Initialize"), 1U);
+}
+
+TEST_F(Recovery, BelievesThatAKeyVanishedOnlyAfterANewStart) {
+  OpenWithKeys();
+  ASSERT_OK(hsm_->Generate("pair", KeyKind::kEd25519));
+  ASSERT_OK(hsm_->Sign("pair", Mechanism::kEd25519, "m"));
+  for (const auto& file : std::filesystem::recursive_directory_iterator(token_.token_directory())) {
+    if (file.path().extension() == ".object" && file.path().filename() != "token.object") {
+      std::filesystem::remove(file.path());
+    }
+  }
+  fault::Reset();
+  EXPECT_THAT(Mac(), HasReason(Reason::kKeyNotFound));
+  EXPECT_EQ(fault::Calls("C_Initialize"), 1U);
+}
+
+TEST_F(Recovery, LendsNoMoreSessionsThanItsBound) {
+  options_.sessions = 2;
+  options_.session_wait = absl::Milliseconds(50);
+  OpenWithKeys();
+  std::promise<void> open_the_gate;
+  const std::shared_future<void> gate = open_the_gate.get_future().share();
+  std::atomic<int> inside = 0;
+  fault::Before("C_Sign", [&inside, gate] {
+    ++inside;
+    gate.wait();
+  });
+  std::vector<std::future<absl::StatusOr<std::string>>> blocked;
+  for (int i = 0; i < 2; ++i)
+    blocked.push_back(std::async(std::launch::async, [&] { return Mac(); }));
+  while (inside < 2) std::this_thread::yield();
+  EXPECT_THAT(Mac(), HasReason(Reason::kHsmUnavailable));
+  EXPECT_EQ(inside, 2);
+  open_the_gate.set_value();
+  for (auto& result : blocked) EXPECT_OK(result.get());
+  EXPECT_OK(Mac());
+}
+
+TEST_F(Recovery, WaitsForASessionThatComesFree) {
+  options_.sessions = 1;
+  options_.session_wait = absl::Seconds(30);
+  OpenWithKeys();
+  std::promise<void> open_the_gate;
+  const std::shared_future<void> gate = open_the_gate.get_future().share();
+  std::atomic<bool> inside = false;
+  fault::Before("C_Sign", [&inside, gate] {
+    inside = true;
+    gate.wait();
+  });
+  auto first = std::async(std::launch::async, [&] { return Mac(); });
+  while (!inside) std::this_thread::yield();
+  auto second = std::async(std::launch::async, [&] { return Mac(); });
+  open_the_gate.set_value();
+  EXPECT_OK(first.get());
+  EXPECT_OK(second.get());
+}
+
+TEST_F(Recovery, DoesWithTheSessionsThatATokenHas) {
+  options_.session_wait = absl::Seconds(30);
+  OpenWithKeys();
+  std::promise<void> open_the_gate;
+  const std::shared_future<void> gate = open_the_gate.get_future().share();
+  std::atomic<bool> inside = false;
+  fault::Before("C_Sign", [&inside, gate] {
+    inside = true;
+    gate.wait();
+  });
+  auto first = std::async(std::launch::async, [&] { return Mac(); });
+  while (!inside) std::this_thread::yield();
+  fault::Fail("C_OpenSession", CKR_SESSION_COUNT, kForEver);
+  auto second = std::async(std::launch::async, [&] { return Mac(); });
+  while (fault::Calls("C_OpenSession") == 0) std::this_thread::yield();
+  open_the_gate.set_value();
+  EXPECT_OK(first.get());
+  EXPECT_OK(second.get());
+}
+
+TEST_F(Recovery, EightThreadsSignWhileOneGeneratesAndDestroys) {
+  OpenWithKeys();
+  std::atomic<bool> done = false;
+  std::vector<std::future<int>> signers;
+  for (int i = 0; i < 8; ++i) {
+    signers.push_back(std::async(std::launch::async, [&] {
+      int signatures = 0;
+      for (; !done || signatures == 0; ++signatures) EXPECT_OK(Mac());
+      return signatures;
+    }));
+  }
+  for (int i = 0; i < 15; ++i) {
+    const std::string label = "key " + std::to_string(i);
+    EXPECT_OK(hsm_->Generate(label, i % 2 == 0 ? KeyKind::kHmacSha256 : KeyKind::kEcP256));
+    EXPECT_OK(hsm_->List());
+    if (i % 3 == 0) {
+      EXPECT_OK(hsm_->Destroy(label));
+    }
+  }
+  done = true;
+  for (auto& signer : signers) EXPECT_GT(signer.get(), 0);
+}
+
+TEST_F(Recovery, ThreadsSurviveATokenThatComesAndGoes) {
+  OpenWithKeys();
+  const auto expected = Mac();
+  ASSERT_OK(expected);
+  std::atomic<bool> done = false;
+  std::vector<std::future<void>> signers;
+  for (int i = 0; i < 4; ++i) {
+    signers.push_back(std::async(std::launch::async, [&] {
+      while (!done) {
+        const auto tag = Mac();
+        if (tag.ok()) {
+          EXPECT_EQ(*tag, *expected);
+        } else {
+          EXPECT_THAT(tag, HasReason(Reason::kHsmUnavailable));
+        }
+      }
+    }));
+  }
+  for (int i = 0; i < 10; ++i) {
+    token_.TakeAway();
+    EXPECT_THAT(hsm_->List(), HasReason(Reason::kHsmUnavailable));
+    token_.BringBack();
+    while (!hsm_->Probe("mac").ok()) std::this_thread::yield();
+  }
+  done = true;
+  for (auto& signer : signers) signer.get();
+  EXPECT_OK(Mac());
+}
+
+}  // namespace
+}  // namespace keysvc::pkcs11
