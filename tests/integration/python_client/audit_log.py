@@ -15,11 +15,16 @@ class Record(NamedTuple):
     body: dict
 
 
+def canonical(value: dict) -> bytes:
+    """RFC 8785, for objects of strings, whole numbers, arrays and objects with ASCII names."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
 def leaf_hash(line: dict) -> bytes:
     def committed(part: str) -> bytes:
         salt = base64.b64decode(line[f"{part}_salt"], validate=True)
         assert len(salt) == 16
-        return hashlib.sha256(salt + line[part].encode()).digest()
+        return hashlib.sha256(salt + canonical(line[part])).digest()
 
     return hashlib.sha256(b"\0" + b"\1" + committed("header") + committed("body")).digest()
 
@@ -58,7 +63,7 @@ def read(export: bytes, verifier_key: str) -> list[Record]:
     check_signature(text.encode(), signatures.strip(), verifier_key)
     origin, size, encoded_root = text.splitlines()
     assert origin == verifier_key.split("+")[0]
-    assert [leaf["index"] for leaf in leaves] == list(range(int(size)))
+    assert [leaf["header"]["index"] for leaf in leaves] == list(range(int(size)))
     assert base64.b64decode(encoded_root) == root([leaf_hash(leaf) for leaf in leaves])
-    return [Record(leaf["index"], json.loads(leaf["header"]), json.loads(leaf["body"]))
+    return [Record(leaf["header"]["index"], leaf["header"], leaf["body"])
             for leaf in leaves]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,8 @@ import subprocess
 import tempfile
 import time
 from typing import Iterator
+
+from authority import Authority
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAMS = pathlib.Path(os.environ.get("KEYSVC_PROGRAMS", ROOT / "build/release/bin"))
@@ -57,6 +60,37 @@ class Deployment:
     @property
     def log(self) -> pathlib.Path:
         return self.folder / "keysvcd.log"
+
+    def daemon(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Runs keysvcd to its end."""
+        return subprocess.run([KEYSVCD, "--config", self.folder / "config.yaml", *arguments],
+                              env=self.environment, capture_output=True, text=True, check=False,
+                              timeout=60)
+
+    def edit(self, name: str, pattern: str, replacement: str) -> None:
+        """Replaces the one place of a file that a regular expression fits."""
+        path = self.folder / name
+        text, times = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
+        assert times == 1, f"{pattern} is not in {name}"
+        path.write_text(text)
+
+    def add_tenant(self, tenant: str) -> None:
+        """A tenant with a profile "cards" and one principal, "<tenant>-settlement", who may
+        see its cards."""
+        name = f"{tenant}-settlement"
+        identity = f"spiffe://dev.keysvc.example/payment/{name}"
+        self.edit("config.yaml", r"^token_profiles:$",
+                  rf"\g<0>\n  - {{tenant: {tenant}, name: cards, number: 1, deterministic: true}}")
+        self.edit("policy.yaml", r"^principals:$",
+                  rf'\g<0>\n  - {{name: {name}, identity: "{identity}", kind: service, '
+                  rf"roles: [{name}]}}")
+        self.edit("policy.yaml", r"^rules:$",
+                  rf"\g<0>\n  - {{id: {name}, roles: [{name}], actions: [Detokenize], "
+                  rf"resources: [tenants/{tenant}/tokenProfiles/*], purposes: [settlement], "
+                  rf"reveal: full}}")
+        for suffix, content in Authority(self.folder / "pki").issue(identity).items():
+            file = name + {"certificate": ".pem", "key": ".key"}[suffix]
+            (self.folder / "pki" / file).write_bytes(content)
 
     def launch(self) -> subprocess.Popen:
         """Starts the service without waiting for anything."""

@@ -2,58 +2,22 @@
 """Who may talk to the service at all: one valid certificate, of its trust domain's own authority,
 with exactly one URI name that the policy knows."""
 
-import datetime
+import time
 import unittest
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+import audit_log
+from authority import DAY, Authority
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, refusal, tokens
+from wire import CARDS, SECONDS, Client, audit, refusal, tokens
 
 CHECKOUT = "spiffe://dev.keysvc.example/payment/checkout"
-DAY = datetime.timedelta(days=1)
-
-
-class Authority:
-    """Issues certificates by the deployment's authority, or by one of its own."""
-
-    def __init__(self, deployment: Deployment | None = None) -> None:
-        if deployment is None:
-            self.key = ec.generate_private_key(ec.SECP256R1())
-            self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "another authority")])
-        else:
-            pki = deployment.folder / "pki"
-            self.key = serialization.load_pem_private_key((pki / "ca.key").read_bytes(), None)
-            self.name = x509.load_pem_x509_certificate((pki / "ca.pem").read_bytes()).subject
-
-    def issue(self, *uris: str, start=-1 * DAY, end=DAY) -> dict[str, bytes]:
-        """A certificate for these URI names, as the arguments that Client takes."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-        names = [x509.UniformResourceIdentifier(uri) for uri in uris] or [x509.DNSName("checkout")]
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "checkout")]))
-            .issuer_name(self.name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + start).not_valid_after(now + end)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-            .sign(self.key, hashes.SHA256()))
-        return {
-            "certificate": certificate.public_bytes(serialization.Encoding.PEM),
-            "key": key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                     serialization.NoEncryption())}
-
 
 class Identity(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.deployment = cls.enterClassContext(Deployment())
         cls.deployment.start()
-        cls.authority = Authority(cls.deployment)
+        cls.authority = Authority(cls.deployment.folder / "pki")
 
     def call(self, **credentials):
         request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan="4111111111111111"))
@@ -89,6 +53,18 @@ class Identity(unittest.TestCase):
             **self.authority.issue(CHECKOUT.replace("dev.keysvc", "prod.keysvc"))))
         self.assertEqual(error.code, "UNAUTHENTICATED")
         self.assertIn(error.reason, ("CERTIFICATE_REJECTED", "IDENTITY_UNKNOWN"))
+
+    def test_refusals_are_counted_in_the_log(self):
+        self.refused("UNAUTHENTICATED", "IDENTITY_MISSING", **self.authority.issue())
+        deadline = time.monotonic() + 10
+        with Client(self.deployment, "auditor") as auditor:
+            while b"IDENTITY_MISSING" not in (export := auditor.export()):
+                self.assertLess(time.monotonic(), deadline, "a refusal was not recorded")
+            key = auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(),
+                                              timeout=SECONDS).verifier_key
+        counted = [record.body["details"] for record in audit_log.read(export, key)
+                   if record.header["action"] == "Edge.Refusals"]
+        self.assertIn("127.0.0.1 IDENTITY_MISSING", {name for part in counted for name in part})
 
     def test_an_identity_is_asked_of_every_method(self):
         with Client(self.deployment, **self.authority.issue()) as client:

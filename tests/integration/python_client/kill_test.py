@@ -15,6 +15,7 @@ import unittest
 import uuid
 
 import audit_log
+import cards
 import grpc
 from deployment import Deployment
 from wire import CARDS, SECONDS, Client, audit, tokens
@@ -22,13 +23,6 @@ from wire import CARDS, SECONDS, Client, audit, tokens
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
 WRITERS = 8
-
-
-def luhn_digit(digits: str) -> str:
-    doubled = "0246813579"
-    total = sum(int(doubled[int(digit)] if place % 2 == 0 else digit)
-                for place, digit in enumerate(reversed(digits)))
-    return str(-total % 10)
 
 
 class Write:
@@ -63,8 +57,7 @@ class Kill(unittest.TestCase):
 
     def card(self) -> str:
         with self.lock:
-            digits = "400000" + "".join(self.random.choices("0123456789", k=9))
-        return digits + luhn_digit(digits)
+            return cards.invented(self.random)
 
     def write(self, client: Client) -> None:
         """Writes until the service is gone."""
@@ -132,6 +125,9 @@ class Kill(unittest.TestCase):
             self.assertTrue(any(write.name in str(record.body)
                                 for record in records[write.request_id]), write.request_id)
 
+        print(f"{len(self.acknowledged)} acknowledged writes over {ROUNDS} kills in {killed:.0f} s; "
+              "all opened, all in the log", flush=True)
+
         (self.deployment.folder / "export.jsonl").write_bytes(export)
         (self.deployment.folder / "verifier.key").write_text(key)
         done = self.deployment.command(
@@ -139,8 +135,6 @@ class Kill(unittest.TestCase):
             "--verifier-key", self.deployment.folder / "verifier.key")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.deployment.stop(), 0)
-        print(f"{len(self.acknowledged)} acknowledged writes over {ROUNDS} kills in {killed:.0f} s; "
-              f"all opened and in the log")
 
 
 if __name__ == "__main__":

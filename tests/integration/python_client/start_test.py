@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """What the service refuses to start on, how it says so, and how it ends."""
 
-import pathlib
-import re
 import shutil
 import sqlite3
 import unittest
@@ -15,23 +13,13 @@ class Start(unittest.TestCase):
     def setUp(self):
         self.deployment = self.enterContext(Deployment())
         self.folder = self.deployment.folder
+        self.vault = self.folder / "data/keysvc.db"
 
     def refused(self, reason: str, *more: str) -> str:
         said = self.deployment.refused_start()
         for part in (reason, *more):
             self.assertIn(part, said)
         return said
-
-    def edit(self, name: str, pattern: str, replacement: str) -> None:
-        path = self.folder / name
-        text, times = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
-        self.assertEqual(times, 1, f"{pattern} is not in {name}")
-        path.write_text(text)
-
-    def vault(self) -> pathlib.Path:
-        databases = [path for path in (self.folder / "data").iterdir() if path.suffix == ".db"]
-        self.assertEqual(len(databases), 1)
-        return databases[0]
 
     def use(self) -> str:
         with Client(self.deployment, "checkout") as client:
@@ -55,7 +43,7 @@ class Start(unittest.TestCase):
         self.refused("CONFIG_INVALID", f"config.yaml:{lines}:1")
 
     def test_a_pin_in_the_configuration_is_refused_and_not_repeated(self):
-        self.edit("config.yaml", r"^(\s+)pin_file:.*", r"\g<0>\n\1pin: 98761234")
+        self.deployment.edit("config.yaml", r"^(\s+)pin_file:.*", r"\g<0>\n\1pin: 98761234")
         self.assertNotIn("98761234", self.refused("CONFIG_INVALID", "config.yaml:"))
 
     def test_a_broken_policy_says_where(self):
@@ -87,11 +75,11 @@ class Start(unittest.TestCase):
         self.refused("TOKEN_MISSING")
 
     def test_a_missing_vault(self):
-        self.vault().unlink()
+        self.vault.unlink()
         self.refused("NOT_INITIALIZED")
 
     def test_a_vault_that_is_not_encrypted(self):
-        path = self.vault()
+        path = self.vault
         path.unlink()
         with sqlite3.connect(path) as plain:
             plain.execute("CREATE TABLE token(id INTEGER PRIMARY KEY)")
@@ -103,16 +91,12 @@ class Start(unittest.TestCase):
         self.assertEqual(tables, [("token",)])
 
     def test_a_vault_that_is_no_database(self):
-        self.vault().write_bytes(b"nothing of ours " * 1024)
+        self.vault.write_bytes(b"nothing of ours " * 1024)
         self.refused("STORE_FOREIGN")
 
     def test_the_vault_of_another_deployment(self):
         with Deployment() as other:
-            (database,) = (path for path in (other.folder / "data").iterdir()
-                           if path.suffix == ".db")
-            for path in (self.folder / "data").glob("*.db*"):
-                path.unlink()
-            shutil.copy(database, self.vault_path)
+            shutil.copy(other.folder / "data/keysvc.db", self.vault)
         self.refused("STORE_FOREIGN")
 
     def test_a_vault_older_than_its_last_checkpoint(self):
@@ -137,20 +121,15 @@ class Start(unittest.TestCase):
             running.wait()
 
     def test_a_second_initialisation_changes_nothing(self):
-        before = self.vault().read_bytes()
+        before = self.vault.read_bytes()
         done = self.deployment.daemon("init")
         self.assertNotEqual(done.returncode, 0)
         self.assertRegex(done.stderr, "KEY_EXISTS|STORE_FOREIGN")
-        self.assertEqual(self.vault().read_bytes(), before)
+        self.assertEqual(self.vault.read_bytes(), before)
 
     def test_production_refuses_what_only_development_may_do(self):
-        self.edit("config.yaml", r"environment: .*", "environment: production")
+        self.deployment.edit("config.yaml", r"environment: .*", "environment: production")
         self.assertRegex(self.refused(""), "ENVIRONMENT_MISMATCH|CONFIG_INVALID")
-
-    @property
-    def vault_path(self) -> pathlib.Path:
-        return self.folder / "data/vault.db"
-
 
 if __name__ == "__main__":
     unittest.main()
