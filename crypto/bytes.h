@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace keysvc::crypto {
@@ -21,6 +22,9 @@ inline std::string_view AsText(ByteView bytes) {
 
 // Equality in time that depends on the lengths only (CRYPTO_memcmp).
 bool EqualInConstantTime(ByteView a, ByteView b);
+
+// Overwrites text that a library forced a secret into, and empties it.
+void Wipe(std::string& text);
 
 }  // namespace keysvc::crypto
 

@@ -1,5 +1,6 @@
 #include "crypto/bytes.h"
 
+#include <algorithm>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -28,6 +29,15 @@ TEST(BytesTest, BytesAndTextAreViewsOfTheSameMemory) {
   const std::string text = "abc";
   EXPECT_EQ(AsText(AsBytes(text)), text);
   EXPECT_EQ(AsText(AsBytes(text)).data(), text.data());
+}
+
+TEST(BytesTest, WipedTextIsGoneFromItsMemory) {
+  std::string text(100, 'x');
+  const char* memory = text.data();
+  Wipe(text);
+  EXPECT_TRUE(text.empty());
+  EXPECT_EQ(text.data(), memory);
+  EXPECT_EQ(std::count(memory, memory + 100, 'x'), 0);
 }
 
 }  // namespace

@@ -180,9 +180,13 @@ TEST(LockedMemoryTest, SpaceOfOneSizeIsUsedAgainForAnother) {
   EXPECT_EQ(InChild([] {
               LimitLockedMemory(1 << 20);
               for (const std::size_t size : {32u, 4096u, 65536u, 512u}) {
+                const std::size_t room = (std::size_t{1} << 20) / size;
                 std::vector<std::uint8_t*> blocks;
-                while (std::uint8_t* block = AllocateLocked(size)) blocks.push_back(block);
-                if (blocks.size() != (std::size_t{1} << 20) / size) return 1;
+                for (std::size_t i = 0; i < room; ++i) {
+                  blocks.push_back(AllocateLocked(size));
+                  if (blocks.back() == nullptr) return 1;
+                }
+                if (AllocateLocked(size) != nullptr) return 2;
                 for (std::uint8_t* block : blocks) FreeLocked(block, size);
               }
               return 0;

@@ -185,6 +185,7 @@ TEST(EcdsaEncodingTest, WhatIsNoSignatureIsRefused) {
   EXPECT_THAT(EcdsaP1363ToDer(std::string(200, 'x')), kRefused);
   EXPECT_THAT(EcdsaDerToP1363("", 32), kRefused);
   EXPECT_THAT(EcdsaDerToP1363(Bytes(known::kEcdsaSignature), 31), kRefused) << "too wide";
+  EXPECT_THAT(EcdsaDerToP1363(Bytes(known::kEcdsaSignature) + "x", 32), kRefused) << "longer";
   EXPECT_THAT(EcdsaDerToP1363(std::string(5000, '0'), 32), kRefused);
 }
 
