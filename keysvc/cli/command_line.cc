@@ -1,0 +1,361 @@
+#include "keysvc/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+
+#include "keysvc/cli/audit_commands.h"
+#include "keysvc/cli/connection.h"
+#include "keysvc/cli/exit_code.h"
+#include "keysvc/cli/health_command.h"
+#include "keysvc/cli/key_commands.h"
+#include "keysvc/cli/output.h"
+#include "keysvc/cli/policy_commands.h"
+#include "keysvc/cli/signing_commands.h"
+#include "keysvc/cli/token_commands.h"
+
+namespace keysvc::cli {
+namespace {
+
+constexpr char kExitCodes[] =
+    "Exit codes: 0 done; 1 the answer is no (refused, denied, wrong signature, changed export);\n"
+    "2 the command line is wrong; 3 no answer (service away, file not readable).\n";
+
+const std::map<std::string, v1::SignatureEncoding> kEncodings = {
+    {"der", v1::SIGNATURE_ENCODING_DER}, {"p1363", v1::SIGNATURE_ENCODING_P1363}};
+const std::map<std::string, v1::RsaPadding> kPaddings = {{"pss", v1::RSA_PADDING_PSS},
+                                                         {"pkcs1", v1::RSA_PADDING_PKCS1}};
+const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
+    {"ec-p256", v1::KEY_ALGORITHM_EC_P256},
+    {"rsa-2048", v1::KEY_ALGORITHM_RSA_2048},
+    {"rsa-3072", v1::KEY_ALGORITHM_RSA_3072},
+    {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256}};
+const std::map<std::string, Format> kFormats = {{"table", Format::kTable}, {"json", Format::kJson}};
+const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};
+
+// Shows the words of `words` in the help instead of the numbers behind them.
+template <typename T>
+CLI::Option* AddChoice(CLI::App& verb, const char* name, T& target,
+                       const std::map<std::string, T>& words, const std::string& help) {
+  std::string choices;
+  for (const auto& [word, value] : words) choices += (choices.empty() ? "" : "|") + word;
+  return verb
+      .add_option_function<std::string>(
+          name,
+          [&target, &words](const std::string& word) {
+            const auto found = words.find(word);
+            if (found == words.end()) throw CLI::ValidationError("there is no such choice");
+            target = found->second;
+          },
+          help)
+      ->option_text(choices);
+}
+
+class CommandLine {
+ public:
+  CommandLine()
+      : app_("Tokenizes cards and signs with keys of an HSM, through keysvcd.", "keysvc") {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.footer(kExitCodes);
+    app_.set_config("--profile-file", "", "Read these options from an INI file")
+        ->envname("KEYSVC_CLIENT");
+    app_.add_option("--server", endpoint_.server, "Where the service is")
+        ->option_text("HOST:PORT [127.0.0.1:7443]");
+    app_.add_option("--ca", endpoint_.ca_file, "The authority of the service's certificate")
+        ->option_text("FILE");
+    app_.add_option("--certificate", endpoint_.certificate_file, "The client's certificate")
+        ->option_text("FILE");
+    app_.add_option("--key,--private-key", endpoint_.key_file,
+                    "The private key of the client's certificate")
+        ->option_text("FILE");
+    app_.add_option("--server-name", endpoint_.server_name,
+                    "The name in the service's certificate, when it is not the host's")
+        ->option_text("NAME");
+    app_.add_option("--timeout", timeout_, "How long a call may take [10; an export 600]")
+        ->option_text("SECONDS")
+        ->check(CLI::Range(0.001, 86400.0));
+    AddChoice(app_, "--output", format_, kFormats, "For people or for programs [table]");
+    AddTokens();
+    AddSigning();
+    AddKeys();
+    AddAudit();
+    AddPolicy();
+    Remote(app_, "health", "Asks whether the service is ready.", "keysvc health", CheckHealth);
+    Local(app_, "version", "Shows the version of this program.", "keysvc version",
+          [](Output& output) {
+            output.Show({{"version", KEYSVC_VERSION}});
+            return ExitCode::kOk;
+          });
+  }
+
+  int Run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app_.exit(error);
+      std::cerr << "error: " << error.what() << "\n(--help shows what is possible)" << std::endl;
+      return static_cast<int>(error.get_name() == "FileError" ? ExitCode::kUnavailable
+                                                              : ExitCode::kUsage);
+    }
+    return static_cast<int>(chosen_());
+  }
+
+ private:
+  using RemoteVerb = std::function<ExitCode(const Connection&, Output&)>;
+  using LocalVerb = std::function<ExitCode(Output&)>;
+
+  static CLI::App& Group(CLI::App& parent, const char* name, const char* what) {
+    CLI::App& group = *parent.add_subcommand(name, what);
+    group.require_subcommand(1);
+    return group;
+  }
+
+  // A verb that needs no service.
+  CLI::App& Local(CLI::App& parent, const char* name, const char* what, const std::string& example,
+                  LocalVerb verb) {
+    CLI::App& command = *parent.add_subcommand(name, what);
+    command.footer("Example:\n  " + example + "\n\n" + kExitCodes);
+    command.final_callback([this, verb = std::move(verb)] {
+      chosen_ = [this, &verb] {
+        Output output(format_);
+        return verb(output);
+      };
+    });
+    return command;
+  }
+
+  // A verb of the service.
+  CLI::App& Remote(CLI::App& parent, const char* name, const char* what, const std::string& example,
+                   RemoteVerb verb) {
+    return Local(parent, name, what, example, [this, verb = std::move(verb)](Output& output) {
+      if (timeout_ > 0) endpoint_.timeout = absl::Seconds(timeout_);
+      const absl::StatusOr<Connection> connection = Connection::Open(endpoint_);
+      return connection.ok() ? verb(*connection, output) : Report(connection.status());
+    });
+  }
+
+  static void AddRequestId(CLI::App& verb, std::string& target) {
+    verb.add_option("--request-id", target, "The same id gives the same answer again [a new one]")
+        ->option_text("UUID");
+  }
+
+  void AddTokens() {
+    CLI::App& tokens = Group(app_, "tokens", "Replaces cards by tokens and gives them back.");
+    CLI::App& tokenize = Remote(
+        tokens, "tokenize",
+        "Replaces cards by tokens. Reads one card per line, PAN[,YYYY-MM[,NAME]], never from the\n"
+        "command line, which others can see.",
+        "keysvc tokens tokenize --profile tenants/acme/tokenProfiles/cards --file cards.csv",
+        [this](const Connection& connection, Output& output) {
+          return Tokenize(connection, tokenize_, output);
+        });
+    tokenize.add_option("--profile", tokenize_.profile, "The token profile")
+        ->option_text("NAME")
+        ->required();
+    tokenize.add_option("--file", tokenize_.file, "The cards [standard input]")
+        ->option_text("FILE");
+    AddRequestId(tokenize, tokenize_.request_id);
+
+    CLI::App& detokenize = Remote(
+        tokens, "detokenize",
+        "Shows the cards behind tokens, masked unless --reveal; the policy decides how much.",
+        "keysvc tokens detokenize tenants/acme/tokens/tok_... --purpose settlement",
+        [this](const Connection& connection, Output& output) {
+          return Detokenize(connection, detokenize_, output);
+        });
+    detokenize.add_option("names", detokenize_.names, "The tokens")
+        ->option_text("NAME...")
+        ->required();
+    detokenize.add_option("--purpose", detokenize_.purpose, "What for, as the policy calls it")
+        ->option_text("PURPOSE");
+    detokenize.add_flag("--reveal", detokenize_.reveal, "Show the whole card number");
+
+    Named(Remote(tokens, "get", "Describes a token without its card.",
+                 "keysvc tokens get tenants/acme/tokens/tok_...",
+                 [this](const Connection& connection, Output& output) {
+                   return GetToken(connection, name_, output);
+                 }),
+          "The token");
+  }
+
+  void AddSigning() {
+    CLI::App& sign = Remote(app_, "sign", "Signs a file of at most 64 KiB.",
+                            "keysvc sign --key tenants/acme/keys/orders --in order.json "
+                            "--out order.sig",
+                            [this](const Connection& connection, Output& output) {
+                              return Sign(connection, sign_, output);
+                            });
+    AddSignOptions(sign);
+    sign.add_option("--out", sign_.signature_file,
+                    "Where the bare signature goes [shown in base64]")
+        ->option_text("FILE");
+    AddRequestId(sign, sign_.request_id);
+
+    CLI::App& verify = Remote(app_, "verify", "Checks the signature of a file.",
+                              "keysvc verify --key tenants/acme/keys/orders --in order.json "
+                              "--signature order.sig",
+                              [this](const Connection& connection, Output& output) {
+                                return Verify(connection, sign_, output);
+                              });
+    AddSignOptions(verify);
+    verify.add_option("--signature", sign_.signature_file, "The bare signature")
+        ->option_text("FILE")
+        ->required();
+  }
+
+  void AddSignOptions(CLI::App& verb) {
+    // Hides the global --key here; before the verb, in a profile file or as --private-key it works.
+    verb.add_option("--key", sign_.key, "The key, or one version of it")
+        ->option_text("NAME")
+        ->required();
+    verb.add_option("--in", sign_.in, "The file [standard input]")->option_text("FILE");
+    AddChoice(verb, "--encoding", sign_.encoding, kEncodings, "The form of ECDSA signatures [der]");
+    AddChoice(verb, "--padding", sign_.padding, kPaddings, "The padding of RSA signatures [pss]");
+  }
+
+  void AddKeys() {
+    CLI::App& keys = Group(app_, "keys", "Makes, shows and rotates keys.");
+    CLI::App& create = Remote(keys, "create", "Makes a key inside the HSM.",
+                              "keysvc keys create tenants/acme/keys/orders --algorithm ec-p256 "
+                              "--days 365",
+                              [this](const Connection& connection, Output& output) {
+                                create_key_.name = name_;
+                                return CreateKey(connection, create_key_, output);
+                              });
+    Named(create, "The new key");
+    AddChoice(create, "--algorithm", create_key_.algorithm, kAlgorithms,
+              "What it signs with [ec-p256]");
+    create
+        .add_option("--days", create_key_.cryptoperiod_days,
+                    "For how long it makes new signatures [365]")
+        ->option_text("1-1095")
+        ->check(CLI::Range(1, 1095));
+    AddRequestId(create, create_key_.request_id);
+
+    CLI::App& rotate = Remote(
+        keys, "rotate", "Makes a new version, which signs from now on; old ones still verify.",
+        "keysvc keys rotate tenants/acme/keys/orders",
+        [this](const Connection& connection, Output& output) {
+          return RotateKey(connection, name_, create_key_.request_id, output);
+        });
+    Named(rotate, "The key");
+    AddRequestId(rotate, create_key_.request_id);
+
+    Named(Remote(keys, "get", "Shows the versions of a key.",
+                 "keysvc keys get tenants/acme/keys/orders",
+                 [this](const Connection& connection, Output& output) {
+                   return GetKey(connection, name_, output);
+                 }),
+          "The key");
+    Named(Remote(keys, "list", "Shows the keys of a tenant.", "keysvc keys list tenants/acme",
+                 [this](const Connection& connection, Output& output) {
+                   return ListKeys(connection, name_, output);
+                 }),
+          "The tenant, tenants/{tenant}");
+
+    CLI::App& public_key =
+        Remote(keys, "public-key", "Writes the public half of a key.",
+               "keysvc keys public-key tenants/acme/keys/orders --out orders.pem",
+               [this](const Connection& connection, Output& output) {
+                 public_key_.name = name_;
+                 return GetPublicKey(connection, public_key_, output);
+               });
+    Named(public_key, "The key, or one version of it");
+    public_key.add_option("--out", public_key_.out, "Where it goes [standard output]")
+        ->option_text("FILE");
+    AddChoice(public_key, "--format", public_key_.der, kKeyFormats, "Its form [pem]");
+  }
+
+  void AddAudit() {
+    CLI::App& audit = Group(app_, "audit", "Exports the access log and proves it untouched.");
+    CLI::App& log = Remote(audit, "export", "Writes the access log as JSON Lines.",
+                           "keysvc audit export --out log.jsonl --verifier-key-out log.vkey",
+                           [this](const Connection& connection, Output& output) {
+                             return ExportAudit(connection, export_, output);
+                           });
+    log.add_option("--out", export_.out, "Where it goes")->option_text("FILE")->required();
+    log.add_option("--from", export_.from, "The first record [0]")->option_text("INDEX");
+    log.add_option("--verifier-key-out", export_.verifier_key_out,
+                   "Where the key goes that verifies it (better: one that you kept)")
+        ->option_text("FILE");
+
+    CLI::App& verify =
+        Local(audit, "verify", "Checks an export, offline. Exits with 1 when anything was changed.",
+              "keysvc audit verify --export log.jsonl --verifier-key log.vkey "
+              "--checkpoint kept.note",
+              [this](Output& output) { return VerifyAudit(verify_, output); });
+    verify.add_option("--export", verify_.export_file, "The export")
+        ->option_text("FILE")
+        ->required();
+    verify.add_option("--verifier-key", verify_.verifier_key_file, "The key that verifies the log")
+        ->option_text("FILE")
+        ->required();
+    verify
+        .add_option("--checkpoint", verify_.checkpoint_file,
+                    "A checkpoint that was kept elsewhere, which the export must continue")
+        ->option_text("FILE");
+
+    CLI::App& checkpoint = Remote(audit, "checkpoint", "Fetches the newest checkpoint of the log.",
+                                  "keysvc audit checkpoint --out kept.note",
+                                  [this](const Connection& connection, Output&) {
+                                    return GetCheckpoint(connection, checkpoint_);
+                                  });
+    checkpoint.add_option("--out", checkpoint_.out, "Where it goes [standard output]")
+        ->option_text("FILE");
+    checkpoint
+        .add_option("--verifier-key-out", checkpoint_.verifier_key_out,
+                    "Where the key goes that verifies it")
+        ->option_text("FILE");
+  }
+
+  void AddPolicy() {
+    CLI::App& policy = Group(app_, "policy", "Checks and explains policy files, offline.");
+    CLI::App& check = Local(policy, "check", "Reads a policy file; says where it is wrong.",
+                            "keysvc policy check policy.yaml",
+                            [this](Output& output) { return CheckPolicy(name_, output); });
+    check.add_option("file", name_, "The policy")->option_text("FILE")->required();
+
+    CLI::App& explain =
+        Local(policy, "explain", "Says which rule decides. Exits with 1 when it is denied.",
+              "keysvc policy explain --policy policy.yaml --principal checkout --action Tokenize "
+              "--resource tenants/acme/tokenProfiles/cards",
+              [this](Output& output) { return ExplainPolicy(explain_, output); });
+    const auto required = [&](const char* name, std::string& target, const char* help) {
+      explain.add_option(name, target, help)->option_text("TEXT")->required();
+    };
+    required("--policy", explain_.policy_file, "The policy file");
+    required("--principal", explain_.principal, "Who, by name or certificate identity");
+    required("--action", explain_.action, "What, such as Detokenize");
+    required("--resource", explain_.resource, "On what, a resource name");
+    explain.add_option("--purpose", explain_.purpose, "What for")->option_text("TEXT");
+  }
+
+  void Named(CLI::App& verb, const char* help) {
+    verb.add_option("name", name_, help)->option_text("NAME")->required();
+  }
+
+  CLI::App app_;
+  Endpoint endpoint_;
+  double timeout_ = 0;
+  Format format_ = Format::kTable;
+  std::string name_;
+  TokenizeOptions tokenize_;
+  DetokenizeOptions detokenize_;
+  SignOptions sign_;
+  CreateKeyOptions create_key_;
+  PublicKeyOptions public_key_;
+  ExportOptions export_;
+  VerifyOptions verify_;
+  CheckpointOptions checkpoint_;
+  ExplainOptions explain_;
+  std::function<ExitCode()> chosen_;
+};
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) { return CommandLine().Run(argc, argv); }
+
+}  // namespace keysvc::cli

@@ -1,0 +1,26 @@
+#ifndef KEYSVC_KEYSVC_CLI_EXIT_CODE_H_
+#define KEYSVC_KEYSVC_CLI_EXIT_CODE_H_
+
+#include "absl/status/status.h"
+
+namespace keysvc::cli {
+
+// What the program ends with; docs/command_line.md explains them.
+enum class ExitCode {
+  kOk = 0,
+  // The answer is no: refused, denied, a wrong signature, an export that was changed.
+  kNo = 1,
+  // The command line cannot be understood.
+  kUsage = 2,
+  // No answer: the service is away or too slow, or a file cannot be read or written.
+  kUnavailable = 3,
+};
+
+ExitCode ExitCodeOf(const absl::Status& status);
+
+// Says on standard error, in one line, "error: REASON: message (field)", and returns the exit code.
+ExitCode Report(const absl::Status& status);
+
+}  // namespace keysvc::cli
+
+#endif  // KEYSVC_KEYSVC_CLI_EXIT_CODE_H_

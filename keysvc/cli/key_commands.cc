@@ -1,0 +1,119 @@
+#include "keysvc/cli/key_commands.h"
+
+#include <string_view>
+#include <vector>
+
+#include "keysvc/cli/file.h"
+#include "keysvc/cli/request_id.h"
+#include "keysvc/cli/timestamp.h"
+#include "keysvc/v1/key_service.grpc.pb.h"
+#include "keysvc/v1/signing_service.grpc.pb.h"
+
+namespace keysvc::cli {
+namespace {
+
+constexpr std::string_view kKeys = "/keys/";
+constexpr int kPage = 200;
+
+// An enumerator without the prefix of its type: "KEY_STATE_ACTIVE" is "ACTIVE".
+std::string Word(std::string_view enumerator, std::string_view prefix) {
+  if (enumerator.starts_with(prefix)) enumerator.remove_prefix(prefix.size());
+  return std::string(enumerator);
+}
+
+void ShowKey(const v1::Key& key, Output& output) {
+  std::vector<Fields> rows;
+  for (const v1::KeyVersion& version : key.versions()) {
+    rows.push_back(
+        {{"name", version.name()},
+         {"purpose", Word(v1::KeyPurpose_Name(key.purpose()), "KEY_PURPOSE_")},
+         {"algorithm", Word(v1::KeyAlgorithm_Name(version.algorithm()), "KEY_ALGORITHM_")},
+         {"protection", Word(v1::KeyProtection_Name(version.protection()), "KEY_PROTECTION_")},
+         {"state", Word(v1::KeyState_Name(version.state()), "KEY_STATE_")},
+         {"primary", version.primary()},
+         {"environment", version.environment()},
+         {"created", Rfc3339(version.create_time())},
+         {"originator_end", Rfc3339(version.originator_end_time())},
+         {"recipient_end", Rfc3339(version.recipient_end_time())}});
+  }
+  output.ShowAll(rows);
+}
+
+}  // namespace
+
+ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output) {
+  // "tenants/{tenant}/keys/{key}"; the service checks both halves.
+  const std::size_t at = options.name.find(kKeys);
+  v1::CreateKeyRequest request;
+  request.set_parent(options.name.substr(0, at));
+  if (at != std::string::npos) request.set_key_id(options.name.substr(at + kKeys.size()));
+  request.set_purpose(options.algorithm == v1::KEY_ALGORITHM_HMAC_SHA256 ? v1::KEY_PURPOSE_MAC
+                                                                         : v1::KEY_PURPOSE_SIGN);
+  request.set_algorithm(options.algorithm);
+  request.set_cryptoperiod_days(options.cryptoperiod_days);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  v1::CreateKeyResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status = stub->CreateKey(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  ShowKey(response.key(), output);
+  return ExitCode::kOk;
+}
+
+ExitCode RotateKey(const Connection& connection, const std::string& name,
+                   const std::string& request_id, Output& output) {
+  v1::RotateKeyRequest request;
+  request.set_name(name);
+  request.set_request_id(request_id.empty() ? NewRequestId() : request_id);
+  v1::RotateKeyResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status = stub->RotateKey(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  ShowKey(response.key(), output);
+  return ExitCode::kOk;
+}
+
+ExitCode GetKey(const Connection& connection, const std::string& name, Output& output) {
+  v1::GetKeyRequest request;
+  request.set_name(name);
+  v1::GetKeyResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status = stub->GetKey(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  ShowKey(response.key(), output);
+  return ExitCode::kOk;
+}
+
+ExitCode ListKeys(const Connection& connection, const std::string& tenant, Output& output) {
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  v1::ListKeysRequest request;
+  request.set_parent(tenant);
+  request.set_page_size(kPage);
+  do {
+    v1::ListKeysResponse response;
+    const grpc::Status status = stub->ListKeys(connection.Call().get(), request, &response);
+    if (!status.ok()) return Report(FromWire(status));
+    for (const v1::Key& key : response.keys()) ShowKey(key, output);
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return ExitCode::kOk;
+}
+
+ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& options,
+                      Output& output) {
+  v1::GetPublicKeyRequest request;
+  request.set_name(options.name);
+  v1::GetPublicKeyResponse response;
+  const auto stub = v1::SigningService::NewStub(connection.channel());
+  const grpc::Status status = stub->GetPublicKey(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  const absl::Status written =
+      WriteFile(options.out, options.der ? response.der() : response.pem());
+  if (!written.ok()) return Report(written);
+  if (options.out != "-") {
+    output.Show({{"name", response.name()}, {"algorithm", response.algorithm()}});
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace keysvc::cli

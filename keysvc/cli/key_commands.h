@@ -1,0 +1,38 @@
+#ifndef KEYSVC_KEYSVC_CLI_KEY_COMMANDS_H_
+#define KEYSVC_KEYSVC_CLI_KEY_COMMANDS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "keysvc/cli/connection.h"
+#include "keysvc/cli/exit_code.h"
+#include "keysvc/cli/output.h"
+#include "keysvc/v1/key_service.pb.h"
+
+namespace keysvc::cli {
+
+struct CreateKeyOptions {
+  std::string name;
+  v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_EC_P256;
+  std::uint32_t cryptoperiod_days = 365;
+  std::string request_id;
+};
+ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output);
+
+ExitCode RotateKey(const Connection& connection, const std::string& name,
+                   const std::string& request_id, Output& output);
+ExitCode GetKey(const Connection& connection, const std::string& name, Output& output);
+// All keys of "tenants/{tenant}", page by page.
+ExitCode ListKeys(const Connection& connection, const std::string& tenant, Output& output);
+
+struct PublicKeyOptions {
+  std::string name;
+  std::string out = "-";
+  bool der = false;
+};
+ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& options,
+                      Output& output);
+
+}  // namespace keysvc::cli
+
+#endif  // KEYSVC_KEYSVC_CLI_KEY_COMMANDS_H_

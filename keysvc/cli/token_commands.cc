@@ -1,0 +1,218 @@
+#include "keysvc/cli/token_commands.h"
+
+#include <cstdint>
+#include <iostream>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keysvc/cli/card_reader.h"
+#include "keysvc/cli/request_id.h"
+#include "keysvc/cli/timestamp.h"
+#include "keysvc/v1/token_service.grpc.pb.h"
+
+namespace keysvc::cli {
+namespace {
+
+constexpr int kBatch = 100;
+
+// The error of an item: "REASON: message", empty when there is none.
+template <typename Result>
+std::string ErrorOf(const Result& result) {
+  if (!result.has_error()) return "";
+  return absl::StrCat(result.error().reason(), ": ", result.error().message());
+}
+
+// What a card is shown as. The whole number only on request and when the service gave it.
+std::string Shown(const v1::DetokenizeResponse& card, bool reveal) {
+  return reveal && card.reveal() == v1::REVEAL_FULL ? card.card().pan() : card.masked_pan();
+}
+
+std::string_view NameOf(v1::Reveal reveal) {
+  switch (reveal) {
+    case v1::REVEAL_FULL:
+      return "full";
+    case v1::REVEAL_MASKED:
+      return "masked";
+    default:
+      return "last-four";
+  }
+}
+
+ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
+                     const TokenizeOptions& options, v1::Card&& card, Output& output) {
+  v1::TokenizeRequest request;
+  request.set_parent(options.profile);
+  request.set_request_id(options.request_id);
+  *request.mutable_card() = std::move(card);
+  v1::TokenizeResponse response;
+  const grpc::Status status = stub.Tokenize(connection.Call().get(), request, &response);
+  Wipe(*request.mutable_card());
+  if (!status.ok()) return Report(FromWire(status));
+  output.Show({{"token", response.token()}, {"name", response.name()}});
+  return ExitCode::kOk;
+}
+
+// A group of cards that go into one call, with the lines they came from.
+struct Batch {
+  v1::BatchTokenizeRequest request;
+  std::vector<std::int64_t> lines;
+
+  Batch() = default;
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+  ~Batch() { Clear(); }
+
+  void Clear() {
+    for (v1::Card& card : *request.mutable_cards()) Wipe(card);
+    request.clear_cards();
+    lines.clear();
+  }
+};
+
+ExitCode TokenizeBatch(v1::TokenService::Stub& stub, const Connection& connection, Batch& batch,
+                       Output& output) {
+  v1::BatchTokenizeResponse response;
+  const grpc::Status status = stub.BatchTokenize(connection.Call().get(), batch.request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  if (response.results_size() != batch.request.cards_size()) {
+    return Report(absl::InternalError("the service answered for another number of cards"));
+  }
+  ExitCode code = ExitCode::kOk;
+  std::vector<Fields> rows;
+  for (int i = 0; i < response.results_size(); ++i) {
+    const v1::TokenizeResult& result = response.results(i);
+    if (result.has_error()) code = ExitCode::kNo;
+    rows.push_back({{"line", batch.lines[static_cast<std::size_t>(i)]},
+                    {"token", result.token().token()},
+                    {"name", result.token().name()},
+                    {"error", ErrorOf(result)}});
+  }
+  output.ShowAll(rows);
+  return code;
+}
+
+}  // namespace
+
+ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output) {
+  absl::StatusOr<CardReader> cards = CardReader::Open(options.file);
+  if (!cards.ok()) return Report(cards.status());
+  const auto stub = v1::TokenService::NewStub(connection.channel());
+  TokenizeOptions once = options;
+  if (once.request_id.empty()) once.request_id = NewRequestId();
+
+  ExitCode code = ExitCode::kOk;
+  Batch batch;
+  for (std::uint32_t calls = 0;; ++calls) {
+    absl::StatusOr<bool> more = true;
+    while (batch.request.cards_size() < kBatch) {
+      v1::Card& card = *batch.request.add_cards();
+      more = cards->Next(card);
+      if (!more.ok()) return Report(more.status());
+      if (!*more) {
+        batch.request.mutable_cards()->RemoveLast();
+        break;
+      }
+      batch.lines.push_back(cards->line());
+    }
+    const int count = batch.request.cards_size();
+    if (count == 0 && calls == 0) {
+      std::cerr << "error: there is no card to read" << std::endl;
+      return ExitCode::kUsage;
+    }
+    if (count == 0) break;
+    if (count == 1 && calls == 0) {
+      return TokenizeOne(*stub, connection, once, std::move(*batch.request.mutable_cards(0)),
+                         output);
+    }
+    batch.request.set_parent(options.profile);
+    batch.request.set_request_id(RequestIdOfCall(once.request_id, calls));
+    const ExitCode done = TokenizeBatch(*stub, connection, batch, output);
+    if (done == ExitCode::kUnavailable) {
+      std::cerr << "to go on: repeat with --request-id " << once.request_id << std::endl;
+      return done;
+    }
+    if (done != ExitCode::kOk) code = done;
+    if (calls > 0 || *more) std::cerr << cards->line() << " lines done\n";
+    batch.Clear();
+    if (!*more) break;
+  }
+  return code;
+}
+
+ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options,
+                    Output& output) {
+  const auto stub = v1::TokenService::NewStub(connection.channel());
+  if (options.names.size() == 1) {
+    v1::DetokenizeRequest request;
+    request.set_name(options.names.front());
+    request.set_purpose(options.purpose);
+    request.set_request_id(NewRequestId());
+    v1::DetokenizeResponse response;
+    const grpc::Status status = stub->Detokenize(connection.Call().get(), request, &response);
+    if (!status.ok()) return Report(FromWire(status));
+    Fields fields = {{"pan", Shown(response, options.reveal)},
+                     {"expiry", response.expiry()},
+                     {"reveal", std::string(NameOf(response.reveal()))}};
+    if (options.reveal && !response.card().cardholder_name().empty()) {
+      fields.emplace_back("cardholder_name", response.card().cardholder_name());
+    }
+    output.Show(fields);
+    Wipe(*response.mutable_card());
+    Wipe(fields);
+    return ExitCode::kOk;
+  }
+
+  ExitCode code = ExitCode::kOk;
+  for (std::size_t begin = 0; begin < options.names.size();) {
+    v1::BatchDetokenizeRequest request;
+    // One call is for one tenant: "tenants/{tenant}/tokens/{token}".
+    const auto tenant = [](const std::string& name) {
+      return name.substr(0, name.find("/tokens/"));
+    };
+    request.set_parent(tenant(options.names[begin]));
+    request.set_purpose(options.purpose);
+    request.set_request_id(NewRequestId());
+    while (begin < options.names.size() && request.names_size() < kBatch &&
+           tenant(options.names[begin]) == request.parent()) {
+      request.add_names(options.names[begin++]);
+    }
+    v1::BatchDetokenizeResponse response;
+    const grpc::Status status = stub->BatchDetokenize(connection.Call().get(), request, &response);
+    if (!status.ok()) return Report(FromWire(status));
+    if (response.results_size() != request.names_size()) {
+      return Report(absl::InternalError("the service answered for another number of tokens"));
+    }
+    std::vector<Fields> rows;
+    for (int i = 0; i < response.results_size(); ++i) {
+      v1::DetokenizeResult& result = *response.mutable_results(i);
+      if (result.has_error()) code = ExitCode::kNo;
+      rows.push_back({{"name", request.names(i)},
+                      {"pan", Shown(result.card(), options.reveal)},
+                      {"expiry", result.card().expiry()},
+                      {"error", ErrorOf(result)}});
+      if (result.has_card()) Wipe(*result.mutable_card()->mutable_card());
+    }
+    output.ShowAll(rows);
+    for (Fields& row : rows) Wipe(row);
+  }
+  return code;
+}
+
+ExitCode GetToken(const Connection& connection, const std::string& name, Output& output) {
+  const auto stub = v1::TokenService::NewStub(connection.channel());
+  v1::GetTokenRequest request;
+  request.set_name(name);
+  v1::GetTokenResponse response;
+  const grpc::Status status = stub->GetToken(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  output.Show({{"name", response.name()},
+               {"profile", response.profile()},
+               {"pan", response.masked_pan()},
+               {"expiry", response.expiry()},
+               {"create_time", Rfc3339(response.create_time())},
+               {"data_key_version", std::int64_t{response.data_key_version()}}});
+  return ExitCode::kOk;
+}
+
+}  // namespace keysvc::cli

@@ -1,0 +1,31 @@
+#ifndef KEYSVC_KEYSVC_CLI_TOKEN_COMMANDS_H_
+#define KEYSVC_KEYSVC_CLI_TOKEN_COMMANDS_H_
+
+#include <string>
+#include <vector>
+
+#include "keysvc/cli/connection.h"
+#include "keysvc/cli/exit_code.h"
+#include "keysvc/cli/output.h"
+
+namespace keysvc::cli {
+
+struct TokenizeOptions {
+  std::string profile;
+  std::string file = "-";
+  std::string request_id;
+};
+ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output);
+
+struct DetokenizeOptions {
+  std::vector<std::string> names;
+  std::string purpose;
+  bool reveal = false;
+};
+ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options, Output& output);
+
+ExitCode GetToken(const Connection& connection, const std::string& name, Output& output);
+
+}  // namespace keysvc::cli
+
+#endif  // KEYSVC_KEYSVC_CLI_TOKEN_COMMANDS_H_
