@@ -1,0 +1,74 @@
+#include "tests/fakes/literal_keys.h"
+
+#include <utility>
+
+#include "crypto/digest.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::testing {
+namespace {
+
+std::string Of(const tokenizer::Profile& profile) { return profile.tenant + "/" + profile.name; }
+
+absl::Status NoVersion() { return Error(Reason::kIntegrityFailure, "no such key version"); }
+
+}  // namespace
+
+crypto::SecretKey<32> LiteralKey(std::string_view name) {
+  return *crypto::SecretKey<32>::From(crypto::SecretBytes::CopyOf(crypto::Sha256(name)));
+}
+
+template <typename Key>
+absl::StatusOr<std::shared_ptr<const Key>> LiteralKeys::Make(const std::string& name) const {
+  if (fault_.has_value()) return Error(*fault_, "the keys are away");
+  ASSIGN_OR_RETURN(std::unique_ptr<Key> key, Key::Create(LiteralKey(name)));
+  return std::shared_ptr<const Key>(std::move(key));
+}
+
+absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> LiteralKeys::DataKey(
+    const tokenizer::Profile& profile) {
+  const std::uint32_t version = data_version_;
+  ASSIGN_OR_RETURN(auto key, DataKey(profile, version));
+  return tokenizer::Versioned<crypto::Aes256Gcm>{version, std::move(key)};
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> LiteralKeys::DataKey(
+    const tokenizer::Profile& profile, std::uint32_t version) {
+  if (version < 1 || version > data_version_) return NoVersion();
+  return Make<crypto::Aes256Gcm>("data " + Of(profile) + std::to_string(version));
+}
+
+absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> LiteralKeys::IndexKey(
+    const tokenizer::Profile& profile) {
+  ASSIGN_OR_RETURN(auto key, Make<crypto::HmacSha256>("index " + Of(profile)));
+  return tokenizer::Versioned<crypto::HmacSha256>{1, std::move(key)};
+}
+
+absl::StatusOr<tokenizer::Versioned<crypto::Aes256Block>> LiteralKeys::TokenKey(
+    std::string_view tenant) {
+  const std::uint32_t version = token_version_;
+  ASSIGN_OR_RETURN(auto key, TokenKey(tenant, version));
+  return tokenizer::Versioned<crypto::Aes256Block>{version, std::move(key)};
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> LiteralKeys::TokenKey(
+    std::string_view tenant, std::uint32_t version) {
+  if (version < 1 || version > token_version_) return NoVersion();
+  return Make<crypto::Aes256Block>("token " + std::string(tenant) + std::to_string(version));
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> LiteralKeys::RowMacKey(
+    std::string_view tenant) {
+  return Make<crypto::HmacSha256>("row mac " + std::string(tenant));
+}
+
+absl::StatusOr<tokenizer::RequestKeys> LiteralKeys::RequestKeysOf(std::string_view tenant) {
+  tokenizer::RequestKeys keys;
+  ASSIGN_OR_RETURN(keys.fingerprint,
+                   Make<crypto::HmacSha256>("fingerprint " + std::string(tenant)));
+  ASSIGN_OR_RETURN(keys.answer, Make<crypto::Aes256Gcm>("answer " + std::string(tenant)));
+  return keys;
+}
+
+}  // namespace keysvc::testing

@@ -1,0 +1,53 @@
+#ifndef KEYSVC_TESTS_FAKES_LITERAL_KEYS_H_
+#define KEYSVC_TESTS_FAKES_LITERAL_KEYS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "tokenizer/key_source.h"
+
+namespace keysvc::testing {
+
+// A key that is the SHA-256 of its name.
+crypto::SecretKey<32> LiteralKey(std::string_view name);
+
+// Keys that are known beforehand. Every key has the versions 1 .. the primary one. Thread-safe.
+class LiteralKeys : public tokenizer::KeySource {
+ public:
+  void RotateDataKey() { ++data_version_; }
+  void RotateTokenKey() { ++token_version_; }
+  // Every call fails like this from now on; Heal() ends it.
+  void Fail(Reason reason) { fault_ = reason; }
+  void Heal() { fault_.reset(); }
+
+  absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> DataKey(
+      const tokenizer::Profile& profile) override;
+  absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> DataKey(
+      const tokenizer::Profile& profile, std::uint32_t version) override;
+  absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> IndexKey(
+      const tokenizer::Profile& profile) override;
+  absl::StatusOr<tokenizer::Versioned<crypto::Aes256Block>> TokenKey(
+      std::string_view tenant) override;
+  absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenKey(
+      std::string_view tenant, std::uint32_t version) override;
+  absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMacKey(
+      std::string_view tenant) override;
+  absl::StatusOr<tokenizer::RequestKeys> RequestKeysOf(std::string_view tenant) override;
+
+ private:
+  template <typename Key>
+  absl::StatusOr<std::shared_ptr<const Key>> Make(const std::string& name) const;
+
+  std::atomic<std::uint32_t> data_version_ = 1;
+  std::atomic<std::uint32_t> token_version_ = 1;
+  std::optional<Reason> fault_;
+};
+
+}  // namespace keysvc::testing
+
+#endif  // KEYSVC_TESTS_FAKES_LITERAL_KEYS_H_

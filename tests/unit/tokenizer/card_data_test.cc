@@ -1,0 +1,137 @@
+#include "tokenizer/card_data.h"
+
+#include <string>
+#include <string_view>
+
+#include "absl/strings/escaping.h"
+#include "gtest/gtest.h"
+#include "status/abseil.h"
+#include "tests/support/status_matchers.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+using crypto::SecretAccess;
+using keysvc::testing::HasReason;
+
+constexpr std::string_view kPan = "4111111111111111";
+
+absl::StatusOr<CardData> Parse(std::string_view pan, std::string_view expiry,
+                               std::string_view name) {
+  return CardData::Parse(crypto::AsBytes(pan), expiry, crypto::AsBytes(name));
+}
+
+absl::StatusOr<CardData> Decode(std::string_view bytes) {
+  return DecodeCardData(*crypto::SecretBytes::CopyOf(crypto::AsBytes(bytes)));
+}
+
+std::string Encode(const CardData& card) {
+  return std::string(crypto::AsText(EncodeCardData(card)->Expose(SecretAccess::kGranted)));
+}
+
+std::string FromHex(std::string_view hex) { return absl::HexStringToBytes(ToAbsl(hex)); }
+
+TEST(ExpiryTest, MonthsOfThisCenturyAreRead) {
+  EXPECT_EQ(*Expiry::Parse("2000-01"), (Expiry{2000, 1}));
+  EXPECT_EQ(*Expiry::Parse("2099-12"), (Expiry{2099, 12}));
+  EXPECT_EQ(Expiry::Parse("2030-07")->ToString(), "2030-07");
+}
+
+TEST(ExpiryTest, EverythingElseIsRefusedWithoutAnEcho) {
+  for (const char* wrong :
+       {"", "2030-00", "2030-13", "1999-12", "2100-01", "2030-7", "30-07", "07/30", "2030/07",
+        "2030-07 ", " 2030-07", "2030-07-01", "203a-07", "+203-07", "2030--7"}) {
+    const absl::StatusOr<Expiry> expiry = Expiry::Parse(wrong);
+    EXPECT_THAT(expiry, HasReason(Reason::kExpiryInvalid)) << wrong;
+    EXPECT_EQ(FieldOf(expiry.status()), "card.expiry");
+    EXPECT_EQ(expiry.status().message(), "an expiry is YYYY-MM, from 2000-01 to 2099-12");
+  }
+}
+
+TEST(CardDataTest, ExpiryAndNameMayBeLeftOut) {
+  const absl::StatusOr<CardData> card = Parse(kPan, "", "");
+  ASSERT_OK(card);
+  EXPECT_FALSE(card->expiry.has_value());
+  EXPECT_TRUE(card->cardholder_name.empty());
+}
+
+TEST(CardDataTest, NamesOfPeopleAreTaken) {
+  for (const std::string& name :
+       {std::string("Ada Lovelace"), std::string("Søren Kierkegaard-Ångström"),
+        std::string("山田 太郎"), std::string("O'Neill, 3rd"), std::string("\U0001F600"),
+        std::string(128, 'a'), std::string("Unit 12345678901")}) {
+    EXPECT_OK(Parse(kPan, "", name)) << name;
+  }
+}
+
+TEST(CardDataTest, ANameThatIsNoneIsRefusedWithoutAnEcho) {
+  for (const std::string& name : {std::string(129, 'a'),
+                                  std::string("a\nb"),
+                                  std::string("a\0b", 3),
+                                  std::string("\x7f"),
+                                  std::string("\xc2\x85"),      // a control character beyond ASCII
+                                  std::string("\xc0\xaf"),      // overlong
+                                  std::string("\xe0\x80\xaf"),  // overlong
+                                  std::string("\xf0\x80\x80\xaf"),  // overlong
+                                  std::string("\xed\xa0\x80"),      // a surrogate
+                                  std::string("\xf4\x90\x80\x80"),  // beyond the last code point
+                                  std::string("\xf5\x80\x80\x80"),
+                                  std::string("\xff"),
+                                  std::string("\x80"),
+                                  std::string("abc\xe5\xb1"),  // cut off
+                                  std::string("\xe5\x41\x41"),
+                                  std::string("4111111111111111"),
+                                  std::string("Ada 4111 1111 1111 1111"),
+                                  std::string("4111-1111-1111-1111 Ada"),
+                                  std::string("3782.822463.10005"),
+                                  std::string("%B4111^ADA"),
+                                  std::string(";41=30"),
+                                  std::string("ADA^L")}) {
+    const absl::StatusOr<CardData> card = Parse(kPan, "", name);
+    EXPECT_THAT(card, HasReason(Reason::kFieldInvalid)) << name;
+    EXPECT_EQ(FieldOf(card.status()), "card.cardholder_name");
+    EXPECT_EQ(card.status().message(),
+              "a cardholder name is at most 128 bytes of UTF-8, without control characters and "
+              "card data");
+  }
+}
+
+TEST(CardDataTest, TheEncodingStaysAsItIs) {
+  const std::string full =
+      FromHex("01000000103431313131313131313131313131313107ee0c00000003416461");
+  const std::string least = FromHex("010000000f33373832383232343633313030303500000000000000");
+  EXPECT_EQ(Encode(*Parse(kPan, "2030-12", "Ada")), full);
+  EXPECT_EQ(Encode(*Parse("378282246310005", "", "")), least);
+
+  const absl::StatusOr<CardData> card = Decode(full);
+  ASSERT_OK(card);
+  EXPECT_EQ(crypto::AsText(card->pan.Expose(SecretAccess::kGranted)), kPan);
+  EXPECT_EQ(card->expiry, (Expiry{2030, 12}));
+  EXPECT_EQ(crypto::AsText(card->cardholder_name.Expose(SecretAccess::kGranted)), "Ada");
+  const absl::StatusOr<CardData> other = Decode(least);
+  ASSERT_OK(other);
+  EXPECT_FALSE(other->expiry.has_value());
+  EXPECT_TRUE(other->cardholder_name.empty());
+}
+
+TEST(CardDataTest, WhatWasNotEncodedHereIsNotDecoded) {
+  const std::string good = Encode(*Parse(kPan, "2030-12", "Ada"));
+  EXPECT_THAT(Decode(""), HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Decode(good + "x"), HasReason(Reason::kIntegrityFailure));
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    EXPECT_THAT(Decode(good.substr(0, size)), HasReason(Reason::kIntegrityFailure)) << size;
+  }
+  const std::size_t pan = 5;
+  const std::size_t year = 21;
+  const std::size_t month = 23;
+  for (const auto& [at, byte] :
+       {std::pair(std::size_t{0}, '\x02'), std::pair(pan, '5'), std::pair(pan, 'x'),
+        std::pair(year, '\x00'), std::pair(month, '\x00'), std::pair(month, '\x0d')}) {
+    std::string changed = good;
+    changed[at] = byte;
+    EXPECT_THAT(Decode(changed), HasReason(Reason::kIntegrityFailure)) << at;
+  }
+}
+
+}  // namespace
+}  // namespace keysvc::tokenizer

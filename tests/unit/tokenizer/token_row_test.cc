@@ -1,0 +1,130 @@
+#include "tokenizer/token_row.h"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+using crypto::SecretAccess;
+using keysvc::testing::HasReason;
+
+crypto::SecretKey<32> CountingKey() {
+  std::array<std::uint8_t, 32> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+  return *crypto::SecretKey<32>::From(crypto::SecretBytes::CopyOf(bytes));
+}
+
+using Change = std::function<void(store::TokenRow&)>;
+
+class TokenRowTest : public ::testing::Test {
+ protected:
+  TokenRowTest() {
+    row_.handle = 42;
+    row_.tenant = "acme";
+    row_.profile = 3;
+    row_.index_version = 2;
+    row_.pan_index = std::string(32, 'i');
+    row_.data_version = 5;
+    row_.created_ms = 1'700'000'000'000;
+    row_.state = static_cast<std::uint8_t>(TokenState::kActive);
+    row_.revision = 1;
+    const auto card =
+        CardData::Parse(crypto::AsBytes("4111111111111111"), "2030-12", crypto::AsBytes("Ada"));
+    EXPECT_OK(SealRow(row_, *card, 7, *data_key_));
+    row_.mac = MacOfRow(row_, *mac_key_);
+  }
+
+  void ExpectCard(const absl::StatusOr<OpenedRow>& opened) const {
+    ASSERT_OK(opened);
+    EXPECT_EQ(crypto::AsText(opened->card.pan.Expose(SecretAccess::kGranted)), "4111111111111111");
+    EXPECT_EQ(opened->card.expiry, (Expiry{2030, 12}));
+    EXPECT_EQ(crypto::AsText(opened->card.cardholder_name.Expose(SecretAccess::kGranted)), "Ada");
+    EXPECT_EQ(opened->token_key_version, 7u);
+  }
+
+  const std::unique_ptr<crypto::Aes256Gcm> data_key_ = *crypto::Aes256Gcm::Create(CountingKey());
+  const std::unique_ptr<crypto::HmacSha256> mac_key_ = *crypto::HmacSha256::Create(CountingKey());
+  store::TokenRow row_;
+};
+
+TEST_F(TokenRowTest, ASealedCardOpens) { ExpectCard(OpenRow(row_, *data_key_)); }
+
+TEST_F(TokenRowTest, TheCardIsNotInTheRow) {
+  EXPECT_EQ(row_.sealed.find("4111111111111111"), std::string::npos);
+  EXPECT_EQ(row_.sealed.find("Ada"), std::string::npos);
+}
+
+TEST_F(TokenRowTest, WhatWasSealedOnceOpensForEver) {
+  row_.sealed = absl::HexStringToBytes(
+      "0100000007000102030405060708090a0b4602d61bd5d1f32abc70a6ba80d8495cb2e7b605c17cb1703867e5865c"
+      "0d6158761d8b1348ab4a98a1c6ee99afb68c");
+  ExpectCard(OpenRow(row_, *data_key_));
+  EXPECT_EQ(absl::BytesToHexString(MacOfRow(row_, *mac_key_)),
+            "c77759162ad030b02be7b9831d11f43236d1d7e4bd59478a5176c3462ef7bb4a");
+}
+
+TEST_F(TokenRowTest, AChangedImmutableColumnIsNoticedWhenTheRowIsOpened) {
+  const std::vector<Change> changes = {
+      [](auto& row) { ++row.handle; },       [](auto& row) { row.tenant = "acm"; },
+      [](auto& row) { ++row.profile; },      [](auto& row) { ++row.index_version; },
+      [](auto& row) { row.pan_index[0]++; }, [](auto& row) { row.pan_index.clear(); },
+      [](auto& row) { ++row.data_version; }, [](auto& row) { ++row.created_ms; },
+      [](auto& row) { row.sealed.clear(); }, [](auto& row) { row.sealed.pop_back(); },
+      [](auto& row) { row.sealed += '\0'; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    store::TokenRow changed = row_;
+    changes[i](changed);
+    EXPECT_THAT(OpenRow(changed, *data_key_), HasReason(Reason::kIntegrityFailure)) << i;
+  }
+}
+
+TEST_F(TokenRowTest, AChangedBitOfTheSealIsNoticed) {
+  for (std::size_t i = 0; i < row_.sealed.size(); ++i) {
+    store::TokenRow changed = row_;
+    changed.sealed[i] = static_cast<char>(changed.sealed[i] ^ 1);
+    EXPECT_THAT(OpenRow(changed, *data_key_), HasReason(Reason::kIntegrityFailure)) << i;
+  }
+}
+
+TEST_F(TokenRowTest, AnotherRowsSealIsNoticed) {
+  store::TokenRow other = row_;
+  other.handle = 43;
+  ASSERT_OK(SealRow(other, OpenRow(row_, *data_key_)->card, 7, *data_key_));
+  std::swap(other.sealed, row_.sealed);
+  EXPECT_THAT(OpenRow(row_, *data_key_), HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(OpenRow(other, *data_key_), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(TokenRowTest, AChangedMutableColumnIsNoticedByTheMac) {
+  EXPECT_OK(CheckRow(row_, *mac_key_));
+  const std::vector<Change> changes = {
+      [](auto& row) { row.state = 2; },      [](auto& row) { row.state = 0; },
+      [](auto& row) { ++row.revision; },     [](auto& row) { ++row.handle; },
+      [](auto& row) { row.tenant = "acm"; }, [](auto& row) { ++row.profile; },
+      [](auto& row) { row.mac[31]++; },      [](auto& row) { row.mac.clear(); },
+      [](auto& row) { row.mac.pop_back(); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    store::TokenRow changed = row_;
+    changes[i](changed);
+    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << i;
+  }
+}
+
+TEST_F(TokenRowTest, AStateThatIsNeverWrittenIsNoticedAlsoUnderAGoodMac) {
+  row_.state = 9;
+  row_.mac = MacOfRow(row_, *mac_key_);
+  EXPECT_THAT(CheckRow(row_, *mac_key_), HasReason(Reason::kIntegrityFailure));
+}
+
+}  // namespace
+}  // namespace keysvc::tokenizer
