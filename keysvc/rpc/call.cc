@@ -1,0 +1,118 @@
+#include "keysvc/rpc/call.h"
+
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "keysvc/rpc/peer.h"
+#include "keysvc/rpc/rpc_status.h"
+#include "status/macros.h"
+
+namespace keysvc::rpc {
+
+Call::Call(grpc::GenericCallbackServerContext& context, const Edge& edge)
+    : context_(context), edge_(edge), origin_(HostOfPeer(context.peer())) {}
+
+Call* Call::Begin(grpc::GenericCallbackServerContext& context, const Edge& edge) {
+  auto* call = new Call(context, edge);
+  absl::StatusOr<policy::Caller> caller =
+      edge.identity.Identify(*context.auth_context(), call->origin_);
+  if (!caller.ok()) {
+    call->RefuseCounted(caller.status());
+    return call;
+  }
+  call->caller_ = *std::move(caller);
+  if (absl::Status admitted = call->Admit(); !admitted.ok()) {
+    AnyReply(call).RecordAndRefuse(std::move(admitted));
+    return call;
+  }
+  call->StartRead(&call->body_);
+  return call;
+}
+
+absl::Status Call::Admit() {
+  record_.actor = caller_.principal;
+  record_.identity = caller_.identity;
+  record_.origin = caller_.origin;
+  const auto& metadata = context_.client_metadata();
+  if (const auto parent = metadata.find("traceparent"); parent != metadata.end()) {
+    record_.trace_id = TraceIdOf({parent->second.data(), parent->second.size()});
+  }
+  method_ = edge_.methods.Find(context_.method());
+  // A path of no method is a caller's free text: it is not recorded.
+  record_.action = method_ == nullptr ? "Edge.UnknownMethod" : method_->action;
+  if (method_ == nullptr) return Error(Reason::kMethodUnknown, "there is no such method");
+  if (context_.deadline() == std::chrono::system_clock::time_point::max()) {
+    return Error(Reason::kDeadlineRequired, "a deadline is required");
+  }
+  return absl::OkStatus();
+}
+
+void Call::OnReadDone(bool ok) {
+  if (!ok) {
+    AnyReply(this).RecordAndRefuse(
+        Error(Reason::kMalformedRequest, "the request has no readable message"));
+    return;
+  }
+  if (!method_->lane->Submit([this] { Serve(); })) {
+    RefuseCounted(Error(Reason::kOverloaded, "too many calls are waiting"));
+  }
+}
+
+void Call::Serve() {
+  if (Abandoned()) {
+    RefuseCounted(Error(Reason::kDeadlineExceeded, "the deadline passed before the call's turn"));
+    return;
+  }
+  method_->serve(body_, AnyReply(this));
+}
+
+bool Call::Abandoned() const {
+  return context_.IsCancelled() || std::chrono::system_clock::now() >= context_.deadline();
+}
+
+void Call::RefuseCounted(const absl::Status& why) {
+  edge_.refusals.Count(origin_, WireReason(why));
+  Refuse(why);
+}
+
+void Call::Refuse(const absl::Status& why) {
+  if (WireReason(why) == Reason::kOverloaded) {
+    context_.AddTrailingMetadata("grpc-retry-pushback-ms", "100");
+  }
+  Finish(ToWire(why));
+}
+
+void Call::Send(grpc::ByteBuffer body) {
+  body_ = std::move(body);
+  StartWriteAndFinish(&body_, grpc::WriteOptions(), grpc::Status::OK);
+}
+
+void Call::Stream(Source source) {
+  source_ = std::move(source);
+  SendNext();
+}
+
+void Call::OnWriteDone(bool ok) {
+  if (!source_) return;
+  if (!ok || Abandoned()) {
+    Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the caller went away"));
+    return;
+  }
+  SendNext();
+}
+
+void Call::SendNext() {
+  const bool accepted = method_->lane->Submit([this] {
+    absl::StatusOr<std::optional<grpc::ByteBuffer>> next = source_();
+    if (!next.ok()) return Refuse(next.status());
+    if (!next->has_value()) return Finish(grpc::Status::OK);
+    body_ = **std::move(next);
+    StartWrite(&body_);
+  });
+  if (!accepted) RefuseCounted(Error(Reason::kOverloaded, "too many calls are waiting"));
+}
+
+}  // namespace keysvc::rpc

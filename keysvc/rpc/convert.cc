@@ -1,0 +1,234 @@
+#include "keysvc/rpc/convert.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "crypto/bytes.h"
+#include "keysvc/rpc/body.h"
+#include "keysvc/rpc/rpc_status.h"
+#include "status/abseil.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::rpc {
+namespace {
+
+constexpr int kBatchLimit = 100;
+constexpr std::string_view kTenants = "tenants/";
+constexpr std::string_view kProfiles = "tokenProfiles/";
+
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// The wire's enumerations are the domain's, moved up by the unspecified zero.
+template <typename Wire, typename Domain>
+Wire ToEnum(Domain value) {
+  return static_cast<Wire>(static_cast<int>(value) + 1);
+}
+static_assert(static_cast<int>(keys::Purpose::kRequest) + 1 == v1::KEY_PURPOSE_REQUEST);
+static_assert(static_cast<int>(keys::Algorithm::kAes256) + 1 == v1::KEY_ALGORITHM_AES_256);
+static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
+static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
+static_assert(static_cast<int>(policy::Reveal::kFull) + 1 == v1::REVEAL_FULL);
+
+std::string TextOf(crypto::ByteView secret) { return std::string(crypto::AsText(secret)); }
+
+}  // namespace
+
+absl::Status CheckRequestId(std::string_view text) {
+  if (text.empty()) return absl::OkStatus();
+  bool valid = text.size() == 36;
+  for (std::size_t i = 0; valid && i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const bool hex = IsDigit(text[i]) || (text[i] >= 'a' && text[i] <= 'f') ||
+                     (text[i] >= 'A' && text[i] <= 'F');
+    valid = dash ? text[i] == '-' : hex;
+  }
+  if (valid) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "a request id is a UUID", "request_id");
+}
+
+absl::Status CheckPurpose(std::string_view text) {
+  const bool valid = text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+                       return IsLower(c) || c == '-';
+                     });
+  if (valid) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "a purpose is 1 to 64 letters a-z and dashes", "purpose");
+}
+
+absl::StatusOr<std::string> TenantOf(std::string_view parent) {
+  if (parent.empty()) return Error(Reason::kFieldRequired, "the parent is required", "parent");
+  if (!parent.starts_with(kTenants) || !keys::IsResourceId(parent.substr(kTenants.size()))) {
+    return Error(Reason::kFieldInvalid, "the parent is not tenants/{tenant}", "parent");
+  }
+  return std::string(parent.substr(kTenants.size()));
+}
+
+absl::Status CheckProfileName(std::string_view name) {
+  if (name.empty()) return Error(Reason::kFieldRequired, "the parent is required", "parent");
+  const std::size_t tenant_end = name.find('/', kTenants.size());
+  const std::string_view rest =
+      tenant_end == std::string_view::npos ? std::string_view() : name.substr(tenant_end + 1);
+  if (!TenantOf(name.substr(0, tenant_end)).ok() || !rest.starts_with(kProfiles) ||
+      !keys::IsResourceId(rest.substr(kProfiles.size()))) {
+    return Error(Reason::kFieldInvalid,
+                 "the parent is not tenants/{tenant}/tokenProfiles/{profile}", "parent");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckBatchSize(int size) {
+  if (size >= 1 && size <= kBatchLimit) return absl::OkStatus();
+  return Error(Reason::kBatchSize, "a batch has 1 to 100 items");
+}
+
+absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card) {
+  if (card.pan().empty()) {
+    WipeSensitive(card);
+    return Error(Reason::kFieldRequired, "the card number is required", "card.pan");
+  }
+  auto data = tokenizer::CardData::Parse(crypto::AsBytes(card.pan()), card.expiry(),
+                                         crypto::AsBytes(card.cardholder_name()));
+  WipeSensitive(card);
+  return data;
+}
+
+v1::TokenizeResponse ToMessage(const tokenizer::TokenName& token) {
+  v1::TokenizeResponse message;
+  message.set_name(token.ToString());
+  message.set_token(token.token);
+  return message;
+}
+
+v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card) {
+  v1::DetokenizeResponse message;
+  message.set_reveal(ToEnum<v1::Reveal>(card.reveal));
+  message.set_masked_pan(card.masked_pan);
+  if (card.expiry.has_value()) message.set_expiry(card.expiry->ToString());
+  if (card.full.has_value()) {
+    v1::Card& full = *message.mutable_card();
+    full.set_pan(TextOf(card.full->pan.Expose(crypto::SecretAccess::kGranted)));
+    full.set_cardholder_name(
+        TextOf(card.full->cardholder_name.Expose(crypto::SecretAccess::kGranted)));
+    if (card.full->expiry.has_value()) full.set_expiry(card.full->expiry->ToString());
+  }
+  return message;
+}
+
+absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request) {
+  ASSIGN_OR_RETURN(std::string tenant, TenantOf(request.parent()));
+  if (request.key_id().empty()) {
+    return Error(Reason::kFieldRequired, "the key id is required", "key_id");
+  }
+  if (!keys::IsResourceId(request.key_id())) {
+    return Error(Reason::kFieldInvalid, "a key id is [a-z][a-z0-9-]{0,62}", "key_id");
+  }
+  return keys::KeyName{.tenant = std::move(tenant), .key = request.key_id()};
+}
+
+absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& request) {
+  keys::KeyParameters parameters;
+  switch (request.purpose()) {
+    case v1::KEY_PURPOSE_SIGN:
+      parameters.purpose = keys::Purpose::kSign;
+      break;
+    case v1::KEY_PURPOSE_MAC:
+      parameters.purpose = keys::Purpose::kMac;
+      break;
+    case v1::KEY_PURPOSE_UNSPECIFIED:
+      return Error(Reason::kFieldRequired, "the purpose is required", "purpose");
+    default:
+      return Error(Reason::kFieldInvalid, "only keys to sign or MAC are made by request",
+                   "purpose");
+  }
+  if (request.algorithm() == v1::KEY_ALGORITHM_UNSPECIFIED) {
+    return Error(Reason::kFieldRequired, "the algorithm is required", "algorithm");
+  }
+  const bool mac_algorithm = request.algorithm() == v1::KEY_ALGORITHM_HMAC_SHA256;
+  const bool known = v1::KeyAlgorithm_IsValid(request.algorithm()) &&
+                     request.algorithm() != v1::KEY_ALGORITHM_AES_256;
+  if (!known || mac_algorithm != (parameters.purpose == keys::Purpose::kMac)) {
+    return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
+  }
+  parameters.algorithm = static_cast<keys::Algorithm>(request.algorithm() - 1);
+  parameters.protection = keys::Protection::kHsm;
+  if (request.cryptoperiod_days() < 1 || request.cryptoperiod_days() > 1095) {
+    return Error(Reason::kFieldInvalid, "the cryptoperiod is 1 to 1095 days", "cryptoperiod_days");
+  }
+  parameters.cryptoperiod = absl::Hours(24) * request.cryptoperiod_days();
+  return parameters;
+}
+
+absl::StatusOr<keys::SignatureEncoding> EncodingOf(v1::SignatureEncoding encoding) {
+  switch (encoding) {
+    case v1::SIGNATURE_ENCODING_UNSPECIFIED:
+    case v1::SIGNATURE_ENCODING_DER:
+      return keys::SignatureEncoding::kDer;
+    case v1::SIGNATURE_ENCODING_P1363:
+      return keys::SignatureEncoding::kP1363;
+    default:
+      return Error(Reason::kFieldInvalid, "there is no such encoding", "encoding");
+  }
+}
+
+absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding) {
+  switch (padding) {
+    case v1::RSA_PADDING_UNSPECIFIED:
+    case v1::RSA_PADDING_PSS:
+      return keys::RsaPadding::kPss;
+    case v1::RSA_PADDING_PKCS1:
+      return keys::RsaPadding::kPkcs1;
+    default:
+      return Error(Reason::kFieldInvalid, "there is no such padding", "rsa_padding");
+  }
+}
+
+v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
+  v1::KeyVersion message;
+  message.set_name(version.name.ToString());
+  message.set_algorithm(ToEnum<v1::KeyAlgorithm>(version.parameters.algorithm));
+  message.set_protection(ToEnum<v1::KeyProtection>(version.parameters.protection));
+  message.set_state(ToEnum<v1::KeyState>(version.state));
+  message.set_primary(version.primary);
+  message.set_environment(version.environment);
+  *message.mutable_create_time() = ToTimestamp(version.created);
+  *message.mutable_originator_end_time() = ToTimestamp(version.originator_end);
+  *message.mutable_recipient_end_time() = ToTimestamp(version.recipient_end);
+  return message;
+}
+
+v1::Key ToMessage(std::span<const keys::KeyVersion> versions) {
+  v1::Key key;
+  key.set_name(versions.front().name.key.ToString());
+  key.set_purpose(ToEnum<v1::KeyPurpose>(versions.front().parameters.purpose));
+  std::vector<const keys::KeyVersion*> ordered;
+  for (const keys::KeyVersion& version : versions) ordered.push_back(&version);
+  std::sort(ordered.begin(), ordered.end(),
+            [](const auto* a, const auto* b) { return a->name.version > b->name.version; });
+  for (const keys::KeyVersion* version : ordered) *key.add_versions() = ToMessage(*version);
+  return key;
+}
+
+v1::ItemError ToItemError(const absl::Status& status) {
+  const ReasonInfo& info = InfoOf(WireReason(status));
+  v1::ItemError error;
+  error.set_code(static_cast<int>(info.code));
+  error.set_reason(std::string(info.name));
+  error.set_message(WireMessage(status));
+  return error;
+}
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  const std::int64_t seconds = absl::ToUnixSeconds(time);
+  google::protobuf::Timestamp timestamp;
+  timestamp.set_seconds(seconds);
+  timestamp.set_nanos(
+      static_cast<std::int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return timestamp;
+}
+
+}  // namespace keysvc::rpc

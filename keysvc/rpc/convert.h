@@ -1,0 +1,57 @@
+// Between messages of keysvc.v1 and the domain's types. Everything a caller wrote is checked here
+// before it may go into a record.
+#ifndef KEYSVC_KEYSVC_RPC_CONVERT_H_
+#define KEYSVC_KEYSVC_RPC_CONVERT_H_
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "audit/entry.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_parameters.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/signer.h"
+#include "keysvc/v1/item_error.pb.h"
+#include "keysvc/v1/key_service.pb.h"
+#include "keysvc/v1/signing_service.pb.h"
+#include "keysvc/v1/token_service.pb.h"
+#include "tokenizer/card_data.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::rpc {
+
+// FIELD_REQUIRED or FIELD_INVALID, naming `field`, unless the text is of the form.
+absl::Status CheckRequestId(std::string_view text);  // a UUID in its usual spelling, or empty
+absl::Status CheckPurpose(std::string_view text);    // [a-z-]{1,64}, or empty
+// "tenants/{tenant}" gives the tenant.
+absl::StatusOr<std::string> TenantOf(std::string_view parent);
+// "tenants/{tenant}/tokenProfiles/{profile}", field "parent".
+absl::Status CheckProfileName(std::string_view name);
+// BATCH_SIZE unless 1 to 100.
+absl::Status CheckBatchSize(int size);
+
+// The card, in locked memory. The message's own copies are wiped.
+absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card);
+v1::TokenizeResponse ToMessage(const tokenizer::TokenName& token);
+v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
+
+// The name that `parent` and `key_id` make.
+absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request);
+absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& request);
+absl::StatusOr<keys::SignatureEncoding> EncodingOf(v1::SignatureEncoding encoding);
+absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding);
+v1::KeyVersion ToMessage(const keys::KeyVersion& version);
+// A key of its versions (at least one), newest first.
+v1::Key ToMessage(std::span<const keys::KeyVersion> versions);
+
+v1::ItemError ToItemError(const absl::Status& status);
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
+
+}  // namespace keysvc::rpc
+
+#endif  // KEYSVC_KEYSVC_RPC_CONVERT_H_

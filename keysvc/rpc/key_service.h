@@ -1,0 +1,41 @@
+#ifndef KEYSVC_KEYSVC_RPC_KEY_SERVICE_H_
+#define KEYSVC_KEYSVC_RPC_KEY_SERVICE_H_
+
+#include "absl/status/status.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/rpc/lane.h"
+#include "keysvc/rpc/method_table.h"
+#include "keysvc/rpc/reply.h"
+#include "keysvc/v1/key_service.pb.h"
+#include "policy/gate.h"
+
+namespace keysvc::rpc {
+
+// Whether keys may be changed by call. Elsewhere than in development that needs officers who have
+// logged in with two factors.
+enum class KeyChanges { kAllowed, kNeedOfficers };
+
+// keysvc.v1.KeyService over the registry. Thread-safe; what it is given outlives it.
+class KeyService {
+ public:
+  KeyService(const policy::Gate& gate, keys::KeyRegistry& registry, KeyChanges changes)
+      : gate_(gate), registry_(registry), changes_(changes) {}
+
+  void Register(MethodTable& methods, Lane& lane);
+
+ private:
+  void CreateKey(v1::CreateKeyRequest& request, Reply<v1::CreateKeyResponse> reply);
+  void ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysResponse> reply);
+  void GetKey(v1::GetKeyRequest& request, Reply<v1::GetKeyResponse> reply);
+  void RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyResponse> reply);
+
+  absl::Status CheckChangesAllowed() const;
+
+  const policy::Gate& gate_;
+  keys::KeyRegistry& registry_;
+  const KeyChanges changes_;
+};
+
+}  // namespace keysvc::rpc
+
+#endif  // KEYSVC_KEYSVC_RPC_KEY_SERVICE_H_

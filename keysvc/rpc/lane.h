@@ -1,0 +1,46 @@
+#ifndef KEYSVC_KEYSVC_RPC_LANE_H_
+#define KEYSVC_KEYSVC_RPC_LANE_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+
+namespace keysvc::rpc {
+
+// A fixed number of threads behind a bounded queue, for work that may block. gRPC's own threads
+// hand over to a lane and never wait. Thread-safe.
+class Lane {
+ public:
+  using Work = absl::AnyInvocable<void()>;
+
+  Lane(std::size_t threads, std::size_t queue_limit);
+  // Stop(), if nobody did.
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // False at once, with `work` dropped, when the queue is full or the lane has stopped.
+  [[nodiscard]] bool Submit(Work work);
+
+  // Does what was accepted, then ends the threads. Not from a lane's thread. Idempotent.
+  void Stop();
+
+ private:
+  void Run();
+
+  const std::size_t queue_limit_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Work> queue_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace keysvc::rpc
+
+#endif  // KEYSVC_KEYSVC_RPC_LANE_H_

@@ -1,0 +1,83 @@
+#include "keysvc/rpc/reply.h"
+
+#include <string>
+
+#include "keysvc/rpc/call.h"
+#include "keysvc/rpc/rpc_status.h"
+#include "status/reason.h"
+
+namespace keysvc::rpc {
+namespace {
+
+audit::Outcome OutcomeOf(Reason reason) {
+  return InfoOf(reason).code == absl::StatusCode::kPermissionDenied ||
+                 reason == Reason::kOfficerLoginRequired
+             ? audit::Outcome::kDenied
+             : audit::Outcome::kFailed;
+}
+
+bool MeansNoRecord(Reason reason) {
+  switch (reason) {
+    case Reason::kAuditUnavailable:
+    case Reason::kOutcomeUnknown:
+    case Reason::kShuttingDown:
+    case Reason::kOverloaded:
+    case Reason::kDeadlineExceeded:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+AnyReply::~AnyReply() {
+  if (call_ != nullptr) Unavailable(Error(Reason::kInternal, "the call was not answered"));
+}
+
+const policy::Caller& AnyReply::caller() const { return call_->caller_; }
+
+audit::Entry& AnyReply::record() { return call_->record_; }
+
+void AnyReply::Refuse(audit::Receipt /*receipt*/, absl::Status why) { Take()->Refuse(why); }
+
+void AnyReply::Unavailable(absl::Status why) {
+  Take()->RefuseCounted(MeansNoRecord(WireReason(why))
+                            ? std::move(why)
+                            : Error(Reason::kInternal, "the call was not recorded"));
+}
+
+void AnyReply::RecordAndRefuse(absl::Status why) {
+  audit::Entry entry = record();
+  entry.outcome = OutcomeOf(WireReason(why));
+  entry.reason = std::string(InfoOf(WireReason(why)).name);
+  audit::Journal& journal = call_->edge_.journal;
+  journal.Submit(std::move(entry), {},
+                 [reply = std::move(*this),
+                  why = std::move(why)](absl::StatusOr<audit::Receipt> receipt) mutable {
+                   if (!receipt.ok()) return reply.Unavailable(receipt.status());
+                   reply.Refuse(*std::move(receipt), std::move(why));
+                 });
+}
+
+void AnyReply::Record(absl::AnyInvocable<void(AnyReply, audit::Receipt)> send) {
+  audit::Entry entry = record();
+  entry.outcome = audit::Outcome::kSuccess;
+  audit::Journal& journal = call_->edge_.journal;
+  journal.Submit(std::move(entry), {},
+                 [reply = std::move(*this),
+                  send = std::move(send)](absl::StatusOr<audit::Receipt> receipt) mutable {
+                   if (!receipt.ok()) return reply.Unavailable(receipt.status());
+                   send(std::move(reply), *std::move(receipt));
+                 });
+}
+
+void AnyReply::SendBody(audit::Receipt /*receipt*/, grpc::ByteBuffer body) {
+  Take()->Send(std::move(body));
+}
+
+void AnyReply::SendStream(audit::Receipt /*receipt*/, Source source) {
+  Take()->Stream(std::move(source));
+}
+
+}  // namespace keysvc::rpc

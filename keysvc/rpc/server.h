@@ -1,0 +1,62 @@
+#ifndef KEYSVC_KEYSVC_RPC_SERVER_H_
+#define KEYSVC_KEYSVC_RPC_SERVER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/server.h"
+#include "keysvc/rpc/call.h"
+#include "keysvc/rpc/health_monitor.h"
+
+namespace keysvc::rpc {
+
+struct ServerOptions {
+  std::string listen;             // "127.0.0.1:7443"; port 0 chooses a free one
+  std::string certificate_chain;  // PEM
+  std::string private_key;        // PEM
+  std::string authorities;        // PEM: every trust domain's
+};
+
+// gRPC has no option for a lowest TLS version, but a variable that names its TLS 1.2 suites; one
+// that can never be negotiated leaves only TLS 1.3. For the whole process; the first thing of main.
+void RequireTls13();
+
+// The edge: TLS 1.3 with a client certificate of a known authority, then identity, limits and the
+// method table for every call. Thread-safe.
+class Server {
+ public:
+  // Serves from then on. UNAVAILABLE/... CONFIG_INVALID when the address cannot be listened on or
+  // certificate and key do not fit. What `edge` names must outlive the server.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Edge edge,
+                                                       std::function<absl::Status()> probe_hsm);
+  // Stop(), if nobody did.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const { return port_; }
+
+  // Takes no new calls, finishes those it accepted, and cancels what is left after `patience`.
+  // Idempotent.
+  void Stop(absl::Duration patience = absl::Seconds(10));
+
+ private:
+  class Dispatcher;
+  class HealthGate;
+
+  explicit Server(Edge edge);
+
+  const Edge edge_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<HealthMonitor> health_;
+  int port_ = 0;
+};
+
+}  // namespace keysvc::rpc
+
+#endif  // KEYSVC_KEYSVC_RPC_SERVER_H_

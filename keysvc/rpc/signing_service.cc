@@ -1,0 +1,151 @@
+#include "keysvc/rpc/signing_service.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/public_key.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/rpc/access.h"
+#include "keysvc/rpc/convert.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::rpc {
+namespace {
+
+constexpr std::size_t kMessageLimit = std::size_t{64} * 1024;
+constexpr std::size_t kSignatureLimit = 1024;
+
+absl::Status CheckMessage(std::string_view message) {
+  if (message.empty()) return Error(Reason::kFieldRequired, "the message is required", "message");
+  if (message.size() <= kMessageLimit) return absl::OkStatus();
+  return Error(Reason::kMessageTooLarge, "the message is longer than 64 KiB", "message");
+}
+
+absl::Status CheckSignature(std::string_view signature) {
+  if (signature.empty()) {
+    return Error(Reason::kFieldRequired, "the signature is required", "signature");
+  }
+  if (signature.size() <= kSignatureLimit) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "the signature is longer than 1 KiB", "signature");
+}
+
+// A key or one version of it; version 0 when the name says none.
+absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
+  if (absl::StatusOr<keys::KeyVersionName> version = keys::KeyVersionName::Parse(name);
+      version.ok()) {
+    return version;
+  }
+  ASSIGN_OR_RETURN(keys::KeyName key, keys::KeyName::Parse(name));
+  return keys::KeyVersionName{.key = std::move(key), .version = 0};
+}
+
+// The version, or the primary one for version 0, whatever its state: what was signed with a key
+// that is no longer in use is still to be verified.
+absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& registry,
+                                                     const keys::KeyVersionName& name) {
+  ASSIGN_OR_RETURN(const std::vector<keys::KeyVersion> versions, registry.Versions(name.key));
+  const auto found =
+      std::find_if(versions.begin(), versions.end(), [&name](const keys::KeyVersion& version) {
+        return name.version == 0 ? version.primary : version.name == name;
+      });
+  if (found == versions.end()) return Error(Reason::kKeyNotFound, "there is no such key version");
+  if (found->public_key.empty()) {
+    return Error(Reason::kAlgorithmUnsupported, "the key has no public half");
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<crypto::PublicKey> key,
+                   crypto::PublicKey::FromSpki(found->public_key));
+  v1::GetPublicKeyResponse message;
+  message.set_name(found->name.ToString());
+  message.set_pem(key->ToPem());
+  message.set_der(found->public_key);
+  message.set_algorithm(std::string(keys::NameOf(found->parameters.algorithm)));
+  return message;
+}
+
+}  // namespace
+
+void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_lane) {
+  methods.AddUnary<v1::SignRequest, v1::SignResponse>(
+      "SigningService", "Sign", hsm_lane,
+      [this](auto& request, auto reply) { Sign(request, std::move(reply)); });
+  // A MAC is verified inside the HSM.
+  methods.AddUnary<v1::VerifyRequest, v1::VerifyResponse>(
+      "SigningService", "Verify", hsm_lane,
+      [this](auto& request, auto reply) { Verify(request, std::move(reply)); });
+  methods.AddUnary<v1::GetPublicKeyRequest, v1::GetPublicKeyResponse>(
+      "SigningService", "GetPublicKey", data_lane,
+      [this](auto& request, auto reply) { GetPublicKey(request, std::move(reply)); });
+}
+
+void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply) {
+  keys::SignRequest sign;
+  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kSign, sign.key.ToString(), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckMessage(request.message()));
+  ASSIGN_OR_REFUSE(reply, sign.encoding, EncodingOf(request.encoding()));
+  ASSIGN_OR_REFUSE(reply, sign.padding, PaddingOf(request.rsa_padding()));
+  sign.message = std::move(*request.mutable_message());
+  sign.request_id = request.request_id();
+  sign.trace_id = reply.record().trace_id;
+
+  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), [](keys::Signature signature) {
+      v1::SignResponse message;
+      message.set_signature(std::move(signature.bytes));
+      message.set_key_version(signature.key_version.ToString());
+      message.set_algorithm(std::move(signature.algorithm));
+      return message;
+    });
+  });
+}
+
+void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckMessage(request.message()));
+  REFUSE_IF_ERROR(reply, CheckSignature(request.signature()));
+  keys::VerifyRequest verify;
+  ASSIGN_OR_REFUSE(reply, verify.encoding, EncodingOf(request.encoding()));
+  ASSIGN_OR_REFUSE(reply, verify.padding, PaddingOf(request.rsa_padding()));
+  verify.key = std::move(name.key);
+  verify.version = name.version;
+  verify.message = std::move(*request.mutable_message());
+  verify.signature = std::move(*request.mutable_signature());
+  verify.request_id = request.request_id();
+  verify.trace_id = reply.record().trace_id;
+
+  signer_.Verify(std::move(permit), std::move(verify),
+                 [reply = std::move(reply)](auto done) mutable {
+                   reply.Answer(std::move(done), [](const keys::Verification& verification) {
+                     v1::VerifyResponse message;
+                     message.set_valid(verification.valid);
+                     if (verification.valid) {
+                       message.set_key_version(verification.key_version.ToString());
+                     }
+                     return message;
+                   });
+                 });
+}
+
+void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,
+                                  Reply<v1::GetPublicKeyResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, const keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kGetPublicKey, name.key.ToString()));
+  ASSIGN_OR_REFUSE(reply, v1::GetPublicKeyResponse message, PublicKeyOf(registry_, name));
+  reply.RecordAndSend(std::move(message));
+}
+
+}  // namespace keysvc::rpc

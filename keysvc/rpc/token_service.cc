@@ -1,0 +1,182 @@
+#include "keysvc/rpc/token_service.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "keysvc/rpc/access.h"
+#include "keysvc/rpc/convert.h"
+#include "status/reason.h"
+
+namespace keysvc::rpc {
+namespace {
+
+using tokenizer::CardData;
+using tokenizer::RequestFacts;
+using tokenizer::RevealedCard;
+using tokenizer::TokenName;
+
+// What policies know before a token has told its profile.
+std::string TokensOf(const std::string& tenant) {
+  return absl::StrCat("tenants/", tenant, "/tokens");
+}
+
+RequestFacts FactsOf(AnyReply& reply) {
+  return {.request_id = reply.record().request_id, .trace_id = reply.record().trace_id};
+}
+
+// A name of another tenant is told apart from an unknown one by nothing.
+absl::StatusOr<TokenName> ParseTokenOf(const std::string& tenant, const std::string& text) {
+  absl::StatusOr<TokenName> name = TokenName::Parse(text);
+  if (name.ok() && name->tenant != tenant) {
+    return Error(Reason::kTokenNotFound, "there is no such token");
+  }
+  return name;
+}
+
+}  // namespace
+
+void TokenService::Register(MethodTable& methods, Lane& lane) {
+  methods.AddUnary<v1::TokenizeRequest, v1::TokenizeResponse>(
+      "TokenService", "Tokenize", lane,
+      [this](auto& request, auto reply) { Tokenize(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchTokenizeRequest, v1::BatchTokenizeResponse>(
+      "TokenService", "BatchTokenize", lane,
+      [this](auto& request, auto reply) { BatchTokenize(request, std::move(reply)); });
+  methods.AddUnary<v1::DetokenizeRequest, v1::DetokenizeResponse>(
+      "TokenService", "Detokenize", lane,
+      [this](auto& request, auto reply) { Detokenize(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchDetokenizeRequest, v1::BatchDetokenizeResponse>(
+      "TokenService", "BatchDetokenize", lane,
+      [this](auto& request, auto reply) { BatchDetokenize(request, std::move(reply)); });
+  methods.AddUnary<v1::GetTokenRequest, v1::GetTokenResponse>(
+      "TokenService", "GetToken", lane,
+      [this](auto& request, auto reply) { GetToken(request, std::move(reply)); });
+}
+
+void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResponse> reply) {
+  REFUSE_IF_ERROR(reply, CheckProfileName(request.parent()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kTokenize, request.parent(), request.request_id()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
+  if (!request.has_card()) {
+    return reply.RecordAndRefuse(Error(Reason::kFieldRequired, "the card is required", "card"));
+  }
+  std::vector<absl::StatusOr<CardData>> cards;
+  cards.push_back(TakeCard(*request.mutable_card()));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
+                      [reply = std::move(reply)](auto done) mutable {
+                        reply.Answer(std::move(done),
+                                     [](auto tokens) -> absl::StatusOr<v1::TokenizeResponse> {
+                                       if (!tokens.at(0).ok()) return tokens[0].status();
+                                       return ToMessage(*tokens[0]);
+                                     });
+                      });
+}
+
+void TokenService::BatchTokenize(v1::BatchTokenizeRequest& request,
+                                 Reply<v1::BatchTokenizeResponse> reply) {
+  REFUSE_IF_ERROR(reply, CheckProfileName(request.parent()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kTokenize, request.parent(), request.request_id()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
+  std::vector<absl::StatusOr<CardData>> cards;
+  for (v1::Card& card : *request.mutable_cards()) cards.push_back(TakeCard(card));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
+                      [reply = std::move(reply)](auto done) mutable {
+                        reply.Answer(std::move(done), [](auto tokens) {
+                          v1::BatchTokenizeResponse message;
+                          for (const auto& token : tokens) {
+                            v1::TokenizeResult& result = *message.add_results();
+                            if (token.ok()) {
+                              *result.mutable_token() = ToMessage(*token);
+                            } else {
+                              *result.mutable_error() = ToItemError(token.status());
+                            }
+                          }
+                          return message;
+                        });
+                      });
+}
+
+void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::DetokenizeResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(name.tenant),
+                             request.request_id(), request.purpose()));
+  std::string tenant = name.tenant;
+  std::vector<absl::StatusOr<TokenName>> names;
+  names.push_back(std::move(name));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
+                        [reply = std::move(reply)](auto done) mutable {
+                          reply.Answer(std::move(done),
+                                       [](auto cards) -> absl::StatusOr<v1::DetokenizeResponse> {
+                                         if (!cards.at(0).ok()) return cards[0].status();
+                                         return ToMessage(*cards[0]);
+                                       });
+                        });
+}
+
+void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
+                                   Reply<v1::BatchDetokenizeResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(tenant),
+                             request.request_id(), request.purpose()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
+  std::vector<absl::StatusOr<TokenName>> names;
+  for (const std::string& name : request.names()) names.push_back(ParseTokenOf(tenant, name));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
+                        [reply = std::move(reply)](auto done) mutable {
+                          reply.Answer(std::move(done), [](auto cards) {
+                            v1::BatchDetokenizeResponse message;
+                            for (const auto& card : cards) {
+                              v1::DetokenizeResult& result = *message.add_results();
+                              if (card.ok()) {
+                                *result.mutable_card() = ToMessage(*card);
+                              } else {
+                                *result.mutable_error() = ToItemError(card.status());
+                              }
+                            }
+                            return message;
+                          });
+                        });
+}
+
+void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kGetToken, TokensOf(name.tenant)));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Describe(std::move(permit), std::move(name), std::move(facts),
+                      [reply = std::move(reply), text = request.name()](auto done) mutable {
+                        reply.Answer(std::move(done), [&text](const auto& token) {
+                          v1::GetTokenResponse message;
+                          message.set_name(text);
+                          message.set_profile(token.profile);
+                          message.set_masked_pan(token.masked_pan);
+                          if (token.expiry.has_value()) {
+                            message.set_expiry(token.expiry->ToString());
+                          }
+                          *message.mutable_create_time() = ToTimestamp(token.created);
+                          message.set_data_key_version(token.data_key_version);
+                          return message;
+                        });
+                      });
+}
+
+}  // namespace keysvc::rpc

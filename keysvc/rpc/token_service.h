@@ -1,0 +1,38 @@
+#ifndef KEYSVC_KEYSVC_RPC_TOKEN_SERVICE_H_
+#define KEYSVC_KEYSVC_RPC_TOKEN_SERVICE_H_
+
+#include "keysvc/rpc/lane.h"
+#include "keysvc/rpc/method_table.h"
+#include "keysvc/rpc/reply.h"
+#include "keysvc/v1/token_service.pb.h"
+#include "policy/gate.h"
+#include "tokenizer/profile.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::rpc {
+
+// keysvc.v1.TokenService over the tokenizer. Thread-safe; what it is given outlives it.
+class TokenService {
+ public:
+  TokenService(const policy::Gate& gate, const tokenizer::Profiles& profiles,
+               tokenizer::Tokenizer& tokenizer)
+      : gate_(gate), profiles_(profiles), tokenizer_(tokenizer) {}
+
+  void Register(MethodTable& methods, Lane& lane);
+
+ private:
+  void Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResponse> reply);
+  void BatchTokenize(v1::BatchTokenizeRequest& request, Reply<v1::BatchTokenizeResponse> reply);
+  void Detokenize(v1::DetokenizeRequest& request, Reply<v1::DetokenizeResponse> reply);
+  void BatchDetokenize(v1::BatchDetokenizeRequest& request,
+                       Reply<v1::BatchDetokenizeResponse> reply);
+  void GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResponse> reply);
+
+  const policy::Gate& gate_;
+  const tokenizer::Profiles& profiles_;
+  tokenizer::Tokenizer& tokenizer_;
+};
+
+}  // namespace keysvc::rpc
+
+#endif  // KEYSVC_KEYSVC_RPC_TOKEN_SERVICE_H_

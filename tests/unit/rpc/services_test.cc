@@ -1,0 +1,533 @@
+// The four services over real gRPC and a real journal, with the HSM and the store in memory.
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "audit/verifier.h"
+#include "crypto/public_key.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/descriptor.h"
+#include "gtest/gtest.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/signer.h"
+#include "keysvc/rpc/audit_service.h"
+#include "keysvc/rpc/key_service.h"
+#include "keysvc/rpc/lane.h"
+#include "keysvc/rpc/signing_service.h"
+#include "keysvc/rpc/token_service.h"
+#include "keysvc/v1/audit_service.grpc.pb.h"
+#include "keysvc/v1/key_service.grpc.pb.h"
+#include "keysvc/v1/signing_service.grpc.pb.h"
+#include "keysvc/v1/token_service.grpc.pb.h"
+#include "status/reason.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/rpc/edge_under_test.h"
+#include "tokenizer/profile.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::testing {
+namespace {
+
+constexpr char kPan[] = "4111111111111111";
+constexpr char kOtherPan[] = "5555555555554444";
+constexpr char kProfile[] = "tenants/acme/tokenProfiles/cards";
+constexpr char kUuid[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1";
+
+constexpr char kNothingAllowed[] = R"(version: 1
+principals:
+  - {name: caller, identity: "spiffe://home.example/caller", kind: service, roles: [elsewhere]}
+rules:
+  - id: elsewhere
+    roles: [elsewhere]
+    actions: [Tokenize]
+    resources: ["tenants/elsewhere/tokenProfiles/*"]
+)";
+
+// A client's call with a deadline.
+class Deadline : public grpc::ClientContext {
+ public:
+  Deadline() { set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30)); }
+};
+
+class ServicesTest : public ::testing::Test {
+ protected:
+  ServicesTest() : ServicesTest({}, rpc::KeyChanges::kAllowed) {}
+  ServicesTest(std::string_view policy, rpc::KeyChanges changes)
+      : edge(policy), changes_(changes) {}
+
+  void SetUp() override {
+    auto profiles = tokenizer::Profiles::Create(
+        {{.tenant = "acme", .name = "cards", .number = 1, .deterministic = true}});
+    ASSERT_OK(profiles);
+    profiles_.emplace(*std::move(profiles));
+    wrapping_.emplace(edge.hsm, edge.deployment.name, 1);
+    auto registry = keys::KeyRegistry::Load(edge.hsm, *wrapping_, edge.store, *edge.journal,
+                                            edge.deployment.environment);
+    ASSERT_OK(registry);
+    registry_ = *std::move(registry);
+    ASSERT_OK(registry_->EnsureProfileKeys(profiles_->all().front()));
+    opened_keys_.emplace(*registry_);
+    tokenizer_.emplace(*profiles_, *opened_keys_, edge.store, *edge.journal, *edge.gate);
+    signer_.emplace(*registry_, edge.hsm, *edge.journal, edge.store, *opened_keys_);
+
+    tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
+    signing_.emplace(*edge.gate, *registry_, *signer_);
+    keys_.emplace(*edge.gate, *registry_, changes_);
+    audit_.emplace(*edge.gate, *edge.journal, edge.store);
+    tokens_->Register(edge.methods, lane_);
+    signing_->Register(edge.methods, lane_, lane_);
+    keys_->Register(edge.methods, lane_);
+    audit_->Register(edge.methods, lane_);
+    edge.Start();
+
+    caller = edge.Connect();
+    officer = edge.ConnectAs("officer");
+    auditor = edge.ConnectAs("auditor");
+    tokens = v1::TokenService::NewStub(caller);
+    signing = v1::SigningService::NewStub(caller);
+    keys_stub = v1::KeyService::NewStub(officer);
+    log = v1::AuditService::NewStub(auditor);
+  }
+
+  void TearDown() override {
+    edge.StopServer();
+    lane_.Stop();
+    edge.StopAll();
+  }
+
+  grpc::Status Tokenize(const std::string& pan, v1::TokenizeResponse* response,
+                        const std::string& request_id = "") {
+    v1::TokenizeRequest request;
+    request.set_parent(kProfile);
+    request.mutable_card()->set_pan(pan);
+    request.mutable_card()->set_expiry("2030-12");
+    request.set_request_id(request_id);
+    Deadline context;
+    return tokens->Tokenize(&context, request, response);
+  }
+
+  std::string TokenFor(const std::string& pan) {
+    v1::TokenizeResponse response;
+    const grpc::Status status = Tokenize(pan, &response);
+    EXPECT_TRUE(status.ok()) << ReasonOnWire(status);
+    return response.name();
+  }
+
+  grpc::Status Detokenize(const std::string& name, const std::string& purpose,
+                          v1::DetokenizeResponse* response) {
+    v1::DetokenizeRequest request;
+    request.set_name(name);
+    request.set_purpose(purpose);
+    Deadline context;
+    return tokens->Detokenize(&context, request, response);
+  }
+
+  grpc::Status CreateKey(const std::string& id, v1::CreateKeyResponse* response,
+                         v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_EC_P256) {
+    v1::CreateKeyRequest request;
+    request.set_parent("tenants/acme");
+    request.set_key_id(id);
+    request.set_purpose(algorithm == v1::KEY_ALGORITHM_HMAC_SHA256 ? v1::KEY_PURPOSE_MAC
+                                                                   : v1::KEY_PURPOSE_SIGN);
+    request.set_algorithm(algorithm);
+    request.set_cryptoperiod_days(30);
+    Deadline context;
+    return keys_stub->CreateKey(&context, request, response);
+  }
+
+  grpc::Status ListKeys(int page_size, const std::string& page_token,
+                        v1::ListKeysResponse* response) {
+    v1::ListKeysRequest request;
+    request.set_parent("tenants/acme");
+    request.set_page_size(page_size);
+    request.set_page_token(page_token);
+    Deadline context;
+    return keys_stub->ListKeys(&context, request, response);
+  }
+
+  grpc::Status Export(std::uint64_t first, std::string* lines) {
+    v1::ExportAuditRequest request;
+    request.set_first_index(first);
+    Deadline context;
+    const auto reader = log->ExportAudit(&context, request);
+    v1::ExportAuditResponse part;
+    while (reader->Read(&part)) *lines += part.lines();
+    return reader->Finish();
+  }
+
+  EdgeUnderTest edge;
+  std::shared_ptr<grpc::Channel> caller, officer, auditor;
+  std::unique_ptr<v1::TokenService::Stub> tokens;
+  std::unique_ptr<v1::SigningService::Stub> signing;
+  std::unique_ptr<v1::KeyService::Stub> keys_stub;
+  std::unique_ptr<v1::AuditService::Stub> log;
+
+ private:
+  const rpc::KeyChanges changes_;
+  rpc::Lane lane_{2, 100};
+  std::optional<tokenizer::Profiles> profiles_;
+  std::optional<keys::KeyWrapping> wrapping_;
+  std::unique_ptr<keys::KeyRegistry> registry_;
+  std::optional<keys::OpenedKeys> opened_keys_;
+  std::optional<tokenizer::Tokenizer> tokenizer_;
+  std::optional<keys::Signer> signer_;
+  std::optional<rpc::TokenService> tokens_;
+  std::optional<rpc::SigningService> signing_;
+  std::optional<rpc::KeyService> keys_;
+  std::optional<rpc::AuditService> audit_;
+};
+
+TEST_F(ServicesTest, TurnACardIntoATokenAndBack) {
+  v1::TokenizeResponse token;
+  ASSERT_TRUE(Tokenize(kPan, &token).ok());
+  EXPECT_EQ(token.name(), absl::StrCat("tenants/acme/tokens/", token.token()));
+  v1::DetokenizeResponse card;
+  ASSERT_TRUE(Detokenize(token.name(), "settlement", &card).ok());
+  EXPECT_EQ(card.reveal(), v1::REVEAL_FULL);
+  EXPECT_EQ(card.card().pan(), kPan);
+  EXPECT_EQ(card.expiry(), "2030-12");
+  EXPECT_EQ(edge.Records("TokenService.Tokenize").size(), 1U);
+  EXPECT_EQ(edge.Records("TokenService.Detokenize").size(), 1U);
+  EXPECT_EQ(edge.Records(kPan).size(), 0U);
+}
+
+TEST_F(ServicesTest, GiveARepetitionTheSameAnswer) {
+  v1::TokenizeResponse first, again;
+  ASSERT_TRUE(Tokenize(kPan, &first, kUuid).ok());
+  ASSERT_TRUE(Tokenize(kPan, &again, kUuid).ok());
+  EXPECT_EQ(first.token(), again.token());
+  EXPECT_EQ(ReasonOnWire(Tokenize(kOtherPan, &again, kUuid)), "REQUEST_ID_REUSED");
+}
+
+TEST_F(ServicesTest, RefuseABadCardNamingItsField) {
+  v1::TokenizeResponse token;
+  const grpc::Status status = Tokenize("4111111111111112", &token);
+  EXPECT_EQ(ReasonOnWire(status), "PAN_INVALID");
+  EXPECT_EQ(status.error_details().find("4111111111111112"), std::string::npos);
+  EXPECT_EQ(ReasonOnWire(Tokenize("", &token)), "FIELD_REQUIRED");
+  EXPECT_EQ(edge.Records("PAN_INVALID").size(), 1U);
+  EXPECT_EQ(edge.Records("4111111111111112").size(), 0U);
+}
+
+TEST_F(ServicesTest, DecideEachItemOfABatch) {
+  v1::BatchTokenizeRequest cards;
+  cards.set_parent(kProfile);
+  for (const char* pan : {kPan, "4111111111111112", kOtherPan}) cards.add_cards()->set_pan(pan);
+  v1::BatchTokenizeResponse made;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->BatchTokenize(&context, cards, &made).ok());
+  }
+  ASSERT_EQ(made.results_size(), 3);
+  EXPECT_TRUE(made.results(0).has_token());
+  EXPECT_EQ(made.results(1).error().reason(), "PAN_INVALID");
+  EXPECT_TRUE(made.results(2).has_token());
+
+  v1::BatchDetokenizeRequest names;
+  names.set_parent("tenants/acme");
+  names.set_purpose("settlement");
+  names.add_names(made.results(2).token().name());
+  names.add_names(absl::StrCat("tenants/other/tokens/", made.results(0).token().token()));
+  names.add_names("no name");
+  v1::BatchDetokenizeResponse shown;
+  Deadline context;
+  ASSERT_TRUE(tokens->BatchDetokenize(&context, names, &shown).ok());
+  ASSERT_EQ(shown.results_size(), 3);
+  EXPECT_EQ(shown.results(0).card().card().pan(), kOtherPan);
+  EXPECT_EQ(shown.results(1).error().reason(), "TOKEN_NOT_FOUND");
+  EXPECT_EQ(shown.results(2).error().reason(), "FIELD_INVALID");
+}
+
+TEST_F(ServicesTest, BoundBatches) {
+  for (const int size : {0, 101}) {
+    v1::BatchTokenizeRequest cards;
+    cards.set_parent(kProfile);
+    for (int i = 0; i < size; ++i) cards.add_cards()->set_pan(kPan);
+    v1::BatchTokenizeResponse made;
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(tokens->BatchTokenize(&context, cards, &made)), "BATCH_SIZE");
+  }
+}
+
+TEST_F(ServicesTest, DenyATokenForAnotherPurposeOrTenant) {
+  const std::string name = TokenFor(kPan);
+  v1::DetokenizeResponse card;
+  EXPECT_EQ(ReasonOnWire(Detokenize(name, "", &card)), "POLICY_DENIED");
+  EXPECT_EQ(ReasonOnWire(Detokenize(name, "curiosity", &card)), "POLICY_DENIED");
+  EXPECT_EQ(ReasonOnWire(Detokenize("tenants/other/tokens/tok_a", "settlement", &card)),
+            "POLICY_DENIED");
+  EXPECT_EQ(edge.Records("POLICY_DENIED").size(), 3U);
+  EXPECT_EQ(edge.Records("curiosity").size(), 0U);
+  EXPECT_EQ(ReasonOnWire(Detokenize(name, "Not A Word", &card)), "FIELD_INVALID");
+}
+
+TEST_F(ServicesTest, DescribeATokenWithoutItsCard) {
+  v1::GetTokenRequest request;
+  request.set_name(TokenFor(kPan));
+  v1::GetTokenResponse token;
+  Deadline context;
+  ASSERT_TRUE(tokens->GetToken(&context, request, &token).ok());
+  EXPECT_EQ(token.name(), request.name());
+  EXPECT_EQ(token.profile(), kProfile);
+  EXPECT_EQ(token.masked_pan().substr(12), "1111");
+  EXPECT_EQ(token.masked_pan()[7], '*');
+  EXPECT_EQ(token.data_key_version(), 1U);
+  EXPECT_GT(token.create_time().seconds(), 0);
+}
+
+TEST_F(ServicesTest, SignWhatTheOfficersKeyVerifies) {
+  v1::CreateKeyResponse created;
+  ASSERT_TRUE(CreateKey("orders", &created).ok());
+  EXPECT_EQ(created.key().name(), "tenants/acme/keys/orders");
+  ASSERT_EQ(created.key().versions_size(), 1);
+  EXPECT_TRUE(created.key().versions(0).primary());
+
+  v1::SignRequest sign;
+  sign.set_name("tenants/acme/keys/orders");
+  sign.set_message("pay 10 EUR");
+  v1::SignResponse signature;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->Sign(&context, sign, &signature).ok());
+  }
+  EXPECT_EQ(signature.key_version(), "tenants/acme/keys/orders/versions/1");
+  EXPECT_EQ(signature.algorithm(), "ECDSA-P256-SHA256");
+
+  v1::GetPublicKeyRequest which;
+  which.set_name(signature.key_version());
+  v1::GetPublicKeyResponse key;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->GetPublicKey(&context, which, &key).ok());
+  }
+  EXPECT_EQ(key.name(), signature.key_version());
+  EXPECT_THAT(key.pem(), ::testing::StartsWith("-----BEGIN PUBLIC KEY-----"));
+  const auto public_key = crypto::PublicKey::FromSpki(key.der());
+  ASSERT_OK(public_key);
+  EXPECT_TRUE((*public_key)
+                  ->Verify(crypto::SignatureAlgorithm::kEcdsaP256Sha256, "pay 10 EUR",
+                           signature.signature()));
+
+  v1::VerifyRequest verify;
+  verify.set_name("tenants/acme/keys/orders");
+  verify.set_message("pay 10 EUR");
+  verify.set_signature(signature.signature());
+  for (const bool valid : {true, false}) {
+    if (!valid) verify.set_message("pay 99 EUR");
+    v1::VerifyResponse verified;
+    Deadline context;
+    ASSERT_TRUE(signing->Verify(&context, verify, &verified).ok());
+    EXPECT_EQ(verified.valid(), valid);
+    EXPECT_EQ(verified.key_version(), valid ? signature.key_version() : "");
+  }
+}
+
+TEST_F(ServicesTest, HaveNoPublicHalfOfAMacKey) {
+  v1::CreateKeyResponse created;
+  ASSERT_TRUE(CreateKey("webhooks", &created, v1::KEY_ALGORITHM_HMAC_SHA256).ok());
+  v1::GetPublicKeyRequest which;
+  which.set_name(created.key().name());
+  v1::GetPublicKeyResponse key;
+  Deadline context;
+  EXPECT_EQ(ReasonOnWire(signing->GetPublicKey(&context, which, &key)), "ALGORITHM_UNSUPPORTED");
+}
+
+TEST_F(ServicesTest, BoundWhatIsSigned) {
+  v1::SignRequest sign;
+  sign.set_name("tenants/acme/keys/orders");
+  v1::SignResponse signature;
+  {
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(signing->Sign(&context, sign, &signature)), "FIELD_REQUIRED");
+  }
+  sign.set_message(std::string(64 * 1024 + 1, 'x'));
+  Deadline context;
+  EXPECT_EQ(ReasonOnWire(signing->Sign(&context, sign, &signature)), "MESSAGE_TOO_LARGE");
+}
+
+TEST_F(ServicesTest, RotateAKeyToANewPrimaryVersion) {
+  v1::CreateKeyResponse created;
+  ASSERT_TRUE(CreateKey("orders", &created).ok());
+  v1::RotateKeyRequest request;
+  request.set_name(created.key().name());
+  v1::RotateKeyResponse rotated;
+  Deadline context;
+  ASSERT_TRUE(keys_stub->RotateKey(&context, request, &rotated).ok());
+  ASSERT_EQ(rotated.key().versions_size(), 2);
+  EXPECT_EQ(rotated.key().versions(0).name(), "tenants/acme/keys/orders/versions/2");
+  EXPECT_TRUE(rotated.key().versions(0).primary());
+  EXPECT_FALSE(rotated.key().versions(1).primary());
+}
+
+TEST_F(ServicesTest, ListKeysPageByPage) {
+  for (const char* id : {"a-key", "b-key", "c-key"}) {
+    v1::CreateKeyResponse created;
+    ASSERT_TRUE(CreateKey(id, &created).ok());
+  }
+  v1::ListKeysResponse all;
+  ASSERT_TRUE(ListKeys(0, "", &all).ok());
+  EXPECT_EQ(all.next_page_token(), "");
+  std::vector<std::string> expected;
+  for (const v1::Key& key : all.keys()) expected.push_back(key.name());
+  EXPECT_THAT(expected, ::testing::Contains("tenants/acme/keys/b-key"));
+  EXPECT_TRUE(std::is_sorted(expected.begin(), expected.end()));
+
+  std::vector<std::string> paged;
+  std::string page_token;
+  do {
+    v1::ListKeysResponse page;
+    ASSERT_TRUE(ListKeys(2, page_token, &page).ok());
+    EXPECT_LE(page.keys_size(), 2);
+    for (const v1::Key& key : page.keys()) paged.push_back(key.name());
+    page_token = page.next_page_token();
+  } while (!page_token.empty());
+  EXPECT_EQ(paged, expected);
+
+  v1::ListKeysResponse none;
+  EXPECT_EQ(ReasonOnWire(ListKeys(0, "made up", &none)), "FIELD_INVALID");
+  EXPECT_EQ(ReasonOnWire(ListKeys(-1, "", &none)), "FIELD_INVALID");
+}
+
+TEST_F(ServicesTest, ExportALogThatVerifies) {
+  TokenFor(kPan);
+  v1::GetCheckpointResponse before;
+  {
+    Deadline context;
+    ASSERT_TRUE(log->GetCheckpoint(&context, v1::GetCheckpointRequest(), &before).ok());
+  }
+  std::string lines;
+  ASSERT_TRUE(Export(0, &lines).ok());
+  std::istringstream in(lines);
+  const auto verified = audit::VerifyExport(in, before.verifier_key(), before.note());
+  ASSERT_OK(verified);
+  EXPECT_TRUE(verified->against_outside_checkpoint);
+  EXPECT_NE(lines.find("TokenService.Tokenize"), std::string::npos);
+  EXPECT_EQ(lines.find(kPan), std::string::npos);
+  EXPECT_EQ(edge.Records("AuditService.ExportAudit").size(), 1U);
+}
+
+TEST_F(ServicesTest, RefuseAnExportFromBeyondTheEnd) {
+  std::string lines;
+  EXPECT_EQ(ReasonOnWire(Export(1'000'000, &lines)), "FIELD_INVALID");
+  EXPECT_EQ(lines, "");
+}
+
+TEST_F(ServicesTest, EndAnExportWhoseReaderGoesAway) {
+  v1::ExportAuditRequest request;
+  {
+    Deadline context;
+    const auto reader = log->ExportAudit(&context, request);
+    v1::ExportAuditResponse part;
+    EXPECT_TRUE(reader->Read(&part));
+    context.TryCancel();
+  }
+  std::string lines;
+  EXPECT_TRUE(Export(0, &lines).ok());
+}
+
+class OutsideDevelopmentTest : public ServicesTest {
+ protected:
+  OutsideDevelopmentTest() : ServicesTest({}, rpc::KeyChanges::kNeedOfficers) {}
+};
+
+TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
+  v1::CreateKeyResponse created;
+  EXPECT_EQ(ReasonOnWire(CreateKey("orders", &created)), "OFFICER_LOGIN_REQUIRED");
+  v1::RotateKeyRequest request;
+  request.set_name("tenants/acme/keys/orders");
+  v1::RotateKeyResponse rotated;
+  Deadline context;
+  EXPECT_EQ(ReasonOnWire(keys_stub->RotateKey(&context, request, &rotated)),
+            "OFFICER_LOGIN_REQUIRED");
+  EXPECT_EQ(edge.Records("OFFICER_LOGIN_REQUIRED").size(), 2U);
+  v1::ListKeysResponse listed;
+  EXPECT_TRUE(ListKeys(0, "", &listed).ok());
+}
+
+class NothingAllowedTest : public ServicesTest {
+ protected:
+  NothingAllowedTest() : ServicesTest(kNothingAllowed, rpc::KeyChanges::kAllowed) {}
+};
+
+template <typename Message>
+std::string With(const std::function<void(Message&)>& fill) {
+  Message message;
+  fill(message);
+  return message.SerializeAsString();
+}
+
+template <typename Message>
+std::string Named(const std::string& name) {
+  return With<Message>([&name](Message& message) { message.set_name(name); });
+}
+
+template <typename Message>
+std::string Below(const std::string& parent) {
+  return With<Message>([&parent](Message& message) { message.set_parent(parent); });
+}
+
+// For every method a request that only the policy can refuse.
+std::map<std::string, std::string> RequestsByMethod() {
+  const std::string token = "tenants/acme/tokens/tok_a";
+  const std::string key = "tenants/acme/keys/orders";
+  return {
+      {"keysvc.v1.TokenService.Tokenize", Below<v1::TokenizeRequest>(kProfile)},
+      {"keysvc.v1.TokenService.BatchTokenize", Below<v1::BatchTokenizeRequest>(kProfile)},
+      {"keysvc.v1.TokenService.Detokenize", Named<v1::DetokenizeRequest>(token)},
+      {"keysvc.v1.TokenService.BatchDetokenize", Below<v1::BatchDetokenizeRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},
+      {"keysvc.v1.SigningService.Sign", Named<v1::SignRequest>(key)},
+      {"keysvc.v1.SigningService.Verify", Named<v1::VerifyRequest>(key)},
+      {"keysvc.v1.SigningService.GetPublicKey", Named<v1::GetPublicKeyRequest>(key)},
+      {"keysvc.v1.KeyService.CreateKey", With<v1::CreateKeyRequest>([](auto& request) {
+         request.set_parent("tenants/acme");
+         request.set_key_id("orders");
+       })},
+      {"keysvc.v1.KeyService.ListKeys", Below<v1::ListKeysRequest>("tenants/acme")},
+      {"keysvc.v1.KeyService.GetKey", Named<v1::GetKeyRequest>(key)},
+      {"keysvc.v1.KeyService.RotateKey", Named<v1::RotateKeyRequest>(key)},
+      {"keysvc.v1.AuditService.ExportAudit", ""},
+      {"keysvc.v1.AuditService.GetCheckpoint", ""},
+  };
+}
+
+TEST_F(NothingAllowedTest, DeniesEveryMethodOfEveryServiceAndRecordsIt) {
+  const std::map<std::string, std::string> requests = RequestsByMethod();
+  std::size_t methods = 0;
+  for (const char* file : {"keysvc/v1/token_service.proto", "keysvc/v1/signing_service.proto",
+                           "keysvc/v1/key_service.proto", "keysvc/v1/audit_service.proto"}) {
+    const auto* descriptor =
+        google::protobuf::DescriptorPool::generated_pool()->FindFileByName(file);
+    ASSERT_NE(descriptor, nullptr) << file;
+    for (int s = 0; s < descriptor->service_count(); ++s) {
+      const auto* service = descriptor->service(s);
+      for (int m = 0; m < service->method_count(); ++m, ++methods) {
+        const std::string name = service->method(m)->full_name();
+        SCOPED_TRACE(name);
+        ASSERT_TRUE(requests.contains(name));
+        const std::string path =
+            absl::StrCat("/", service->full_name(), "/", service->method(m)->name());
+        ASSERT_NE(edge.methods.Find(path), nullptr);
+        EXPECT_EQ(CallRaw(caller, path, requests.at(name)).reason(), "POLICY_DENIED");
+        const std::string action =
+            absl::StrCat("\"", service->name(), ".", service->method(m)->name(), "\"");
+        std::size_t denials = 0;
+        for (const LoggedRecord& record : edge.Records(action)) denials += record.Has("denied");
+        EXPECT_EQ(denials, 1U);
+      }
+    }
+  }
+  EXPECT_EQ(methods, requests.size());
+}
+
+}  // namespace
+}  // namespace keysvc::testing
