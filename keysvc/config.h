@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "keysvc/keys/deployment.h"
@@ -23,7 +24,7 @@ struct TrustDomain {
 
 // The configuration file (deploy/config.example.yaml), checked as a whole. Relative paths are taken
 // from the file's own folder. Faults are INVALID_ARGUMENT/CONFIG_INVALID "file:line:column: what".
-// A PIN in the file is one of them.
+// A PIN in the file is one of them, and so is what production forbids: a software token.
 struct Config {
   keys::Deployment deployment;
   std::string listen;  // "127.0.0.1:7443"
@@ -40,7 +41,16 @@ struct Config {
 };
 
 absl::StatusOr<Config> LoadConfig(const std::string& path);
+// `path` is what errors call the file and where relative paths start.
 absl::StatusOr<Config> ParseConfig(std::string_view text, const std::string& path);
+
+// FAILED_PRECONDITION/OFFICER_LOGIN_REQUIRED for production: it does not start before officers can
+// log in with two factors.
+absl::Status CheckMayServe(const Config& config);
+
+// The content of a configuration, certificate or key file, at most 1 MiB. CONFIG_INVALID, naming
+// the file, when it cannot be read.
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
 
 }  // namespace keysvc
 

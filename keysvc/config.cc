@@ -1,0 +1,282 @@
+#include "keysvc/config.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keysvc/keys/key_name.h"
+#include "policy/strict_yaml.h"
+#include "status/abseil.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc {
+namespace {
+
+using policy::YamlNode;
+
+constexpr std::int64_t kFileLimit = 1024 * 1024;
+constexpr std::string_view kEnvironments[] = {"development", "test", "production"};
+
+bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+// "host:port", the host an address or a name, IPv6 in brackets. Port 0 chooses a free one.
+bool IsAddress(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (host.find(':') != std::string_view::npos && !bracketed) return false;
+  const std::string_view port = text.substr(colon + 1);
+  const bool digits =
+      !port.empty() && port.size() <= 5 &&
+      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits && std::stoi(std::string(port)) <= 65535;
+}
+
+// A log's name goes into checkpoints, where spaces and "+" have a meaning (C2SP signed-note).
+bool IsOrigin(std::string_view text) {
+  return text.size() <= 255 && std::all_of(text.begin(), text.end(),
+                                           [](char c) { return c > ' ' && c <= '~' && c != '+'; });
+}
+
+bool IsTrustDomain(std::string_view text) {
+  return text.size() <= 255 && std::all_of(text.begin(), text.end(), [](char c) {
+           return IsLowerOrDigit(c) || c == '.' || c == '-' || c == '_';
+         });
+}
+
+// Reads one configuration; keeps the folder that relative paths start at.
+class Reader {
+ public:
+  explicit Reader(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  absl::StatusOr<Config> Read(const YamlNode& root) {
+    RETURN_IF_ERROR(
+        RequireKeys(root, {"deployment", "listen", "tls", "trust_domains", "token", "store",
+                           "audit", "policy", "token_profiles", "locked_memory_mib"}));
+    RETURN_IF_ERROR(ReadDeployment(root));
+    ASSIGN_OR_RETURN(config_.listen, Text(root, "listen", IsAddress, "host:port is expected"));
+    RETURN_IF_ERROR(ReadTls(root));
+    RETURN_IF_ERROR(ReadTrustDomains(root));
+    RETURN_IF_ERROR(ReadStore(root));
+    RETURN_IF_ERROR(ReadToken(root));
+    RETURN_IF_ERROR(ReadAudit(root));
+    ASSIGN_OR_RETURN(config_.policy_file, Path(root, "policy"));
+    RETURN_IF_ERROR(ReadProfiles(root));
+    ASSIGN_OR_RETURN(config_.locked_memory_mib, Number(root, "locked_memory_mib", 1, 64, 2));
+    return std::move(config_);
+  }
+
+ private:
+  // Says it plainly when somebody writes the PIN itself, instead of "unknown key".
+  static absl::Status RequireKeys(const YamlNode& node,
+                                  std::initializer_list<std::string_view> known) {
+    if (const std::optional<YamlNode> pin = node.Find("pin")) {
+      return pin->Fault(
+          "a PIN never stands in the configuration: name its file with pin_file or "
+          "its credential with pin_credential");
+    }
+    return node.RequireKeys(known);
+  }
+
+  static absl::StatusOr<std::string> Text(const YamlNode& node, std::string_view key,
+                                          bool (*valid)(std::string_view),
+                                          std::string_view expected) {
+    ASSIGN_OR_RETURN(const YamlNode value, node.Get(key));
+    ASSIGN_OR_RETURN(std::string text, value.AsString());
+    if (!valid(text)) return value.Fault(expected);
+    return text;
+  }
+
+  static absl::StatusOr<std::string> Id(const YamlNode& node, std::string_view key) {
+    return Text(node, key, keys::IsResourceId, "a name of [a-z][a-z0-9-]{0,62} is expected");
+  }
+
+  // An optional number.
+  static absl::StatusOr<std::size_t> Number(const YamlNode& node, std::string_view key,
+                                            std::int64_t low, std::int64_t high,
+                                            std::size_t otherwise) {
+    const std::optional<YamlNode> value = node.Find(key);
+    if (!value.has_value()) return otherwise;
+    ASSIGN_OR_RETURN(const std::int64_t number, value->AsInteger(low, high));
+    return static_cast<std::size_t>(number);
+  }
+
+  absl::StatusOr<std::string> Path(const YamlNode& node, std::string_view key) const {
+    ASSIGN_OR_RETURN(const YamlNode value, node.Get(key));
+    ASSIGN_OR_RETURN(const std::string text, value.AsString());
+    return (folder_ / text).lexically_normal().string();
+  }
+
+  // The store's path with another extension.
+  std::string BesideStore(std::string_view extension) const {
+    return std::filesystem::path(config_.store.path).replace_extension(extension).string();
+  }
+
+  absl::Status ReadDeployment(const YamlNode& root) {
+    ASSIGN_OR_RETURN(const YamlNode node, root.Get("deployment"));
+    RETURN_IF_ERROR(RequireKeys(node, {"name", "environment"}));
+    ASSIGN_OR_RETURN(config_.deployment.name, Id(node, "name"));
+    const auto known = [](std::string_view text) {
+      return std::find(std::begin(kEnvironments), std::end(kEnvironments), text) !=
+             std::end(kEnvironments);
+    };
+    ASSIGN_OR_RETURN(
+        config_.deployment.environment,
+        Text(node, "environment", known, "development, test or production is expected"));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadTls(const YamlNode& root) {
+    ASSIGN_OR_RETURN(const YamlNode node, root.Get("tls"));
+    RETURN_IF_ERROR(RequireKeys(node, {"certificate", "private_key"}));
+    ASSIGN_OR_RETURN(config_.certificate_file, Path(node, "certificate"));
+    ASSIGN_OR_RETURN(config_.private_key_file, Path(node, "private_key"));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadTrustDomains(const YamlNode& root) {
+    ASSIGN_OR_RETURN(const YamlNode node, root.Get("trust_domains"));
+    ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
+    if (items.empty()) return node.Fault("at least one trust domain is expected");
+    std::set<std::string> names;
+    for (const YamlNode& item : items) {
+      RETURN_IF_ERROR(RequireKeys(item, {"name", "authority"}));
+      TrustDomain domain;
+      ASSIGN_OR_RETURN(domain.name,
+                       Text(item, "name", IsTrustDomain, "a SPIFFE trust domain is expected"));
+      ASSIGN_OR_RETURN(domain.ca_file, Path(item, "authority"));
+      if (!names.insert(domain.name).second) return item.Fault("the trust domain occurs twice");
+      config_.trust_domains.push_back(std::move(domain));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadStore(const YamlNode& root) {
+    ASSIGN_OR_RETURN(const YamlNode node, root.Get("store"));
+    RETURN_IF_ERROR(RequireKeys(node, {"path", "readers", "cache_mib"}));
+    ASSIGN_OR_RETURN(config_.store.path, Path(node, "path"));
+    ASSIGN_OR_RETURN(config_.store.readers, Number(node, "readers", 1, 16, 2));
+    ASSIGN_OR_RETURN(config_.store.cache_mib, Number(node, "cache_mib", 1, 4096, 64));
+    config_.store.deployment = config_.deployment.name;
+    config_.store.environment = config_.deployment.environment;
+    config_.deployment.sidecar_path = BesideStore(".sidecar");
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadToken(const YamlNode& root) {
+    ASSIGN_OR_RETURN(const YamlNode node, root.Get("token"));
+    RETURN_IF_ERROR(
+        RequireKeys(node, {"module", "label", "pin_file", "pin_credential", "sessions"}));
+    pkcs11::TokenOptions& token = config_.token;
+    ASSIGN_OR_RETURN(token.module_path, Path(node, "module"));
+    const bool software = token.module_path.find("softhsm") != std::string::npos;
+    if (software && config_.deployment.environment == "production") {
+      return node.Fault("production does not run on a software token");
+    }
+    ASSIGN_OR_RETURN(const YamlNode label, node.Get("label"));
+    ASSIGN_OR_RETURN(token.token_label, label.AsString());
+    ASSIGN_OR_RETURN(token.pin_file, PinFile(node));
+    token.pin_marker_file = BesideStore(".pin-refused");
+    ASSIGN_OR_RETURN(token.sessions, Number(node, "sessions", 1, 64, 8));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> PinFile(const YamlNode& node) const {
+    const std::optional<YamlNode> credential = node.Find("pin_credential");
+    if (credential.has_value() == node.Find("pin_file").has_value()) {
+      return node.Fault("either pin_file or pin_credential is expected");
+    }
+    if (!credential.has_value()) return Path(node, "pin_file");
+    ASSIGN_OR_RETURN(const std::string name, credential->AsString());
+    if (name.find('/') != std::string::npos) return credential->Fault("a name is expected");
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    if (directory == nullptr) {
+      return credential->Fault(
+          "there are no systemd credentials: CREDENTIALS_DIRECTORY is not set");
+    }
+    return absl::StrCat(directory, "/", name);
+  }
+
+  absl::Status ReadAudit(const YamlNode& root) {
+    ASSIGN_OR_RETURN(const YamlNode node, root.Get("audit"));
+    RETURN_IF_ERROR(
+        RequireKeys(node, {"origin", "checkpoint_directory", "checkpoint_interval_seconds"}));
+    ASSIGN_OR_RETURN(config_.audit_origin,
+                     Text(node, "origin", IsOrigin,
+                          "a name without spaces and \"+\" is expected, such as example.org/log"));
+    ASSIGN_OR_RETURN(config_.checkpoint_directory, Path(node, "checkpoint_directory"));
+    // The unwitnessed tail of the log is never longer than ten seconds.
+    ASSIGN_OR_RETURN(const std::size_t seconds,
+                     Number(node, "checkpoint_interval_seconds", 1, 10, 10));
+    config_.checkpoint_interval = absl::Seconds(seconds);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadProfiles(const YamlNode& root) {
+    ASSIGN_OR_RETURN(const YamlNode node, root.Get("token_profiles"));
+    ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
+    for (const YamlNode& item : items) {
+      RETURN_IF_ERROR(RequireKeys(item, {"tenant", "name", "number", "deterministic"}));
+      tokenizer::Profile profile;
+      ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
+      ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
+      ASSIGN_OR_RETURN(const YamlNode number, item.Get("number"));
+      ASSIGN_OR_RETURN(const std::int64_t value, number.AsInteger(1, 65535));
+      profile.number = static_cast<std::uint16_t>(value);
+      ASSIGN_OR_RETURN(const YamlNode deterministic, item.Get("deterministic"));
+      ASSIGN_OR_RETURN(profile.deterministic, deterministic.AsBool());
+      config_.profiles.push_back(std::move(profile));
+      const auto together = tokenizer::Profiles::Create(config_.profiles);
+      if (!together.ok()) {
+        return item.Fault({together.status().message().data(), together.status().message().size()});
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const std::filesystem::path folder_;
+  Config config_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string content(static_cast<std::size_t>(kFileLimit + 1), '\0');
+  in.read(content.data(), kFileLimit + 1);
+  if (in.bad() || in.gcount() == 0) {
+    return Error(Reason::kConfigInvalid, absl::StrCat("cannot read ", path));
+  }
+  if (in.gcount() > kFileLimit) {
+    return Error(Reason::kConfigInvalid, absl::StrCat(path, " is larger than 1 MiB"));
+  }
+  content.resize(static_cast<std::size_t>(in.gcount()));
+  return content;
+}
+
+absl::StatusOr<Config> ParseConfig(std::string_view text, const std::string& path) {
+  ASSIGN_OR_RETURN(const YamlNode root, YamlNode::Parse(text, path, Reason::kConfigInvalid));
+  return Reader(std::filesystem::absolute(path).parent_path()).Read(root);
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path));
+  return ParseConfig(text, path);
+}
+
+absl::Status CheckMayServe(const Config& config) {
+  if (config.deployment.environment != "production") return absl::OkStatus();
+  return Error(Reason::kOfficerLoginRequired,
+               "production is not served before officers can log in with two factors");
+}
+
+}  // namespace keysvc

@@ -1,0 +1,260 @@
+// keysvcd: the service. init makes a deployment, serve runs it, check-config reads its files.
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "audit/journal.h"
+#include "crypto/certificate.h"
+#include "crypto/process_hardening.h"
+#include "crypto/self_test.h"
+#include "keysvc/config.h"
+#include "keysvc/keys/deployment.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/signer.h"
+#include "keysvc/rpc/audit_service.h"
+#include "keysvc/rpc/caller_identity.h"
+#include "keysvc/rpc/key_service.h"
+#include "keysvc/rpc/lane.h"
+#include "keysvc/rpc/method_table.h"
+#include "keysvc/rpc/refusal_counter.h"
+#include "keysvc/rpc/server.h"
+#include "keysvc/rpc/signing_service.h"
+#include "keysvc/rpc/token_service.h"
+#include "keysvc/service_manager.h"
+#include "pkcs11/cryptoki_hsm.h"
+#include "policy/gate.h"
+#include "policy/policy.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "store/sqlcipher_store.h"
+#include "tokenizer/profile.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc {
+namespace {
+
+constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
+constexpr std::uint32_t kKekVersion = 1;
+
+void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+
+void SayError(const std::string& what, const absl::Status& status) {
+  const Reason reason = ReasonOf(status).value_or(Reason::kInternal);
+  Say(absl::StrCat("keysvcd: ", what, std::string(InfoOf(reason).name), ": ",
+                   std::string(status.message())));
+}
+
+// Before the first thread: every later one inherits the mask, and main alone waits for them.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+absl::Status PrepareProcess(const Config& config) {
+  RETURN_IF_ERROR(crypto::HardenProcess(config.locked_memory_mib * kMebibyte));
+  return crypto::RunSelfTests();
+}
+
+audit::JournalOptions JournalOptionsOf(const Config& config, const policy::Gate& gate) {
+  audit::JournalOptions options;
+  options.origin = config.audit_origin;
+  options.checkpoint_directory = config.checkpoint_directory;
+  options.checkpoint_interval = config.checkpoint_interval;
+  options.head_details = [&gate, environment = config.deployment.environment] {
+    return std::map<std::string, std::string>{{"environment", environment},
+                                              {"policy", gate.policy()->digest}};
+  };
+  return options;
+}
+
+absl::StatusOr<rpc::CallerIdentity::Authorities> LoadAuthorities(const Config& config) {
+  rpc::CallerIdentity::Authorities authorities;
+  for (const TrustDomain& domain : config.trust_domains) {
+    ASSIGN_OR_RETURN(const std::string pem, ReadSmallFile(domain.ca_file));
+    ASSIGN_OR_RETURN(authorities[domain.name], crypto::CertificateAuthority::FromPem(pem));
+  }
+  return authorities;
+}
+
+absl::StatusOr<rpc::ServerOptions> LoadServerOptions(const Config& config) {
+  rpc::ServerOptions options;
+  options.listen = config.listen;
+  ASSIGN_OR_RETURN(options.certificate_chain, ReadSmallFile(config.certificate_file));
+  ASSIGN_OR_RETURN(options.private_key, ReadSmallFile(config.private_key_file));
+  for (const TrustDomain& domain : config.trust_domains) {
+    ASSIGN_OR_RETURN(const std::string pem, ReadSmallFile(domain.ca_file));
+    absl::StrAppend(&options.authorities, pem, "\n");
+  }
+  return options;
+}
+
+// A policy takes effect only once its change is recorded. A bad file leaves the old one in force.
+void ReloadPolicy(const std::string& file, policy::Gate& gate, audit::Journal& journal) {
+  const auto policy = policy::LoadPolicy(file);
+  audit::Entry entry;
+  entry.action = "Policy.Reload";
+  entry.actor = "system";
+  entry.outcome = policy.ok() ? audit::Outcome::kSuccess : audit::Outcome::kFailed;
+  if (policy.ok()) {
+    entry.details["policy"] = (*policy)->digest;
+  } else {
+    entry.reason = "POLICY_INVALID";
+    SayError("the old policy stays: ", policy.status());
+  }
+  const auto receipt = journal.Record(std::move(entry));
+  if (!receipt.ok()) return SayError("the old policy stays: ", receipt.status());
+  if (policy.ok()) gate.Replace(*policy);
+}
+
+absl::Status Init(const Config& config) {
+  RETURN_IF_ERROR(PrepareProcess(config));
+  ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
+  policy::Gate gate(policy);
+  ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
+
+  auto database_key = keys::InitializeDeployment(config.deployment, *hsm);
+  // An earlier run may have ended between the sidecar and the database.
+  const bool broken_off = ReasonOf(database_key.status()) == Reason::kKeyExists &&
+                          !std::filesystem::exists(config.store.path);
+  if (broken_off) database_key = keys::OpenDatabaseKey(config.deployment, *hsm);
+  RETURN_IF_ERROR(database_key.status());
+  ASSIGN_OR_RETURN(const auto store, store::CreateSqlcipherStore(config.store, *database_key));
+
+  ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config.deployment, *hsm));
+  ASSIGN_OR_RETURN(const auto journal,
+                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate)));
+  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kKekVersion);
+  ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
+                                                                config.deployment.environment));
+  for (const tokenizer::Profile& profile : config.profiles) {
+    RETURN_IF_ERROR(registry->EnsureProfileKeys(profile));
+  }
+  journal->Stop();
+  Say(absl::StrCat("initialized ", config.deployment.name, "; checkpoints verify with ",
+                   journal->verifier_key()));
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const Config& config) {
+  RETURN_IF_ERROR(PrepareProcess(config));
+  RETURN_IF_ERROR(CheckMayServe(config));
+  const sigset_t signals = BlockSignals();
+
+  // What decides.
+  ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
+  policy::Gate gate(policy);
+  ASSIGN_OR_RETURN(const tokenizer::Profiles profiles,
+                   tokenizer::Profiles::Create(config.profiles));
+  ASSIGN_OR_RETURN(auto authorities, LoadAuthorities(config));
+  ASSIGN_OR_RETURN(const rpc::ServerOptions server_options, LoadServerOptions(config));
+
+  // What keeps: the HSM, the database it opens, the log.
+  ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
+  ASSIGN_OR_RETURN(auto database_key, keys::OpenDatabaseKey(config.deployment, *hsm));
+  ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
+  ASSIGN_OR_RETURN(const auto checkpoint_signer,
+                   keys::OpenCheckpointSigner(config.deployment, *hsm));
+  ASSIGN_OR_RETURN(const auto journal, audit::Journal::Start(*store, *checkpoint_signer,
+                                                             JournalOptionsOf(config, gate)));
+
+  // What does: keys, tokens, signatures.
+  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kKekVersion);
+  ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
+                                                                config.deployment.environment));
+  for (const tokenizer::Profile& profile : profiles.all()) {
+    RETURN_IF_ERROR(registry->EnsureProfileKeys(profile));
+  }
+  keys::OpenedKeys opened_keys(*registry);
+  tokenizer::Tokenizer tokenizer(profiles, opened_keys, *store, *journal, gate);
+  keys::Signer signer(*registry, *hsm, *journal, *store, opened_keys);
+
+  // What callers reach. Lanes end before what their work uses.
+  rpc::Lane data_lane(std::clamp(std::thread::hardware_concurrency(), 2U, 4U), 1024);
+  rpc::Lane hsm_lane(config.token.sessions, 256);
+  rpc::Lane admin_lane(2, 32);
+  rpc::TokenService token_service(gate, profiles, tokenizer);
+  rpc::SigningService signing_service(gate, *registry, signer);
+  rpc::KeyService key_service(gate, *registry,
+                              config.deployment.environment == "development"
+                                  ? rpc::KeyChanges::kAllowed
+                                  : rpc::KeyChanges::kNeedOfficers);
+  rpc::AuditService audit_service(gate, *journal, *store);
+  rpc::MethodTable methods;
+  token_service.Register(methods, data_lane);
+  signing_service.Register(methods, hsm_lane, data_lane);
+  key_service.Register(methods, admin_lane);
+  audit_service.Register(methods, admin_lane);
+  rpc::CallerIdentity identity(std::move(authorities), gate);
+  rpc::RefusalCounter refusals(*journal);
+  ASSIGN_OR_RETURN(const auto server,
+                   rpc::Server::Start(server_options, {methods, identity, *journal, refusals},
+                                      [&] { return hsm->Probe(config.deployment.CanaryLabel()); }));
+  Say(absl::StrCat("serving on ", config.listen));
+  NotifyServiceManager("READY=1");
+
+  int signal = 0;
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) {
+    ReloadPolicy(config.policy_file, gate, *journal);
+  }
+  NotifyServiceManager("STOPPING=1");
+  server->Stop();
+  for (rpc::Lane* lane : {&data_lane, &hsm_lane, &admin_lane}) lane->Stop();
+  refusals.Stop();
+  journal->Stop();
+  return absl::OkStatus();
+}
+
+absl::Status CheckConfig(const Config& config) {
+  RETURN_IF_ERROR(policy::LoadPolicy(config.policy_file).status());
+  RETURN_IF_ERROR(LoadAuthorities(config).status());
+  RETURN_IF_ERROR(LoadServerOptions(config).status());
+  RETURN_IF_ERROR(CheckMayServe(config));
+  Say("the configuration and the policy are valid");
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace keysvc
+
+int main(int argc, char** argv) {
+  keysvc::rpc::RequireTls13();
+
+  CLI::App app("The key and tokenization service; serves when no command is given.", "keysvcd");
+  app.require_subcommand(0, 1);
+  std::string config_file;
+  app.add_option("--config", config_file, "The configuration file")->required();
+  absl::Status (*run)(const keysvc::Config&) = keysvc::Serve;
+  const auto add = [&](const char* name, const char* what,
+                       absl::Status (*action)(const keysvc::Config&)) {
+    CLI::App* command = app.add_subcommand(name, what);
+    command->fallthrough();
+    command->callback([&run, action] { run = action; });
+  };
+  add("init", "Make the keys and the empty store of a new deployment", keysvc::Init);
+  add("serve", "Serve until SIGTERM or SIGINT; SIGHUP loads the policy again", keysvc::Serve);
+  add("check-config", "Check the configuration and the policy, change nothing",
+      keysvc::CheckConfig);
+  CLI11_PARSE(app, argc, argv);
+
+  const absl::StatusOr<keysvc::Config> config = keysvc::LoadConfig(config_file);
+  const absl::Status status = config.ok() ? run(*config) : config.status();
+  if (status.ok()) return 0;
+  keysvc::SayError("", status);
+  return 1;
+}

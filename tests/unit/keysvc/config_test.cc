@@ -1,0 +1,171 @@
+#include "keysvc/config.h"
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "status/reason.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+
+namespace keysvc {
+namespace {
+
+using testing::HasReason;
+using ::testing::HasSubstr;
+using testing::ReadFile;
+
+std::string Example() { return ReadFile(KEYSVC_SOURCE_DIR "/deploy/config.example.yaml"); }
+
+// The example with one piece of text replaced, which must be there.
+std::string ExampleWith(const std::string& text, const std::string& replacement) {
+  std::string config = Example();
+  EXPECT_EQ(absl::StrReplaceAll({{text, replacement}}, &config), 1) << text;
+  return config;
+}
+
+absl::StatusOr<Config> Parse(const std::string& text) {
+  return ParseConfig(text, "/etc/keysvc/config.yaml");
+}
+
+void ExpectFault(const std::string& text, std::string_view what) {
+  const absl::StatusOr<Config> config = Parse(text);
+  EXPECT_THAT(config, HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr(std::string(what)));
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("config.yaml:"));
+}
+
+TEST(Config, ReadsTheExample) {
+  const absl::StatusOr<Config> config = Parse(Example());
+  ASSERT_OK(config);
+  EXPECT_EQ(config->deployment.name, "development");
+  EXPECT_EQ(config->deployment.environment, "development");
+  EXPECT_EQ(config->deployment.sidecar_path, "/etc/keysvc/data/vault.sidecar");
+  EXPECT_EQ(config->listen, "127.0.0.1:7443");
+  EXPECT_EQ(config->certificate_file, "/etc/keysvc/pki/server.pem");
+  EXPECT_EQ(config->private_key_file, "/etc/keysvc/pki/server.key");
+  ASSERT_EQ(config->trust_domains.size(), 1U);
+  EXPECT_EQ(config->trust_domains[0].name, "dev.keysvc.example");
+  EXPECT_EQ(config->trust_domains[0].ca_file, "/etc/keysvc/pki/ca.pem");
+  EXPECT_EQ(config->token.module_path, "/usr/lib/softhsm/libsofthsm2.so");
+  EXPECT_EQ(config->token.token_label, "keysvc-development");
+  EXPECT_EQ(config->token.pin_file, "/etc/keysvc/pin");
+  EXPECT_EQ(config->token.pin_marker_file, "/etc/keysvc/data/vault.pin-refused");
+  EXPECT_EQ(config->token.sessions, 8U);
+  EXPECT_EQ(config->store.path, "/etc/keysvc/data/vault.db");
+  EXPECT_EQ(config->store.deployment, "development");
+  EXPECT_EQ(config->store.environment, "development");
+  EXPECT_EQ(config->audit_origin, "dev.keysvc.example/development");
+  EXPECT_EQ(config->checkpoint_directory, "/etc/keysvc/checkpoints");
+  EXPECT_EQ(config->checkpoint_interval, absl::Seconds(10));
+  EXPECT_EQ(config->policy_file, "/etc/keysvc/policy.yaml");
+  ASSERT_EQ(config->profiles.size(), 2U);
+  EXPECT_EQ(config->profiles[0].ResourceName(), "tenants/acme/tokenProfiles/cards");
+  EXPECT_EQ(config->profiles[0].number, 1);
+  EXPECT_TRUE(config->profiles[0].deterministic);
+  EXPECT_FALSE(config->profiles[1].deterministic);
+  EXPECT_EQ(config->locked_memory_mib, 2U);
+}
+
+TEST(Config, RefusesAPinAnywhereAndDoesNotRepeatIt) {
+  for (const std::string place : {"deployment:\n", "tls:\n", "token:\n", "store:\n", "audit:\n"}) {
+    const std::string text = ExampleWith("\n" + place, "\n" + place + "  pin: 98761234\n");
+    ExpectFault(text, "a PIN never stands in the configuration");
+    EXPECT_EQ(std::string(Parse(text).status().message()).find("98761234"), std::string::npos);
+  }
+  ExpectFault(Example() + "pin: 98761234\n", "a PIN never stands in the configuration");
+}
+
+TEST(Config, NamesThePlaceOfAFault) {
+  ExpectFault("surprise: 1\n" + Example(), "config.yaml:1:1: ");
+}
+
+TEST(Config, RefusesWhatItDoesNotMean) {
+  const std::vector<std::pair<std::string, std::string>> changes = {
+      {"environment: development", "environment: staging"},
+      {"name: development\n", "name: Development\n"},
+      {"listen: 127.0.0.1:7443", "listen: 127.0.0.1"},
+      {"listen: 127.0.0.1:7443", "listen: \":7443\""},
+      {"listen: 127.0.0.1:7443", "listen: 127.0.0.1:70000"},
+      {"listen: 127.0.0.1:7443", "listen: \"::1:7443\""},
+      {"name: dev.keysvc.example", "name: \"spiffe://dev.keysvc.example\""},
+      {"sessions: 8", "sessions: 0"},
+      {"sessions: 8", "sessions: 65"},
+      {"readers: 2", "readers: 0"},
+      {"pin_file: pin", "module_path: pin"},
+      {"pin_file: pin", "pin_file: pin\n  pin_credential: pin"},
+      {"checkpoint_interval_seconds: 10", "checkpoint_interval_seconds: 11"},
+      {"origin: dev.keysvc.example/development", "origin: a log"},
+      {"number: 1\n", "number: 0\n"},
+      {"number: 1\n", "number: 65536\n"},
+      {"number: 2\n", "number: 1\n"},
+      {"name: receipts", "name: cards"},
+      {"deterministic: true", "deterministic: yes"},
+      {"locked_memory_mib: 2", "locked_memory_mib: 65"},
+      {"policy: policy.yaml\n", ""},
+  };
+  for (const auto& [text, replacement] : changes) {
+    EXPECT_THAT(Parse(ExampleWith(text, replacement)), HasReason(Reason::kConfigInvalid))
+        << replacement;
+  }
+}
+
+TEST(Config, RefusesATrustDomainTwice) {
+  const std::string domain = "  - name: dev.keysvc.example\n    authority: pki/ca.pem\n";
+  ExpectFault(ExampleWith(domain, domain + domain), "the trust domain occurs twice");
+}
+
+TEST(Config, TakesTheUsualAddresses) {
+  for (const std::string address : {"[::1]:7443", "0.0.0.0:0", "localhost:65535"}) {
+    EXPECT_OK(Parse(ExampleWith("listen: 127.0.0.1:7443", "listen: \"" + address + "\"")))
+        << address;
+  }
+}
+
+TEST(Config, FindsASystemdCredential) {
+  const std::string text = ExampleWith("pin_file: pin", "pin_credential: hsm-pin");
+  unsetenv("CREDENTIALS_DIRECTORY");
+  ExpectFault(text, "CREDENTIALS_DIRECTORY");
+  setenv("CREDENTIALS_DIRECTORY", "/run/credentials/keysvc.service", 1);
+  const absl::StatusOr<Config> config = Parse(text);
+  const absl::StatusOr<Config> outside =
+      Parse(ExampleWith("pin_file: pin", "pin_credential: ../pin"));
+  unsetenv("CREDENTIALS_DIRECTORY");
+  ASSERT_OK(config);
+  EXPECT_EQ(config->token.pin_file, "/run/credentials/keysvc.service/hsm-pin");
+  EXPECT_THAT(outside, HasReason(Reason::kConfigInvalid));
+}
+
+TEST(Config, RefusesASoftwareTokenInProduction) {
+  ExpectFault(ExampleWith("environment: development", "environment: production"),
+              "production does not run on a software token");
+}
+
+TEST(Config, LetsProductionStartOnlyOnceOfficersCanLogIn) {
+  Config config;
+  config.deployment.environment = "production";
+  EXPECT_THAT(CheckMayServe(config), HasReason(Reason::kOfficerLoginRequired));
+  for (const char* environment : {"development", "test"}) {
+    config.deployment.environment = environment;
+    EXPECT_OK(CheckMayServe(config));
+  }
+}
+
+TEST(Config, SaysWhichFileCannotBeRead) {
+  testing::TemporaryDirectory folder;
+  const auto missing = LoadConfig(folder.File("nothing.yaml"));
+  EXPECT_THAT(missing, HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(std::string(missing.status().message()), HasSubstr("nothing.yaml"));
+  EXPECT_THAT(LoadConfig(folder.path()), HasReason(Reason::kConfigInvalid));
+  testing::WriteFile(folder.File("large"), std::string(1024 * 1024 + 1, ' '));
+  EXPECT_THAT(LoadConfig(folder.File("large")), HasReason(Reason::kConfigInvalid));
+}
+
+}  // namespace
+}  // namespace keysvc
