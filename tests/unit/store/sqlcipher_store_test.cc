@@ -145,7 +145,9 @@ TEST_F(SqlcipherStoreTest, TheStoreOpensOnlyOnce) {
   auto store = Create();
   EXPECT_THAT(Open(), HasReason(Reason::kStoreInUse));
   constexpr int kInUse = 3;
-  EXPECT_EQ(StoreProcess(path_).ExitCode(), kInUse);
+  StoreProcess other(path_);
+  ASSERT_FALSE(other.NextAcknowledged().has_value());
+  EXPECT_EQ(other.ExitCode(), kInUse);
   store.reset();
   EXPECT_OK(Open());
 }
