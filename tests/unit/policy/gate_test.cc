@@ -28,8 +28,8 @@ std::shared_ptr<const Policy> SettlementPolicy() {
   Policy policy;
   policy.principals = {{"settlement", kIdentity, PrincipalKind::kService, {"settling"}}};
   policy.rules = {
-      {"old-last-four", {"settling"}, {Action::kDetokenize}, {kOld}, {}, Reveal::kLastFour},
       {"cards-full", {"settling"}, {Action::kDetokenize}, {kCards}, {"settlement"}, Reveal::kFull},
+      {"old-last-four", {"settling"}, {Action::kDetokenize}, {kOld}, {}, Reveal::kLastFour},
   };
   return std::make_shared<const Policy>(std::move(policy));
 }
@@ -76,6 +76,7 @@ TEST(GateTest, BeforeTheProfileIsKnownThePermitShowsTheLastFourAtMost) {
   const absl::StatusOr<Permit> first =
       gate.Authorize(caller, Action::kDetokenize, kTokens, "settlement");
   ASSERT_OK(first);
+  EXPECT_EQ(first->rule(), "cards-full");
   EXPECT_EQ(first->reveal(), Reveal::kLastFour);
 }
 
