@@ -33,7 +33,11 @@ class Deployment:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keysvc-test-"))
         self.port = free_port()
         self.process: subprocess.Popen | None = None
-        self.make()
+        try:
+            self.make()
+        except BaseException:
+            self.close()
+            raise
 
     def make(self) -> None:
         subprocess.run([ROOT / "deploy/development", self.folder, str(self.port)], check=True,
@@ -134,12 +138,10 @@ class Deployment:
 
     def command(self, principal: str | None, *arguments: str | os.PathLike,
                 stdin: str = "") -> subprocess.CompletedProcess:
-        """Runs the command line, as a principal or (None) without talking to a server."""
+        """Runs the command line, as a principal or (None) as nobody."""
         connection = []
         if principal is not None:
-            connection = ["--server", self.server, "--ca", self.folder / "pki/ca.pem",
-                          "--certificate", self.folder / f"pki/{principal}.pem",
-                          "--key", self.folder / f"pki/{principal}.key"]
+            connection = ["--profile-file", self.folder / f"clients/{principal}.ini"]
         return subprocess.run([KEYSVC, *connection, *arguments], input=stdin, capture_output=True,
                               text=True, check=False, timeout=60)
 
