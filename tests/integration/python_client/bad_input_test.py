@@ -13,7 +13,6 @@ GOOD = "4111111111111111"
 # What is not a card number, and by what it differs from one.
 NOT_CARDS = {
     "letters": "four thousand and one",
-    "empty": "",
     "wrong check digit": "4111111111111112",
     "spaces": "4111 1111 1111 1111",
     "hyphens": "4111-1111-1111-1111",
@@ -93,9 +92,11 @@ class BadInput(unittest.TestCase):
         self.assertEqual(len(new), 1)
         self.assertNotIn("tok_", str(new))
 
-    def test_a_card_that_is_missing(self):
+    def test_a_card_or_its_number_that_is_missing(self):
         self.refused(lambda: self.tokenize(tokens.TokenizeRequest(parent=CARDS)),
                      "INVALID_ARGUMENT", "FIELD_REQUIRED", "card")
+        self.refused(lambda: self.tokenize(self.tokenize_request("")),
+                     "INVALID_ARGUMENT", "FIELD_REQUIRED", "card.pan")
 
     def test_an_expiry_that_is_no_month(self):
         for expiry in ("12/30", "2030-13", "2030-1", "203012"):
@@ -161,7 +162,7 @@ class BadInput(unittest.TestCase):
         name = self.officer.keys.CreateKey(request, timeout=60).key.name
         request = signing.SignRequest(name=name, message=b"x" * (64 * 1024 + 1))
         self.refused(lambda: self.settlement.signing.Sign(request, timeout=SECONDS),
-                     "INVALID_ARGUMENT", "FIELD_INVALID", "message")
+                     "INVALID_ARGUMENT", "MESSAGE_TOO_LARGE", "message")
 
     def test_a_body_that_is_too_large(self):
         self.refused(lambda: self.checkout.raw("TokenService/Tokenize", b"\0" * (1 << 20)),
