@@ -32,7 +32,7 @@
 #include "keysvc/rpc/server.h"
 #include "keysvc/rpc/signing_service.h"
 #include "keysvc/rpc/token_service.h"
-#include "keysvc/service_manager.h"
+#include "keysvc/systemd.h"
 #include "pkcs11/cryptoki_hsm.h"
 #include "policy/gate.h"
 #include "policy/policy.h"

@@ -17,6 +17,7 @@ READERS = {
     "keysvc/cli/card_reader.cc",
     "keysvc/keys/kept_signature.cc",
     "keysvc/keys/key_wrapping.cc",
+    "keysvc/rpc/convert.cc",
     "pkcs11/gcm.cc",
     "pkcs11/pin_file.cc",
     "pkcs11/token.cc",

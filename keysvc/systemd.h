@@ -1,5 +1,5 @@
-#ifndef KEYSVC_KEYSVC_SERVICE_MANAGER_H_
-#define KEYSVC_KEYSVC_SERVICE_MANAGER_H_
+#ifndef KEYSVC_KEYSVC_SYSTEMD_H_
+#define KEYSVC_KEYSVC_SYSTEMD_H_
 
 #include <string_view>
 
@@ -11,4 +11,4 @@ void NotifyServiceManager(std::string_view state);
 
 }  // namespace keysvc
 
-#endif  // KEYSVC_KEYSVC_SERVICE_MANAGER_H_
+#endif  // KEYSVC_KEYSVC_SYSTEMD_H_

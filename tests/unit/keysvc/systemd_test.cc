@@ -1,4 +1,4 @@
-#include "keysvc/service_manager.h"
+#include "keysvc/systemd.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
