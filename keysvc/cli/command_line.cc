@@ -1,10 +1,13 @@
 #include "keysvc/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "keysvc/cli/audit_commands.h"
 #include "keysvc/cli/connection.h"
@@ -60,8 +63,14 @@ class CommandLine {
     app_.require_subcommand(1);
     app_.fallthrough();
     app_.footer(kExitCodes);
-    app_.set_config("--profile-file", "", "Read these options from an INI file")
-        ->envname("KEYSVC_CLIENT");
+    // The library's own handling of the variable comes too late for a configuration file.
+    const char* variable = std::getenv("KEYSVC_CLIENT");
+    const std::string named = variable != nullptr ? variable : "";
+    app_.set_config("--profile-file", named,
+                    "Read these options from an INI file (or let KEYSVC_CLIENT name it)",
+                    !named.empty())
+        ->option_text("FILE");
+    app_.allow_config_extras(CLI::config_extras_mode::error);
     app_.add_option("--server", endpoint_.server, "Where the service is")
         ->option_text("HOST:PORT [127.0.0.1:7443]");
     app_.add_option("--ca", endpoint_.ca_file, "The authority of the service's certificate")
@@ -94,11 +103,13 @@ class CommandLine {
   int Run(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
+    } catch (const CLI::ExtrasError&) {
+      // Without saying which: it may be a card number.
+      return Misused("an argument is not expected here");
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return app_.exit(error);
-      std::cerr << "error: " << error.what() << "\n(--help shows what is possible)" << std::endl;
-      return static_cast<int>(error.get_name() == "FileError" ? ExitCode::kUnavailable
-                                                              : ExitCode::kUsage);
+      if (error.get_name() != "FileError") return Misused(error.what());
+      return static_cast<int>(Report(absl::UnavailableError("cannot read the profile file")));
     }
     return static_cast<int>(chosen_());
   }
@@ -106,6 +117,11 @@ class CommandLine {
  private:
   using RemoteVerb = std::function<ExitCode(const Connection&, Output&)>;
   using LocalVerb = std::function<ExitCode(Output&)>;
+
+  static int Misused(std::string_view what) {
+    std::cerr << "error: " << what << "\n(--help shows what is possible)" << std::endl;
+    return static_cast<int>(ExitCode::kUsage);
+  }
 
   static CLI::App& Group(CLI::App& parent, const char* name, const char* what) {
     CLI::App& group = *parent.add_subcommand(name, what);

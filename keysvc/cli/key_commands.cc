@@ -21,8 +21,8 @@ std::string Word(std::string_view enumerator, std::string_view prefix) {
   return std::string(enumerator);
 }
 
-void ShowKey(const v1::Key& key, Output& output) {
-  std::vector<Fields> rows;
+// One row per version.
+void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
   for (const v1::KeyVersion& version : key.versions()) {
     rows.push_back(
         {{"name", version.name()},
@@ -36,6 +36,11 @@ void ShowKey(const v1::Key& key, Output& output) {
          {"originator_end", Rfc3339(version.originator_end_time())},
          {"recipient_end", Rfc3339(version.recipient_end_time())}});
   }
+}
+
+void ShowKey(const v1::Key& key, Output& output) {
+  std::vector<Fields> rows;
+  AddRows(key, rows);
   output.ShowAll(rows);
 }
 
@@ -93,7 +98,9 @@ ExitCode ListKeys(const Connection& connection, const std::string& tenant, Outpu
     v1::ListKeysResponse response;
     const grpc::Status status = stub->ListKeys(connection.Call().get(), request, &response);
     if (!status.ok()) return Report(FromWire(status));
-    for (const v1::Key& key : response.keys()) ShowKey(key, output);
+    std::vector<Fields> rows;
+    for (const v1::Key& key : response.keys()) AddRows(key, rows);
+    output.ShowAll(rows);
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   return ExitCode::kOk;

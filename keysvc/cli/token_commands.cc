@@ -153,7 +153,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     if (!status.ok()) return Report(FromWire(status));
     Fields fields = {{"pan", Shown(response, options.reveal)},
                      {"expiry", response.expiry()},
-                     {"reveal", std::string(NameOf(response.reveal()))}};
+                     {"allowed", std::string(NameOf(response.reveal()))}};
     if (options.reveal && !response.card().cardholder_name().empty()) {
       fields.emplace_back("cardholder_name", response.card().cardholder_name());
     }

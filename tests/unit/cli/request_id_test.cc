@@ -1,0 +1,36 @@
+#include "keysvc/cli/request_id.h"
+
+#include <regex>
+#include <set>
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace keysvc::cli {
+namespace {
+
+bool IsUuid(const std::string& id, char version) {
+  return std::regex_match(id, std::regex(std::string("[0-9a-f]{8}-[0-9a-f]{4}-") + version +
+                                         "[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
+}
+
+TEST(RequestIdTest, NewIdsAreDifferentUuids) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = NewRequestId();
+    EXPECT_TRUE(IsUuid(id, '4')) << id;
+    EXPECT_TRUE(seen.insert(id).second) << id;
+  }
+}
+
+TEST(RequestIdTest, TheCallsOfACommandHaveTheSameIdsWhenItIsRepeated) {
+  const std::string id = "00000000-0000-4000-8000-000000000001";
+  EXPECT_EQ(RequestIdOfCall(id, 0), id);
+  EXPECT_EQ(RequestIdOfCall(id, 1), RequestIdOfCall(id, 1));
+  EXPECT_NE(RequestIdOfCall(id, 1), RequestIdOfCall(id, 2));
+  EXPECT_NE(RequestIdOfCall(id, 1), RequestIdOfCall("00000000-0000-4000-8000-000000000002", 1));
+  EXPECT_TRUE(IsUuid(RequestIdOfCall(id, 1), '8'));
+}
+
+}  // namespace
+}  // namespace keysvc::cli
