@@ -57,22 +57,23 @@ class EdgeTest : public ::testing::Test {
   void AwaitHandler() { entered_.get_future().wait(); }
   void ReleaseHandler() { released_.set_value(); }
 
-  // Keeps the lane's only thread busy until Free().
+  // Keeps the lane's only thread busy until FreeLane().
   void OccupyLane() {
-    std::promise<void> busy;
-    ASSERT_TRUE(edge.lane->Submit([this, &busy] {
-      busy.set_value();
+    ASSERT_TRUE(edge.lane->Submit([this] {
+      occupied_.set_value();
       free_.get_future().wait();
     }));
-    busy.get_future().wait();
+    occupied_.get_future().wait();
   }
   void FreeLane() { free_.set_value(); }
 
+ private:
+  // Outlive the threads of the edge.
+  std::promise<void> entered_, released_, occupied_, free_;
+
+ protected:
   EdgeUnderTest edge;
   std::shared_ptr<grpc::Channel> channel;
-
- private:
-  std::promise<void> entered_, released_, free_;
 };
 
 std::string Named(const std::string& name) {

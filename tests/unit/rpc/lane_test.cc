@@ -27,15 +27,15 @@ class Blocker {
 };
 
 TEST(Lane, DoesWhatItAccepts) {
-  Lane lane(2, 10);
   std::promise<int> done;
+  Lane lane(2, 10);
   ASSERT_TRUE(lane.Submit([&done] { done.set_value(7); }));
   EXPECT_EQ(done.get_future().get(), 7);
 }
 
 TEST(Lane, RefusesAtOnceWhenItsQueueIsFull) {
-  Lane lane(1, 2);
   Blocker blocker;
+  Lane lane(1, 2);
   ASSERT_TRUE(lane.Submit(blocker.Work()));
   blocker.AwaitRunning();
   EXPECT_TRUE(lane.Submit([] {}));
@@ -45,8 +45,8 @@ TEST(Lane, RefusesAtOnceWhenItsQueueIsFull) {
 }
 
 TEST(Lane, RunsAsManyAtOnceAsItHasThreads) {
-  Lane lane(2, 10);
   Blocker first, second;
+  Lane lane(2, 10);
   ASSERT_TRUE(lane.Submit(first.Work()));
   ASSERT_TRUE(lane.Submit(second.Work()));
   first.AwaitRunning();
@@ -56,10 +56,10 @@ TEST(Lane, RunsAsManyAtOnceAsItHasThreads) {
 }
 
 TEST(Lane, FinishesWhatItAcceptedBeforeItStops) {
-  Lane lane(1, 10);
   Blocker blocker;
-  ASSERT_TRUE(lane.Submit(blocker.Work()));
   std::atomic<int> done = 0;
+  Lane lane(1, 10);
+  ASSERT_TRUE(lane.Submit(blocker.Work()));
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(lane.Submit([&done] { ++done; }));
   auto stopped = std::async([&lane] { lane.Stop(); });
   blocker.Free();
@@ -69,10 +69,10 @@ TEST(Lane, FinishesWhatItAcceptedBeforeItStops) {
 }
 
 TEST(Lane, LetsGoOfFinishedWorkBeforeItWaits) {
+  std::promise<void> second;
   Lane lane(1, 10);
   auto held = std::make_shared<int>(0);
   const std::weak_ptr<int> watched = held;
-  std::promise<void> second;
   ASSERT_TRUE(lane.Submit([held = std::move(held)] {}));
   ASSERT_TRUE(lane.Submit([&] {
     EXPECT_TRUE(watched.expired());
