@@ -75,6 +75,7 @@ std::string Ed25519PointOf(const EVP_PKEY* key) {
 }  // namespace
 
 struct PublicKey::Impl {
+  explicit Impl(PkeyHandle handle) : key(std::move(handle)) {}
   PkeyHandle key;
 };
 

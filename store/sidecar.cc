@@ -17,7 +17,7 @@ using crypto::CanonicalWriter;
 
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kDigestSize = sizeof(crypto::Sha256Digest);
-constexpr std::size_t kSizeLimit = 64 * 1024;
+constexpr std::size_t kSizeLimit = std::size_t{64} * 1024;
 
 bool Allowed(const SidecarSlot& slot) { return slot.cipher_parameters == kCipherParametersV1; }
 

@@ -14,7 +14,7 @@
 namespace keysvc::keys {
 namespace {
 
-constexpr std::size_t kMaxMessage = 64 * 1024;
+constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;
 constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 absl::Status CheckMessage(std::string_view message) {
