@@ -87,6 +87,10 @@ absl::Status CheckBatchSize(int size) {
 }
 
 absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card) {
+  if (card.pan().empty()) {
+    WipeSensitive(card);
+    return Error(Reason::kFieldRequired, "the card number is required", "card.pan");
+  }
   auto data = tokenizer::CardData::Parse(crypto::AsBytes(card.pan()), card.expiry(),
                                          crypto::AsBytes(card.cardholder_name()));
   WipeSensitive(card);

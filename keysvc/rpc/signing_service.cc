@@ -26,7 +26,7 @@ constexpr std::size_t kSignatureLimit = 1024;
 absl::Status CheckMessage(std::string_view message) {
   if (message.empty()) return Error(Reason::kFieldRequired, "the message is required", "message");
   if (message.size() <= kMessageLimit) return absl::OkStatus();
-  return Error(Reason::kFieldInvalid, "the message is longer than 64 KiB", "message");
+  return Error(Reason::kMessageTooLarge, "the message is longer than 64 KiB", "message");
 }
 
 absl::Status CheckSignature(std::string_view signature) {

@@ -46,7 +46,7 @@ TEST(Config, ReadsTheExample) {
   ASSERT_OK(config);
   EXPECT_EQ(config->deployment.name, "development");
   EXPECT_EQ(config->deployment.environment, "development");
-  EXPECT_EQ(config->deployment.sidecar_path, "/etc/keysvc/data/keysvc.sidecar");
+  EXPECT_EQ(config->deployment.sidecar_path, "/etc/keysvc/data/vault.sidecar");
   EXPECT_EQ(config->listen, "127.0.0.1:7443");
   EXPECT_EQ(config->certificate_file, "/etc/keysvc/pki/server.pem");
   EXPECT_EQ(config->private_key_file, "/etc/keysvc/pki/server.key");
@@ -56,9 +56,9 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->token.module_path, "/usr/lib/softhsm/libsofthsm2.so");
   EXPECT_EQ(config->token.token_label, "keysvc-development");
   EXPECT_EQ(config->token.pin_file, "/etc/keysvc/pin");
-  EXPECT_EQ(config->token.pin_marker_file, "/etc/keysvc/data/keysvc.pin-refused");
+  EXPECT_EQ(config->token.pin_marker_file, "/etc/keysvc/data/vault.pin-refused");
   EXPECT_EQ(config->token.sessions, 8U);
-  EXPECT_EQ(config->store.path, "/etc/keysvc/data/keysvc.db");
+  EXPECT_EQ(config->store.path, "/etc/keysvc/data/vault.db");
   EXPECT_EQ(config->store.deployment, "development");
   EXPECT_EQ(config->store.environment, "development");
   EXPECT_EQ(config->audit_origin, "dev.keysvc.example/development");

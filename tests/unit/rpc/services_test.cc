@@ -213,8 +213,8 @@ TEST_F(ServicesTest, RefuseABadCardNamingItsField) {
   const grpc::Status status = Tokenize("4111111111111112", &token);
   EXPECT_EQ(ReasonOnWire(status), "PAN_INVALID");
   EXPECT_EQ(status.error_details().find("4111111111111112"), std::string::npos);
-  EXPECT_EQ(ReasonOnWire(Tokenize("", &token)), "PAN_INVALID");
-  EXPECT_EQ(edge.Records("PAN_INVALID").size(), 2U);
+  EXPECT_EQ(ReasonOnWire(Tokenize("", &token)), "FIELD_REQUIRED");
+  EXPECT_EQ(edge.Records("PAN_INVALID").size(), 1U);
   EXPECT_EQ(edge.Records("4111111111111112").size(), 0U);
 }
 
@@ -351,7 +351,7 @@ TEST_F(ServicesTest, BoundWhatIsSigned) {
   }
   sign.set_message(std::string(64 * 1024 + 1, 'x'));
   Deadline context;
-  EXPECT_EQ(ReasonOnWire(signing->Sign(&context, sign, &signature)), "FIELD_INVALID");
+  EXPECT_EQ(ReasonOnWire(signing->Sign(&context, sign, &signature)), "MESSAGE_TOO_LARGE");
 }
 
 TEST_F(ServicesTest, RotateAKeyToANewPrimaryVersion) {
