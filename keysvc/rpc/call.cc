@@ -86,7 +86,7 @@ void Call::Refuse(const absl::Status& why) {
 }
 
 void Call::Send(grpc::ByteBuffer body) {
-  body_ = std::move(body);
+  body_.Swap(&body);
   StartWriteAndFinish(&body_, grpc::WriteOptions(), grpc::Status::OK);
 }
 

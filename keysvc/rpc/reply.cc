@@ -72,9 +72,7 @@ void AnyReply::Record(absl::AnyInvocable<void(AnyReply, audit::Receipt)> send) {
                  });
 }
 
-void AnyReply::SendBody(audit::Receipt /*receipt*/, grpc::ByteBuffer body) {
-  Take()->Send(std::move(body));
-}
+void AnyReply::SendBody(audit::Receipt /*receipt*/, grpc::ByteBuffer body) { Take()->Send(body); }
 
 void AnyReply::SendStream(audit::Receipt /*receipt*/, Source source) {
   Take()->Stream(std::move(source));

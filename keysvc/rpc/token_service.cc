@@ -15,7 +15,6 @@ namespace {
 
 using tokenizer::CardData;
 using tokenizer::RequestFacts;
-using tokenizer::RevealedCard;
 using tokenizer::TokenName;
 
 // What policies know before a token has told its profile.

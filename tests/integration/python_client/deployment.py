@@ -62,6 +62,12 @@ class Deployment:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def vault(self) -> pathlib.Path:
+        path = re.search(r"^store:\n +path: (\S+)$", (self.folder / "config.yaml").read_text(),
+                         re.MULTILINE)
+        return self.folder / path[1]
+
+    @property
     def log(self) -> pathlib.Path:
         return self.folder / "keysvcd.log"
 

@@ -241,7 +241,7 @@ class MainJob(unittest.TestCase):
             command = ["openssl", "s_client", "-connect", self.deployment.server, version,
                        "-alpn", "h2", "-CAfile", pki / "ca.pem", "-cert", pki / "checkout.pem",
                        "-key", pki / "checkout.key", "-verify_return_error"]
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
                                   check=False, timeout=30)
             self.assertEqual(done.returncode == 0, connects, version)
 

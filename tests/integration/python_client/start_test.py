@@ -13,7 +13,7 @@ class Start(unittest.TestCase):
     def setUp(self):
         self.deployment = self.enterContext(Deployment())
         self.folder = self.deployment.folder
-        self.vault = self.folder / "data/vault.db"
+        self.vault = self.deployment.vault
 
     def refused(self, reason: str, *more: str) -> str:
         said = self.deployment.refused_start()
@@ -96,7 +96,7 @@ class Start(unittest.TestCase):
 
     def test_the_vault_of_another_deployment(self):
         with Deployment() as other:
-            shutil.copy(other.folder / "data/vault.db", self.vault)
+            shutil.copy(other.vault, self.vault)
         self.refused("STORE_FOREIGN")
 
     def test_a_vault_older_than_its_last_checkpoint(self):
