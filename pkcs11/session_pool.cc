@@ -20,15 +20,15 @@ absl::Status SessionPool::Lease::Renew() {
 }
 
 SessionPool::SessionPool(std::size_t bound, absl::Duration wait)
-    : wait_(absl::ToChronoNanoseconds(std::min(wait, absl::Hours(1)))),
-      bound_(std::max<std::size_t>(bound, 1)) {}
+    : bound_(std::max<std::size_t>(bound, 1)),
+      wait_(absl::ToChronoNanoseconds(std::min(wait, absl::Hours(1)))) {}
 
 absl::StatusOr<SessionPool::Lease> SessionPool::Borrow() {
   const auto deadline = Deadline();
   std::unique_lock lock(mutex_);
   for (;;) {
     const bool ready = changed_.wait_until(lock, deadline, [this] {
-      return state_ == State::kShut || (state_ == State::kOpen && lent_ < bound_);
+      return state_ == State::kShut || (state_ == State::kOpen && lent_ < usable_);
     });
     if (!ready) return Error(Reason::kHsmUnavailable, "no session of the token came free");
     if (state_ == State::kShut) return Error(Reason::kHsmUnavailable, "the token is away");
@@ -49,7 +49,7 @@ absl::StatusOr<SessionPool::Lease> SessionPool::Borrow() {
     lock.lock();
     // The token has fewer sessions than the bound says, yet some are out: one of them will do.
     const bool others_have_some = RecoveryOf(session.status()) == Recovery::kRetry && lent_ > 1;
-    if (others_have_some) bound_ = lent_ - 1;
+    if (others_have_some) usable_ = lent_ - 1;
     lock.unlock();
     { const Lease returned(std::move(lease)); }
     if (!others_have_some) return std::move(session).status();
@@ -60,6 +60,7 @@ absl::StatusOr<SessionPool::Lease> SessionPool::Borrow() {
 void SessionPool::Open(const Token& token) {
   const std::lock_guard lock(mutex_);
   token_ = &token;
+  usable_ = bound_;
   ++epoch_;
   state_ = State::kOpen;
   changed_.notify_all();

@@ -78,10 +78,11 @@ class SessionPool {
   std::chrono::steady_clock::time_point Deadline() const;
   void TakeBack(std::unique_ptr<Session> session);
 
+  const std::size_t bound_;
   const std::chrono::nanoseconds wait_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::size_t bound_;
+  std::size_t usable_ = 0;  // the bound, or fewer when the token has fewer
   State state_ = State::kShut;
   const Token* token_ = nullptr;
   std::uint64_t epoch_ = 0;
