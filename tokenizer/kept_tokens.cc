@@ -7,21 +7,14 @@
 #include "crypto/digest.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::tokenizer {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-std::string AssociatedData(const store::IdempotencyRow& row) {
-  return crypto::CanonicalWriter()
-      .Bytes("keysvc kept tokens")
-      .Bytes(row.principal)
-      .Bytes(row.request_id)
-      .Bytes(row.fingerprint)
-      .U64(static_cast<std::uint64_t>(row.expires_ms))
-      .Take();
-}
+constexpr std::string_view kKind = "keysvc kept tokens";
 
 }  // namespace
 
@@ -57,19 +50,14 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>&
   crypto::CanonicalWriter answer;
   answer.U8(kFormat).U32(static_cast<std::uint32_t>(tokens.size()));
   for (const std::string& token : tokens) answer.Bytes(token);
-  ASSIGN_OR_RETURN(row.answer, key.Seal(crypto::AsBytes(answer.Take()), AssociatedData(row)));
-  return row;
+  return KeepAnswer(kKind, std::move(row), crypto::AsBytes(answer.Take()), key);
 }
 
 absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,
                                                         std::string_view fingerprint,
                                                         const crypto::Aes256Gcm& key) {
-  if (!crypto::EqualInConstantTime(crypto::AsBytes(row.fingerprint),
-                                   crypto::AsBytes(fingerprint))) {
-    return Error(Reason::kRequestIdReused, "the request id was used for another request",
-                 "request_id");
-  }
-  ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext, key.Open(row.answer, AssociatedData(row)));
+  ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext,
+                   OpenKeptAnswer(kKind, row, fingerprint, key));
   crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
   if (format != kFormat) {

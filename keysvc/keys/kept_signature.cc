@@ -6,21 +6,14 @@
 #include "crypto/canonical.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-std::string AadOf(const store::IdempotencyRow& row) {
-  return crypto::CanonicalWriter()
-      .Bytes("keysvc kept signature")
-      .Bytes(row.principal)
-      .Bytes(row.request_id)
-      .Bytes(row.fingerprint)
-      .U64(static_cast<std::uint64_t>(row.expires_ms))
-      .Take();
-}
+constexpr std::string_view kKind = "keysvc kept signature";
 
 absl::StatusOr<Signature> Decode(std::string_view plaintext) {
   crypto::CanonicalReader reader(plaintext);
@@ -51,19 +44,14 @@ absl::StatusOr<store::IdempotencyRow> KeepSignature(
                                     .Bytes(signature.key_version.ToString())
                                     .Bytes(signature.algorithm)
                                     .Take();
-  ASSIGN_OR_RETURN(row.answer, keys.answer->Seal(crypto::AsBytes(plaintext), AadOf(row)));
-  return row;
+  return tokenizer::KeepAnswer(kKind, std::move(row), crypto::AsBytes(plaintext), *keys.answer);
 }
 
 absl::StatusOr<Signature> OpenKeptSignature(const store::IdempotencyRow& row,
                                             std::string_view fingerprint,
                                             const tokenizer::RequestKeys& keys) {
-  if (!crypto::EqualInConstantTime(crypto::AsBytes(row.fingerprint),
-                                   crypto::AsBytes(fingerprint))) {
-    return Error(Reason::kRequestIdReused, "the request id was used for another request",
-                 "request_id");
-  }
-  ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext, keys.answer->Open(row.answer, AadOf(row)));
+  ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext,
+                   tokenizer::OpenKeptAnswer(kKind, row, fingerprint, *keys.answer));
   return Decode(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));
 }
 

@@ -1,0 +1,45 @@
+#include "tokenizer/kept_answer.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "crypto/canonical.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+std::string AssociatedData(std::string_view kind, const store::IdempotencyRow& row) {
+  return crypto::CanonicalWriter()
+      .Bytes(kind)
+      .Bytes(row.principal)
+      .Bytes(row.request_id)
+      .Bytes(row.fingerprint)
+      .U64(static_cast<std::uint64_t>(row.expires_ms))
+      .Take();
+}
+
+}  // namespace
+
+absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, store::IdempotencyRow row,
+                                                 crypto::ByteView answer,
+                                                 const crypto::Aes256Gcm& key) {
+  ASSIGN_OR_RETURN(row.answer, key.Seal(answer, AssociatedData(kind, row)));
+  return row;
+}
+
+absl::StatusOr<crypto::SecretBytes> OpenKeptAnswer(std::string_view kind,
+                                                   const store::IdempotencyRow& row,
+                                                   std::string_view fingerprint,
+                                                   const crypto::Aes256Gcm& key) {
+  if (!crypto::EqualInConstantTime(crypto::AsBytes(row.fingerprint),
+                                   crypto::AsBytes(fingerprint))) {
+    return Error(Reason::kRequestIdReused, "the request id was used for another request",
+                 "request_id");
+  }
+  return key.Open(row.answer, AssociatedData(kind, row));
+}
+
+}  // namespace keysvc::tokenizer
