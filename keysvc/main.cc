@@ -1,5 +1,6 @@
 // keysvcd: the service. init makes a deployment, serve runs it, check-config reads its files.
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -32,6 +33,7 @@
 #include "keysvc/rpc/server.h"
 #include "keysvc/rpc/signing_service.h"
 #include "keysvc/rpc/token_service.h"
+#include "keysvc/rpc/trouble_log.h"
 #include "keysvc/systemd.h"
 #include "pkcs11/cryptoki_hsm.h"
 #include "policy/gate.h"
@@ -47,6 +49,7 @@ namespace {
 
 constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
 constexpr std::uint32_t kKekVersion = 1;
+constexpr unsigned kLongestStopSeconds = 30;
 
 void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
@@ -202,10 +205,13 @@ absl::Status Serve(const Config& config) {
   audit_service.Register(methods, admin_lane);
   rpc::CallerIdentity identity(std::move(authorities), gate);
   rpc::RefusalCounter refusals(*journal);
-  ASSIGN_OR_RETURN(const auto server,
-                   rpc::Server::Start(server_options, {methods, identity, *journal, refusals},
-                                      [&] { return hsm->Probe(config.deployment.CanaryLabel()); }));
-  Say(absl::StrCat("serving on ", config.listen));
+  rpc::TroubleLog troubles;
+  ASSIGN_OR_RETURN(
+      const auto server,
+      rpc::Server::Start(server_options, {methods, identity, *journal, refusals, troubles},
+                         [&] { return hsm->Probe(config.deployment.CanaryLabel()); }));
+  const std::string host = config.listen.substr(0, config.listen.rfind(':'));
+  Say(absl::StrCat("serving on ", host, ":", server->port()));
   NotifyServiceManager("READY=1");
 
   int signal = 0;
@@ -213,6 +219,9 @@ absl::Status Serve(const Config& config) {
     ReloadPolicy(config.policy_file, gate, *journal);
   }
   NotifyServiceManager("STOPPING=1");
+  // A stop that hangs, on an HSM that does not answer, ends here; a kill loses nothing
+  // acknowledged.
+  ::alarm(kLongestStopSeconds);
   server->Stop();
   for (rpc::Lane* lane : {&data_lane, &hsm_lane, &admin_lane}) lane->Stop();
   refusals.Stop();

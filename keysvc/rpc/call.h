@@ -13,6 +13,7 @@
 #include "keysvc/rpc/caller_identity.h"
 #include "keysvc/rpc/method_table.h"
 #include "keysvc/rpc/refusal_counter.h"
+#include "keysvc/rpc/trouble_log.h"
 #include "policy/gate.h"
 
 namespace keysvc::rpc {
@@ -23,6 +24,7 @@ struct Edge {
   CallerIdentity& identity;
   audit::Journal& journal;
   RefusalCounter& refusals;
+  TroubleLog& troubles;
 };
 
 // One call of any method, from its first byte to its last: identity, known method, deadline, body,

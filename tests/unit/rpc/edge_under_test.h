@@ -18,6 +18,7 @@
 #include "keysvc/rpc/method_table.h"
 #include "keysvc/rpc/refusal_counter.h"
 #include "keysvc/rpc/server.h"
+#include "keysvc/rpc/trouble_log.h"
 #include "keysvc/v1/error_details.pb.h"
 #include "policy/gate.h"
 #include "tests/fakes/fake_hsm.h"
@@ -96,6 +97,7 @@ class EdgeUnderTest {
   Credential caller_;
   std::unique_ptr<rpc::CallerIdentity> identity_;
   std::unique_ptr<rpc::RefusalCounter> refusals_;
+  rpc::TroubleLog troubles_;
   std::unique_ptr<rpc::Server> server_;
 };
 

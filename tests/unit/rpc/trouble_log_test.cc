@@ -1,0 +1,55 @@
+#include "keysvc/rpc/trouble_log.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "status/reason.h"
+
+namespace keysvc::rpc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class TroubleLogTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> lines;
+  absl::Time now = absl::FromUnixSeconds(1'000'000);
+  TroubleLog log{[this](const std::string& line) { lines.push_back(line); },
+                 [this] { return now; }};
+};
+
+TEST_F(TroubleLogTest, TellsWhatCallersAreNotTold) {
+  log.Note("SigningService.Sign", Error(Reason::kHsmFailure, "C_Sign: CKR_DEVICE_ERROR"));
+  EXPECT_THAT(lines, ElementsAre("SigningService.Sign: HSM_FAILURE: C_Sign: CKR_DEVICE_ERROR"));
+}
+
+TEST_F(TroubleLogTest, IgnoresWhatIsTheCallersOwn) {
+  log.Note("TokenService.Tokenize", Error(Reason::kPanInvalid, "not a card"));
+  log.Note("TokenService.Tokenize", Error(Reason::kPolicyDenied, "no"));
+  EXPECT_THAT(lines, IsEmpty());
+}
+
+TEST_F(TroubleLogTest, NeverRepeatsTextsMadeElsewhere) {
+  log.Note("TokenService.Tokenize", absl::UnknownError("4111111111111111"));
+  EXPECT_THAT(lines, ElementsAre("TokenService.Tokenize: INTERNAL: an error without a reason"));
+}
+
+TEST_F(TroubleLogTest, SaysOneLineASecondAndHowManyItLeftOut) {
+  for (int i = 0; i < 5; ++i) log.Note("A.B", Error(Reason::kHsmUnavailable, "away"));
+  EXPECT_EQ(lines.size(), 1U);
+  now += absl::Seconds(1);
+  log.Note("A.B", Error(Reason::kHsmUnavailable, "away"));
+  now += absl::Seconds(1);
+  log.Note("A.B", Error(Reason::kHsmUnavailable, "away"));
+  EXPECT_THAT(
+      lines, ElementsAre("A.B: HSM_UNAVAILABLE: away", "A.B: HSM_UNAVAILABLE: away (4 more before)",
+                         "A.B: HSM_UNAVAILABLE: away"));
+}
+
+}  // namespace
+}  // namespace keysvc::rpc
