@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "keysvc/keys/key_name.h"
+#include "policy/name.h"
 #include "policy/strict_yaml.h"
 #include "status/abseil.h"
 #include "status/macros.h"
@@ -97,7 +97,8 @@ class Reader {
   }
 
   static absl::StatusOr<std::string> Id(const YamlNode& node, std::string_view key) {
-    return Text(node, key, keys::IsResourceId, "a name of [a-z][a-z0-9-]{0,62} is expected");
+    return Text(node, key, policy::IsName,
+                "a name of [a-z][a-z0-9-]{0,62} with at most 11 digits is expected");
   }
 
   // An optional number.

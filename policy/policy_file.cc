@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/digest.h"
+#include "policy/name.h"
 #include "policy/policy.h"
 #include "policy/rule_checks.h"
 #include "policy/strict_yaml.h"
@@ -61,7 +62,8 @@ bool Contains(const auto& list, const auto& value) {
 absl::StatusOr<std::string> ReadName(const YamlNode& node) {
   ASSIGN_OR_RETURN(std::string name, node.AsString());
   if (!IsName(name)) {
-    return node.Fault("a name is expected: lower-case letters, digits and dashes, at most 63");
+    return node.Fault(
+        "a name is expected: lower-case letters, digits (at most 11) and dashes, at most 63");
   }
   return name;
 }

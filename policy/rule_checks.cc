@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "policy/name.h"
+
 namespace keysvc::policy {
 namespace {
 
@@ -67,13 +69,6 @@ bool Shadows(const Rule& earlier, Action action, std::string_view pattern,
 }
 
 }  // namespace
-
-bool IsName(std::string_view text) {
-  constexpr std::size_t kLongest = 63;
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  return !text.empty() && text.size() <= kLongest && text[0] >= 'a' && text[0] <= 'z' &&
-         text.find_first_not_of(kAllowed) == std::string_view::npos;
-}
 
 bool IsPattern(std::string_view text) { return SubjectOf(text).has_value(); }
 

@@ -8,9 +8,6 @@
 
 namespace keysvc::policy {
 
-// Names of principals, roles, rules, purposes, tenants, profiles and keys: [a-z][a-z0-9-]{0,62}.
-bool IsName(std::string_view text);
-
 // Whether this is a resource pattern as Covers() describes them.
 bool IsPattern(std::string_view text);
 

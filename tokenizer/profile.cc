@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "policy/rule_checks.h"
+#include "policy/name.h"
 #include "status/reason.h"
 
 namespace keysvc::tokenizer {

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
@@ -62,12 +63,13 @@ absl::StatusOr<TokenName> TokenName::Parse(std::string_view name) {
   constexpr std::string_view kTenants = "tenants/";
   constexpr std::string_view kTokens = "/tokens/";
   const std::size_t end = name.find('/', kTenants.size());
-  if (name.starts_with(kTenants) && end != std::string_view::npos && end > kTenants.size() &&
+  if (name.starts_with(kTenants) && end != std::string_view::npos &&
       name.substr(end).starts_with(kTokens)) {
+    const std::string_view tenant = name.substr(kTenants.size(), end - kTenants.size());
     const std::string_view token = name.substr(end + kTokens.size());
-    if (!token.empty() && token.find('/') == std::string_view::npos) {
-      return TokenName{std::string(name.substr(kTenants.size(), end - kTenants.size())),
-                       std::string(token)};
+    // Records show the tenant, so that it must not be any text of a caller.
+    if (policy::IsName(tenant) && !token.empty() && token.find('/') == std::string_view::npos) {
+      return TokenName{std::string(tenant), std::string(token)};
     }
   }
   return Error(Reason::kFieldInvalid, "a token's name is tenants/{tenant}/tokens/{token}", "name");

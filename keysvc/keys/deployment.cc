@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "crypto/public_key.h"
 #include "crypto/secret_bytes.h"
-#include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "policy/name.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -21,8 +21,9 @@ namespace {
 constexpr std::uint32_t kKekVersion = 1;
 
 absl::Status CheckDeployment(const Deployment& deployment, const pkcs11::Hsm& hsm) {
-  if (!IsResourceId(deployment.name)) {
-    return Error(Reason::kConfigInvalid, "the deployment's name is not [a-z][a-z0-9-]{0,62}",
+  if (!policy::IsName(deployment.name)) {
+    return Error(Reason::kConfigInvalid,
+                 "the deployment's name is not [a-z][a-z0-9-]{0,62} with at most 11 digits",
                  "deployment.name");
   }
   if (deployment.environment != "development" && deployment.environment != "test" &&

@@ -17,7 +17,7 @@ namespace keysvc::keys {
 // The keys that a deployment stands on, by their labels on the token: "<name>/kek/v1",
 // "<name>/audit/v1", "<name>/registry/v1", "<name>/canary/v1".
 struct Deployment {
-  std::string name;         // [a-z][a-z0-9-]{0,62}
+  std::string name;         // policy::IsName
   std::string environment;  // "development", "test", "production"
   std::string sidecar_path;
 

@@ -1,11 +1,11 @@
 #include "keysvc/keys/key_name.h"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -29,20 +29,13 @@ absl::Status Malformed() {
 // Parses the part that both names share and leaves what follows it in `rest`.
 absl::StatusOr<KeyName> ParseKey(std::string_view& rest) {
   const auto tenant = TakeSegment("tenants/", rest);
-  if (!tenant.has_value() || !IsResourceId(*tenant)) return Malformed();
+  if (!tenant.has_value() || !policy::IsName(*tenant)) return Malformed();
   const auto key = TakeSegment("/keys/", rest);
-  if (!key.has_value() || !IsResourceId(*key)) return Malformed();
+  if (!key.has_value() || !policy::IsName(*key)) return Malformed();
   return KeyName{std::string(*tenant), std::string(*key)};
 }
 
 }  // namespace
-
-bool IsResourceId(std::string_view text) {
-  const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
-  const auto rest = [lower](char c) { return lower(c) || (c >= '0' && c <= '9') || c == '-'; };
-  return !text.empty() && text.size() <= 63 && lower(text.front()) &&
-         std::all_of(text.begin(), text.end(), rest);
-}
 
 absl::StatusOr<KeyName> KeyName::Parse(std::string_view name) {
   ASSIGN_OR_RETURN(KeyName key, ParseKey(name));

@@ -10,10 +10,7 @@
 
 namespace keysvc::keys {
 
-// Whether `text` is [a-z][a-z0-9-]{0,62}, the form of tenants, keys and deployments.
-bool IsResourceId(std::string_view text);
-
-// tenants/{tenant}/keys/{key}; both parts [a-z][a-z0-9-]{0,62}.
+// tenants/{tenant}/keys/{key}; both parts are names (policy::IsName).
 struct KeyName {
   std::string tenant;
   std::string key;

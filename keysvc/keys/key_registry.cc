@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/deployment.h"
+#include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -26,7 +27,7 @@ bool IsReserved(std::string_view key) {
 }
 
 absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
-  if (!IsResourceId(name.tenant) || !IsResourceId(name.key) || IsReserved(name.key)) {
+  if (!policy::IsName(name.tenant) || !policy::IsName(name.key) || IsReserved(name.key)) {
     return Error(Reason::kFieldInvalid, "not an id that a key may have", "key_id");
   }
   if (parameters.purpose != Purpose::kSign && parameters.purpose != Purpose::kMac) {
@@ -89,7 +90,7 @@ absl::StatusOr<std::unique_ptr<KeyRegistry>> KeyRegistry::Load(
 
 absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   const KeyName data = DataKeyOf(profile);
-  if (!IsResourceId(data.tenant) || !IsResourceId(IndexKeyOf(profile).key)) {
+  if (!policy::IsName(data.tenant) || !policy::IsName(IndexKeyOf(profile).key)) {
     return Error(Reason::kConfigInvalid, "a profile's tenant or name is no id, or too long");
   }
   const std::lock_guard lock(ceremony_mutex_);

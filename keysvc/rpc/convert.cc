@@ -10,6 +10,7 @@
 #include "crypto/bytes.h"
 #include "keysvc/rpc/body.h"
 #include "keysvc/rpc/rpc_status.h"
+#include "policy/name.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -62,7 +63,7 @@ absl::Status CheckPurpose(std::string_view text) {
 
 absl::StatusOr<std::string> TenantOf(std::string_view parent) {
   if (parent.empty()) return Error(Reason::kFieldRequired, "the parent is required", "parent");
-  if (!parent.starts_with(kTenants) || !keys::IsResourceId(parent.substr(kTenants.size()))) {
+  if (!parent.starts_with(kTenants) || !policy::IsName(parent.substr(kTenants.size()))) {
     return Error(Reason::kFieldInvalid, "the parent is not tenants/{tenant}", "parent");
   }
   return std::string(parent.substr(kTenants.size()));
@@ -74,7 +75,7 @@ absl::Status CheckProfileName(std::string_view name) {
   const std::string_view rest =
       tenant_end == std::string_view::npos ? std::string_view() : name.substr(tenant_end + 1);
   if (!TenantOf(name.substr(0, tenant_end)).ok() || !rest.starts_with(kProfiles) ||
-      !keys::IsResourceId(rest.substr(kProfiles.size()))) {
+      !policy::IsName(rest.substr(kProfiles.size()))) {
     return Error(Reason::kFieldInvalid,
                  "the parent is not tenants/{tenant}/tokenProfiles/{profile}", "parent");
   }
@@ -124,8 +125,9 @@ absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request) {
   if (request.key_id().empty()) {
     return Error(Reason::kFieldRequired, "the key id is required", "key_id");
   }
-  if (!keys::IsResourceId(request.key_id())) {
-    return Error(Reason::kFieldInvalid, "a key id is [a-z][a-z0-9-]{0,62}", "key_id");
+  if (!policy::IsName(request.key_id())) {
+    return Error(Reason::kFieldInvalid, "a key id is [a-z][a-z0-9-]{0,62} with at most 11 digits",
+                 "key_id");
   }
   return keys::KeyName{.tenant = std::move(tenant), .key = request.key_id()};
 }

@@ -33,7 +33,7 @@ class MainJob(unittest.TestCase):
         return self.settlement.tokens.Detokenize(request, timeout=SECONDS)
 
     def create_key(self, algorithm, purpose=keys.KEY_PURPOSE_SIGN) -> str:
-        request = keys.CreateKeyRequest(parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:12]}",
+        request = keys.CreateKeyRequest(parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:10]}",
                                         purpose=purpose, algorithm=algorithm, cryptoperiod_days=365,
                                         request_id=str(uuid.uuid4()))
         return self.officer.keys.CreateKey(request, timeout=60).key.name

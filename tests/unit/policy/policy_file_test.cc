@@ -99,7 +99,7 @@ TEST(PolicyFileTest, WithoutALevelOnlyTheLastFourAreRevealed) {
 
 TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
   const std::string_view name =
-      "a name is expected: lower-case letters, digits and dashes, at most 63";
+      "a name is expected: lower-case letters, digits (at most 11) and dashes, at most 63";
   const std::string_view resource =
       "a resource is expected: tenants/{tenant}/tokenProfiles/{profile}, "
       "tenants/{tenant}/keys/{key} or auditLog";

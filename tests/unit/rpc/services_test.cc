@@ -270,6 +270,18 @@ TEST_F(ServicesTest, DenyATokenForAnotherPurposeOrTenant) {
   EXPECT_EQ(ReasonOnWire(Detokenize(name, "Not A Word", &card)), "FIELD_INVALID");
 }
 
+TEST_F(ServicesTest, NeverRecordACardNumberThatStandsInPlaceOfAName) {
+  for (const std::string tenant : {"4111111111111111", "c4111111111111111"}) {
+    v1::DetokenizeResponse card;
+    const std::string name = absl::StrCat("tenants/", tenant, "/tokens/tok_a");
+    EXPECT_EQ(ReasonOnWire(Detokenize(name, "settlement", &card)), "FIELD_INVALID");
+  }
+  v1::CreateKeyResponse key;
+  EXPECT_EQ(ReasonOnWire(CreateKey("c4111111111111111", &key)), "FIELD_INVALID");
+  EXPECT_EQ(edge.Records("FIELD_INVALID").size(), 3U);
+  EXPECT_EQ(edge.Records("4111111111111111").size(), 0U);
+}
+
 TEST_F(ServicesTest, DescribeATokenWithoutItsCard) {
   v1::GetTokenRequest request;
   request.set_name(TokenFor(kPan));

@@ -1,0 +1,15 @@
+#ifndef KEYSVC_POLICY_NAME_H_
+#define KEYSVC_POLICY_NAME_H_
+
+#include <string_view>
+
+namespace keysvc::policy {
+
+// Whether `text` is a name of a principal, role, rule, purpose, deployment, tenant, profile or key:
+// [a-z][a-z0-9-]{0,62} with at most 11 digits. A card number has 12 or more, so that none hides in
+// a name, which records and errors may show.
+bool IsName(std::string_view text);
+
+}  // namespace keysvc::policy
+
+#endif  // KEYSVC_POLICY_NAME_H_
