@@ -21,14 +21,21 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kSaltSize = 16;
+constexpr int kDeepest = 8;  // no line of an export nests half as deep
 
 // What is wrong; the caller adds the line's number.
 absl::Status Fault(std::string_view what) { return Error(Reason::kIntegrityFailure, what); }
 
 // The line as JSON. Only its canonical form is accepted, so one record has one spelling.
 absl::StatusOr<Json> ParseLine(const std::string& line) {
-  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.dump() != line) {
+  // Comparing recurses, so that a line that only nests must not get there.
+  bool too_deep = false;
+  const auto keep = [&too_deep](int depth, Json::parse_event_t /*event*/, const Json& /*value*/) {
+    too_deep = too_deep || depth > kDeepest;
+    return !too_deep;
+  };
+  const Json json = Json::parse(line, keep, /*allow_exceptions=*/false);
+  if (too_deep || !json.is_object() || json.dump() != line) {
     return Fault("not a JSON object in canonical form");
   }
   return json;

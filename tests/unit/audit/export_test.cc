@@ -222,6 +222,8 @@ TEST_F(ExportTest, AnotherSpellingOfTheSameRecordIsRefused) {
   EXPECT_THAT(Verify(with("{", "{\"body\":{},")), kRefused);
   EXPECT_THAT(Verify(with("{", "{\"aa\":{},")), kRefused);
   EXPECT_THAT(Verify(std::string(100000, '[') + "\n"), kRefused);
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  EXPECT_THAT(Verify("{\"a\":" + deep + "}\n"), kRefused);
 }
 
 TEST_F(ExportTest, AnotherKeyOrAnotherLogsCheckpointIsRefused) {
