@@ -126,7 +126,6 @@ void ReloadPolicy(const std::string& file, policy::Gate& gate, audit::Journal& j
 }
 
 absl::Status Init(const Config& config) {
-  RETURN_IF_ERROR(PrepareProcess(config));
   ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
   policy::Gate gate(policy);
   ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
@@ -155,7 +154,6 @@ absl::Status Init(const Config& config) {
 }
 
 absl::Status Serve(const Config& config) {
-  RETURN_IF_ERROR(PrepareProcess(config));
   RETURN_IF_ERROR(CheckMayServe(config));
   const sigset_t signals = BlockSignals();
 
@@ -262,7 +260,9 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   const absl::StatusOr<keysvc::Config> config = keysvc::LoadConfig(config_file);
-  const absl::Status status = config.ok() ? run(*config) : config.status();
+  // Before any command reads a secret; check-config reads the TLS key.
+  absl::Status status = config.ok() ? keysvc::PrepareProcess(*config) : config.status();
+  if (status.ok()) status = run(*config);
   if (status.ok()) return 0;
   keysvc::SayError("", status);
   return 1;
