@@ -26,15 +26,6 @@ RequestFacts FactsOf(AnyReply& reply) {
   return {.request_id = reply.record().request_id, .trace_id = reply.record().trace_id};
 }
 
-// A name of another tenant is told apart from an unknown one by nothing.
-absl::StatusOr<TokenName> ParseTokenOf(const std::string& tenant, const std::string& text) {
-  absl::StatusOr<TokenName> name = TokenName::Parse(text);
-  if (name.ok() && name->tenant != tenant) {
-    return Error(Reason::kTokenNotFound, "there is no such token");
-  }
-  return name;
-}
-
 }  // namespace
 
 void TokenService::Register(MethodTable& methods, Lane& lane) {
@@ -135,7 +126,7 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
                              request.request_id(), request.purpose()));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
   std::vector<absl::StatusOr<TokenName>> names;
-  for (const std::string& name : request.names()) names.push_back(ParseTokenOf(tenant, name));
+  for (const std::string& name : request.names()) names.push_back(TokenName::Parse(name));
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),

@@ -238,13 +238,16 @@ TEST_F(ServicesTest, DecideEachItemOfABatch) {
   names.add_names(made.results(2).token().name());
   names.add_names(absl::StrCat("tenants/other/tokens/", made.results(0).token().token()));
   names.add_names("no name");
+  names.add_names("tenants/acme/tokens/tok_a");
   v1::BatchDetokenizeResponse shown;
   Deadline context;
   ASSERT_TRUE(tokens->BatchDetokenize(&context, names, &shown).ok());
-  ASSERT_EQ(shown.results_size(), 3);
+  ASSERT_EQ(shown.results_size(), 4);
   EXPECT_EQ(shown.results(0).card().card().pan(), kOtherPan);
   EXPECT_EQ(shown.results(1).error().reason(), "TOKEN_NOT_FOUND");
   EXPECT_EQ(shown.results(2).error().reason(), "FIELD_INVALID");
+  EXPECT_EQ(shown.results(3).error().SerializeAsString(),
+            shown.results(1).error().SerializeAsString());
 }
 
 TEST_F(ServicesTest, BoundBatches) {
