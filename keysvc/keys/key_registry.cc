@@ -108,7 +108,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
                                                     std::string_view request_id) {
   const audit::Entry entry = EntryOf(permit, "KeyService.CreateKey", name.ToString(), request_id);
   const std::lock_guard lock(ceremony_mutex_);
-  absl::Status checked = CheckPermit(permit, policy::Action::kCreateKey, "tenants/" + name.tenant);
+  absl::Status checked = CheckPermit(permit, policy::Action::kCreateKey, name.ToString());
   if (checked.ok()) checked = CheckCreatable(name, parameters);
   // Signatures are kept for repeated requests under the tenant's request key.
   if (checked.ok()) checked = EnsureKey(RequestKeyOf(name.tenant), Purpose::kRequest);

@@ -88,6 +88,8 @@ absl::Status Signer::Prepare(const policy::Permit& permit, SignCall& call) const
   RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kSign, request.key.ToString()));
   RETURN_IF_ERROR(CheckMessage(request.message));
   if (request.request_id.empty()) return absl::OkStatus();
+  // A tenant without keys has no request key either, and that is no loss of data.
+  RETURN_IF_ERROR(registry_.Versions(request.key).status());
   ASSIGN_OR_RETURN(call.keys, keys_.RequestKeysOf(request.key.tenant));
   call.fingerprint = FingerprintOf(request, call.keys);
   return absl::OkStatus();

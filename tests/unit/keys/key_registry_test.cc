@@ -84,7 +84,7 @@ TEST_F(KeyRegistryTest, CreatingIsAnIntentAndItsOutcome) {
 
 TEST_F(KeyRegistryTest, TheReceiptIsThatOfTheOutcome) {
   const auto recorded = world_.registry().Create(
-      world_.PermitFor(policy::Action::kCreateKey, "tenants/acme"), kWebhook, kEcSign, "");
+      world_.PermitFor(policy::Action::kCreateKey, kWebhook.ToString()), kWebhook, kEcSign, "");
   ASSERT_OK(recorded);
   const LoggedRecord record = LoggedRecords(world_.store).at(recorded->receipt.index());
   EXPECT_EQ(record.outcome, "success");
@@ -114,10 +114,12 @@ TEST_F(KeyRegistryTest, AnAlgorithmThatTheTokenLacksIsRefused) {
 }
 
 TEST_F(KeyRegistryTest, APermitForSomethingElseOpensNothing) {
-  const auto other_tenant = world_.registry().Create(
-      world_.PermitFor(policy::Action::kCreateKey, "tenants/globex"), kWebhook, kEcSign, "");
-  ASSERT_OK(other_tenant);
-  EXPECT_THAT(other_tenant->value, HasReason(Reason::kInternal));
+  for (const char* other : {"tenants/globex/keys/webhook", "tenants/acme/keys/other"}) {
+    const auto created = world_.registry().Create(
+        world_.PermitFor(policy::Action::kCreateKey, other), kWebhook, kEcSign, "");
+    ASSERT_OK(created);
+    EXPECT_THAT(created->value, HasReason(Reason::kInternal)) << other;
+  }
   ASSERT_OK(world_.Create(kWebhook, kEcSign));
   const auto other_action = world_.registry().Rotate(
       world_.PermitFor(policy::Action::kSign, kWebhook.ToString()), kWebhook, "");

@@ -18,7 +18,7 @@ std::shared_ptr<const policy::Policy> AllowAll() {
   policy.rules = {{"all-keys",
                    {"all"},
                    {kSign, kVerify, kCreateKey, kRotateKey},
-                   {"tenants/*", "tenants/*/keys/*"},
+                   {"tenants/*/keys/*"},
                    {},
                    policy::Reveal::kLastFour}};
   return std::make_shared<const policy::Policy>(std::move(policy));
@@ -102,8 +102,8 @@ policy::Permit KeyWorld::PermitFor(policy::Action action, std::string_view resou
 
 absl::StatusOr<keys::KeyVersion> KeyWorld::Create(const keys::KeyName& name,
                                                   const keys::KeyParameters& parameters) {
-  return ValueOf(registry_->Create(PermitFor(policy::Action::kCreateKey, "tenants/" + name.tenant),
-                                   name, parameters, ""));
+  return ValueOf(registry_->Create(PermitFor(policy::Action::kCreateKey, name.ToString()), name,
+                                   parameters, ""));
 }
 
 absl::StatusOr<keys::KeyVersion> KeyWorld::Rotate(const keys::KeyName& name) {

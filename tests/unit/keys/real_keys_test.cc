@@ -98,7 +98,7 @@ class RealKeysTest : public ::testing::Test {
   }
 
   absl::Status Create(const KeyName& name, Purpose purpose, Algorithm algorithm) {
-    auto recorded = registry_->Create(PermitFor(policy::Action::kCreateKey, "tenants/acme"), name,
+    auto recorded = registry_->Create(PermitFor(policy::Action::kCreateKey, name.ToString()), name,
                                       {purpose, algorithm, Protection::kHsm, kYear}, "");
     return recorded.ok() ? recorded->value.status() : recorded.status();
   }

@@ -257,6 +257,10 @@ TEST_F(SignerTest, WhatCannotBeSignedIsRecorded) {
   request.key.key = "other";
   EXPECT_THAT(Sign(request), HasReason(Reason::kKeyNotFound));
   EXPECT_EQ(LastCall(world_.store).outcome, "failed");
+  request = Request(kRequestId);
+  request.key.tenant = "nobody";
+  EXPECT_THAT(Sign(request), HasReason(Reason::kKeyNotFound));
+  request = Request();
   request.key.key = "request";
   EXPECT_THAT(Sign(request), HasReason(Reason::kAlgorithmUnsupported));
   world_.Advance(kYear);
