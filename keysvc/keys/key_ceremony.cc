@@ -47,9 +47,9 @@ KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersi
                          store::Store& store, audit::Journal& journal)
     : hsm_(hsm), wrapping_(wrapping), rows_(rows), store_(store), journal_(journal) {}
 
-absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(audit::Entry entry,
-                                                                    KeyVersion fresh,
-                                                                    KeyRings& rings) {
+absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
+    audit::Entry entry, KeyVersion fresh, std::optional<store::IdempotencyRow> kept,
+    KeyRings& rings) {
   KeyRecord record{.version = std::move(fresh), .wrapped = {}, .revision = 1, .intent = {}};
   const KeyVersion& version = record.version;
   entry.resource = version.name.ToString();
@@ -80,8 +80,9 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(audit::Entry
   }
 
   entry.outcome = audit::Outcome::kSuccess;
-  ASSIGN_OR_RETURN(audit::Receipt receipt,
-                   journal_.Record(std::move(entry), ChangeOf(change->rows)));
+  store::Mutation mutation = ChangeOf(change->rows);
+  mutation.idempotency = std::move(kept);
+  ASSIGN_OR_RETURN(audit::Receipt receipt, journal_.Record(std::move(entry), std::move(mutation)));
   for (const KeyRecord& changed : change->records) rings.Put(changed);
   return audit::Recorded<KeyVersion>{std::move(receipt), change->records.front().version};
 }
@@ -170,6 +171,14 @@ absl::Status KeyCeremony::Settle(KeyRings& rings) {
     rings.Put(std::move(given_up));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Repeat(audit::Entry entry,
+                                                                KeyVersion version) {
+  entry.resource = version.name.ToString();
+  entry.details["repetition"] = "true";
+  ASSIGN_OR_RETURN(audit::Receipt receipt, journal_.Record(std::move(entry)));
+  return audit::Recorded<KeyVersion>{std::move(receipt), std::move(version)};
 }
 
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Refuse(audit::Entry entry,

@@ -1,6 +1,7 @@
 #ifndef KEYSVC_KEYSVC_KEYS_KEY_CEREMONY_H_
 #define KEYSVC_KEYSVC_KEYS_KEY_CEREMONY_H_
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,16 +30,19 @@ class KeyCeremony {
               store::Store& store, audit::Journal& journal);
 
   // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
-  // what became durable. `entry` says who and why; outcome and resource are filled in. An outer
-  // error means that a record could not be made, or that it is unknown whether one was: the rows
-  // have to be read again.
+  // what became durable. `kept` is written with the outcome. `entry` says who and why; outcome and
+  // resource are filled in. An outer error means that a record could not be made, or that it is
+  // unknown whether one was: the rows have to be read again.
   absl::StatusOr<audit::Recorded<KeyVersion>> AddVersion(audit::Entry entry, KeyVersion fresh,
+                                                         std::optional<store::IdempotencyRow> kept,
                                                          KeyRings& rings);
 
   // Gives up every version that is still in pre-activation and records the outcome of its intent.
   // ABORTED/CONFLICT when a row has changed since `rings` was read.
   absl::Status Settle(KeyRings& rings);
 
+  // Records that a request which made `version` before was repeated.
+  absl::StatusOr<audit::Recorded<KeyVersion>> Repeat(audit::Entry entry, KeyVersion version);
   // Records that nothing was done.
   absl::StatusOr<audit::Recorded<KeyVersion>> Refuse(audit::Entry entry,
                                                      const absl::Status& status);

@@ -6,8 +6,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "crypto/bytes.h"
+#include "crypto/canonical.h"
+#include "crypto/secret_key.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/deployment.h"
+#include "keysvc/keys/kept_version.h"
+#include "keysvc/keys/request_keys.h"
 #include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -19,6 +24,21 @@ using RecordedVersion = audit::Recorded<KeyVersion>;
 
 // A change loses a race only against a change whose outcome was unknown, so few rounds are enough.
 constexpr int kRounds = 3;
+constexpr absl::Duration kKeepAnswers = absl::Hours(24);
+
+// All that a change asks for.
+std::string RequestText(const audit::Entry& entry, const KeyName& name,
+                        const KeyParameters* parameters) {
+  crypto::CanonicalWriter text;
+  text.Bytes(entry.action).U8(1).Bytes(name.ToString());
+  if (parameters != nullptr) {
+    text.Bytes(NameOf(parameters->purpose))
+        .Bytes(NameOf(parameters->algorithm))
+        .Bytes(NameOf(parameters->protection))
+        .U64(static_cast<std::uint64_t>(absl::ToInt64Seconds(parameters->cryptoperiod)));
+  }
+  return text.Take();
+}
 
 // Ids that the service gives to its own keys.
 bool IsReserved(std::string_view key) {
@@ -113,7 +133,8 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
   // Signatures are kept for repeated requests under the tenant's request key.
   if (checked.ok()) checked = EnsureKey(RequestKeyOf(name.tenant), Purpose::kRequest);
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
-  return AddVersion(entry, name, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
+  const std::string request = RequestText(entry, name, &parameters);
+  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
     if (rings.FindPrimary(name) != nullptr) {
       return Error(Reason::kKeyExists, "there is a key of this name");
     }
@@ -122,7 +143,8 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
       return Error(Reason::kAlgorithmUnsupported, "the HSM does not support the algorithm");
     }
     return parameters;
-  });
+  };
+  return AddVersion(entry, name, request, decide);
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit,
@@ -130,13 +152,15 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit
                                                     std::string_view request_id) {
   const audit::Entry entry = EntryOf(permit, "KeyService.RotateKey", name.ToString(), request_id);
   const std::lock_guard lock(ceremony_mutex_);
-  return AddVersion(entry, name, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
-    RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kRotateKey, name.ToString()));
+  const absl::Status checked = CheckPermit(permit, policy::Action::kRotateKey, name.ToString());
+  if (!checked.ok()) return ceremony_.Refuse(entry, checked);
+  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
     const KeyRecord* primary = rings.FindPrimary(name);
     if (primary == nullptr) return NotFound();
     RETURN_IF_ERROR(CheckRotatable(primary->version.parameters.purpose));
     return primary->version.parameters;
-  });
+  };
+  return AddVersion(entry, name, RequestText(entry, name, nullptr), decide);
 }
 
 absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& name) const {
@@ -232,17 +256,15 @@ absl::Status KeyRegistry::CheckHsm() {
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entry,
-                                                        const KeyName& name, const Decide& decide) {
+                                                        const KeyName& name,
+                                                        std::string_view request,
+                                                        const Decide& decide) {
   absl::Status conflict;
   for (int round = 0; round < kRounds; ++round) {
     KeyRings rings = *Rings();
     absl::Status failure = ceremony_.Settle(rings);
     if (failure.ok()) {
-      const auto parameters = decide(rings);
-      auto added = parameters.ok()
-                       ? ceremony_.AddVersion(
-                             entry, Draft(name, rings.NextVersion(name), *parameters), rings)
-                       : ceremony_.Refuse(entry, parameters.status());
+      auto added = AddOrRepeat(entry, name, request, decide, rings);
       Publish(std::move(rings));
       if (added.ok()) return added;
       failure = added.status();
@@ -259,6 +281,57 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entr
   return conflict;
 }
 
+absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& entry,
+                                                         const KeyName& name,
+                                                         std::string_view request,
+                                                         const Decide& decide, KeyRings& rings) {
+  KeptRequest opened;
+  if (!entry.request_id.empty()) {
+    auto keys = OpenRequest(name, request);
+    if (!keys.ok()) return ceremony_.Refuse(entry, keys.status());
+    opened = *std::move(keys);
+    auto earlier = FindEarlier(entry, opened, rings);
+    if (!earlier.ok()) return ceremony_.Refuse(entry, earlier.status());
+    if (earlier->has_value()) return ceremony_.Repeat(entry, **std::move(earlier));
+  }
+  const auto parameters = decide(rings);
+  if (!parameters.ok()) return ceremony_.Refuse(entry, parameters.status());
+  KeyVersion fresh = Draft(name, rings.NextVersion(name), *parameters);
+  std::optional<store::IdempotencyRow> kept;
+  if (!entry.request_id.empty()) {
+    auto row = KeepVersion(fresh.name, entry.actor, entry.request_id, opened.fingerprint,
+                           clock_() + kKeepAnswers, *opened.keys);
+    if (!row.ok()) return ceremony_.Refuse(entry, row.status());
+    kept = *std::move(row);
+  }
+  return ceremony_.AddVersion(entry, std::move(fresh), std::move(kept), rings);
+}
+
+absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const KeyName& name,
+                                                                  std::string_view request) {
+  ASSIGN_OR_RETURN(const KeyVersion version, PrimaryFor(RequestKeyOf(name.tenant), Use::kProcess));
+  ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(Open(version.name)));
+  KeptRequest opened;
+  ASSIGN_OR_RETURN(opened.keys, ExpandRequestKey(key));
+  opened.fingerprint = crypto::AsText(opened.keys->fingerprint->Compute(request));
+  return opened;
+}
+
+absl::StatusOr<std::optional<KeyVersion>> KeyRegistry::FindEarlier(const audit::Entry& entry,
+                                                                   const KeptRequest& request,
+                                                                   const KeyRings& rings) const {
+  ASSIGN_OR_RETURN(const auto row, store_.FindIdempotency(entry.actor, entry.request_id,
+                                                          absl::ToUnixMillis(clock_())));
+  if (!row.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(const KeyVersionName name,
+                   OpenKeptVersion(*row, request.fingerprint, *request.keys));
+  const KeyRecord* record = rings.FindVersion(name);
+  if (record == nullptr) {
+    return Error(Reason::kIntegrityFailure, "the version that a request made is gone");
+  }
+  return record->version;
+}
+
 absl::Status KeyRegistry::EnsureKey(const KeyName& name, Purpose purpose) {
   if (const auto rings = Rings(); const KeyRecord* primary = rings->FindPrimary(name)) {
     if (primary->version.parameters.purpose == purpose) return absl::OkStatus();
@@ -272,11 +345,12 @@ absl::Status KeyRegistry::EnsureKey(const KeyName& name, Purpose purpose) {
   const audit::Entry entry = SystemEntry("KeyService.CreateKey", name.ToString());
   // The decision is repeated inside: a race with an unknown outcome may have made the key.
   bool exists = false;
-  auto added = AddVersion(entry, name, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
-    exists = rings.FindPrimary(name) != nullptr;
-    if (exists) return Error(Reason::kKeyExists, "there is a key of this name");
-    return parameters;
-  });
+  auto added =
+      AddVersion(entry, name, {}, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
+        exists = rings.FindPrimary(name) != nullptr;
+        if (exists) return Error(Reason::kKeyExists, "there is a key of this name");
+        return parameters;
+      });
   RETURN_IF_ERROR(added.status());
   return exists ? absl::OkStatus() : added->value.status();
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "pkcs11/hsm.h"
 #include "policy/gate.h"
 #include "store/store.h"
+#include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
 
 namespace keysvc::keys {
@@ -58,14 +60,17 @@ class KeyRegistry {
   // ALREADY_EXISTS/KEY_EXISTS; FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED; INVALID_ARGUMENT. An
   // intent record before the HSM is touched, the outcome with the row. A name whose first attempt
   // broke off can be created again. The outer error means that the outcome is not recorded or not
-  // known; UNAVAILABLE/OUTCOME_UNKNOWN is settled by the next change.
+  // known; UNAVAILABLE/OUTCOME_UNKNOWN is settled by the next change. With a request id, a
+  // repetition within 24 hours gets the version that the first one made, and another content
+  // INVALID_ARGUMENT/REQUEST_ID_REUSED.
   absl::StatusOr<audit::Recorded<KeyVersion>> Create(const policy::Permit& permit,
                                                      const KeyName& name,
                                                      const KeyParameters& parameters,
                                                      std::string_view request_id);
   // A new version with the parameters of the primary one, which becomes primary; the old one may
   // still process (verify, open) but no longer apply. FAILED_PRECONDITION/KEY_NOT_ROTATABLE for
-  // index, row-MAC and request keys, whose outputs have to be rewritten first.
+  // index, row-MAC and request keys, whose outputs have to be rewritten first. Repetitions as
+  // above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Rotate(const policy::Permit& permit,
                                                      const KeyName& name,
                                                      std::string_view request_id);
@@ -91,10 +96,26 @@ class KeyRegistry {
   // Compares the rings with what the token holds.
   absl::Status CheckHsm();
   // Adds a version with the parameters that `decide` gives for the rings as they are then; an error
-  // of `decide` is recorded. The ceremony mutex is held.
+  // of `decide` is recorded. `request` is all that the caller asked for, in canonical form. The
+  // ceremony mutex is held.
   using Decide = std::function<absl::StatusOr<KeyParameters>(const KeyRings& rings)>;
   absl::StatusOr<audit::Recorded<KeyVersion>> AddVersion(const audit::Entry& entry,
-                                                         const KeyName& name, const Decide& decide);
+                                                         const KeyName& name,
+                                                         std::string_view request,
+                                                         const Decide& decide);
+  absl::StatusOr<audit::Recorded<KeyVersion>> AddOrRepeat(const audit::Entry& entry,
+                                                          const KeyName& name,
+                                                          std::string_view request,
+                                                          const Decide& decide, KeyRings& rings);
+  // What tells the request from others, and seals its answer.
+  struct KeptRequest {
+    std::shared_ptr<const tokenizer::RequestKeys> keys;
+    std::string fingerprint;
+  };
+  absl::StatusOr<KeptRequest> OpenRequest(const KeyName& name, std::string_view request);
+  absl::StatusOr<std::optional<KeyVersion>> FindEarlier(const audit::Entry& entry,
+                                                        const KeptRequest& request,
+                                                        const KeyRings& rings) const;
   // Makes a key of the service's own unless it exists. The ceremony mutex is held.
   absl::Status EnsureKey(const KeyName& name, Purpose purpose);
   KeyVersion Draft(const KeyName& name, std::uint32_t number,

@@ -4,8 +4,8 @@
 #include <condition_variable>
 #include <utility>
 
-#include "crypto/kdf.h"
 #include "crypto/secret_key.h"
+#include "keysvc/keys/request_keys.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -23,12 +23,7 @@ absl::StatusOr<std::shared_ptr<const Key>> Expand(const crypto::SecretKey<32>& k
 template <>
 absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> Expand<tokenizer::RequestKeys>(
     const crypto::SecretKey<32>& key) {
-  ASSIGN_OR_RETURN(const auto fingerprint, crypto::DeriveKey(key, "keysvc request fingerprint 1"));
-  ASSIGN_OR_RETURN(const auto answer, crypto::DeriveKey(key, "keysvc request answer 1"));
-  auto keys = std::make_shared<tokenizer::RequestKeys>();
-  ASSIGN_OR_RETURN(keys->fingerprint, crypto::HmacSha256::Create(fingerprint));
-  ASSIGN_OR_RETURN(keys->answer, crypto::Aes256Gcm::Create(answer));
-  return keys;
+  return ExpandRequestKey(key);
 }
 
 // What is stored names a version that is not there: the store has lost it.

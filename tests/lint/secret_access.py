@@ -16,6 +16,7 @@ READERS = {
     "crypto/self_test.cc",
     "keysvc/cli/card_reader.cc",
     "keysvc/keys/kept_signature.cc",
+    "keysvc/keys/kept_version.cc",
     "keysvc/keys/key_wrapping.cc",
     "keysvc/rpc/convert.cc",
     "pkcs11/gcm.cc",

@@ -127,6 +127,60 @@ TEST_F(KeyRegistryTest, APermitForSomethingElseOpensNothing) {
   EXPECT_THAT(other_action->value, HasReason(Reason::kInternal));
 }
 
+TEST_F(KeyRegistryTest, ARepeatedChangeIsDoneOnce) {
+  constexpr char kId[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1";
+  const auto create = [&](const KeyParameters& parameters) {
+    auto recorded =
+        world_.registry().Create(world_.PermitFor(policy::Action::kCreateKey, kWebhook.ToString()),
+                                 kWebhook, parameters, kId);
+    return recorded.ok() ? std::move(recorded->value) : recorded.status();
+  };
+  const auto rotate = [&](const KeyName& name, const std::string& id) {
+    auto recorded = world_.registry().Rotate(
+        world_.PermitFor(policy::Action::kRotateKey, name.ToString()), name, id);
+    return recorded.ok() ? std::move(recorded->value) : recorded.status();
+  };
+  ASSERT_OK(create(kEcSign));
+  ASSERT_OK(world_.Create({"acme", "other"}, kEcSign));
+  const std::string rotation = "0" + std::string(kId + 1);
+  ASSERT_OK(rotate(kWebhook, rotation));
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      ASSERT_OK(world_.Restart());
+    }
+    const auto created = create(kEcSign);
+    ASSERT_OK(created);
+    EXPECT_EQ(created->name.version, 1u);
+    const auto rotated = rotate(kWebhook, rotation);
+    ASSERT_OK(rotated);
+    EXPECT_EQ(rotated->name.version, 2u);
+    EXPECT_EQ(LastCall(world_.store).outcome, "success");
+    EXPECT_THAT(create(kMac), HasReason(Reason::kRequestIdReused));
+    EXPECT_THAT(rotate({"acme", "other"}, rotation), HasReason(Reason::kRequestIdReused));
+    EXPECT_EQ(StatesOf(kWebhook).size(), 2u);
+  }
+  world_.Advance(absl::Hours(24));
+  const auto later = rotate(kWebhook, rotation);
+  ASSERT_OK(later);
+  EXPECT_EQ(later->name.version, 3u);
+}
+
+TEST_F(KeyRegistryTest, AKeptVersionThatWasChangedIsNotGiven) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  const auto rotate = [&] {
+    return world_.registry().Rotate(
+        world_.PermitFor(policy::Action::kRotateKey, kWebhook.ToString()), kWebhook,
+        "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1");
+  };
+  ASSERT_OK(rotate());
+  world_.store.Tamper(
+      [](MemoryStore::Rows& rows) { rows.idempotency.begin()->second.expires_ms += 1; });
+  const auto tampered = rotate();
+  ASSERT_OK(tampered);
+  EXPECT_THAT(tampered->value, HasReason(Reason::kIntegrityFailure));
+  EXPECT_EQ(StatesOf(kWebhook).size(), 2u);
+}
+
 TEST_F(KeyRegistryTest, RotationMovesThePrimaryAndTheOldVersionOnlyProcesses) {
   ASSERT_OK(world_.Create(kWebhook, kEcSign));
   world_.Advance(absl::Hours(1));
