@@ -32,7 +32,7 @@ int InChild(const std::function<int()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-void LimitLockedMemory(rlim_t bytes) {
+[[maybe_unused]] void LimitLockedMemory(rlim_t bytes) {
   const rlimit limit{bytes, bytes};
   setrlimit(RLIMIT_MEMLOCK, &limit);
   // Root may lock beyond the limit.
@@ -58,17 +58,15 @@ std::vector<std::string> MappingOf(const void* address) {
   return lines;
 }
 
-std::string Flags(const void* address) {
+[[maybe_unused]] std::string Flags(const void* address) {
   for (const std::string& line : MappingOf(address)) {
     if (line.starts_with("VmFlags:")) return line + " ";
   }
   return "";
 }
 
+#ifndef __SANITIZE_ADDRESS__  // It turns mlock off; the release build proves this.
 TEST(LockedMemoryTest, ABlockIsLockedAndNeitherDumpedNorInherited) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the address sanitizer turns mlock off";
-#endif
   std::uint8_t* block = AllocateLocked(100);
   ASSERT_NE(block, nullptr);
   const std::string flags = Flags(block);
@@ -77,11 +75,10 @@ TEST(LockedMemoryTest, ABlockIsLockedAndNeitherDumpedNorInherited) {
   EXPECT_NE(flags.find(" wf "), std::string::npos) << flags;
   FreeLocked(block, 100);
 }
-
-TEST(LockedMemoryTest, ReservingCountsAsLockedInTheProcessStatus) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the address sanitizer turns mlock off";
 #endif
+
+#ifndef __SANITIZE_ADDRESS__  // It turns mlock off; the release build proves this.
+TEST(LockedMemoryTest, ReservingCountsAsLockedInTheProcessStatus) {
   ASSERT_OK(ReserveLockedMemory(std::size_t{3} << 20));
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -91,6 +88,7 @@ TEST(LockedMemoryTest, ReservingCountsAsLockedInTheProcessStatus) {
   }
   FAIL() << "no VmLck";
 }
+#endif
 
 TEST(LockedMemoryTest, MemoryBeyondTheBlocksOfAnArenaIsNotAccessible) {
   std::uint8_t* block = AllocateLocked(64 << 10);
@@ -173,10 +171,8 @@ TEST(LockedMemoryTest, ThreadsAllocateAndFreeAtTheSameTime) {
   for (std::thread& thread : threads) thread.join();
 }
 
+#ifndef __SANITIZE_ADDRESS__  // It turns mlock off; the release build proves this.
 TEST(LockedMemoryTest, SpaceOfOneSizeIsUsedAgainForAnother) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the address sanitizer turns mlock off";
-#endif
   EXPECT_EQ(InChild([] {
               LimitLockedMemory(1 << 20);
               for (const std::size_t size : {32u, 4096u, 65536u, 512u}) {
@@ -193,11 +189,10 @@ TEST(LockedMemoryTest, SpaceOfOneSizeIsUsedAgainForAnother) {
             }),
             0);
 }
-
-TEST(LockedMemoryTest, BeyondTheLimitNothingIsHandedOut) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the address sanitizer turns mlock off";
 #endif
+
+#ifndef __SANITIZE_ADDRESS__  // It turns mlock off; the release build proves this.
+TEST(LockedMemoryTest, BeyondTheLimitNothingIsHandedOut) {
   EXPECT_EQ(InChild([] {
               LimitLockedMemory(0);
               if (AllocateLocked(32) != nullptr) return 1;
@@ -208,6 +203,7 @@ TEST(LockedMemoryTest, BeyondTheLimitNothingIsHandedOut) {
             }),
             0);
 }
+#endif
 
 TEST(LockedMemoryTest, AChildProcessSeesNoSecretOfItsParentAndLocksItsOwn) {
   SecretBytes secret = SecretBytes::Random(64).value();

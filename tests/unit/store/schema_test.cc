@@ -35,24 +35,6 @@ class SchemaTest : public ::testing::Test {
   const std::string path_ = directory_.File("db");
 };
 
-// Makes the golden file when a new schema version needs one:
-//   store_tests --gtest_also_run_disabled_tests --gtest_filter=*WritesTheGoldenStore
-TEST_F(SchemaTest, DISABLED_WritesTheGoldenStore) {
-  {
-    const auto store = store::CreateSqlcipherStore(OptionsAt(path_), KeyOf(1)).value();
-    const auto transaction = store->Begin().value();
-    ASSERT_OK(transaction->Apply({.tokens = {TokenRowOf(1, "index"), TokenRowOf(2, "")},
-                                  .keys = {KeyRowOf(1, 1)},
-                                  .idempotency = IdempotencyRowOf("r", 10)},
-                                 0));
-    ASSERT_OK(transaction->AppendLeaf(LeafRowOf(0)));
-    ASSERT_OK(transaction->PutFrontier(FrontierRowOf(1)));
-    ASSERT_OK(transaction->PutCheckpoint({.size = 1, .note = "note"}));
-    ASSERT_OK(transaction->Commit());
-  }
-  WriteFile(kGolden, ReadFile(path_));
-}
-
 TEST_F(SchemaTest, AStoreOfVersion1OpensAndReads) {
   WriteFile(path_, ReadFile(kGolden));
   const auto store = store::OpenSqlcipherStore(OptionsAt(path_), KeyOf(1)).value();
