@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
@@ -50,11 +51,18 @@ std::string Marker(std::string_view salt, std::string_view token, const crypto::
                       ToAbsl(crypto::AsText(hash)));
 }
 
-std::optional<std::string> ReadMarker(const std::string& path) {
+// A marker that cannot be understood may be that of this very PIN, so it is not taken for none.
+absl::StatusOr<std::optional<std::string>> ReadMarker(const std::string& path) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.open() && errno == ENOENT) return std::nullopt;
   std::string marker(kMarkerSize + 1, '\0');
   const ssize_t size = file.open() ? read(file.get(), marker.data(), marker.size()) : -1;
-  if (size != static_cast<ssize_t>(kMarkerSize) || marker[0] != kMarkerVersion) return {};
+  if (size != static_cast<ssize_t>(kMarkerSize) || marker[0] != kMarkerVersion) {
+    return Error(
+        Reason::kPinRefused,
+        "the marker file of a refused PIN is damaged; remove it once the PIN is known to be "
+        "right");
+  }
   marker.resize(kMarkerSize);
   return marker;
 }
@@ -91,13 +99,27 @@ absl::StatusOr<crypto::SecretBytes> PinFile::Read() const {
 
 absl::Status PinFile::CheckNotRefused(const crypto::SecretBytes& pin,
                                       std::string_view token) const {
-  const std::optional<std::string> marker = unwritten_ ? unwritten_ : ReadMarker(marker_path_);
+  ASSIGN_OR_RETURN(const std::optional<std::string> marker, Refused());
   if (!marker) return absl::OkStatus();
   const std::string_view salt = std::string_view(*marker).substr(1, kSaltSize);
   if (Marker(salt, token, pin) != *marker) return absl::OkStatus();
   return Error(Reason::kPinRefused,
                "the token has refused this PIN; put the right one into the PIN file, or remove the "
                "marker file if the PIN of the token was changed");
+}
+
+absl::Status PinFile::CheckRefusalOnRecord() const {
+  ASSIGN_OR_RETURN(const std::optional<std::string> marker, Refused());
+  if (marker) return absl::OkStatus();
+  return Error(
+      Reason::kPinRefused,
+      "the token has refused a PIN since the last log-in and it is not on record which; log "
+      "in by hand with the right one first");
+}
+
+absl::StatusOr<std::optional<std::string>> PinFile::Refused() const {
+  if (unwritten_) return unwritten_;
+  return ReadMarker(marker_path_);
 }
 
 absl::Status PinFile::MarkRefused(const crypto::SecretBytes& pin, std::string_view token) {

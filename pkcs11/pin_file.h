@@ -23,8 +23,14 @@ class PinFile {
   // read, is empty or too long, belongs to another user than root and this one, or lets others in.
   absl::StatusOr<crypto::SecretBytes> Read() const;
 
-  // FAILED_PRECONDITION/PIN_REFUSED when `token` (label and serial) has refused this PIN.
+  // FAILED_PRECONDITION/PIN_REFUSED when `token` (label and serial) has refused this PIN, or when
+  // the marker is there but damaged.
   absl::Status CheckNotRefused(const crypto::SecretBytes& pin, std::string_view token) const;
+
+  // FAILED_PRECONDITION/PIN_REFUSED unless some refused PIN is on record. For a token that says it
+  // has seen a wrong PIN: without a record it may have been this one, by a process that was killed
+  // before it could write the marker.
+  absl::Status CheckRefusalOnRecord() const;
 
   // Keeps the refusal, in this object even when the marker file cannot be written (an error).
   absl::Status MarkRefused(const crypto::SecretBytes& pin, std::string_view token);
@@ -33,6 +39,8 @@ class PinFile {
   void MarkAccepted();
 
  private:
+  absl::StatusOr<std::optional<std::string>> Refused() const;
+
   std::string path_;
   std::string marker_path_;
   std::optional<std::string> unwritten_;

@@ -71,6 +71,7 @@ absl::Status CheckPinFlags(CK_FLAGS flags) {
 
 absl::Status LogInOnce(Session& session, const CK_TOKEN_INFO& info, PinFile& pin_file) {
   RETURN_IF_ERROR(CheckPinFlags(info.flags));
+  if ((info.flags & CKF_USER_PIN_COUNT_LOW) != 0) RETURN_IF_ERROR(pin_file.CheckRefusalOnRecord());
   ASSIGN_OR_RETURN(const crypto::SecretBytes pin, pin_file.Read());
   const std::string identity = absl::StrCat(Unpadded(info.serialNumber), " ", Unpadded(info.label));
   RETURN_IF_ERROR(pin_file.CheckNotRefused(pin, identity));

@@ -7,6 +7,7 @@
 #include "tests/fakes/fault_module.h"
 #include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
 
 namespace keysvc::pkcs11 {
 namespace {
@@ -64,15 +65,26 @@ TEST_F(LogIn, MarksAPinThatLockedTheToken) {
 }
 
 TEST_F(LogIn, DoesNotUseUpTheLastTryNorALockedPin) {
-  fault::AddTokenFlags(CKF_USER_PIN_COUNT_LOW);
-  EXPECT_OK(OpenToken(options_));
-  EXPECT_EQ(fault::Calls("C_Login"), 1U);
   for (const CK_FLAGS flag : {CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED}) {
     fault::Reset();
     fault::AddTokenFlags(flag);
     EXPECT_THAT(OpenToken(options_), HasReason(Reason::kPinRefused));
     EXPECT_EQ(fault::Calls("C_Login"), 0U);
   }
+}
+
+TEST_F(LogIn, DoesNotTryAPinThatMayHaveBeenRefusedJustBeforeAKill) {
+  token_.WritePin("111111");
+  EXPECT_THAT(OpenToken(options_), HasReason(Reason::kPinRefused));
+  std::filesystem::remove(token_.marker_file());
+  EXPECT_THAT(OpenToken(options_), HasReason(Reason::kPinRefused));
+  EXPECT_EQ(fault::Calls("C_Login"), 1U);
+}
+
+TEST_F(LogIn, DoesNotTryAPinBesideADamagedMarker) {
+  testing::WriteFile(token_.marker_file(), "not a marker");
+  EXPECT_THAT(OpenToken(options_), HasReason(Reason::kPinRefused));
+  EXPECT_EQ(fault::Calls("C_Login"), 0U);
 }
 
 TEST_F(LogIn, DoesNotBlameThePinForAnotherError) {
