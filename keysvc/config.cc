@@ -22,7 +22,7 @@ namespace {
 
 using policy::YamlNode;
 
-constexpr std::int64_t kFileLimit = 1024 * 1024;
+constexpr std::int64_t kFileLimit = std::int64_t{1024} * 1024;
 constexpr std::string_view kEnvironments[] = {"development", "test", "production"};
 
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
