@@ -11,6 +11,7 @@ import error_reasons
 import file_size
 import include_rules
 import secret_access
+import unaudited_write
 import wording
 
 
@@ -30,6 +31,23 @@ class LintTest(unittest.TestCase):
         self.assertEqual(len(findings), len(expected), findings)
         for finding, part in zip(findings, expected):
             self.assertIn(part, finding)
+
+
+class UnauditedWrite(LintTest):
+    def test_the_journal_may_write(self):
+        self.plant("audit/a.cc", "auto transaction = store_.Begin();\n")
+        self.finds(unaudited_write)
+
+    def test_nobody_else_may(self):
+        for code in ("auto t = store_.Begin();", "auto t = store->Begin( );", "store_.Reopen();",
+                     "std::unique_ptr<store::WriteTransaction> t;"):
+            with self.subTest(code):
+                self.plant("tokenizer/a.cc", code + "\n")
+                self.finds(unaudited_write, "tokenizer/a.cc:1: writes to the store without")
+
+    def test_reading_is_no_write(self):
+        self.plant("tokenizer/a.cc", "rows = store_.FindTokens(handles);  // not store_.Begin()\n")
+        self.finds(unaudited_write)
 
 
 class IncludeRules(LintTest):
