@@ -18,8 +18,8 @@ constexpr char kTokenByPanIndex[] =
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
-    "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, state, is_primary, "
-    "revision, mac FROM key_versions ORDER BY tenant, name, version";
+    "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
+    "state, is_primary, revision, mac FROM key_versions ORDER BY tenant, name, version";
 constexpr char kIdempotency[] =
     "SELECT principal, request_id, fingerprint, answer, expires_ms FROM idempotency "
     "WHERE request_id = ? AND principal = ? AND expires_ms > ?";
@@ -60,10 +60,12 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .hsm_label = row.Bytes(10),
       .wrapped = row.Bytes(11),
       .public_key = row.Bytes(12),
-      .state = row.Bytes(13),
-      .primary = row.Integer(14) != 0,
-      .revision = static_cast<std::uint64_t>(row.Integer(15)),
-      .mac = row.Bytes(16),
+      .recovery = row.Bytes(13),
+      .reserved_uses = static_cast<std::uint64_t>(row.Integer(14)),
+      .state = row.Bytes(15),
+      .primary = row.Integer(16) != 0,
+      .revision = static_cast<std::uint64_t>(row.Integer(17)),
+      .mac = row.Bytes(18),
   };
 }
 

@@ -42,6 +42,8 @@ struct KeyVersionRow {
   std::string wrapped;     // protection "envelope"
   std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
   // Mutable:
+  std::string recovery;             // the key, sealed to the recovery key; empty: it is not
+  std::uint64_t reserved_uses = 0;  // how often the key may have been used to encrypt
   std::string state;
   bool primary = false;
   std::uint64_t revision = 0;  // 1 for the first write of a row, +1 for each later one

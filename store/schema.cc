@@ -88,7 +88,12 @@ CREATE TABLE checkpoints (
 ) STRICT;
 )sql";
 
-constexpr std::array<const char*, 1> kSteps = {kVersion1};
+constexpr char kVersion2[] = R"sql(
+ALTER TABLE key_versions ADD COLUMN recovery BLOB NOT NULL DEFAULT x'';
+ALTER TABLE key_versions ADD COLUMN reserved_uses INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kSteps = {kVersion1, kVersion2};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

@@ -23,7 +23,8 @@ constexpr char kFindKey[] =
 constexpr char kPutKey[] =
     "INSERT OR REPLACE INTO key_versions (tenant, name, version, purpose, algorithm, protection, "
     "environment, created_ms, originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, "
-    "state, is_primary, revision, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "recovery, reserved_uses, state, is_primary, revision, mac) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kFindIdempotency[] =
     "SELECT 1 FROM idempotency WHERE request_id = ? AND principal = ? AND expires_ms > ?";
 constexpr char kPutIdempotency[] =
@@ -200,7 +201,8 @@ absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
                               Text{row.algorithm}, Text{row.protection}, Text{row.environment},
                               row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                               Text{row.hsm_label}, Blob{row.wrapped}, Blob{row.public_key},
-                              Text{row.state}, row.primary, row.revision, Blob{row.mac})
+                              Blob{row.recovery}, row.reserved_uses, Text{row.state}, row.primary,
+                              row.revision, Blob{row.mac})
                         .Run());
   }
   if (!mutation.idempotency.has_value()) return absl::OkStatus();

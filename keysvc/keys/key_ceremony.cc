@@ -50,7 +50,9 @@ KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersi
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
     audit::Entry entry, KeyVersion fresh, std::optional<store::IdempotencyRow> kept,
     KeyRings& rings) {
-  KeyRecord record{.version = std::move(fresh), .wrapped = {}, .revision = 1, .intent = {}};
+  KeyRecord record;
+  record.version = std::move(fresh);
+  record.revision = 1;
   const KeyVersion& version = record.version;
   entry.resource = version.name.ToString();
   entry.details["purpose"] = NameOf(version.parameters.purpose);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint8_t kWrapContextFormat = 1;
 constexpr std::uint8_t kMacFormat = 1;
+constexpr std::uint8_t kMacFormatWithRecovery = 2;
 
 std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
@@ -31,6 +32,8 @@ store::KeyVersionRow ToRow(const KeyRecord& record) {
           .hsm_label = version.hsm_label,
           .wrapped = record.wrapped,
           .public_key = version.public_key,
+          .recovery = record.recovery,
+          .reserved_uses = record.reserved_uses,
           .state = std::string(NameOf(version.state)),
           .primary = version.primary,
           .revision = record.revision,
@@ -49,6 +52,8 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   if (!purpose || !algorithm || !protection || !state) return Changed();
   KeyRecord record;
   record.wrapped = row.wrapped;
+  record.recovery = row.recovery;
+  record.reserved_uses = row.reserved_uses;
   record.revision = row.revision;
   KeyVersion& version = record.version;
   version.name = {{row.tenant, row.key}, row.version};
@@ -81,9 +86,12 @@ std::string WrapContextOf(const KeyVersion& version) {
 }
 
 std::string MacInputOf(const store::KeyVersionRow& row) {
-  return crypto::CanonicalWriter()
-      .Bytes("keysvc key row")
-      .U8(kMacFormat)
+  // A row of schema 1 has neither column. Which format a row is under follows from all of it, so
+  // that emptying the two columns does not make one of the other.
+  const bool first = row.recovery.empty() && row.reserved_uses == 0;
+  crypto::CanonicalWriter input;
+  input.Bytes("keysvc key row")
+      .U8(first ? kMacFormat : kMacFormatWithRecovery)
       .Bytes(row.tenant)
       .Bytes(row.key)
       .U32(row.version)
@@ -99,8 +107,9 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
       .Bytes(row.public_key)
       .Bytes(row.state)
       .U8(row.primary ? 1 : 0)
-      .U64(row.revision)
-      .Take();
+      .U64(row.revision);
+  if (!first) input.Bytes(row.recovery).U64(row.reserved_uses);
+  return input.Take();
 }
 
 KeyVersionRows::KeyVersionRows(pkcs11::Hsm& hsm, std::string label)

@@ -16,8 +16,10 @@ namespace keysvc::keys {
 // A key version with what only the registry sees.
 struct KeyRecord {
   KeyVersion version;
-  std::string wrapped;         // protection kEnvelope, once the key is made
-  std::uint64_t revision = 0;  // of the stored row
+  std::string wrapped;   // protection kEnvelope, once the key is made
+  std::string recovery;  // the same key, sealed to the recovery key; empty when it is not
+  std::uint64_t reserved_uses = 0;  // how often the key may have been used to encrypt
+  std::uint64_t revision = 0;       // of the stored row
   // The log index of the intent that announced the version; known from the intent's record until
   // its outcome's, and lost by a restart.
   std::optional<std::uint64_t> intent;

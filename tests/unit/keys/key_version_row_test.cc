@@ -87,6 +87,38 @@ TEST_F(KeyVersionRowTest, TheMacIsOverTheseBytes) {
             *hsm_.Sign("dev/registry/v1", pkcs11::Mechanism::kHmacSha256, MacInputOf(*row)));
 }
 
+// Golden: what a second format adds to the first, and to the format's number.
+TEST_F(KeyVersionRowTest, TheMacIsAlsoOverWhatLaterRowsHave) {
+  KeyRecord record = SomeRecord();
+  const std::string first = MacInputOf(*rows_.Seal(record));
+  record.recovery = "sealed";
+  record.reserved_uses = 258;
+  const auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  std::string expected = first;
+  expected[18] = 2;
+  expected += absl::HexStringToBytes(
+      "000000067365616c6564"
+      "0000000000000102");
+  EXPECT_EQ(MacInputOf(*row), expected);
+  const auto opened = rows_.Open(*row);
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->recovery, "sealed");
+  EXPECT_EQ(opened->reserved_uses, 258u);
+}
+
+TEST_F(KeyVersionRowTest, ARowIsNotTakenBackToTheFirstFormat) {
+  KeyRecord record = SomeRecord();
+  record.recovery = "sealed";
+  record.reserved_uses = 258;
+  auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  row->recovery.clear();
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->reserved_uses = 0;
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+}
+
 // Golden: keys wrapped by one build must open in every later one.
 TEST_F(KeyVersionRowTest, AnEnvelopeKeyIsBoundToTheseBytes) {
   EXPECT_EQ(absl::BytesToHexString(WrapContextOf(SomeRecord().version)),
