@@ -12,6 +12,7 @@ import tempfile
 import time
 from typing import Iterator
 
+import leak_scan
 from authority import Authority
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -27,16 +28,20 @@ def free_port() -> int:
 
 
 class Deployment:
-    """What deploy/development makes, in a folder of its own that goes with the object."""
+    """What deploy/development makes, in a folder of its own that goes with the object. Before the
+    folder goes, every file in it is searched for card numbers."""
 
     def __init__(self) -> None:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keysvc-test-"))
         self.port = free_port()
         self.process: subprocess.Popen | None = None
+        # How the service is started: words before the program's own, and more environment.
+        self.launcher: list[str | os.PathLike] = []
+        self.more_environment: dict[str, str] = {}
         try:
             self.make()
         except BaseException:
-            self.close()
+            self.remove()
             raise
 
     def make(self) -> None:
@@ -44,6 +49,12 @@ class Deployment:
                        env={**os.environ, "KEYSVCD": str(KEYSVCD)})
 
     def close(self) -> None:
+        self.kill()
+        leaks = leak_scan.scan(self.folder)
+        self.remove()
+        assert not leaks, "\n".join(map(str, leaks))
+
+    def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -55,7 +66,8 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "SOFTHSM2_CONF": str(self.folder / "softhsm2.conf")}
+        return {**os.environ, "SOFTHSM2_CONF": str(self.folder / "softhsm2.conf"),
+                **self.more_environment}
 
     @property
     def server(self) -> str:
@@ -105,8 +117,9 @@ class Deployment:
     def launch(self) -> subprocess.Popen:
         """Starts the service without waiting for anything."""
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([KEYSVCD, "--config", self.folder / "config.yaml"],
-                                            env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [*self.launcher, KEYSVCD, "--config", self.folder / "config.yaml"],
+                env=self.environment, stdout=log, stderr=log)
         return self.process
 
     def start(self, seconds: float = 30) -> None:

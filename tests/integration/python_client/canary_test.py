@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Card numbers made for the purpose go through every call, rightly and wrongly used, and through a
+crash in the middle of requests. None is in clear in what the service writes, says or leaves behind;
+and nobody of its own user can look into it."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+import uuid
+
+import cards
+import grpc
+import leak_scan
+from deployment import Deployment
+from google.protobuf.descriptor import FieldDescriptor
+from wire import CARDS, SECONDS, Client, audit, keys, refusal_of, signing, tokens
+
+# Who may call a service at all; another one is refused before its fields are looked at.
+CALLERS = {"TokenService": ("checkout", "settlement"), "SigningService": ("settlement",),
+           "KeyService": ("officer-1",), "AuditService": ("auditor",)}
+# What is right where a field is not the one that holds the card number.
+RIGHT = {"parent": CARDS, "request_id": "", "purpose": "settlement", "message": b"m",
+         "key_id": "canary", "name": "tenants/acme/keys/canary"}
+UNPRIVILEGED = 65534
+
+
+def wrong_uses(pan: str) -> list[str]:
+    """A card number where it does not belong, alone and inside something."""
+    return [pan, f"card {pan}", f"tenants/acme/tokens/{pan}", f"tenants/{pan}/tokens/tok_a",
+            f"tenants/acme/tokenProfiles/{pan}", f"tenants/acme/keys/{pan}",
+            f"tenants/acme/keys/a/versions/{pan}", f"tok_{pan}", pan * 300]
+
+
+def with_field(message, field: FieldDescriptor, value: str) -> None:
+    """Sets one field, of whatever type of text or bytes, and the others rightly."""
+    for other in message.DESCRIPTOR.fields:
+        if other.name in RIGHT and other.label != FieldDescriptor.LABEL_REPEATED:
+            right = RIGHT[other.name]
+            if other.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+                as_bytes = other.type == FieldDescriptor.TYPE_BYTES
+                setattr(message, other.name,
+                        right if isinstance(right, bytes) == as_bytes else b"m")
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        value = value.encode()
+    if field.label == FieldDescriptor.LABEL_REPEATED:
+        getattr(message, field.name).append(value)
+    else:
+        setattr(message, field.name, value)
+
+
+class Canaries(unittest.TestCase):
+    def setUp(self):
+        self.deployment = self.enterContext(Deployment())
+        self.canaries = cards.canaries(20)
+        self.said: list[str] = []
+        self.calls = 0
+        self.clients: dict[str, Client] = {}
+
+    def call(self, client: Client, method: str, body: bytes, metadata=()) -> None:
+        """Whatever comes of it; what an error says is kept."""
+        self.calls += 1
+        try:
+            call = client.channel.unary_unary(f"/keysvc.v1.{method}")
+            call(body, timeout=SECONDS, metadata=metadata)
+        except grpc.RpcError as error:
+            self.said.append(refusal_of(error).text)
+            self.assertNotEqual(error.code(), grpc.StatusCode.INTERNAL, error)
+
+    def messages(self, service: str, pan: str):
+        """Requests to each method, each with the card number in another of its fields."""
+        module = {"TokenService": tokens, "SigningService": signing, "KeyService": keys,
+                  "AuditService": audit}[service]
+        for method in module.DESCRIPTOR.services_by_name[service].methods:
+            request = getattr(module, method.input_type.name)
+            for field in method.input_type.fields:
+                if field.type == FieldDescriptor.TYPE_MESSAGE:
+                    for inner in field.message_type.fields:
+                        message = request(parent=CARDS)
+                        card = getattr(message, field.name)
+                        card = card.add() if hasattr(card, "add") else card
+                        card.pan = pan
+                        setattr(card, inner.name, pan)
+                        yield method.name, message
+                elif field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+                    for value in wrong_uses(pan):
+                        message = request()
+                        with_field(message, field, value)
+                        yield method.name, message
+
+    def send_in_every_field(self) -> None:
+        for number, (service, callers) in enumerate(CALLERS.items()):
+            for caller in callers:
+                pan = self.canaries[number]
+                for method, message in self.messages(service, pan):
+                    self.call(self.clients[caller], f"{service}/{method}",
+                              message.SerializeToString())
+
+    def send_outside_of_fields(self) -> None:
+        pan = self.canaries[4]
+        checkout = self.clients["checkout"]
+        right = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=pan))
+        body = right.SerializeToString()
+        text = bytes([len(pan)]) + pan.encode()
+        self.call(checkout, "TokenService/Tokenize", body + b"\xfa\x3f" + text)  # field 1023
+        self.call(checkout, "TokenService/Tokenize", body + b"\xff" + text)
+        self.call(checkout, "TokenService/Tokenize", pan.encode())
+        self.call(checkout, "TokenService/Tokenize", pan.encode() * 20000)
+        self.call(checkout, f"TokenService/{pan}", body)
+        self.call(checkout, f"{pan}/Tokenize", body)
+        for name, value in (("x-card", pan), ("traceparent", pan), ("tracestate", f"card={pan}"),
+                            ("traceparent", f"00-{pan}{pan}-{pan}-01"), (f"x-{pan}", "1")):
+            self.call(checkout, "TokenService/Tokenize", body, ((name, value),))
+        # A stranger who speaks neither TLS nor HTTP/2.
+        with socket.create_connection(("127.0.0.1", self.deployment.port)) as stranger:
+            stranger.sendall(f"GET /{pan} HTTP/1.1\r\nCookie: {pan}\r\n\r\n".encode())
+
+    def use_rightly(self) -> None:
+        checkout, settlement = self.clients["checkout"], self.clients["settlement"]
+        names = []
+        for pan in self.canaries:
+            card = tokens.Card(pan=pan, expiry="2030-12", cardholder_name="Canary Holder")
+            for profile in (CARDS, "tenants/acme/tokenProfiles/receipts"):
+                request = tokens.TokenizeRequest(parent=profile, card=card,
+                                                 request_id=str(uuid.uuid4()))
+                first = checkout.tokens.Tokenize(request, timeout=SECONDS)
+                self.assertEqual(checkout.tokens.Tokenize(request, timeout=SECONDS), first)
+                if profile == CARDS:
+                    names.append(first.name)
+        batch = tokens.BatchTokenizeRequest(
+            parent=CARDS, cards=[tokens.Card(pan=pan) for pan in self.canaries + ["4"]],
+            request_id=str(uuid.uuid4()))
+        checkout.tokens.BatchTokenize(batch, timeout=SECONDS)
+        request = tokens.BatchDetokenizeRequest(parent="tenants/acme", names=names,
+                                                purpose="settlement")
+        results = settlement.tokens.BatchDetokenize(request, timeout=SECONDS).results
+        self.assertEqual([result.card.card.pan for result in results], self.canaries)
+        for name in names:
+            masked = self.clients["fraud"].tokens.Detokenize(
+                tokens.DetokenizeRequest(name=name, purpose="fraud-screening"), timeout=SECONDS)
+            self.said += [str(masked), str(checkout.tokens.GetToken(
+                tokens.GetTokenRequest(name=name), timeout=SECONDS))]
+
+    def test_no_call_leaves_a_card_number_anywhere(self):
+        self.deployment.start()
+        with contextlib.ExitStack() as connections:
+            self.clients = {name: connections.enter_context(Client(self.deployment, name)) for name
+                            in ("checkout", "settlement", "fraud", "officer-1", "auditor")}
+            self.use_rightly()
+            self.send_in_every_field()
+            self.send_outside_of_fields()
+            # What the auditor carries away is searched as a file.
+            export = self.clients["auditor"].export()
+        self.assertGreater(self.calls, 150)
+        (self.deployment.folder / "export.jsonl").write_bytes(export)
+        self.assertEqual(list(leak_scan.find("\n".join(self.said).encode())), [])
+        self.assertEqual(self.deployment.stop(), 0)
+        # The deployment's own search, of all its files, follows.
+
+    def test_a_crash_in_the_middle_of_requests_leaves_no_core_file(self):
+        folder = self.deployment.folder
+        self.deployment.launcher = ["prlimit", "--core=unlimited:unlimited", "env",
+                                    f"--chdir={folder}"]
+        hard_limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        self.assertTrue(os.geteuid() == 0 or hard_limit == resource.RLIM_INFINITY,
+                        f"core files cannot be asked for here: the hard limit is {hard_limit}")
+        # A process that is not hardened shows that a core file would be made.
+        plain = subprocess.Popen([*self.deployment.launcher, "sh", "-c", "echo up; exec sleep 60"],
+                                 stdout=subprocess.PIPE)
+        self.assertEqual(plain.stdout.readline(), b"up\n")
+        plain.stdout.close()
+        self.assertTrue(os.WCOREDUMP(self.crash(plain)), "this system makes no core files")
+        for core in folder.glob("core*"):
+            core.unlink()
+
+        self.deployment.start()
+        limits = pathlib.Path(f"/proc/{self.deployment.process.pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
+        cut_off, answered = [], threading.Event()
+
+        def tokenize(pans: list[str]) -> None:
+            with Client(self.deployment, "checkout") as client:
+                while True:
+                    for pan in pans:
+                        card = tokens.Card(pan=pan, cardholder_name="Canary Holder")
+                        try:
+                            client.tokens.Tokenize(tokens.TokenizeRequest(parent=CARDS, card=card),
+                                                   timeout=SECONDS)
+                        except grpc.RpcError as error:
+                            cut_off.append(error.code())
+                            return
+                        answered.set()
+
+        callers = [threading.Thread(target=tokenize, args=(self.canaries[at::5],))
+                   for at in range(5)]
+        for caller in callers:
+            caller.start()
+        self.assertTrue(answered.wait(30))
+        status = self.crash(self.deployment.process)
+        for caller in callers:
+            caller.join()
+        self.assertEqual((os.WTERMSIG(status), os.WCOREDUMP(status)), (signal.SIGSEGV, False))
+        self.assertEqual(len(cut_off), 5)
+        self.assertEqual(list(folder.glob("core*")), [])
+        self.deployment.launcher = []
+        self.deployment.start()
+
+    def crash(self, process: subprocess.Popen) -> int:
+        """Its wait status, which says whether there was a core file."""
+        process.send_signal(signal.SIGSEGV)
+        _, status = os.waitpid(process.pid, 0)
+        process.returncode = -os.WTERMSIG(status)
+        return status
+
+    def test_nobody_of_the_same_user_looks_into_the_process(self):
+        as_user: list[str] = []
+        if os.geteuid() == 0:
+            # Root may look into everything, so the service becomes somebody else.
+            as_user = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}",
+                       "--clear-groups"]
+            for path in [self.deployment.folder, *self.deployment.folder.rglob("*")]:
+                shutil.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+        self.deployment.launcher = as_user
+        self.deployment.start()
+
+        def looks_into(pid: int) -> dict[str, bool]:
+            program = [*as_user, sys.executable, "-B", __file__, "--look-into", str(pid)]
+            done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=30)
+            return {line.split()[0]: line.endswith("True") for line in done.stdout.splitlines()}
+
+        self.assertEqual(looks_into(self.deployment.process.pid), {"traced": False, "read": False})
+        # A process that is not hardened shows that the attempt would succeed.
+        plain = subprocess.Popen([*as_user, "sleep", "60"])
+        try:
+            seen = looks_into(plain.pid)
+            if seen != {"traced": True, "read": True}:
+                print(f"this system lets nobody look into a process of the same user: {seen}")
+        finally:
+            plain.kill()
+            plain.wait()
+        self.assertEqual(self.deployment.stop(), 0)
+
+
+def look_into(pid: int) -> None:
+    """Tries, as whoever runs this, to trace a process and to read its memory."""
+    attach, detach = 16, 17
+    libc = ctypes.CDLL(None, use_errno=True)
+    traced = libc.ptrace(attach, pid, None, None) == 0
+    if traced:
+        os.waitpid(pid, 0)
+    print(f"traced {traced}")
+    try:
+        with open(f"/proc/{pid}/mem", "rb"):
+            print("read True")
+    except PermissionError:
+        print("read False")
+    if traced:
+        libc.ptrace(detach, pid, None, None)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--look-into"]:
+        look_into(int(sys.argv[2]))
+    else:
+        unittest.main()
