@@ -29,14 +29,29 @@ def leaf_hash(line: dict) -> bytes:
     return hashlib.sha256(b"\0" + b"\1" + committed("header") + committed("body")).digest()
 
 
-def root(leaves: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1."""
-    if not leaves:
-        return hashlib.sha256().digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1 << ((len(leaves) - 1).bit_length() - 1)
-    return hashlib.sha256(b"\1" + root(leaves[:split]) + root(leaves[split:])).digest()
+class Tree:
+    """A Merkle tree (RFC 6962, section 2.1) that grows: the roots of its perfect subtrees, largest
+    first."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.subtrees: list[bytes] = []
+
+    def append(self, leaf: bytes) -> None:
+        node, size = leaf, self.size
+        while size & 1:
+            node = hashlib.sha256(b"\1" + self.subtrees.pop() + node).digest()
+            size >>= 1
+        self.subtrees.append(node)
+        self.size += 1
+
+    def root(self) -> bytes:
+        if not self.subtrees:
+            return hashlib.sha256().digest()
+        node = self.subtrees[-1]
+        for left in reversed(self.subtrees[:-1]):
+            node = hashlib.sha256(b"\1" + left + node).digest()
+        return node
 
 
 def check_signature(text: bytes, signature_line: str, verifier_key: str) -> None:
@@ -54,16 +69,36 @@ def check_signature(text: bytes, signature_line: str, verifier_key: str) -> None
         serialization.load_der_public_key(key).verify(blob[4:], text, ec.ECDSA(hashes.SHA256()))
 
 
+class Log:
+    """All that an auditor has of a log, which grows export by export. Nothing is believed of what
+    was exported before: the tree goes on from the auditor's own."""
+
+    def __init__(self, verifier_key: str) -> None:
+        self.verifier_key = verifier_key
+        self.tree = Tree()
+        self.checkpoint = ""
+
+    def extend(self, export: bytes) -> list[Record]:
+        """The records of an export from the end of the log as it is known on, after proving that
+        its checkpoint covers exactly them and what came before."""
+        lines = [json.loads(line) for line in export.splitlines()]
+        manifest, leaves, checkpoint = lines[0], lines[1:-1], lines[-1]["checkpoint"]
+        assert manifest["first"] == self.tree.size, (manifest["first"], self.tree.size)
+        assert [base64.b64decode(root) for root in manifest["tree"]] == self.tree.subtrees
+        text, signatures = checkpoint.split("\n\n")
+        text += "\n"
+        check_signature(text.encode(), signatures.strip(), self.verifier_key)
+        origin, size, encoded_root = text.splitlines()
+        assert origin == self.verifier_key.split("+")[0]
+        assert ([leaf["header"]["index"] for leaf in leaves] ==
+                list(range(self.tree.size, int(size))))
+        for leaf in leaves:
+            self.tree.append(leaf_hash(leaf))
+        assert base64.b64decode(encoded_root) == self.tree.root()
+        self.checkpoint = checkpoint
+        return [Record(leaf["header"]["index"], leaf["header"], leaf["body"]) for leaf in leaves]
+
+
 def read(export: bytes, verifier_key: str) -> list[Record]:
     """Every record of a whole export, after proving that the checkpoint covers exactly them."""
-    lines = [json.loads(line) for line in export.splitlines()]
-    leaves, checkpoint = lines[1:-1], lines[-1]["checkpoint"]
-    text, signatures = checkpoint.split("\n\n")
-    text += "\n"
-    check_signature(text.encode(), signatures.strip(), verifier_key)
-    origin, size, encoded_root = text.splitlines()
-    assert origin == verifier_key.split("+")[0]
-    assert [leaf["header"]["index"] for leaf in leaves] == list(range(int(size)))
-    assert base64.b64decode(encoded_root) == root([leaf_hash(leaf) for leaf in leaves])
-    return [Record(leaf["header"]["index"], leaf["header"], leaf["body"])
-            for leaf in leaves]
+    return Log(verifier_key).extend(export)

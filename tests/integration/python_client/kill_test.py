@@ -1,151 +1,66 @@
 #!/usr/bin/env python3
-"""The service is killed a hundred times while it writes. Nothing that it acknowledged may be lost:
-every token opens, every call has its record, the log proves itself, and a call that was cut off can
-be repeated and is done once.
+"""The service is killed a hundred times under a mixed load. Nothing that it acknowledged may be
+lost: every token opens, no card has two, no key version is gone; every answer, a denial too, has its
+record; after each kill the log proves itself from the checkpoint that was kept before, and a call
+that was cut off can be repeated and is done once.
 
-    kill_test.py [ROUNDS [SEED]]
+    kill_test.py [KILLS [SEED]]
 """
 
-import collections
 import random
 import sys
-import threading
 import time
 import unittest
-import uuid
 
-import audit_log
-import cards
-import grpc
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, audit, tokens
+from mixed_load import Clients, MixedLoad, allow_receipts
 
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
-WRITERS = 8
-
-
-class Write:
-    """One Tokenize call, sent until it is answered."""
-
-    def __init__(self, pan: str) -> None:
-        self.pan = pan
-        self.request_id = str(uuid.uuid4())
-        self.name = ""
-
-    def send(self, client: Client) -> bool:
-        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=self.pan),
-                                         request_id=self.request_id)
-        try:
-            self.name = client.tokens.Tokenize(request, timeout=SECONDS).name
-        except grpc.RpcError as error:
-            # The only acceptable reasons not to answer: the service is gone.
-            assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED,
-                                    grpc.StatusCode.UNKNOWN), error
-            return False
-        return True
 
 
 class Kill(unittest.TestCase):
     def setUp(self):
         self.random = random.Random(SEED)
-        print(f"{ROUNDS} kills, seed {SEED}", flush=True)
+        print(f"{KILLS} kills, seed {SEED}", flush=True)
         self.deployment = self.enterContext(Deployment())
-        self.acknowledged: list[Write] = []
-        self.cut_off: list[Write] = []
-        self.faults: list[AssertionError] = []
-        self.lock = threading.Lock()
+        allow_receipts(self.deployment)
+        self.load = MixedLoad(self.deployment, self.random)
 
-    def card(self) -> str:
-        with self.lock:
-            return cards.invented(self.random)
-
-    def write(self, client: Client) -> None:
-        """Writes until the service is gone."""
-        while True:
-            write = Write(self.card())
-            try:
-                done = write.send(client)
-            except AssertionError as fault:
-                # One that leaves a thread fails no test.
-                self.faults.append(fault)
-                return
-            with self.lock:
-                (self.acknowledged if done else self.cut_off).append(write)
-            if not done:
-                return
-
-    def round(self) -> None:
+    def start(self) -> Clients:
         self.deployment.start()
-        with Client(self.deployment, "checkout") as client:
-            repeated, self.cut_off = self.cut_off, []
-            for write in repeated:
-                self.assertTrue(write.send(client), "a repeated call is answered")
-                self.acknowledged.append(write)
-            before = len(self.acknowledged)
-            writers = [threading.Thread(target=self.write, args=(client,)) for _ in range(WRITERS)]
-            for writer in writers:
-                writer.start()
-            # From the first acknowledged write on, so that every kill hits a service at work.
-            while len(self.acknowledged) == before and any(map(threading.Thread.is_alive, writers)):
-                time.sleep(0.001)
-            time.sleep(self.random.uniform(0, 0.15))
-            self.deployment.kill()
-            for writer in writers:
-                writer.join()
-            self.assertEqual(self.faults, [])
-            self.assertGreater(len(self.acknowledged), before)
+        return Clients(self.deployment)
 
-    def open_all(self, writes: list[Write]) -> None:
-        with Client(self.deployment, "settlement") as client:
-            for start in range(0, len(writes), 100):
-                part = writes[start:start + 100]
-                request = tokens.BatchDetokenizeRequest(
-                    parent="tenants/acme", names=[write.name for write in part],
-                    purpose="settlement")
-                answer = client.tokens.BatchDetokenize(request, timeout=SECONDS)
-                self.assertEqual([result.card.card.pan for result in answer.results],
-                                 [write.pan for write in part])
+    def check(self, clients: Clients) -> None:
+        self.load.settle(clients)
+        self.load.check_log(clients)
+        self.load.check_fresh(clients)
+        self.load.check_keys(clients)
 
     def test_nothing_acknowledged_is_lost(self):
-        began = time.monotonic()
-        for _ in range(ROUNDS):
-            self.round()
-        killed = time.monotonic() - began
-
-        self.deployment.start()
-        with Client(self.deployment, "checkout") as client:
-            for write in self.cut_off:
-                self.assertTrue(write.send(client))
-        self.acknowledged += self.cut_off
-        self.open_all(self.acknowledged)
-
-        with Client(self.deployment, "auditor") as auditor:
-            key = auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(),
-                                              timeout=SECONDS).verifier_key
-            export = auditor.export()
-        records = collections.defaultdict(list)
-        for record in audit_log.read(export, key):
-            if record.header["outcome"] == "success":
-                records[record.body.get("request_id")].append(record)
-        for write in self.acknowledged:
-            mine = records[write.request_id]
-            self.assertTrue(any(write.name in str(record.body) for record in mine),
-                            write.request_id)
-            first = [record for record in mine
-                     if "repetition" not in record.body.get("details", {})]
-            self.assertEqual(len(first), 1, f"{write.request_id} was done once")
-
-        print(f"{len(self.acknowledged)} acknowledged writes over {ROUNDS} kills in {killed:.0f} s; "
-              "all opened, all in the log", flush=True)
-
-        (self.deployment.folder / "export.jsonl").write_bytes(export)
-        (self.deployment.folder / "verifier.key").write_text(key)
-        done = self.deployment.command(
-            None, "audit", "verify", "--export", self.deployment.folder / "export.jsonl",
-            "--verifier-key", self.deployment.folder / "verifier.key")
-        self.assertEqual(done.returncode, 0, done.stderr)
+        load, ledger = self.load, self.load.ledger
+        began, cut_off = time.monotonic(), 0
+        for kill in range(KILLS):
+            with self.start() as clients:
+                if kill == 0:
+                    load.prepare(clients)
+                self.check(clients)
+                load.start(clients, until_cut_off=True)
+                # From the first answer on, so that every kill hits a service at work.
+                load.wait_for_answers(1)
+                time.sleep(self.random.uniform(0, 0.15))
+                self.deployment.kill()
+                load.join()
+                cut_off += len(ledger.cut_off)
+        with self.start() as clients:
+            self.check(clients)
+            load.check_everything(clients)
         self.assertEqual(self.deployment.stop(), 0)
+        self.assertGreaterEqual(cut_off, KILLS)
+        print(f"{KILLS} kills in {time.monotonic() - began:.0f} s: {ledger.answers} answers, "
+              f"{len(ledger.card_of)} tokens of {len(ledger.token_of)} cards and more, "
+              f"{sum(map(len, ledger.versions.values()))} key versions, {cut_off} calls cut off; "
+              f"log of {load.auditor.log.tree.size} records; nothing lost", flush=True)
 
 
 if __name__ == "__main__":
