@@ -62,6 +62,12 @@ enum class Reason {
   kStoreNewer,
   kStoreInUse,
   kNotInitialized,
+  // Recovery after the loss of the HSM.
+  kRecoveryShareInvalid,
+  kRecoverySharesMismatch,
+  kRecoverySharesTooFew,
+  kRecoveryKeyMismatch,
+  kNothingToRestore,
   // Files that operators write.
   kConfigInvalid,
   kPolicyInvalid,

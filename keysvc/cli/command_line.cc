@@ -16,6 +16,7 @@
 #include "keysvc/cli/key_commands.h"
 #include "keysvc/cli/output.h"
 #include "keysvc/cli/policy_commands.h"
+#include "keysvc/cli/recovery_commands.h"
 #include "keysvc/cli/signing_commands.h"
 #include "keysvc/cli/token_commands.h"
 
@@ -92,6 +93,7 @@ class CommandLine {
     AddKeys();
     AddAudit();
     AddPolicy();
+    AddRecovery();
     Remote(app_, "health", "Asks whether the service is ready.", "keysvc health", CheckHealth);
     Local(app_, "version", "Shows the version of this program.", "keysvc version",
           [](Output& output) {
@@ -349,6 +351,46 @@ class CommandLine {
     explain.add_option("--purpose", explain_.purpose, "What for")->option_text("TEXT");
   }
 
+  void AddRecovery() {
+    CLI::App& recovery =
+        Group(app_, "recovery", "Makes and checks the shares that survive the HSM, offline.");
+    CLI::App& init =
+        Local(recovery, "init",
+              "Makes a recovery key and shares it among custodians. Do it on a machine "
+              "without a network.",
+              "keysvc recovery init --deployment shop --environment production "
+              "--threshold 3 --shares 5 --out ceremony",
+              [this](Output& output) { return InitRecovery(init_, output); });
+    init.add_option("--deployment", init_.deployment,
+                    "The deployment's name, as in its "
+                    "configuration")
+        ->option_text("NAME")
+        ->required();
+    init.add_option("--environment", init_.environment, "Its environment")
+        ->option_text("development|test|production")
+        ->required();
+    const auto count = [&init](const char* name, std::uint8_t& target, const char* help) {
+      init.add_option(name, target, help)
+          ->option_text("2-16")
+          ->check(CLI::Range(2, 16))
+          ->required();
+    };
+    count("--threshold", init_.threshold, "How many shares are needed");
+    count("--shares", init_.shares, "How many shares there are");
+    init.add_option("--out", init_.out, "The folder for recovery.pem and the shares")
+        ->option_text("FOLDER")
+        ->required();
+
+    CLI::App& show = Local(recovery, "show",
+                           "Says what shares are of and whether these would do. Shows no secret.",
+                           "keysvc recovery show share-1 share-4 share-5",
+                           [this](Output& output) { return ShowRecovery(show_, output); });
+    show.add_option("shares", show_.share_files, "The shares")->option_text("FILE...")->required();
+    show.add_option("--certificate", show_.certificate_file,
+                    "The recovery certificate that they should be of")
+        ->option_text("FILE");
+  }
+
   void Named(CLI::App& verb, const char* help) {
     verb.add_option("name", name_, help)->option_text("NAME")->required();
   }
@@ -367,6 +409,8 @@ class CommandLine {
   VerifyOptions verify_;
   CheckpointOptions checkpoint_;
   ExplainOptions explain_;
+  RecoveryInitOptions init_;
+  RecoveryShowOptions show_;
   std::function<ExitCode()> chosen_;
 };
 

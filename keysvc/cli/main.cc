@@ -6,8 +6,8 @@
 
 int main(int argc, char** argv) {
   keysvc::cli::RequireTls13();
-  // Enough for a buffer of cards.
-  const absl::Status hardened = keysvc::crypto::HardenProcess(64 << 10);
+  // Enough for a buffer of cards, or the shares of a recovery key.
+  const absl::Status hardened = keysvc::crypto::HardenProcess(256 << 10);
   if (!hardened.ok()) return static_cast<int>(keysvc::cli::Report(hardened));
   return keysvc::cli::RunCommandLine(argc, argv);
 }

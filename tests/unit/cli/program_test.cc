@@ -37,11 +37,10 @@ Result Keysvc(const std::string& arguments, const std::string& before = "") {
 }
 
 const std::vector<std::string> kVerbs = {
-    "tokens tokenize",  "tokens detokenize", "tokens get",     "sign",
-    "verify",           "keys create",       "keys list",      "keys get",
-    "keys rotate",      "keys public-key",   "audit export",   "audit verify",
-    "audit checkpoint", "policy check",      "policy explain", "health",
-    "version"};
+    "tokens tokenize", "tokens detokenize", "tokens get",       "sign",         "verify",
+    "keys create",     "keys list",         "keys get",         "keys rotate",  "keys public-key",
+    "audit export",    "audit verify",      "audit checkpoint", "policy check", "policy explain",
+    "recovery init",   "recovery show",     "health",           "version"};
 
 TEST(ProgramTest, EveryVerbExplainsItselfWithAnExample) {
   for (const std::string& verb : kVerbs) {

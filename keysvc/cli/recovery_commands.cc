@@ -1,0 +1,177 @@
+#include "keysvc/cli/recovery_commands.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "crypto/recovery_key.h"
+#include "crypto/recovery_share.h"
+#include "crypto/secret_bytes.h"
+#include "crypto/secret_file.h"
+#include "keysvc/cli/file.h"
+#include "policy/name.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::cli {
+namespace {
+
+using crypto::RecoveryCertificate;
+using crypto::RecoveryKey;
+using crypto::RecoveryShare;
+using crypto::RecoverySharing;
+using crypto::SecretBytes;
+
+constexpr std::size_t kFileLimit = 16 << 10;
+
+absl::Status CheckOptions(const RecoveryInitOptions& options) {
+  if (!policy::IsName(options.deployment)) {
+    return Error(Reason::kFieldInvalid,
+                 "a name of [a-z][a-z0-9-]{0,62} with at most 11 digits is expected",
+                 "--deployment");
+  }
+  if (options.environment != "development" && options.environment != "test" &&
+      options.environment != "production") {
+    return Error(Reason::kFieldInvalid, "the environment is development, test or production",
+                 "--environment");
+  }
+  return absl::OkStatus();
+}
+
+// Seals something to the certificate and opens it with every window of just enough neighbouring
+// shares, so that each share has been used before anybody relies on it.
+absl::Status TryOut(const RecoveryCertificate& certificate, const std::vector<SecretBytes>& texts) {
+  ASSIGN_OR_RETURN(const SecretBytes secret, SecretBytes::Random(32));
+  ASSIGN_OR_RETURN(const std::string sealed, certificate.Seal(secret, "trial"));
+  for (std::size_t first = 0; first < texts.size(); ++first) {
+    std::vector<RecoveryShare> shares;
+    do {
+      ASSIGN_OR_RETURN(RecoveryShare share,
+                       crypto::ReadRecoveryShare(texts[(first + shares.size()) % texts.size()]));
+      shares.push_back(std::move(share));
+    } while (shares.size() < shares.front().of.threshold);
+    ASSIGN_OR_RETURN(const auto key, crypto::CombineRecoveryShares(shares));
+    ASSIGN_OR_RETURN(const SecretBytes opened, key->Open(sealed, "trial"));
+    if (!(opened == secret)) return Error(Reason::kInternal, "a share does not work");
+  }
+  return absl::OkStatus();
+}
+
+// Files that go again unless Keep() was called.
+class NewFiles {
+ public:
+  NewFiles() = default;
+  NewFiles(const NewFiles&) = delete;
+  NewFiles& operator=(const NewFiles&) = delete;
+  ~NewFiles() {
+    for (const std::string& path : paths_) unlink(path.c_str());
+  }
+  absl::Status Write(const std::string& path, const SecretBytes& content) {
+    RETURN_IF_ERROR(crypto::WriteSecretFile(path, content));
+    paths_.push_back(path);
+    return absl::OkStatus();
+  }
+  void Keep() { paths_.clear(); }
+
+ private:
+  std::vector<std::string> paths_;
+};
+
+absl::StatusOr<std::string> MakeRecovery(const RecoveryInitOptions& options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  const RecoverySharing sharing{.deployment = options.deployment,
+                                .environment = options.environment,
+                                .key_id = {},
+                                .threshold = options.threshold,
+                                .shares = options.shares};
+  ASSIGN_OR_RETURN(const std::unique_ptr<RecoveryKey> key, RecoveryKey::Generate());
+  ASSIGN_OR_RETURN(const std::vector<RecoveryShare> shares,
+                   crypto::SplitRecoveryKey(*key, sharing));
+  ASSIGN_OR_RETURN(const std::string pem,
+                   key->MakeCertificate(options.deployment, options.environment));
+  ASSIGN_OR_RETURN(const auto certificate, RecoveryCertificate::FromPem(pem));
+  std::vector<SecretBytes> texts;
+  for (const RecoveryShare& share : shares) {
+    ASSIGN_OR_RETURN(SecretBytes text, crypto::WriteRecoveryShare(share));
+    texts.push_back(std::move(text));
+  }
+  RETURN_IF_ERROR(TryOut(*certificate, texts));
+
+  if (mkdir(options.out.c_str(), 0700) != 0 && errno != EEXIST) {
+    return FileError("cannot make the folder", options.out);
+  }
+  NewFiles files;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    RETURN_IF_ERROR(files.Write(absl::StrCat(options.out, "/share-", i + 1), texts[i]));
+  }
+  ASSIGN_OR_RETURN(const SecretBytes text, SecretBytes::CopyOf(crypto::AsBytes(pem)));
+  RETURN_IF_ERROR(files.Write(options.out + "/recovery.pem", text));
+  files.Keep();
+  return key->key_id();
+}
+
+absl::StatusOr<std::vector<RecoveryShare>> ReadShares(const std::vector<std::string>& files) {
+  std::vector<RecoveryShare> shares;
+  for (const std::string& file : files) {
+    ASSIGN_OR_RETURN(const SecretBytes text, crypto::ReadSecretFile(file, kFileLimit));
+    auto share = crypto::ReadRecoveryShare(text);
+    if (!share.ok()) {
+      return Error(ReasonOf(share.status()).value_or(Reason::kInternal),
+                   file + ": " + std::string(share.status().message()));
+    }
+    shares.push_back(*std::move(share));
+  }
+  return shares;
+}
+
+Fields FieldsOf(const RecoveryShare& share) {
+  return {{"share", std::int64_t{share.number}},
+          {"of", std::int64_t{share.of.shares}},
+          {"needed", std::int64_t{share.of.threshold}},
+          {"deployment", share.of.deployment},
+          {"environment", share.of.environment},
+          {"recovery_key", absl::BytesToHexString(share.of.key_id).substr(0, 16)}};
+}
+
+absl::Status CheckShares(const std::vector<RecoveryShare>& shares,
+                         const std::string& certificate_file) {
+  ASSIGN_OR_RETURN(const auto key, crypto::CombineRecoveryShares(shares));
+  if (certificate_file.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string pem, ReadFile(certificate_file, kFileLimit));
+  ASSIGN_OR_RETURN(const auto certificate, RecoveryCertificate::FromPem(pem));
+  if (certificate->key_id() != key->key_id()) {
+    return Error(Reason::kRecoveryKeyMismatch, "the shares are not of this certificate's key");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ExitCode InitRecovery(const RecoveryInitOptions& options, Output& output) {
+  const absl::StatusOr<std::string> key_id = MakeRecovery(options);
+  if (!key_id.ok()) return Report(key_id.status());
+  output.Show({{"recovery_key", absl::BytesToHexString(*key_id)},
+               {"certificate", options.out + "/recovery.pem"},
+               {"shares", absl::StrCat(options.out, "/share-1 to share-", options.shares)},
+               {"needed", std::int64_t{options.threshold}}});
+  return ExitCode::kOk;
+}
+
+ExitCode ShowRecovery(const RecoveryShowOptions& options, Output& output) {
+  const absl::StatusOr<std::vector<RecoveryShare>> shares = ReadShares(options.share_files);
+  if (!shares.ok()) return Report(shares.status());
+  std::vector<Fields> rows;
+  for (const RecoveryShare& share : *shares) rows.push_back(FieldsOf(share));
+  output.ShowAll(rows);
+  const absl::Status checked = CheckShares(*shares, options.certificate_file);
+  if (!checked.ok()) return Report(checked);
+  output.Show({{"sufficient", true}});
+  return ExitCode::kOk;
+}
+
+}  // namespace keysvc::cli
