@@ -186,9 +186,9 @@ absl::Status Serve(const Config& config) {
   keys::Signer signer(*registry, *hsm, *journal, *store, opened_keys);
 
   // What callers reach. Lanes end before what their work uses.
-  rpc::Lane data_lane(std::clamp(std::thread::hardware_concurrency(), 2U, 4U), 1024);
-  rpc::Lane hsm_lane(config.token.sessions, 256);
-  rpc::Lane admin_lane(2, 32);
+  rpc::Lane data_lane(std::clamp(std::thread::hardware_concurrency(), 2U, 4U), 1024, "data-lane");
+  rpc::Lane hsm_lane(config.token.sessions, 256, "hsm-lane");
+  rpc::Lane admin_lane(2, 32, "admin-lane");
   rpc::TokenService token_service(gate, profiles, tokenizer);
   rpc::SigningService signing_service(gate, *registry, signer);
   rpc::KeyService key_service(gate, *registry,

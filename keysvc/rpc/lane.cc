@@ -1,10 +1,13 @@
 #include "keysvc/rpc/lane.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 namespace keysvc::rpc {
 
-Lane::Lane(std::size_t threads, std::size_t queue_limit) : queue_limit_(queue_limit) {
+Lane::Lane(std::size_t threads, std::size_t queue_limit, std::string name)
+    : queue_limit_(queue_limit), name_(std::move(name)) {
   threads_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
@@ -33,6 +36,7 @@ void Lane::Stop() {
 }
 
 void Lane::Run() {
+  pthread_setname_np(pthread_self(), name_.c_str());
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });

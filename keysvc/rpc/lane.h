@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,7 +19,8 @@ class Lane {
  public:
   using Work = absl::AnyInvocable<void()>;
 
-  Lane(std::size_t threads, std::size_t queue_limit);
+  // `name`, at most 15 characters, is what the system calls the threads.
+  Lane(std::size_t threads, std::size_t queue_limit, std::string name = "lane");
   // Stop(), if nobody did.
   ~Lane();
   Lane(const Lane&) = delete;
@@ -34,6 +36,7 @@ class Lane {
   void Run();
 
   const std::size_t queue_limit_;
+  const std::string name_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> queue_;

@@ -1,20 +1,16 @@
 #include "keysvc/rpc/server.h"
 
-#include <stdlib.h>
-
 #include <chrono>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "grpc/grpc.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/security/auth_metadata_processor.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
-#include "keysvc/rpc/body.h"
 #include "keysvc/rpc/grpc_log.h"
 #include "keysvc/rpc/rpc_status.h"
 #include "status/reason.h"
@@ -24,29 +20,6 @@ namespace {
 
 // The start of the paths that reach the dispatcher, which establishes the caller itself.
 constexpr std::string_view kOwnPaths = "/keysvc.v1.";
-
-void SetLimits(grpc::ServerBuilder& builder) {
-  constexpr int kSecond = 1000;
-  constexpr int kMinute = 60 * kSecond;
-  builder.SetMaxReceiveMessageSize(static_cast<int>(4 * kBodyLimit));
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8 * 1024);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 5 * kMinute);
-  // New connections see new certificates and spread over instances.
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 30 * kMinute);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 30 * kSecond);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kMinute);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10 * kSecond);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 30 * kSecond);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5 * kSecond);
-  // A second process on the port must fail, not share it.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // A small message must not unpack into a large one.
-  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
-    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
-  }
-}
 
 }  // namespace
 
@@ -86,8 +59,6 @@ class Server::HealthGate final : public grpc::AuthMetadataProcessor {
   const Edge& edge_;
 };
 
-void RequireTls13() { ::setenv("GRPC_SSL_CIPHER_SUITES", "PSK-AES256-GCM-SHA384", /*replace=*/1); }
-
 Server::Server(Edge edge) : edge_(edge), dispatcher_(std::make_unique<Dispatcher>(edge_)) {}
 
 Server::~Server() { Stop(); }
@@ -95,12 +66,8 @@ Server::~Server() { Stop(); }
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Edge edge,
                                                       std::function<absl::Status()> probe_hsm) {
   TakeOverGrpcLog();
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  tls.pem_root_certs = options.authorities;
-  tls.pem_key_cert_pairs.push_back(
-      {.private_key = options.private_key, .cert_chain = options.certificate_chain});
   auto server = std::unique_ptr<Server>(new Server(edge));
-  const auto credentials = grpc::SslServerCredentials(tls);
+  const auto credentials = MutualTls(options);
   credentials->SetAuthMetadataProcessor(std::make_shared<HealthGate>(server->edge_));
 
   grpc::EnableDefaultHealthCheckService(true);

@@ -3,7 +3,6 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -11,19 +10,9 @@
 #include "grpcpp/server.h"
 #include "keysvc/rpc/call.h"
 #include "keysvc/rpc/health_monitor.h"
+#include "keysvc/rpc/server_settings.h"
 
 namespace keysvc::rpc {
-
-struct ServerOptions {
-  std::string listen;             // "127.0.0.1:7443"; port 0 chooses a free one
-  std::string certificate_chain;  // PEM
-  std::string private_key;        // PEM
-  std::string authorities;        // PEM: every trust domain's
-};
-
-// gRPC has no option for a lowest TLS version, but a variable that names its TLS 1.2 suites; one
-// that can never be negotiated leaves only TLS 1.3. For the whole process; the first thing of main.
-void RequireTls13();
 
 // The edge: TLS 1.3 with a client certificate of a known authority, then identity, limits and the
 // method table for every call. Thread-safe.

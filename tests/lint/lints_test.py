@@ -74,6 +74,10 @@ class IncludeRules(LintTest):
     def test_the_command_line_does_not_know_the_service(self):
         self.includes("keysvc/cli/a.cc", "keysvc/config.h", "keysvc/cli/ may not include")
 
+    def test_the_benchmark_is_known_to_nobody(self):
+        self.includes("bench/a.cc", "keysvc/rpc/server_settings.h")
+        self.includes("keysvc/rpc/b.cc", "bench/load.h", "keysvc/rpc/ may not include bench/load.h")
+
     def test_production_code_does_not_know_tests(self):
         self.includes("store/a.cc", "tests/support/temporary_directory.h", "no folder that owns it")
 

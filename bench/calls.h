@@ -1,0 +1,68 @@
+#ifndef KEYSVC_BENCH_CALLS_H_
+#define KEYSVC_BENCH_CALLS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bench/clients.h"
+#include "bench/load.h"
+
+namespace keysvc::bench {
+
+inline constexpr std::size_t kBatch = 100;
+
+// A signing key and something it signed.
+struct SigningKey {
+  std::string name;  // tenants/../keys/..
+  std::string message;
+  std::string signature;
+};
+
+// Makes a key that signs for the officer's tenant. `algorithm`: "ec-p256" or "rsa-2048". Errors are
+// those of the service.
+absl::StatusOr<SigningKey> MakeSigningKey(const Clients& clients, const std::string& tenant,
+                                          const std::string& key, bool rsa);
+
+// The calls that are measured, over cards of one run: `known` ones have tokens, the others follow.
+// Outlives the load that makes its calls.
+class Calls {
+ public:
+  // `profile`: tenants/../tokenProfiles/.., deterministic.
+  Calls(std::string profile, std::uint64_t first_card, std::uint64_t known);
+
+  // Gives every known card its token, over the wire in batches.
+  absl::Status Populate(const Clients& clients);
+
+  Call TokenizeNew();
+  Call TokenizeKnown();
+  Call TokenizeNewBatch();
+  Call Detokenize();
+  Call DetokenizeBatch();
+  static Call Sign(const SigningKey& key);
+  static Call Verify(const SigningKey& key);
+  // The same bytes as a Tokenize, to a service that gives them back.
+  Call Echo() const;
+
+  const std::string& tenant() const { return tenant_; }
+  std::uint64_t known() const { return known_; }
+
+ private:
+  std::uint64_t AnyOfKnown();
+  grpc::ByteBuffer TokenizeBody(std::uint64_t card) const;
+
+  const std::string profile_;
+  const std::string tenant_;
+  const std::uint64_t first_card_;
+  const std::uint64_t known_;
+  std::vector<std::string> names_;  // of the tokens of the known cards
+  std::atomic<std::uint64_t> next_new_;
+  std::atomic<std::uint64_t> next_known_ = 0;
+};
+
+}  // namespace keysvc::bench
+
+#endif  // KEYSVC_BENCH_CALLS_H_

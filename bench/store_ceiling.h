@@ -1,0 +1,51 @@
+#ifndef KEYSVC_BENCH_STORE_CEILING_H_
+#define KEYSVC_BENCH_STORE_CEILING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "crypto/secret_key.h"
+#include "store/connection.h"
+#include "store/reader.h"
+#include "store/sqlcipher_store.h"
+#include "store/statement.h"
+
+namespace keysvc::bench {
+
+// What the database can do at best, on a copy of the service's own vault: the same rows through the
+// same connections, prepared and with nothing around them. One thread's.
+class StoreCeiling {
+ public:
+  // `path`: the copy, which is written to. The rest of `options` is the service's.
+  static absl::StatusOr<std::unique_ptr<StoreCeiling>> Open(store::SqlcipherOptions options,
+                                                            const crypto::SecretKey<32>& key);
+
+  // Token rows a second, 1000 of them in a transaction with the records of ten batches, as the
+  // service writes them. Making the rows is not counted. Runs until `time` has been counted.
+  absl::StatusOr<double> MeasureWrites(absl::Duration time);
+
+  // Look-ups a second by handle, 100 at a time, by as many readers as the service has; of the
+  // handles 1 .. `handles`.
+  absl::StatusOr<double> MeasureLookUps(std::int64_t handles, absl::Duration time);
+
+ private:
+  StoreCeiling() = default;
+  absl::Status Prepare();
+  absl::Status WriteRows(std::chrono::nanoseconds& counted);
+
+  std::unique_ptr<store::Connection> connection_;
+  std::vector<std::unique_ptr<store::Reader>> readers_;
+  store::Statement begin_, insert_token_, insert_leaf_, put_frontier_, commit_;
+  std::int64_t next_handle_ = 0;
+  std::int64_t next_leaf_ = 0;
+};
+
+}  // namespace keysvc::bench
+
+#endif  // KEYSVC_BENCH_STORE_CEILING_H_

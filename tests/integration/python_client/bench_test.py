@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""The benchmark works at all: every figure is there, whatever it says."""
+
+import json
+import math
+import pathlib
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+from deployment import PROGRAMS, Deployment
+
+BENCH = PROGRAMS / "keysvc-bench"
+UNARY = ("echo", "tokenize-new", "tokenize-known", "detokenize")
+SERVICE = {f"{call}.{flight}" for call in UNARY[1:] for flight in (1, 64, 256)} | {
+    "tokenize-new.half", "tokenize-batch", "detokenize-batch", "sign-p256.1", "sign-p256.64",
+    "sign-p256.256", "sign-rsa.64", "verify-p256.64", "verify-rsa.64"}
+CEILINGS = {f"echo.{flight}" for flight in (1, 64, 256)} | {
+    "fdatasync", "raw-writer", "raw-look-up", "pkcs11-p256", "pkcs11-rsa"}
+
+
+class Bench(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="keysvc-test-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def bench(self, *arguments) -> subprocess.CompletedProcess:
+        done = subprocess.run([BENCH, "--short", "--folder", self.folder, "--json",
+                               self.folder / "figures.json", *arguments],
+                              capture_output=True, text=True, check=False, timeout=100)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done
+
+    def figures(self) -> dict:
+        return json.loads((self.folder / "figures.json").read_text())
+
+    def test_a_run_measures_ceilings_and_service_and_leaves_nothing(self):
+        done = self.bench("--plot", self.folder / "ratios.svg")
+        figures = self.figures()
+        rates = {figure["id"]: figure["rate_per_second"] for figure in figures["figures"]}
+        self.assertEqual(set(rates), SERVICE | CEILINGS)
+        for name, rate in rates.items():
+            self.assertGreater(rate["min"], 0, name)
+        for figure in figures["figures"]:
+            if figure["id"] in SERVICE or figure["id"].startswith("echo."):
+                self.assertGreater(figure["server_cpu_us_per_call"], 0, figure["id"])
+                self.assertGreater(figure["client_cpu_us_per_call"], 0, figure["id"])
+                latency = figure["latency_us"]
+                self.assertLessEqual(latency["p50"], latency["p99"])
+                self.assertLessEqual(latency["p99"], latency["p99.9"])
+        for ratio in figures["ratios"]:
+            self.assertTrue(math.isfinite(ratio["reached"]["median"]), ratio)
+        self.assertGreaterEqual(len([r for r in figures["ratios"] if r["floor"]]), 7)
+        self.assertEqual(figures["failures"], [])
+        self.assertIn("Tokenize known, 256 in flight / echo", done.stdout)
+        picture = xml.etree.ElementTree.parse(self.folder / "ratios.svg").getroot()
+        self.assertTrue(picture.tag.endswith("svg"))
+        self.assertEqual({path.name for path in self.folder.iterdir()},
+                         {"figures.json", "ratios.svg"})
+
+    def test_a_service_that_is_up_is_measured_without_ceilings(self):
+        deployment = self.enterContext(Deployment())
+        deployment.start()
+        self.bench("--server", f"127.0.0.1:{deployment.port}", "--clients",
+                   deployment.folder / "clients")
+        figures = self.figures()
+        self.assertEqual({figure["id"] for figure in figures["figures"]}, SERVICE)
+        self.assertNotIn("ratios", figures)
+
+    def test_a_command_line_that_makes_no_sense_is_refused(self):
+        done = subprocess.run([BENCH, "--rounds", "none"], capture_output=True, text=True,
+                              check=False, timeout=20)
+        self.assertEqual(done.returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
