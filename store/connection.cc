@@ -34,7 +34,7 @@ absl::Status InitializeLibrary() {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     code = sqlite3_initialize();
   });
-  return code == SQLITE_OK ? absl::OkStatus() : StorageError(code);
+  return code == SQLITE_OK ? absl::OkStatus() : StorageError(nullptr, code);
 }
 
 // The form in which SQLCipher takes a key as it is, without deriving it from a passphrase: x'hex'.
@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   const int flags = (mode == Mode::kWriter ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
                     SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &connection->handle_, flags, nullptr);
-  if (code != SQLITE_OK) return StorageError(code);
+  if (code != SQLITE_OK) return StorageError(connection->handle_, code);
   // Before anything else: readers that close hold locks for a moment.
   sqlite3_busy_timeout(connection->handle_, kBusyTimeoutMs);
   RETURN_IF_ERROR(connection->ApplyKey(key));
@@ -110,11 +110,11 @@ absl::Status Connection::ApplyKey(const crypto::SecretKey<32>& key) {
   ASSIGN_OR_RETURN(const SecretBytes literal, RawKeyLiteral(key));
   const crypto::ByteView bytes = literal.Expose(SecretAccess::kGranted);
   const int code = sqlite3_key_v2(handle_, "main", bytes.data(), static_cast<int>(literal.size()));
-  if (code != SQLITE_OK) return StorageError(code);
+  if (code != SQLITE_OK) return StorageError(handle_, code);
   RETURN_IF_ERROR(Execute(kCipherParameters));
   // The library opens files lazily: this is the first read, and proves the key.
   const absl::Status proof = QueryInteger("SELECT count(*) FROM sqlite_master").status();
-  if (sqlite3_errcode(handle_) == SQLITE_NOTADB) {
+  if (sqlite3_errcode(handle_) == SQLITE_NOTADB && ReasonOf(proof) == Reason::kIntegrityFailure) {
     return Error(Reason::kStoreForeign, "the database does not open with this key");
   }
   return proof;
@@ -141,7 +141,7 @@ absl::Status Connection::Configure(Mode mode, std::size_t cache_mib) {
 
 absl::Status Connection::Execute(const char* sql) {
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
-  return code == SQLITE_OK ? absl::OkStatus() : StorageError(code);
+  return code == SQLITE_OK ? absl::OkStatus() : StorageError(handle_, code);
 }
 
 absl::StatusOr<std::int64_t> Connection::QueryInteger(const char* sql) {
@@ -166,7 +166,7 @@ absl::Status Connection::Checkpoint(int mode) {
   // A reader in the way is no failure: the next one moves the rest.
   if (code == SQLITE_OK) return absl::OkStatus();
   if (code == SQLITE_BUSY && mode != SQLITE_CHECKPOINT_TRUNCATE) return absl::OkStatus();
-  return StorageError(code);
+  return StorageError(handle_, code);
 }
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }

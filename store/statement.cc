@@ -23,7 +23,7 @@ absl::StatusOr<bool> Execution::Step() {
     case SQLITE_DONE:
       return false;
     default:
-      return StorageError(code_);
+      return StorageError(sqlite3_db_handle(statement_), code_);
   }
 }
 
@@ -81,7 +81,7 @@ absl::StatusOr<Statement> Statement::Prepare(Connection& connection, const char*
   Statement statement;
   const int code = sqlite3_prepare_v3(connection.handle(), sql, -1, SQLITE_PREPARE_PERSISTENT,
                                       &statement.statement_, nullptr);
-  if (code != SQLITE_OK) return StorageError(code);
+  if (code != SQLITE_OK) return StorageError(connection.handle(), code);
   return statement;
 }
 

@@ -26,10 +26,33 @@ Reason ReasonOfCode(int code) {
   }
 }
 
+int SystemErrorOf(sqlite3_file* file) {
+  int error = 0;
+  // A file that was never opened has no methods.
+  if (file == nullptr || file->pMethods == nullptr) return 0;
+  file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error;
+}
+
+// Whether the system has failed to read or write the database or its log on this connection.
+bool SystemFailed(sqlite3* database) {
+  if (database == nullptr) return false;
+  for (const int which : {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER}) {
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(database, "main", which, static_cast<void*>(&file));
+    if (SystemErrorOf(file) != 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-absl::Status StorageError(int code) {
-  return Error(ReasonOfCode(code), absl::StrCat("the store failed with code ", code));
+absl::Status StorageError(sqlite3* database, int code) {
+  Reason reason = ReasonOfCode(code);
+  if (reason == Reason::kIntegrityFailure && SystemFailed(database)) {
+    reason = Reason::kStoreUnavailable;
+  }
+  return Error(reason, absl::StrCat("the store failed with code ", code));
 }
 
 }  // namespace keysvc::store
