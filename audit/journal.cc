@@ -91,7 +91,10 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(store::Store& store,
 
   std::unique_ptr<Journal> journal(
       new Journal(std::make_unique<Impl>(store, std::move(options), verifier_key, log.frontier)));
-  RETURN_IF_ERROR(journal->Record(StartEntry(log, verifier_key)).status());
+  if (!journal->Record(StartEntry(log, verifier_key)).ok()) {
+    return Error(Reason::kAuditUnavailable,
+                 "the start cannot be recorded; is the database's disk full, or failing?");
+  }
   journal->impl_->StartCheckpoints(signer, std::move(outside), log.newest);
   return journal;
 }

@@ -66,7 +66,7 @@ struct JournalOptions {
 // Start refuses (DATA_LOSS/ROLLBACK_DETECTED) a store that is older than the newest checkpoint kept
 // outside, or whose log differs from it, and (DATA_LOSS/INTEGRITY_FAILURE) one whose leaves and
 // frontier disagree. It records Log.Init for a new log, Log.Start after a clean stop and
-// Log.Recovered after any other end.
+// Log.Recovered after any other end; UNAVAILABLE/AUDIT_UNAVAILABLE when it cannot.
 class Journal {
  public:
   static absl::StatusOr<std::unique_ptr<Journal>> Start(store::Store& store,

@@ -72,6 +72,18 @@ TEST_F(JournalFaultsTest, ACommitThatWasLostIsRefusedAndTheOutageIsRecorded) {
   EXPECT_OK(ExportAndVerify(*journal));
 }
 
+TEST_F(JournalFaultsTest, AStartThatCannotBeRecordedIsNone) {
+  for (const CommitFault fault :
+       {CommitFault::kRefused, CommitFault::kDoneButUnknown, CommitFault::kLostAndUnknown}) {
+    store_.FailCommit(fault);
+    store_.Fail(Step::kReopen);
+    const auto journal = TryStart();
+    EXPECT_THAT(journal, HasReason(Reason::kAuditUnavailable));
+    store_.Heal();
+  }
+  EXPECT_OK(ExportAndVerify(*Start()));
+}
+
 TEST_F(JournalFaultsTest, EveryStepBeforeTheCommitMayFailWithoutATrace) {
   const auto journal = Start();
   std::size_t outages = 0;
