@@ -24,6 +24,7 @@
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/opened_keys.h"
 #include "keysvc/keys/signer.h"
+#include "keysvc/keys/use_reservations.h"
 #include "keysvc/rpc/audit_service.h"
 #include "keysvc/rpc/caller_identity.h"
 #include "keysvc/rpc/key_service.h"
@@ -181,6 +182,7 @@ absl::Status Serve(const Config& config) {
   for (const tokenizer::Profile& profile : profiles.all()) {
     RETURN_IF_ERROR(registry->EnsureProfileKeys(profile));
   }
+  ASSIGN_OR_RETURN(const auto reservations, keys::UseReservations::Start(*registry));
   keys::OpenedKeys opened_keys(*registry);
   tokenizer::Tokenizer tokenizer(profiles, opened_keys, *store, *journal, gate);
   keys::Signer signer(*registry, *hsm, *journal, *store, opened_keys);

@@ -40,6 +40,7 @@ enum class Reason {
   kKeyExists,
   kKeyNotActive,
   kKeyNotRotatable,
+  kKeyUsesExhausted,
   kAlgorithmUnsupported,
   // Concurrency and load.
   kConflict,
@@ -54,6 +55,7 @@ enum class Reason {
   kAuditUnavailable,
   kStoreUnavailable,
   kOutcomeUnknown,
+  kKeyUsesNotReserved,
   kLockedMemory,
   // Stored data that is not what it was.
   kIntegrityFailure,

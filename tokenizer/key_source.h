@@ -10,6 +10,7 @@
 #include "crypto/aes_block.h"
 #include "crypto/mac.h"
 #include "tokenizer/profile.h"
+#include "tokenizer/sealing_key.h"
 
 namespace keysvc::tokenizer {
 
@@ -22,7 +23,7 @@ struct Versioned {
 // Seals and fingerprints the answers that a repeated request gets.
 struct RequestKeys {
   std::shared_ptr<const crypto::HmacSha256> fingerprint;
-  std::shared_ptr<const crypto::Aes256Gcm> answer;
+  std::shared_ptr<const SealingKey> answer;
 };
 
 // What the tokenizer asks of key management; implemented over the HSM by keysvc/keys. Thread-safe.
@@ -34,7 +35,7 @@ class KeySource {
  public:
   virtual ~KeySource() = default;
 
-  virtual absl::StatusOr<Versioned<crypto::Aes256Gcm>> DataKey(const Profile& profile) = 0;
+  virtual absl::StatusOr<Versioned<SealingKey>> DataKey(const Profile& profile) = 0;
   virtual absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> DataKey(
       const Profile& profile, std::uint32_t version) = 0;
   virtual absl::StatusOr<Versioned<crypto::HmacSha256>> IndexKey(const Profile& profile) = 0;

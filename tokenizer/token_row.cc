@@ -50,7 +50,7 @@ absl::Status Corrupt() {
 }  // namespace
 
 absl::Status SealRow(store::TokenRow& row, const CardData& card, std::uint32_t token_key_version,
-                     const crypto::Aes256Gcm& data_key) {
+                     const SealingKey& data_key) {
   ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext, EncodeCardData(card));
   const std::string header = Header(token_key_version);
   ASSIGN_OR_RETURN(

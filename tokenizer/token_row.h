@@ -9,6 +9,7 @@
 #include "crypto/mac.h"
 #include "store/rows.h"
 #include "tokenizer/card_data.h"
+#include "tokenizer/sealing_key.h"
 
 namespace keysvc::tokenizer {
 
@@ -19,7 +20,7 @@ enum class TokenState : std::uint8_t { kActive = 1 };
 // same when the token key is rotated.
 //   format 1 || token-key version (4 bytes, big-endian) || AES-256-GCM of the card data
 absl::Status SealRow(store::TokenRow& row, const CardData& card, std::uint32_t token_key_version,
-                     const crypto::Aes256Gcm& data_key);
+                     const SealingKey& data_key);
 
 struct OpenedRow {
   CardData card;

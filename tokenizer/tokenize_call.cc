@@ -109,17 +109,13 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& 
   Results names;  // of the groups
   group_of_.assign(cards_.size(), std::nullopt);
   if (any_card) {
-    Keys keys;
-    ASSIGN_OR_RETURN(keys.data, services_.keys.DataKey(profile_));
-    ASSIGN_OR_RETURN(keys.token, services_.keys.TokenKey(profile_.tenant));
-    ASSIGN_OR_RETURN(keys.row_mac, services_.keys.RowMacKey(profile_.tenant));
-    ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups(keys));
+    ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups());
     const auto fresh = static_cast<std::size_t>(std::count_if(
         groups.begin(), groups.end(), [](const Group& group) { return !group.row.has_value(); }));
+    RETURN_IF_ERROR(HoldKeys(fresh > 0));
     std::int64_t handle = fresh == 0 ? 0 : services_.store.AllocateHandles(fresh);
     for (const Group& group : groups) {
-      names.push_back(group.row.has_value() ? NameOfRow(group, keys)
-                                            : NewRow(group, handle++, keys, mutation));
+      names.push_back(group.row.has_value() ? NameOfRow(group) : NewRow(group, handle++, mutation));
     }
   }
   Results results;
@@ -133,7 +129,7 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& 
   return results;
 }
 
-absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups(Keys& keys) {
+absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
   std::vector<Group> groups;
   if (!profile_.deterministic) {
     for (std::size_t i = 0; i < cards_.size(); ++i) {
@@ -143,8 +139,11 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups(Keys& 
     }
     return groups;
   }
-  ASSIGN_OR_RETURN(const Versioned<crypto::HmacSha256> index, services_.keys.IndexKey(profile_));
-  keys.index_version = index.version;
+  if (keys_.index.key == nullptr) {
+    RETURN_IF_ERROR(MayOpenKeys());
+    ASSIGN_OR_RETURN(keys_.index, services_.keys.IndexKey(profile_));
+  }
+  const Versioned<crypto::HmacSha256>& index = keys_.index;
   std::map<std::string, std::size_t> group_with;
   std::vector<std::string> pan_indexes;
   for (std::size_t i = 0; i < cards_.size(); ++i) {
@@ -164,40 +163,76 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups(Keys& 
   return groups;
 }
 
-absl::StatusOr<TokenName> TokenizeCall::NameOfRow(const Group& group, const Keys& keys) {
-  const store::TokenRow& row = *group.row;
-  RETURN_IF_ERROR(CheckRow(row, *keys.row_mac));
-  std::shared_ptr<const crypto::Aes256Gcm> data_key = keys.data.key;
-  if (row.data_version != keys.data.version) {
-    ASSIGN_OR_RETURN(data_key, services_.keys.DataKey(profile_, row.data_version));
+absl::Status TokenizeCall::HoldKeys(bool fresh) {
+  if (keys_.row_mac == nullptr) {
+    RETURN_IF_ERROR(MayOpenKeys());
+    ASSIGN_OR_RETURN(keys_.token, services_.keys.TokenKey(profile_.tenant));
+    ASSIGN_OR_RETURN(keys_.row_mac, services_.keys.RowMacKey(profile_.tenant));
   }
+  if (fresh && keys_.data.key == nullptr) {
+    RETURN_IF_ERROR(MayOpenKeys());
+    ASSIGN_OR_RETURN(keys_.data, services_.keys.DataKey(profile_));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> TokenizeCall::OpenerOf(
+    std::uint32_t data_version) {
+  if (keys_.data.key != nullptr && keys_.data.version == data_version) {
+    return keys_.data.key->opener();
+  }
+  std::shared_ptr<const crypto::Aes256Gcm>& opener = keys_.openers[data_version];
+  if (opener == nullptr) {
+    RETURN_IF_ERROR(MayOpenKeys());
+    ASSIGN_OR_RETURN(opener, services_.keys.DataKey(profile_, data_version));
+  }
+  return opener;
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenizeCall::NamerOf(
+    std::uint32_t token_version) {
+  if (keys_.token.version == token_version) return keys_.token.key;
+  std::shared_ptr<const crypto::Aes256Block>& namer = keys_.namers[token_version];
+  if (namer == nullptr) {
+    RETURN_IF_ERROR(MayOpenKeys());
+    ASSIGN_OR_RETURN(namer, services_.keys.TokenKey(profile_.tenant, token_version));
+  }
+  return namer;
+}
+
+absl::Status TokenizeCall::MayOpenKeys() const {
+  if (attempts_ == 1) return absl::OkStatus();
+  return Error(Reason::kConflict, "the same cards are being tokenized; try again");
+}
+
+absl::StatusOr<TokenName> TokenizeCall::NameOfRow(const Group& group) {
+  const store::TokenRow& row = *group.row;
+  RETURN_IF_ERROR(CheckRow(row, *keys_.row_mac));
+  ASSIGN_OR_RETURN(const auto data_key, OpenerOf(row.data_version));
   // Opening proves that the index still leads to the card it was made from.
   ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, *data_key));
   data_versions_.insert(row.data_version);
-  std::shared_ptr<const crypto::Aes256Block> token_key = keys.token.key;
-  if (opened.token_key_version != keys.token.version) {
-    ASSIGN_OR_RETURN(token_key, services_.keys.TokenKey(profile_.tenant, opened.token_key_version));
-  }
+  ASSIGN_OR_RETURN(const auto token_key, NamerOf(opened.token_key_version));
   return NameOf(row.handle, opened.token_key_version, *token_key);
 }
 
 absl::StatusOr<TokenName> TokenizeCall::NewRow(const Group& group, std::int64_t handle,
-                                               const Keys& keys, store::Mutation& mutation) {
+                                               store::Mutation& mutation) {
   store::TokenRow row;
   row.handle = handle;
   row.tenant = profile_.tenant;
   row.profile = profile_.number;
-  row.index_version = keys.index_version;
+  row.index_version = keys_.index.version;
   row.pan_index = group.pan_index;
-  row.data_version = keys.data.version;
+  row.data_version = keys_.data.version;
   row.created_ms = absl::ToUnixMillis(services_.clock());
-  RETURN_IF_ERROR(SealRow(row, *group.card, keys.token.version, *keys.data.key));
+  RETURN_IF_ERROR(SealRow(row, *group.card, keys_.token.version, *keys_.data.key));
   row.state = static_cast<std::uint8_t>(TokenState::kActive);
   row.revision = 1;
-  row.mac = MacOfRow(row, *keys.row_mac);
+  row.mac = MacOfRow(row, *keys_.row_mac);
   data_versions_.insert(row.data_version);
   mutation.tokens.push_back(std::move(row));
-  return NameOf(handle, keys.token.version, *keys.token.key);
+  return NameOf(handle, keys_.token.version, *keys_.token.key);
 }
 
 TokenName TokenizeCall::NameOf(std::int64_t handle, std::uint32_t version,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -23,7 +24,8 @@ namespace keysvc::tokenizer {
 
 // One call of Tokenize, from the cards to the record. Lives as long as the journal or its caller
 // holds it. A conflict means that another call wrote the same card or the same request id in
-// between: then the call looks again and tries once more, on the journal's thread.
+// between: then the call looks again and tries once more, on the journal's thread. There it works
+// with the keys that it holds already, so that an HSM that hangs never holds up the journal.
 class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
  public:
   using Results = std::vector<absl::StatusOr<TokenName>>;
@@ -48,11 +50,14 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
     std::string pan_index;
     std::optional<store::TokenRow> row;  // of a card that has a token
   };
+  // The keys of the call, each from when it is first needed.
   struct Keys {
-    Versioned<crypto::Aes256Gcm> data;
+    Versioned<SealingKey> data;  // the primary one, when there is something to seal
     Versioned<crypto::Aes256Block> token;
     std::shared_ptr<const crypto::HmacSha256> row_mac;
-    std::uint32_t index_version = 0;
+    Versioned<crypto::HmacSha256> index;  // deterministic profiles only
+    std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Gcm>> openers;
+    std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Block>> namers;
   };
 
   absl::Status Prepare(const policy::Permit& permit);
@@ -61,9 +66,15 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   absl::StatusOr<Results> MakeTokens(store::Mutation& mutation);
   absl::Status Keep(const Results& results, store::Mutation& mutation);
   // Sorts the cards into groups; `group_of_` tells which card is in which.
-  absl::StatusOr<std::vector<Group>> MakeGroups(Keys& keys);
-  absl::StatusOr<TokenName> NameOfRow(const Group& group, const Keys& keys);
-  absl::StatusOr<TokenName> NewRow(const Group& group, std::int64_t handle, const Keys& keys,
+  absl::StatusOr<std::vector<Group>> MakeGroups();
+  // Gets the keys that any card needs, and those to seal with when `fresh`.
+  absl::Status HoldKeys(bool fresh);
+  absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> OpenerOf(std::uint32_t data_version);
+  absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> NamerOf(std::uint32_t token_version);
+  // Whether the call may wait for the HSM to open a key. ABORTED/CONFLICT on the journal's thread.
+  absl::Status MayOpenKeys() const;
+  absl::StatusOr<TokenName> NameOfRow(const Group& group);
+  absl::StatusOr<TokenName> NewRow(const Group& group, std::int64_t handle,
                                    store::Mutation& mutation);
   TokenName NameOf(std::int64_t handle, std::uint32_t version,
                    const crypto::Aes256Block& key) const;
@@ -76,6 +87,7 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   audit::Entry entry_;                       // what every attempt's entry starts from
   std::optional<RequestKeys> request_keys_;  // with a request id only
   std::string fingerprint_;
+  Keys keys_;
   int attempts_ = 0;
 
   // Of one attempt:

@@ -34,7 +34,9 @@ void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
          {"environment", version.environment()},
          {"created", Rfc3339(version.create_time())},
          {"originator_end", Rfc3339(version.originator_end_time())},
-         {"recipient_end", Rfc3339(version.recipient_end_time())}});
+         {"recipient_end", Rfc3339(version.recipient_end_time())},
+         {"uses", static_cast<std::int64_t>(version.uses())},
+         {"use_limit", static_cast<std::int64_t>(version.use_limit())}});
   }
 }
 

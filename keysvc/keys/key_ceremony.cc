@@ -44,8 +44,13 @@ KeyRecord Demoted(KeyRecord record) {
 }  // namespace
 
 KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersionRows& rows,
-                         store::Store& store, audit::Journal& journal)
-    : hsm_(hsm), wrapping_(wrapping), rows_(rows), store_(store), journal_(journal) {}
+                         store::Store& store, audit::Journal& journal, const UseLimits& limits)
+    : hsm_(hsm),
+      wrapping_(wrapping),
+      rows_(rows),
+      store_(store),
+      journal_(journal),
+      limits_(limits) {}
 
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
     audit::Entry entry, KeyVersion fresh, std::optional<store::IdempotencyRow> kept,
@@ -67,25 +72,23 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   if (!given_up_row.ok()) return Refuse(std::move(entry), given_up_row.status());
 
   entry.outcome = audit::Outcome::kIntent;
-  ASSIGN_OR_RETURN(const audit::Receipt intent, journal_.Record(entry, ChangeOf({*row})));
+  ASSIGN_OR_RETURN(const audit::Receipt intent, Write(entry, {record}, ChangeOf({*row}), rings));
   record.intent = intent.index();
   rings.Put(record);
   entry.details["intent"] = absl::StrCat(intent.index());
 
   const auto change = MakeKey(record, rings);
   if (!change.ok()) {
-    ASSIGN_OR_RETURN(
-        audit::Receipt receipt,
-        journal_.Record(Failed(std::move(entry), change.status()), ChangeOf({*given_up_row})));
-    rings.Put(given_up);
+    ASSIGN_OR_RETURN(audit::Receipt receipt, Write(Failed(std::move(entry), change.status()),
+                                                   {given_up}, ChangeOf({*given_up_row}), rings));
     return audit::Recorded<KeyVersion>{std::move(receipt), change.status()};
   }
 
   entry.outcome = audit::Outcome::kSuccess;
   store::Mutation mutation = ChangeOf(change->rows);
   mutation.idempotency = std::move(kept);
-  ASSIGN_OR_RETURN(audit::Receipt receipt, journal_.Record(std::move(entry), std::move(mutation)));
-  for (const KeyRecord& changed : change->records) rings.Put(changed);
+  ASSIGN_OR_RETURN(audit::Receipt receipt,
+                   Write(std::move(entry), change->records, std::move(mutation), rings));
   return audit::Recorded<KeyVersion>{std::move(receipt), change->records.front().version};
 }
 
@@ -101,6 +104,7 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, const
   record.version.primary = true;
   record.revision += 1;
   record.intent.reset();
+  if (CountsUses(record.version.parameters.purpose)) record.reserved_uses = limits_.Next(0);
   change.records.push_back(std::move(record));
   if (old_primary != nullptr) change.records.push_back(Demoted(*old_primary));
   for (const KeyRecord& changed : change.records) {
@@ -169,10 +173,42 @@ absl::Status KeyCeremony::Settle(KeyRings& rings) {
     }
     KeyRecord given_up = GivenUp(record);
     ASSIGN_OR_RETURN(store::KeyVersionRow row, rows_.Seal(given_up));
-    RETURN_IF_ERROR(journal_.Record(std::move(entry), ChangeOf({std::move(row)})).status());
-    rings.Put(std::move(given_up));
+    RETURN_IF_ERROR(
+        Write(std::move(entry), {given_up}, ChangeOf({std::move(row)}), rings).status());
   }
   return absl::OkStatus();
+}
+
+absl::Status KeyCeremony::ReserveUses(const KeyVersionName& version, KeyRings& rings) {
+  const KeyRecord* stored = rings.FindVersion(version);
+  if (stored == nullptr) return Error(Reason::kInternal, "there is no such key version");
+  KeyRecord record = *stored;
+  record.reserved_uses = limits_.Next(stored->reserved_uses);
+  record.revision += 1;
+  ASSIGN_OR_RETURN(store::KeyVersionRow row, rows_.Seal(record));
+  audit::Entry entry = SystemEntry("KeyService.ReserveUses", version.ToString());
+  entry.details["reserved_uses"] = absl::StrCat(record.reserved_uses);
+  entry.details["use_limit"] = absl::StrCat(limits_.stop);
+  // Said once, since the bound only grows.
+  if (stored->reserved_uses < limits_.due() && record.reserved_uses >= limits_.due()) {
+    entry.details["rotation_due"] = "true";
+  }
+  return Write(std::move(entry), {std::move(record)}, ChangeOf({std::move(row)}), rings).status();
+}
+
+absl::Status KeyCeremony::RecordReload() {
+  return journal_.Record(SystemEntry("KeyService.Reload", {})).status();
+}
+
+absl::StatusOr<audit::Receipt> KeyCeremony::Write(audit::Entry entry,
+                                                  const std::vector<KeyRecord>& changed,
+                                                  store::Mutation mutation, KeyRings& rings) {
+  KeyRings after = rings;
+  for (const KeyRecord& record : changed) after.Put(record);
+  entry.details["keys"] = after.Digest();
+  ASSIGN_OR_RETURN(audit::Receipt receipt, journal_.Record(std::move(entry), std::move(mutation)));
+  rings = std::move(after);
+  return receipt;
 }
 
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Repeat(audit::Entry entry,

@@ -9,6 +9,7 @@
 #include "audit/entry.h"
 #include "audit/journal.h"
 #include "keysvc/keys/key_rings.h"
+#include "keysvc/keys/key_uses.h"
 #include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "pkcs11/hsm.h"
@@ -27,7 +28,7 @@ namespace keysvc::keys {
 class KeyCeremony {
  public:
   KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersionRows& rows,
-              store::Store& store, audit::Journal& journal);
+              store::Store& store, audit::Journal& journal, const UseLimits& limits);
 
   // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
   // what became durable. `kept` is written with the outcome. `entry` says who and why; outcome and
@@ -40,6 +41,13 @@ class KeyCeremony {
   // Gives up every version that is still in pre-activation and records the outcome of its intent.
   // ABORTED/CONFLICT when a row has changed since `rings` was read.
   absl::Status Settle(KeyRings& rings);
+
+  // Makes a higher bound of the version's uses durable, with a record. ABORTED/CONFLICT as above.
+  absl::Status ReserveUses(const KeyVersionName& version, KeyRings& rings);
+
+  // Makes a record and nothing else: once that is durable, every earlier change has either been
+  // written or never will be.
+  absl::Status RecordReload();
 
   // Records that a request which made `version` before was repeated.
   absl::StatusOr<audit::Recorded<KeyVersion>> Repeat(audit::Entry entry, KeyVersion version);
@@ -54,6 +62,9 @@ class KeyCeremony {
     std::vector<store::KeyVersionRow> rows;
   };
   absl::StatusOr<Change> MakeKey(KeyRecord record, const KeyRings& rings);
+  // Writes the changed records with an entry that says what all rows are then.
+  absl::StatusOr<audit::Receipt> Write(audit::Entry entry, const std::vector<KeyRecord>& changed,
+                                       store::Mutation mutation, KeyRings& rings);
   absl::Status MakeInHsm(KeyVersion& version);
   absl::Status MakeEnvelope(KeyRecord& record);
 
@@ -62,6 +73,7 @@ class KeyCeremony {
   const KeyVersionRows& rows_;
   store::Store& store_;
   audit::Journal& journal_;
+  const UseLimits limits_;
 };
 
 }  // namespace keysvc::keys

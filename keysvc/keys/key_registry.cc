@@ -85,21 +85,22 @@ KeyName IndexKeyOf(const tokenizer::Profile& profile) {
 
 KeyRegistry::KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store,
                          audit::Journal& journal, std::string environment,
-                         std::function<absl::Time()> clock)
+                         std::function<absl::Time()> clock, UseLimits limits)
     : hsm_(hsm),
       wrapping_(wrapping),
       store_(store),
       environment_(std::move(environment)),
       clock_(std::move(clock)),
       rows_(hsm, RegistryLabelOf(wrapping.label_prefix())),
-      ceremony_(hsm, wrapping, rows_, store, journal),
+      uses_(limits),
+      ceremony_(hsm, wrapping, rows_, store, journal, limits),
       rings_(std::make_shared<const KeyRings>()) {}
 
 absl::StatusOr<std::unique_ptr<KeyRegistry>> KeyRegistry::Load(
     pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
-    std::string environment, std::function<absl::Time()> clock) {
-  std::unique_ptr<KeyRegistry> registry(
-      new KeyRegistry(hsm, wrapping, store, journal, std::move(environment), std::move(clock)));
+    std::string environment, std::function<absl::Time()> clock, UseLimits limits) {
+  std::unique_ptr<KeyRegistry> registry(new KeyRegistry(
+      hsm, wrapping, store, journal, std::move(environment), std::move(clock), limits));
   RETURN_IF_ERROR(registry->Reload());
   RETURN_IF_ERROR(registry->CheckHsm());
   KeyRings rings = *registry->Rings();
@@ -169,7 +170,13 @@ absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& nam
   if (ring == nullptr) return NotFound();
   std::vector<KeyVersion> versions;
   versions.reserve(ring->size());
-  for (const KeyRecord& record : *ring) versions.push_back(record.version);
+  for (const KeyRecord& record : *ring) {
+    KeyVersion& version = versions.emplace_back(record.version);
+    if (const auto uses = uses_.Find(version.name)) {
+      version.uses = uses->taken();
+      version.use_limit = uses_.limits().stop;
+    }
+  }
   return versions;
 }
 
@@ -222,8 +229,65 @@ absl::Status KeyRegistry::Reload() {
     records.push_back(std::move(record));
   }
   ASSIGN_OR_RETURN(KeyRings rings, KeyRings::Create(std::move(records)));
+  if (!rings.Continues(*Rings())) {
+    return Error(Reason::kIntegrityFailure, "a stored key version is older than it was");
+  }
   Publish(std::move(rings));
   return absl::OkStatus();
+}
+
+absl::Status KeyRegistry::SettleDoubt() {
+  if (!doubtful_) return absl::OkStatus();
+  RETURN_IF_ERROR(ceremony_.RecordReload());
+  RETURN_IF_ERROR(Reload());
+  doubtful_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status KeyRegistry::ReserveUses(const KeyVersionName& name) {
+  const std::lock_guard lock(ceremony_mutex_);
+  RETURN_IF_ERROR(SettleDoubt());
+  KeyRings rings = *Rings();
+  const KeyRecord* record = rings.FindVersion(name);
+  if (record == nullptr || !CheckUse(record->version, Use::kApply, clock_()).ok() ||
+      record->reserved_uses >= uses_.limits().stop) {
+    return absl::OkStatus();
+  }
+  const absl::Status reserved = ceremony_.ReserveUses(name, rings);
+  if (reserved.ok()) {
+    Publish(std::move(rings));
+    return absl::OkStatus();
+  }
+  doubtful_ =
+      ReasonOf(reserved) == Reason::kOutcomeUnknown || ReasonOf(reserved) == Reason::kConflict;
+  return reserved;
+}
+
+absl::Status KeyRegistry::EnsureUses(const KeyName& name, KeyRings& rings) {
+  const KeyRecord* primary = rings.FindPrimary(name);
+  const auto uses = primary == nullptr ? nullptr : uses_.Find(primary->version.name);
+  if (uses == nullptr || !uses->empty() || primary->reserved_uses >= uses_.limits().stop) {
+    return absl::OkStatus();
+  }
+  const std::uint64_t reserved = uses_.limits().Next(primary->reserved_uses);
+  RETURN_IF_ERROR(ceremony_.ReserveUses(primary->version.name, rings));
+  uses->Grant(reserved);
+  return absl::OkStatus();
+}
+
+std::vector<KeyVersionName> KeyRegistry::VersionsWithoutUses() const {
+  const auto rings = Rings();
+  std::vector<KeyVersionName> versions;
+  for (const auto& [name, ring] : rings->all()) {
+    for (const KeyRecord& record : ring) {
+      const auto uses = uses_.Find(record.version.name);
+      if (uses != nullptr && uses->empty() &&
+          CheckUse(record.version, Use::kApply, clock_()).ok()) {
+        versions.push_back(record.version.name);
+      }
+    }
+  }
+  return versions;
 }
 
 absl::Status KeyRegistry::CheckHsm() {
@@ -259,12 +323,14 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entr
                                                         const KeyName& name,
                                                         std::string_view request,
                                                         const Decide& decide) {
+  RETURN_IF_ERROR(SettleDoubt());
   absl::Status conflict;
   for (int round = 0; round < kRounds; ++round) {
     KeyRings rings = *Rings();
     absl::Status failure = ceremony_.Settle(rings);
     if (failure.ok()) {
       auto added = AddOrRepeat(entry, name, request, decide, rings);
+      if (added.ok() && added->value.ok()) uses_.Open(*rings.FindVersion(added->value->name));
       Publish(std::move(rings));
       if (added.ok()) return added;
       failure = added.status();
@@ -274,6 +340,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entr
     // Memory may be behind the store now. When the store cannot be read either, the next change
     // comes by here again, since what it writes conflicts.
     const absl::Status reloaded = Reload();
+    doubtful_ = ReasonOf(failure) == Reason::kOutcomeUnknown;
     if (ReasonOf(failure) != Reason::kConflict) return failure;
     RETURN_IF_ERROR(reloaded);
     conflict = failure;
@@ -299,6 +366,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
   KeyVersion fresh = Draft(name, rings.NextVersion(name), *parameters);
   std::optional<store::IdempotencyRow> kept;
   if (!entry.request_id.empty()) {
+    RETURN_IF_ERROR(EnsureUses(RequestKeyOf(name.tenant), rings));
     auto row = KeepVersion(fresh.name, entry.actor, entry.request_id, opened.fingerprint,
                            clock_() + kKeepAnswers, *opened.keys);
     if (!row.ok()) return ceremony_.Refuse(entry, row.status());
@@ -312,7 +380,7 @@ absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const KeyName&
   ASSIGN_OR_RETURN(const KeyVersion version, PrimaryFor(RequestKeyOf(name.tenant), Use::kProcess));
   ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(Open(version.name)));
   KeptRequest opened;
-  ASSIGN_OR_RETURN(opened.keys, ExpandRequestKey(key));
+  ASSIGN_OR_RETURN(opened.keys, ExpandRequestKey(key, uses_.Find(version.name)));
   opened.fingerprint = crypto::AsText(opened.keys->fingerprint->Compute(request));
   return opened;
 }
@@ -382,6 +450,7 @@ std::shared_ptr<const KeyRings> KeyRegistry::Rings() const {
 }
 
 void KeyRegistry::Publish(KeyRings rings) {
+  uses_.Sync(rings);
   auto fresh = std::make_shared<const KeyRings>(std::move(rings));
   const std::lock_guard lock(rings_mutex_);
   rings_ = std::move(fresh);

@@ -20,6 +20,7 @@
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_rings.h"
+#include "keysvc/keys/key_uses.h"
 #include "keysvc/keys/key_version.h"
 #include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
@@ -49,7 +50,8 @@ class KeyRegistry {
   // its intent gets an outcome, and its key, if the HSM made one, is an orphan.
   static absl::StatusOr<std::unique_ptr<KeyRegistry>> Load(
       pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
-      std::string environment, std::function<absl::Time()> clock = absl::Now);
+      std::string environment, std::function<absl::Time()> clock = absl::Now,
+      UseLimits limits = {});
   KeyRegistry(const KeyRegistry&) = delete;
   KeyRegistry& operator=(const KeyRegistry&) = delete;
 
@@ -84,15 +86,25 @@ class KeyRegistry {
   // The key of an envelope version that may process, unwrapped by the HSM.
   absl::StatusOr<crypto::SecretBytes> Open(const KeyVersionName& name);
 
+  // Makes one more block of the version's uses durable, if it still seals and has not reached the
+  // stop. UNAVAILABLE when HSM or log are away; ABORTED/CONFLICT when it is to be tried again.
+  absl::Status ReserveUses(const KeyVersionName& name);
+  // The versions that seal and have no reserved use left.
+  std::vector<KeyVersionName> VersionsWithoutUses() const;
+  UseBook& uses() { return uses_; }
+
   // Labels of keys on the token that no version uses, as of Load. They are never deleted here.
   const std::vector<std::string>& orphans() const { return orphans_; }
 
  private:
   KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
-              std::string environment, std::function<absl::Time()> clock);
+              std::string environment, std::function<absl::Time()> clock, UseLimits limits);
 
-  // Reads and checks every row.
+  // Reads and checks every row. DATA_LOSS/INTEGRITY_FAILURE also when one is older than it was.
   absl::Status Reload();
+  // Reads all again when it is unknown what became of an earlier change. The ceremony mutex is
+  // held.
+  absl::Status SettleDoubt();
   // Compares the rings with what the token holds.
   absl::Status CheckHsm();
   // Adds a version with the parameters that `decide` gives for the rings as they are then; an error
@@ -107,6 +119,9 @@ class KeyRegistry {
                                                           const KeyName& name,
                                                           std::string_view request,
                                                           const Decide& decide, KeyRings& rings);
+  // Reserves a block of the primary version's uses when none are left, so that a change has the use
+  // it needs itself.
+  absl::Status EnsureUses(const KeyName& name, KeyRings& rings);
   // What tells the request from others, and seals its answer.
   struct KeptRequest {
     std::shared_ptr<const tokenizer::RequestKeys> keys;
@@ -131,7 +146,9 @@ class KeyRegistry {
   const std::function<absl::Time()> clock_;
   const KeyVersionRows rows_;
   std::mutex ceremony_mutex_;
+  UseBook uses_;
   KeyCeremony ceremony_;
+  bool doubtful_ = false;  // a change may or may not have been written
   std::vector<std::string> orphans_;
   mutable std::mutex rings_mutex_;  // of the pointer; what it points to never changes
   std::shared_ptr<const KeyRings> rings_;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
+#include "crypto/canonical.h"
+#include "crypto/digest.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -80,6 +84,29 @@ std::vector<KeyRecord> KeyRings::Unfinished() const {
         [](const KeyRecord& record) { return record.version.state == KeyState::kPreActivation; });
   }
   return unfinished;
+}
+
+std::string KeyRings::Digest() const {
+  crypto::CanonicalWriter text;
+  text.Bytes("keysvc key rows").U8(1);
+  for (const auto& [name, ring] : rings_) {
+    for (const KeyRecord& record : ring) {
+      text.Bytes(record.version.name.ToString())
+          .U64(record.revision)
+          .Bytes(NameOf(record.version.state))
+          .U8(record.version.primary ? 1 : 0);
+    }
+  }
+  return absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(text.Take()))));
+}
+
+bool KeyRings::Continues(const KeyRings& earlier) const {
+  return std::all_of(earlier.rings_.begin(), earlier.rings_.end(), [this](const auto& named) {
+    return std::all_of(named.second.begin(), named.second.end(), [this](const KeyRecord& old) {
+      const KeyRecord* record = FindVersion(old.version.name);
+      return record != nullptr && record->revision >= old.revision;
+    });
+  });
 }
 
 void KeyRings::Put(KeyRecord record) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,6 +31,11 @@ class KeyRings {
   // Versions that were announced and neither made nor given up.
   std::vector<KeyRecord> Unfinished() const;
   const std::map<KeyName, Ring>& all() const { return rings_; }
+  // SHA-256, in hexadecimal, over name, revision, state and primacy of every version
+  // (docs/formats.md): what records say of the key rows as a whole.
+  std::string Digest() const;
+  // Whether no version of `earlier` is missing here or is of an older revision.
+  bool Continues(const KeyRings& earlier) const;
 
   // Replaces a version or adds the next one.
   void Put(KeyRecord record);

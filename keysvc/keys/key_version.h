@@ -1,6 +1,7 @@
 #ifndef KEYSVC_KEYSVC_KEYS_KEY_VERSION_H_
 #define KEYSVC_KEYSVC_KEYS_KEY_VERSION_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/time/time.h"
@@ -19,6 +20,10 @@ struct KeyVersion {
   absl::Time created, originator_end, recipient_end;
   std::string hsm_label;   // protection kHsm
   std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
+  // How often it may have sealed, and how often it may in all; both 0 when that is not counted.
+  // Only KeyRegistry::Versions fills them in.
+  std::uint64_t uses = 0;
+  std::uint64_t use_limit = 0;
 };
 
 // Whether state and cryptoperiod allow the use at `now`. FAILED_PRECONDITION/KEY_NOT_ACTIVE.

@@ -16,14 +16,15 @@ constexpr auto kSweepInterval = std::chrono::minutes(1);
 
 // The form in which a key is used, made from its 32 bytes.
 template <typename Key>
-absl::StatusOr<std::shared_ptr<const Key>> Expand(const crypto::SecretKey<32>& key) {
+absl::StatusOr<std::shared_ptr<const Key>> Expand(
+    const crypto::SecretKey<32>& key, std::shared_ptr<tokenizer::SealCounter> /*uses*/) {
   return Key::Create(key);
 }
 
 template <>
 absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> Expand<tokenizer::RequestKeys>(
-    const crypto::SecretKey<32>& key) {
-  return ExpandRequestKey(key);
+    const crypto::SecretKey<32>& key, std::shared_ptr<tokenizer::SealCounter> uses) {
+  return ExpandRequestKey(key, std::move(uses));
 }
 
 // What is stored names a version that is not there: the store has lost it.
@@ -41,9 +42,13 @@ OpenedKeys::OpenedKeys(KeyRegistry& registry, absl::Duration lifetime,
       clock_(std::move(clock)),
       sweeper_([this](std::stop_token stop) { SweepUntil(std::move(stop)); }) {}
 
-absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> OpenedKeys::DataKey(
+absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> OpenedKeys::DataKey(
     const tokenizer::Profile& profile) {
-  return GetPrimary<crypto::Aes256Gcm>(DataKeyOf(profile), Purpose::kData);
+  const KeyName name = DataKeyOf(profile);
+  ASSIGN_OR_RETURN(auto data, GetPrimary<crypto::Aes256Gcm>(name, Purpose::kData));
+  return tokenizer::Versioned<tokenizer::SealingKey>{
+      data.version, std::make_shared<tokenizer::SealingKey>(
+                        std::move(data.key), registry_.uses().Find({name, data.version}))};
 }
 
 absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> OpenedKeys::DataKey(
@@ -119,7 +124,7 @@ absl::StatusOr<std::shared_ptr<const Key>> OpenedKeys::Get(const KeyVersion& ver
   slot->key.reset();
   slot->until = absl::InfinitePast();
   ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(registry_.Open(version.name)));
-  ASSIGN_OR_RETURN(slot->key, Expand<Key>(key));
+  ASSIGN_OR_RETURN(slot->key, Expand<Key>(key, registry_.uses().Find(version.name)));
   slot->until = now + lifetime_;
   return slot->key;
 }

@@ -28,7 +28,7 @@ class OpenedKeys : public tokenizer::KeySource {
   OpenedKeys(KeyRegistry& registry, absl::Duration lifetime = absl::Minutes(15),
              std::function<absl::Time()> clock = absl::Now);
 
-  absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> DataKey(
+  absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> DataKey(
       const tokenizer::Profile& profile) override;
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> DataKey(
       const tokenizer::Profile& profile, std::uint32_t version) override;

@@ -9,9 +9,9 @@
 
 namespace keysvc::keys {
 
-// The two keys that a tenant's request key stands for.
+// The two keys that a tenant's request key stands for; `uses` counts the answers that are sealed.
 absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> ExpandRequestKey(
-    const crypto::SecretKey<32>& key);
+    const crypto::SecretKey<32>& key, std::shared_ptr<tokenizer::SealCounter> uses);
 
 }  // namespace keysvc::keys
 

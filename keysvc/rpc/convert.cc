@@ -200,6 +200,8 @@ v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
   *message.mutable_create_time() = ToTimestamp(version.created);
   *message.mutable_originator_end_time() = ToTimestamp(version.originator_end);
   *message.mutable_recipient_end_time() = ToTimestamp(version.recipient_end);
+  message.set_uses(version.uses);
+  message.set_use_limit(version.use_limit);
   return message;
 }
 

@@ -19,6 +19,22 @@ crypto::SecretKey<32> LiteralKey(std::string_view name) {
   return *crypto::SecretKey<32>::From(crypto::SecretBytes::CopyOf(crypto::Sha256(name)));
 }
 
+void CountedSeals::Refuse(std::optional<Reason> reason) {
+  const std::lock_guard lock(mutex_);
+  refusal_ = reason;
+}
+
+absl::Status CountedSeals::Take(std::uint64_t seals) {
+  const std::lock_guard lock(mutex_);
+  if (refusal_.has_value()) return Error(*refusal_, "no uses are left");
+  taken_ += seals;
+  return absl::OkStatus();
+}
+
+tokenizer::SealingKey UnlimitedKey(const crypto::SecretKey<32>& key) {
+  return {*crypto::Aes256Gcm::Create(key), std::make_shared<CountedSeals>()};
+}
+
 template <typename Key>
 absl::StatusOr<std::shared_ptr<const Key>> LiteralKeys::Make(const std::string& name) const {
   if (fault_.has_value()) return Error(*fault_, "the keys are away");
@@ -26,11 +42,12 @@ absl::StatusOr<std::shared_ptr<const Key>> LiteralKeys::Make(const std::string& 
   return std::shared_ptr<const Key>(std::move(key));
 }
 
-absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> LiteralKeys::DataKey(
+absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> LiteralKeys::DataKey(
     const tokenizer::Profile& profile) {
   const std::uint32_t version = data_version_;
   ASSIGN_OR_RETURN(auto key, DataKey(profile, version));
-  return tokenizer::Versioned<crypto::Aes256Gcm>{version, std::move(key)};
+  return tokenizer::Versioned<tokenizer::SealingKey>{
+      version, std::make_shared<tokenizer::SealingKey>(std::move(key), data_seals_)};
 }
 
 absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> LiteralKeys::DataKey(
@@ -67,7 +84,8 @@ absl::StatusOr<tokenizer::RequestKeys> LiteralKeys::RequestKeysOf(std::string_vi
   tokenizer::RequestKeys keys;
   ASSIGN_OR_RETURN(keys.fingerprint,
                    Make<crypto::HmacSha256>("fingerprint " + std::string(tenant)));
-  ASSIGN_OR_RETURN(keys.answer, Make<crypto::Aes256Gcm>("answer " + std::string(tenant)));
+  ASSIGN_OR_RETURN(auto answer, Make<crypto::Aes256Gcm>("answer " + std::string(tenant)));
+  keys.answer = std::make_shared<tokenizer::SealingKey>(std::move(answer), answer_seals_);
   return keys;
 }
 

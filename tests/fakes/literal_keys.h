@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,22 @@ namespace keysvc::testing {
 // A key that is the SHA-256 of its name.
 crypto::SecretKey<32> LiteralKey(std::string_view name);
 
+// Counts seals, and refuses them when it is told to. Thread-safe.
+class CountedSeals : public tokenizer::SealCounter {
+ public:
+  void Refuse(std::optional<Reason> reason);
+  std::uint64_t taken() const { return taken_; }
+  absl::Status Take(std::uint64_t seals) override;
+
+ private:
+  std::atomic<std::uint64_t> taken_ = 0;
+  std::mutex mutex_;
+  std::optional<Reason> refusal_;
+};
+
+// A key that seals without a limit.
+tokenizer::SealingKey UnlimitedKey(const crypto::SecretKey<32>& key);
+
 // Keys that are known beforehand. Every key has the versions 1 .. the primary one. Thread-safe.
 class LiteralKeys : public tokenizer::KeySource {
  public:
@@ -24,8 +41,10 @@ class LiteralKeys : public tokenizer::KeySource {
   // Every call fails like this from now on; Heal() ends it.
   void Fail(Reason reason) { fault_ = reason; }
   void Heal() { fault_.reset(); }
+  CountedSeals& data_seals() { return *data_seals_; }
+  CountedSeals& answer_seals() { return *answer_seals_; }
 
-  absl::StatusOr<tokenizer::Versioned<crypto::Aes256Gcm>> DataKey(
+  absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> DataKey(
       const tokenizer::Profile& profile) override;
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> DataKey(
       const tokenizer::Profile& profile, std::uint32_t version) override;
@@ -46,6 +65,8 @@ class LiteralKeys : public tokenizer::KeySource {
   std::atomic<std::uint32_t> data_version_ = 1;
   std::atomic<std::uint32_t> token_version_ = 1;
   std::optional<Reason> fault_;
+  const std::shared_ptr<CountedSeals> data_seals_ = std::make_shared<CountedSeals>();
+  const std::shared_ptr<CountedSeals> answer_seals_ = std::make_shared<CountedSeals>();
 };
 
 }  // namespace keysvc::testing

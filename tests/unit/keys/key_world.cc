@@ -74,7 +74,8 @@ absl::Status KeyWorld::Start() {
   auto journal = audit::Journal::Start(store, *checkpoint_signer_, std::move(options));
   if (!journal.ok()) return journal.status();
   journal_ = *std::move(journal);
-  auto registry = keys::KeyRegistry::Load(hsm, wrapping, store, *journal_, "test", clock());
+  auto registry =
+      keys::KeyRegistry::Load(hsm, wrapping, store, *journal_, "test", clock(), use_limits);
   if (!registry.ok()) return registry.status();
   registry_ = *std::move(registry);
   return absl::OkStatus();

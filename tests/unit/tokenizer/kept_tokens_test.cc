@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/literal_keys.h"
 #include "tests/support/status_matchers.h"
 
 namespace keysvc::tokenizer {
@@ -45,7 +46,8 @@ class KeptTokensTest : public ::testing::Test {
                           std::string_view profile = kProfile) const {
     return *FingerprintOf(profile, cards, *hmac_);
   }
-  const std::unique_ptr<crypto::Aes256Gcm> key_ = *crypto::Aes256Gcm::Create(CountingKey());
+  const std::unique_ptr<tokenizer::SealingKey> key_ =
+      std::make_unique<SealingKey>(keysvc::testing::UnlimitedKey(CountingKey()));
   const std::unique_ptr<crypto::HmacSha256> hmac_ = *crypto::HmacSha256::Create(CountingKey());
   const absl::Time expires_ = absl::FromUnixMillis(1'700'000'000'000);
 };

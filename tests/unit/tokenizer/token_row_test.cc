@@ -8,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/literal_keys.h"
 #include "tests/support/status_matchers.h"
 
 namespace keysvc::tokenizer {
@@ -38,7 +39,7 @@ class TokenRowTest : public ::testing::Test {
     row_.revision = 1;
     const auto card =
         CardData::Parse(crypto::AsBytes("4111111111111111"), "2030-12", crypto::AsBytes("Ada"));
-    EXPECT_OK(SealRow(row_, *card, 7, *data_key_));
+    EXPECT_OK(SealRow(row_, *card, 7, sealing_key_));
     row_.mac = MacOfRow(row_, *mac_key_);
   }
 
@@ -50,7 +51,8 @@ class TokenRowTest : public ::testing::Test {
     EXPECT_EQ(opened->token_key_version, 7u);
   }
 
-  const std::unique_ptr<crypto::Aes256Gcm> data_key_ = *crypto::Aes256Gcm::Create(CountingKey());
+  const SealingKey sealing_key_ = keysvc::testing::UnlimitedKey(CountingKey());
+  const std::shared_ptr<const crypto::Aes256Gcm> data_key_ = sealing_key_.opener();
   const std::unique_ptr<crypto::HmacSha256> mac_key_ = *crypto::HmacSha256::Create(CountingKey());
   store::TokenRow row_;
 };
@@ -98,7 +100,7 @@ TEST_F(TokenRowTest, AChangedBitOfTheSealIsNoticed) {
 TEST_F(TokenRowTest, AnotherRowsSealIsNoticed) {
   store::TokenRow other = row_;
   other.handle = 43;
-  ASSERT_OK(SealRow(other, OpenRow(row_, *data_key_)->card, 7, *data_key_));
+  ASSERT_OK(SealRow(other, OpenRow(row_, *data_key_)->card, 7, sealing_key_));
   std::swap(other.sealed, row_.sealed);
   EXPECT_THAT(OpenRow(row_, *data_key_), HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(OpenRow(other, *data_key_), HasReason(Reason::kIntegrityFailure));

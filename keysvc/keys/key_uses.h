@@ -1,0 +1,105 @@
+#ifndef KEYSVC_KEYSVC_KEYS_KEY_USES_H_
+#define KEYSVC_KEYSVC_KEYS_KEY_USES_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stop_token>
+
+#include "absl/status/status.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_parameters.h"
+#include "keysvc/keys/key_rings.h"
+#include "tokenizer/sealing_key.h"
+
+namespace keysvc::keys {
+
+// How often a key version may seal. Nonces are random and 96 bits long: with 2^31 of them, two are
+// equal with a probability below 2^-34.
+struct UseLimits {
+  // Uses that are recorded beforehand at once. What is left of a block is lost with the process.
+  std::uint64_t block = std::uint64_t{1} << 18;
+  std::uint64_t stop = std::uint64_t{1} << 31;
+
+  // From so many uses on the version should be rotated.
+  std::uint64_t due() const { return stop / 5 * 4; }
+  // The bound after one more block.
+  std::uint64_t Next(std::uint64_t reserved) const {
+    return stop - reserved > block ? reserved + block : stop;
+  }
+};
+
+// Whether keys of this purpose seal with random nonces.
+bool CountsUses(Purpose purpose);
+
+// The versions whose next block should be reserved. Thread-safe.
+class WantedBlocks {
+ public:
+  void Add(const KeyVersionName& version);
+  // Blocks until there is one or `stop` is requested, then takes them all.
+  std::set<KeyVersionName> Await(std::stop_token stop);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any added_;
+  std::set<KeyVersionName> versions_;
+};
+
+// The uses of one version: those below a durable bound are given out, each once. Thread-safe, never
+// blocks.
+class KeyUses final : public tokenizer::SealCounter {
+ public:
+  // Uses below `taken` are gone; those below `reserved` are durably reserved.
+  KeyUses(KeyVersionName version, UseLimits limits, std::uint64_t taken, std::uint64_t reserved,
+          std::shared_ptr<WantedBlocks> wanted);
+
+  absl::Status Take(std::uint64_t seals) override;
+  // A new bound has become durable. A lower one than known changes nothing.
+  void Grant(std::uint64_t reserved);
+
+  std::uint64_t taken() const { return taken_; }
+  bool empty() const { return taken_ >= reserved_; }
+
+ private:
+  void WantBlock();
+
+  const KeyVersionName version_;
+  const UseLimits limits_;
+  std::atomic<std::uint64_t> taken_;
+  std::atomic<std::uint64_t> reserved_;
+  std::atomic<bool> asked_ = false;
+  const std::shared_ptr<WantedBlocks> wanted_;
+};
+
+// The uses of every version that is counted. Thread-safe.
+class UseBook {
+ public:
+  explicit UseBook(UseLimits limits) : limits_(limits) {}
+
+  // nullptr when the version is not known or not counted.
+  std::shared_ptr<KeyUses> Find(const KeyVersionName& version) const;
+  // Starts the count of a version that this process has just made.
+  void Open(const KeyRecord& made);
+  // Takes over what is stored. Of a version that is new here all that was reserved is gone: another
+  // process may have used it.
+  void Sync(const KeyRings& rings);
+
+  const UseLimits& limits() const { return limits_; }
+  WantedBlocks& wanted() { return *wanted_; }
+
+ private:
+  void Add(const KeyRecord& record, std::uint64_t taken);
+
+  const UseLimits limits_;
+  const std::shared_ptr<WantedBlocks> wanted_ = std::make_shared<WantedBlocks>();
+  mutable std::mutex mutex_;
+  std::map<KeyVersionName, std::shared_ptr<KeyUses>> uses_;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_KEY_USES_H_

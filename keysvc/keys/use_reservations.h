@@ -1,0 +1,38 @@
+#ifndef KEYSVC_KEYSVC_KEYS_USE_RESERVATIONS_H_
+#define KEYSVC_KEYSVC_KEYS_USE_RESERVATIONS_H_
+
+#include <memory>
+#include <stop_token>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "keysvc/keys/key_registry.h"
+
+namespace keysvc::keys {
+
+// Keeps uses of keys reserved ahead of those who need them, on a thread of its own: a block is
+// asked for when half of the last one is left. What fails is tried again after `retry`.
+class UseReservations {
+ public:
+  // Gives every version that seals a block to start with, and blocks until that is durable. The
+  // registry outlives this.
+  static absl::StatusOr<std::unique_ptr<UseReservations>> Start(
+      KeyRegistry& registry, absl::Duration retry = absl::Seconds(1));
+  // Ends the thread.
+  ~UseReservations();
+  UseReservations(const UseReservations&) = delete;
+  UseReservations& operator=(const UseReservations&) = delete;
+
+ private:
+  UseReservations(KeyRegistry& registry, absl::Duration retry);
+  void Run(const std::stop_token& stop);
+
+  KeyRegistry& registry_;
+  const absl::Duration retry_;
+  std::jthread thread_;  // last: it uses all the others
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_USE_RESERVATIONS_H_

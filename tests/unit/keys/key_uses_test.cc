@@ -1,0 +1,113 @@
+#include "keysvc/keys/key_uses.h"
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+
+namespace keysvc::keys {
+namespace {
+
+using keysvc::testing::HasReason;
+using ::testing::ElementsAre;
+
+const KeyVersionName kVersion{{"acme", "cards-data"}, 1};
+constexpr UseLimits kSmall{.block = 100, .stop = 1000};
+
+class KeyUsesTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<KeyUses> Uses(std::uint64_t taken, std::uint64_t reserved) {
+    return std::make_unique<KeyUses>(kVersion, kSmall, taken, reserved, wanted_);
+  }
+  std::set<KeyVersionName> Wanted() {
+    std::stop_source stopped;
+    stopped.request_stop();
+    return wanted_->Await(stopped.get_token());
+  }
+  const std::shared_ptr<WantedBlocks> wanted_ = std::make_shared<WantedBlocks>();
+};
+
+TEST_F(KeyUsesTest, WhatIsReservedIsGivenOutOnceAndNothingBeyond) {
+  const auto uses = Uses(0, 100);
+  EXPECT_OK(uses->Take(60));
+  EXPECT_THAT(uses->Take(41), HasReason(Reason::kKeyUsesNotReserved));
+  EXPECT_OK(uses->Take(40));
+  EXPECT_TRUE(uses->empty());
+  EXPECT_THAT(uses->Take(1), HasReason(Reason::kKeyUsesNotReserved));
+  uses->Grant(200);
+  EXPECT_OK(uses->Take(100));
+  EXPECT_EQ(uses->taken(), 200u);
+}
+
+TEST_F(KeyUsesTest, TheNextBlockIsAskedForOnceWhenHalfIsLeft) {
+  const auto uses = Uses(0, 100);
+  ASSERT_OK(uses->Take(50));
+  EXPECT_TRUE(Wanted().empty());
+  ASSERT_OK(uses->Take(1));
+  EXPECT_THAT(Wanted(), ElementsAre(kVersion));
+  ASSERT_OK(uses->Take(1));
+  EXPECT_TRUE(Wanted().empty());
+  uses->Grant(200);
+  ASSERT_OK(uses->Take(99));
+  EXPECT_THAT(Wanted(), ElementsAre(kVersion));
+}
+
+TEST_F(KeyUsesTest, TheStopIsFinal) {
+  const auto uses = Uses(999, 1000);
+  EXPECT_OK(uses->Take(1));
+  EXPECT_THAT(uses->Take(1), HasReason(Reason::kKeyUsesExhausted));
+  EXPECT_TRUE(Wanted().empty());
+  EXPECT_EQ(kSmall.Next(950), 1000u);
+  EXPECT_EQ(kSmall.Next(1000), 1000u);
+}
+
+TEST_F(KeyUsesTest, ALowerBoundThanKnownChangesNothing) {
+  const auto uses = Uses(0, 100);
+  uses->Grant(40);
+  EXPECT_OK(uses->Take(100));
+  EXPECT_EQ(uses->taken(), 100u);
+}
+
+TEST_F(KeyUsesTest, SixtyFourThreadsGetNoUseTwice) {
+  constexpr UseLimits kLimits{.block = 1000, .stop = 64'000};
+  KeyUses uses(kVersion, kLimits, 0, 0, wanted_);
+  std::atomic<std::uint64_t> given = 0;
+  std::atomic<bool> granted_all = false;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 64; ++i) {
+      threads.emplace_back([&, seals = static_cast<std::uint64_t>(i % 5 + 1)] {
+        while (true) {
+          const bool last = granted_all;
+          if (uses.Take(seals).ok()) {
+            given += seals;
+          } else if (last) {
+            return;
+          } else {
+            std::this_thread::yield();
+          }
+        }
+      });
+    }
+    for (std::uint64_t bound = 1000; bound <= kLimits.stop; bound += 1000) uses.Grant(bound);
+    granted_all = true;
+  }
+  EXPECT_EQ(given, uses.taken());
+  EXPECT_LE(given, kLimits.stop);
+  EXPECT_GE(given, kLimits.stop - 4);
+}
+
+TEST_F(KeyUsesTest, AThousandRestartsCostAnEighthOfTheLimit) {
+  const UseLimits limits;
+  std::uint64_t reserved = 0;
+  for (int i = 0; i < 1000; ++i) reserved = limits.Next(reserved);
+  EXPECT_LE(reserved, limits.stop / 8);
+  EXPECT_EQ(limits.stop, std::uint64_t{1} << 31);
+}
+
+}  // namespace
+}  // namespace keysvc::keys
