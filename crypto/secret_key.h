@@ -24,6 +24,8 @@ class SecretKey {
     return SecretKey(std::move(*bytes));
   }
 
+  // The same secret, to hand it on without reading it.
+  const SecretBytes& bytes() const { return bytes_; }
   ByteView Expose(SecretAccess access) const { return bytes_.Expose(access); }
   friend bool operator==(const SecretKey& a, const SecretKey& b) { return a.bytes_ == b.bytes_; }
 

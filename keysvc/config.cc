@@ -61,7 +61,7 @@ class Reader {
   absl::StatusOr<Config> Read(const YamlNode& root) {
     RETURN_IF_ERROR(
         RequireKeys(root, {"deployment", "listen", "tls", "trust_domains", "token", "store",
-                           "audit", "policy", "token_profiles", "locked_memory_mib"}));
+                           "audit", "policy", "recovery", "token_profiles", "locked_memory_mib"}));
     RETURN_IF_ERROR(ReadDeployment(root));
     ASSIGN_OR_RETURN(config_.listen, Text(root, "listen", IsAddress, "host:port is expected"));
     RETURN_IF_ERROR(ReadTls(root));
@@ -70,6 +70,7 @@ class Reader {
     RETURN_IF_ERROR(ReadToken(root));
     RETURN_IF_ERROR(ReadAudit(root));
     ASSIGN_OR_RETURN(config_.policy_file, Path(root, "policy"));
+    RETURN_IF_ERROR(ReadRecovery(root));
     RETURN_IF_ERROR(ReadProfiles(root));
     ASSIGN_OR_RETURN(config_.locked_memory_mib, Number(root, "locked_memory_mib", 1, 64, 2));
     return std::move(config_);
@@ -222,6 +223,19 @@ class Reader {
     return absl::OkStatus();
   }
 
+  absl::Status ReadRecovery(const YamlNode& root) {
+    const std::optional<YamlNode> node = root.Find("recovery");
+    if (!node.has_value()) {
+      if (config_.deployment.environment != "production") return absl::OkStatus();
+      return root.Fault(
+          "production needs recovery.certificate: without it the loss of the HSM is "
+          "the loss of all data");
+    }
+    RETURN_IF_ERROR(RequireKeys(*node, {"certificate"}));
+    ASSIGN_OR_RETURN(config_.recovery_certificate_file, Path(*node, "certificate"));
+    return absl::OkStatus();
+  }
+
   absl::Status ReadProfiles(const YamlNode& root) {
     ASSIGN_OR_RETURN(const YamlNode node, root.Get("token_profiles"));
     ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
@@ -272,6 +286,23 @@ absl::StatusOr<Config> ParseConfig(std::string_view text, const std::string& pat
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path));
   return ParseConfig(text, path);
+}
+
+absl::StatusOr<std::unique_ptr<crypto::RecoveryCertificate>> LoadRecoveryCertificate(
+    const Config& config) {
+  const std::string& file = config.recovery_certificate_file;
+  if (file.empty()) return std::unique_ptr<crypto::RecoveryCertificate>();
+  ASSIGN_OR_RETURN(const std::string pem, ReadSmallFile(file));
+  auto certificate = crypto::RecoveryCertificate::FromPem(pem);
+  if (!certificate.ok()) {
+    return Error(Reason::kConfigInvalid, file + " holds no recovery certificate");
+  }
+  if ((*certificate)->deployment() != config.deployment.name ||
+      (*certificate)->environment() != config.deployment.environment) {
+    return Error(Reason::kConfigInvalid,
+                 file + " is the certificate of another deployment or environment");
+  }
+  return certificate;
 }
 
 absl::Status CheckMayServe(const Config& config) {

@@ -2,6 +2,7 @@
 #define KEYSVC_KEYSVC_CONFIG_H_
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "crypto/recovery_key.h"
 #include "keysvc/keys/deployment.h"
 #include "pkcs11/cryptoki_hsm.h"
 #include "store/sqlcipher_store.h"
@@ -24,7 +26,8 @@ struct TrustDomain {
 
 // The configuration file (deploy/config.example.yaml), checked as a whole. Relative paths are taken
 // from the file's own folder. Faults are INVALID_ARGUMENT/CONFIG_INVALID "file:line:column: what".
-// A PIN in the file is one of them, and so is what production forbids: a software token.
+// A PIN in the file is one of them, and so is what production forbids: a software token, and keys
+// that would be lost with the HSM.
 struct Config {
   keys::Deployment deployment;
   std::string listen;  // "127.0.0.1:7443"
@@ -36,6 +39,7 @@ struct Config {
   std::string checkpoint_directory;
   absl::Duration checkpoint_interval = absl::Seconds(10);
   std::string policy_file;
+  std::string recovery_certificate_file;  // empty: keys are lost with the HSM; never in production
   std::vector<tokenizer::Profile> profiles;
   std::size_t locked_memory_mib = 2;
 };
@@ -43,6 +47,11 @@ struct Config {
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 // `path` is what errors call the file and where relative paths start.
 absl::StatusOr<Config> ParseConfig(std::string_view text, const std::string& path);
+
+// The configured recovery certificate; null when there is none. CONFIG_INVALID when the file holds
+// none, or one of another deployment or environment.
+absl::StatusOr<std::unique_ptr<crypto::RecoveryCertificate>> LoadRecoveryCertificate(
+    const Config& config);
 
 // FAILED_PRECONDITION/OFFICER_LOGIN_REQUIRED for production: it does not start before officers can
 // log in with two factors.

@@ -23,6 +23,7 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/recovery_copies.h"
 #include "keysvc/keys/signer.h"
 #include "keysvc/keys/use_reservations.h"
 #include "keysvc/rpc/audit_service.h"
@@ -49,7 +50,6 @@ namespace keysvc {
 namespace {
 
 constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
-constexpr std::uint32_t kKekVersion = 1;
 constexpr unsigned kLongestStopSeconds = 30;
 
 void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
@@ -129,20 +129,22 @@ void ReloadPolicy(const std::string& file, policy::Gate& gate, audit::Journal& j
 absl::Status Init(const Config& config) {
   ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
   policy::Gate gate(policy);
+  ASSIGN_OR_RETURN(const auto recovery, LoadRecoveryCertificate(config));
   ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
 
-  auto database_key = keys::InitializeDeployment(config.deployment, *hsm);
+  auto database_key = keys::InitializeDeployment(config.deployment, *hsm, recovery.get());
   // An earlier run may have ended between the sidecar and the database.
   const bool broken_off = ReasonOf(database_key.status()) == Reason::kKeyExists &&
                           !std::filesystem::exists(config.store.path);
   if (broken_off) database_key = keys::OpenDatabaseKey(config.deployment, *hsm);
   RETURN_IF_ERROR(database_key.status());
+  ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
   ASSIGN_OR_RETURN(const auto store, store::CreateSqlcipherStore(config.store, *database_key));
 
   ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config.deployment, *hsm));
   ASSIGN_OR_RETURN(const auto journal,
                    audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate)));
-  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kKekVersion);
+  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, recovery.get());
   ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
                                                                 config.deployment.environment));
   for (const tokenizer::Profile& profile : config.profiles) {
@@ -165,18 +167,21 @@ absl::Status Serve(const Config& config) {
                    tokenizer::Profiles::Create(config.profiles));
   ASSIGN_OR_RETURN(auto authorities, LoadAuthorities(config));
   ASSIGN_OR_RETURN(const rpc::ServerOptions server_options, LoadServerOptions(config));
+  ASSIGN_OR_RETURN(const auto recovery, LoadRecoveryCertificate(config));
 
   // What keeps: the HSM, the database it opens, the log.
   ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
   ASSIGN_OR_RETURN(auto database_key, keys::OpenDatabaseKey(config.deployment, *hsm));
+  ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
   ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
+  RETURN_IF_ERROR(keys::CheckRecoveryCopies(config.deployment, *store, recovery.get()));
   ASSIGN_OR_RETURN(const auto checkpoint_signer,
                    keys::OpenCheckpointSigner(config.deployment, *hsm));
   ASSIGN_OR_RETURN(const auto journal, audit::Journal::Start(*store, *checkpoint_signer,
                                                              JournalOptionsOf(config, gate)));
 
   // What does: keys, tokens, signatures.
-  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kKekVersion);
+  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, recovery.get());
   ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
                                                                 config.deployment.environment));
   for (const tokenizer::Profile& profile : profiles.all()) {
@@ -229,10 +234,33 @@ absl::Status Serve(const Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status EnrollRecovery(const Config& config) {
+  ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
+  policy::Gate gate(policy);
+  ASSIGN_OR_RETURN(const auto recovery, LoadRecoveryCertificate(config));
+  if (recovery == nullptr) {
+    return Error(Reason::kConfigInvalid, "no recovery certificate is configured");
+  }
+  ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
+  ASSIGN_OR_RETURN(auto database_key, keys::OpenDatabaseKey(config.deployment, *hsm));
+  ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
+  ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
+  ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config.deployment, *hsm));
+  ASSIGN_OR_RETURN(const auto journal,
+                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate)));
+  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, recovery.get());
+  ASSIGN_OR_RETURN(const std::size_t count, keys::EnrollRecovery(config.deployment, *hsm, wrapping,
+                                                                 *store, *journal, *recovery));
+  journal->Stop();
+  Say(absl::StrCat("sealed the database key and ", count, " keys to the recovery certificate"));
+  return absl::OkStatus();
+}
+
 absl::Status CheckConfig(const Config& config) {
   RETURN_IF_ERROR(policy::LoadPolicy(config.policy_file).status());
   RETURN_IF_ERROR(LoadAuthorities(config).status());
   RETURN_IF_ERROR(LoadServerOptions(config).status());
+  RETURN_IF_ERROR(LoadRecoveryCertificate(config).status());
   RETURN_IF_ERROR(CheckMayServe(config));
   Say("the configuration and the policy are valid");
   return absl::OkStatus();
@@ -257,6 +285,8 @@ int main(int argc, char** argv) {
   };
   add("init", "Make the keys and the empty store of a new deployment", keysvc::Init);
   add("serve", "Serve until SIGTERM or SIGINT; SIGHUP loads the policy again", keysvc::Serve);
+  add("enroll-recovery", "Seal every key to the configured recovery certificate",
+      keysvc::EnrollRecovery);
   add("check-config", "Check the configuration and the policy, change nothing",
       keysvc::CheckConfig);
   CLI11_PARSE(app, argc, argv);

@@ -15,16 +15,21 @@ namespace {
 using crypto::CanonicalReader;
 using crypto::CanonicalWriter;
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormatWithoutRecovery = 1;
+constexpr std::uint8_t kFormat = 2;
 constexpr std::size_t kDigestSize = sizeof(crypto::Sha256Digest);
 constexpr std::size_t kSizeLimit = std::size_t{64} * 1024;
 
 bool Allowed(const SidecarSlot& slot) { return slot.cipher_parameters == kCipherParametersV1; }
 
-absl::StatusOr<SidecarSlot> ReadSlot(CanonicalReader& reader) {
+absl::StatusOr<SidecarSlot> ReadSlot(CanonicalReader& reader, std::uint8_t format) {
   SidecarSlot slot;
   ASSIGN_OR_RETURN(slot.cipher_parameters, reader.U8());
   ASSIGN_OR_RETURN(slot.wrapped_key, reader.Bytes());
+  if (format != kFormatWithoutRecovery) {
+    ASSIGN_OR_RETURN(slot.recovery_key_id, reader.Bytes());
+    ASSIGN_OR_RETURN(slot.recovery, reader.Bytes());
+  }
   if (!Allowed(slot)) {
     return Error(Reason::kStoreNewer, "the sidecar asks for unknown cipher parameters");
   }
@@ -32,7 +37,10 @@ absl::StatusOr<SidecarSlot> ReadSlot(CanonicalReader& reader) {
 }
 
 void WriteSlot(CanonicalWriter& writer, const SidecarSlot& slot) {
-  writer.U8(slot.cipher_parameters).Bytes(slot.wrapped_key);
+  writer.U8(slot.cipher_parameters)
+      .Bytes(slot.wrapped_key)
+      .Bytes(slot.recovery_key_id)
+      .Bytes(slot.recovery);
 }
 
 }  // namespace
@@ -47,6 +55,16 @@ std::string SidecarContext(std::string_view deployment, std::string_view environ
       .Take();
 }
 
+std::string WrapContextOf(const Sidecar& sidecar, const SidecarSlot& slot) {
+  const std::string context =
+      SidecarContext(sidecar.deployment, sidecar.environment, slot.cipher_parameters);
+  if (sidecar.format == kFormatWithoutRecovery) return context;
+  const std::string copy =
+      CanonicalWriter().Bytes(slot.recovery_key_id).Bytes(slot.recovery).Take();
+  return context +
+         CanonicalWriter().U8(sidecar.format).Bytes(crypto::AsText(crypto::Sha256(copy))).Take();
+}
+
 absl::StatusOr<Sidecar> ReadSidecar(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string file, ReadWholeFile(path, kSizeLimit));
   const std::string_view view = file;
@@ -55,18 +73,18 @@ absl::StatusOr<Sidecar> ReadSidecar(const std::string& path) {
     return Error(Reason::kIntegrityFailure, "the sidecar is damaged");
   }
   CanonicalReader reader(body);
-  ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
-  if (format != kFormat) {
+  Sidecar sidecar;
+  ASSIGN_OR_RETURN(sidecar.format, reader.U8());
+  if (sidecar.format != kFormat && sidecar.format != kFormatWithoutRecovery) {
     return Error(Reason::kStoreNewer, "the sidecar was written by a newer keysvc");
   }
-  Sidecar sidecar;
   ASSIGN_OR_RETURN(sidecar.deployment, reader.Bytes());
   ASSIGN_OR_RETURN(sidecar.environment, reader.Bytes());
-  ASSIGN_OR_RETURN(sidecar.current, ReadSlot(reader));
+  ASSIGN_OR_RETURN(sidecar.current, ReadSlot(reader, sidecar.format));
   ASSIGN_OR_RETURN(const std::uint8_t slots_after, reader.U8());
   if (slots_after > 1) return Error(Reason::kIntegrityFailure, "the sidecar is damaged");
   if (slots_after == 1) {
-    ASSIGN_OR_RETURN(sidecar.next, ReadSlot(reader));
+    ASSIGN_OR_RETURN(sidecar.next, ReadSlot(reader, sidecar.format));
   }
   RETURN_IF_ERROR(reader.Finish());
   return sidecar;
@@ -75,6 +93,9 @@ absl::StatusOr<Sidecar> ReadSidecar(const std::string& path) {
 absl::Status WriteSidecar(const std::string& path, const Sidecar& sidecar) {
   if (!Allowed(sidecar.current) || (sidecar.next.has_value() && !Allowed(*sidecar.next))) {
     return Error(Reason::kInternal, "the sidecar's cipher parameters are not on the list");
+  }
+  if (sidecar.format != kFormat) {
+    return Error(Reason::kInternal, "a sidecar of an old format is not written any more");
   }
   CanonicalWriter writer;
   writer.U8(kFormat).Bytes(sidecar.deployment).Bytes(sidecar.environment);

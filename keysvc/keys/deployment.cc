@@ -18,8 +18,6 @@
 namespace keysvc::keys {
 namespace {
 
-constexpr std::uint32_t kKekVersion = 1;
-
 absl::Status CheckDeployment(const Deployment& deployment, const pkcs11::Hsm& hsm) {
   if (!policy::IsName(deployment.name)) {
     return Error(Reason::kConfigInvalid,
@@ -93,8 +91,12 @@ class HsmCheckpointSigner : public audit::CheckpointSigner {
   const std::string public_key_;
 };
 
-KeyWrapping WrappingOf(const Deployment& deployment, pkcs11::Hsm& hsm) {
-  return KeyWrapping(hsm, deployment.name, kKekVersion);
+// The key of a slot by the version that its wrap names.
+absl::StatusOr<crypto::SecretBytes> Unwrap(const store::Sidecar& sidecar,
+                                           const store::SidecarSlot& slot, pkcs11::Hsm& hsm) {
+  ASSIGN_OR_RETURN(const std::uint32_t version, KeyWrapping::KekVersionOf(slot.wrapped_key));
+  return KeyWrapping(hsm, sidecar.deployment, version)
+      .Unwrap(slot.wrapped_key, store::WrapContextOf(sidecar, slot));
 }
 
 }  // namespace
@@ -103,18 +105,18 @@ std::string RegistryLabelOf(std::string_view deployment) {
   return absl::StrCat(ToAbsl(deployment), "/registry/v1");
 }
 
-std::string Deployment::KekLabel() const { return absl::StrCat(name, "/kek/v", kKekVersion); }
+std::string Deployment::KekLabel(std::uint32_t version) const {
+  return absl::StrCat(name, "/kek/v", version);
+}
 std::string Deployment::AuditLabel() const { return absl::StrCat(name, "/audit/v1"); }
 std::string Deployment::RegistryLabel() const { return RegistryLabelOf(name); }
 std::string Deployment::CanaryLabel() const { return absl::StrCat(name, "/canary/v1"); }
 
-absl::StatusOr<crypto::SecretKey<32>> InitializeDeployment(const Deployment& deployment,
-                                                           pkcs11::Hsm& hsm) {
+absl::Status EnsureHsmKeys(const Deployment& deployment, std::uint32_t kek_version,
+                           pkcs11::Hsm& hsm) {
   RETURN_IF_ERROR(CheckDeployment(deployment, hsm));
-  RETURN_IF_ERROR(CheckNoSidecar(deployment));
-
   const std::pair<std::string, pkcs11::KeyKind> needed[] = {
-      {deployment.KekLabel(), pkcs11::KeyKind::kAes256Wrapping},
+      {deployment.KekLabel(kek_version), pkcs11::KeyKind::kAes256Wrapping},
       {deployment.AuditLabel(), AuditKindOf(hsm)},
       {deployment.RegistryLabel(), pkcs11::KeyKind::kHmacSha256},
       {deployment.CanaryLabel(), pkcs11::KeyKind::kHmacSha256},
@@ -128,34 +130,56 @@ absl::StatusOr<crypto::SecretKey<32>> InitializeDeployment(const Deployment& dep
       return Error(Reason::kStoreForeign, "the token holds another kind of key under a label");
     }
   }
+  return absl::OkStatus();
+}
 
-  ASSIGN_OR_RETURN(crypto::SecretBytes database_key, crypto::SecretBytes::Random(32));
+absl::Status WrapDatabaseKey(const Deployment& deployment, pkcs11::Hsm& hsm,
+                             std::uint32_t kek_version, const crypto::SecretKey<32>& database_key,
+                             const crypto::RecoveryCertificate* recovery) {
   store::Sidecar sidecar;
   sidecar.deployment = deployment.name;
   sidecar.environment = deployment.environment;
-  sidecar.current.cipher_parameters = store::kCipherParametersV1;
-  ASSIGN_OR_RETURN(
-      sidecar.current.wrapped_key,
-      WrappingOf(deployment, hsm)
-          .Wrap(database_key, store::SidecarContext(deployment.name, deployment.environment,
-                                                    store::kCipherParametersV1)));
-  RETURN_IF_ERROR(store::WriteSidecar(deployment.sidecar_path, sidecar));
-  return crypto::SecretKey<32>::From(std::move(database_key));
+  store::SidecarSlot& slot = sidecar.current;
+  slot.cipher_parameters = store::kCipherParametersV1;
+  KeyWrapping wrapping(hsm, deployment.name, kek_version, recovery);
+  if (recovery != nullptr) slot.recovery_key_id = recovery->key_id();
+  ASSIGN_OR_RETURN(slot.recovery, wrapping.SealForRecovery(
+                                      database_key.bytes(),
+                                      store::SidecarContext(deployment.name, deployment.environment,
+                                                            slot.cipher_parameters)));
+  ASSIGN_OR_RETURN(slot.wrapped_key,
+                   wrapping.Wrap(database_key.bytes(), store::WrapContextOf(sidecar, slot)));
+  return store::WriteSidecar(deployment.sidecar_path, sidecar);
+}
+
+absl::StatusOr<crypto::SecretKey<32>> InitializeDeployment(
+    const Deployment& deployment, pkcs11::Hsm& hsm, const crypto::RecoveryCertificate* recovery) {
+  RETURN_IF_ERROR(CheckDeployment(deployment, hsm));
+  RETURN_IF_ERROR(CheckNoSidecar(deployment));
+  RETURN_IF_ERROR(EnsureHsmKeys(deployment, kFirstKekVersion, hsm));
+  ASSIGN_OR_RETURN(crypto::SecretKey<32> database_key, crypto::SecretKey<32>::Random());
+  RETURN_IF_ERROR(WrapDatabaseKey(deployment, hsm, kFirstKekVersion, database_key, recovery));
+  return database_key;
+}
+
+absl::StatusOr<store::Sidecar> ReadSidecarOf(const Deployment& deployment) {
+  ASSIGN_OR_RETURN(store::Sidecar sidecar, store::ReadSidecar(deployment.sidecar_path));
+  RETURN_IF_ERROR(CheckSidecarIsOf(sidecar, deployment));
+  return sidecar;
+}
+
+absl::StatusOr<std::uint32_t> KekVersionOf(const Deployment& deployment) {
+  ASSIGN_OR_RETURN(const store::Sidecar sidecar, ReadSidecarOf(deployment));
+  return KeyWrapping::KekVersionOf(sidecar.current.wrapped_key);
 }
 
 absl::StatusOr<crypto::SecretKey<32>> OpenDatabaseKey(const Deployment& deployment,
                                                       pkcs11::Hsm& hsm) {
   RETURN_IF_ERROR(CheckDeployment(deployment, hsm));
-  ASSIGN_OR_RETURN(const store::Sidecar sidecar, store::ReadSidecar(deployment.sidecar_path));
-  RETURN_IF_ERROR(CheckSidecarIsOf(sidecar, deployment));
-  const store::SidecarSlot& slot = sidecar.current;
-  if (slot.cipher_parameters != store::kCipherParametersV1) {
-    return Error(Reason::kIntegrityFailure, "the sidecar names unknown cipher parameters");
-  }
-  return crypto::SecretKey<32>::From(
-      WrappingOf(deployment, hsm)
-          .Unwrap(slot.wrapped_key, store::SidecarContext(deployment.name, deployment.environment,
-                                                          slot.cipher_parameters)));
+  ASSIGN_OR_RETURN(const store::Sidecar sidecar, ReadSidecarOf(deployment));
+  // Not used yet, and no reason to trust what does not authenticate.
+  if (sidecar.next.has_value()) RETURN_IF_ERROR(Unwrap(sidecar, *sidecar.next, hsm).status());
+  return crypto::SecretKey<32>::From(Unwrap(sidecar, sidecar.current, hsm));
 }
 
 absl::StatusOr<std::unique_ptr<audit::CheckpointSigner>> OpenCheckpointSigner(

@@ -12,6 +12,7 @@
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/open_intents.h"
+#include "keysvc/keys/recovery_copies.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -85,6 +86,8 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   }
 
   entry.outcome = audit::Outcome::kSuccess;
+  const std::string& sealed = change->records.front().recovery;
+  if (!sealed.empty()) entry.details["recovery_sha256"] = RecoveryDigest(sealed);
   store::Mutation mutation = ChangeOf(change->rows);
   mutation.idempotency = std::move(kept);
   ASSIGN_OR_RETURN(audit::Receipt receipt,
@@ -140,6 +143,7 @@ absl::Status KeyCeremony::MakeEnvelope(KeyRecord& record) {
   ASSIGN_OR_RETURN(const crypto::SecretBytes key, crypto::SecretBytes::Random(32));
   ASSIGN_OR_RETURN(record.wrapped, wrapping_.Wrap(key, context));
   ASSIGN_OR_RETURN(const crypto::SecretBytes opened, wrapping_.Unwrap(record.wrapped, context));
+  ASSIGN_OR_RETURN(record.recovery, wrapping_.SealForRecovery(key, context));
   if (!(opened == key)) return Error(Reason::kHsmFailure, "a wrapped key opens to another key");
   return absl::OkStatus();
 }

@@ -38,8 +38,12 @@ absl::StatusOr<std::uint32_t> ReadHeader(std::string_view header) {
 
 }  // namespace
 
-KeyWrapping::KeyWrapping(pkcs11::Hsm& hsm, std::string label_prefix, std::uint32_t kek_version)
-    : hsm_(hsm), label_prefix_(std::move(label_prefix)), kek_version_(kek_version) {}
+KeyWrapping::KeyWrapping(pkcs11::Hsm& hsm, std::string label_prefix, std::uint32_t kek_version,
+                         const crypto::RecoveryCertificate* recovery)
+    : hsm_(hsm),
+      label_prefix_(std::move(label_prefix)),
+      kek_version_(kek_version),
+      recovery_(recovery) {}
 
 absl::StatusOr<std::string> KeyWrapping::Wrap(const crypto::SecretBytes& key,
                                               std::string_view context) {
@@ -63,6 +67,17 @@ absl::StatusOr<crypto::SecretBytes> KeyWrapping::Unwrap(std::string_view blob,
                  "the HSM lacks the key-encryption key of a wrapped key");
   }
   return key;
+}
+
+absl::StatusOr<std::string> KeyWrapping::SealForRecovery(const crypto::SecretBytes& key,
+                                                         std::string_view context) const {
+  if (recovery_ == nullptr) return std::string();
+  return recovery_->Seal(key, context);
+}
+
+absl::StatusOr<std::uint32_t> KeyWrapping::KekVersionOf(std::string_view blob) {
+  if (blob.size() <= kHeaderSize) return Damaged();
+  return ReadHeader(blob.substr(0, kHeaderSize));
 }
 
 std::string KeyWrapping::KekLabel(std::uint32_t version) const {

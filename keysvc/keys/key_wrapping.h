@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "crypto/recovery_key.h"
 #include "crypto/secret_bytes.h"
 #include "pkcs11/hsm.h"
 
@@ -19,12 +20,21 @@ namespace keysvc::keys {
 class KeyWrapping {
  public:
   // `label_prefix` is the deployment's name, which all its labels on the token begin with:
-  // "<prefix>/kek/v<n>".
-  KeyWrapping(pkcs11::Hsm& hsm, std::string label_prefix, std::uint32_t kek_version);
+  // "<prefix>/kek/v<n>". `recovery` may be null and outlives the object.
+  KeyWrapping(pkcs11::Hsm& hsm, std::string label_prefix, std::uint32_t kek_version,
+              const crypto::RecoveryCertificate* recovery = nullptr);
 
   absl::StatusOr<std::string> Wrap(const crypto::SecretBytes& key, std::string_view context);
   // DATA_LOSS/INTEGRITY_FAILURE for a blob that is damaged or of another context.
   absl::StatusOr<crypto::SecretBytes> Unwrap(std::string_view blob, std::string_view context);
+
+  // The key sealed to the recovery certificate, which opens it when the HSM is lost; empty where
+  // there is no certificate.
+  absl::StatusOr<std::string> SealForRecovery(const crypto::SecretBytes& key,
+                                              std::string_view context) const;
+
+  // The version of the key-encryption key that a blob names, without being believed.
+  static absl::StatusOr<std::uint32_t> KekVersionOf(std::string_view blob);
 
   const std::string& label_prefix() const { return label_prefix_; }
 
@@ -33,6 +43,7 @@ class KeyWrapping {
   pkcs11::Hsm& hsm_;
   std::string label_prefix_;
   std::uint32_t kek_version_;
+  const crypto::RecoveryCertificate* recovery_;
 };
 
 }  // namespace keysvc::keys

@@ -5,8 +5,12 @@
 #include <vector>
 
 #include "audit/checkpoint.h"
+#include "crypto/canonical.h"
+#include "crypto/digest.h"
 #include "crypto/public_key.h"
+#include "crypto/recovery_key.h"
 #include "gtest/gtest.h"
+#include "keysvc/keys/key_wrapping.h"
 #include "store/sidecar.h"
 #include "tests/fakes/fake_hsm.h"
 #include "tests/support/status_matchers.h"
@@ -102,6 +106,49 @@ TEST_F(DeploymentTest, ASidecarRewrittenForAnotherEnvironmentOrNameDoesNotOpen) 
   WriteFile(deployment_.sidecar_path, bytes);
   EXPECT_THAT(OpenDatabaseKey(deployment_, hsm_), HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(InitializeDeployment(deployment_, hsm_), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(DeploymentTest, NoByteOfASidecarCanBeChangedAlsoUnderARightDigest) {
+  const auto recovery_key = crypto::RecoveryKey::Generate().value();
+  const auto recovery = crypto::RecoveryCertificate::FromPem(
+      recovery_key->MakeCertificate(deployment_.name, deployment_.environment).value());
+  ASSERT_OK(recovery);
+  ASSERT_OK(InitializeDeployment(deployment_, hsm_, recovery->get()));
+  const std::string file = ReadFile(deployment_.sidecar_path);
+  const std::string body = file.substr(0, file.size() - sizeof(crypto::Sha256Digest));
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    std::string changed = body;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    WriteFile(deployment_.sidecar_path,
+              changed + std::string(crypto::AsText(crypto::Sha256(changed))));
+    EXPECT_FALSE(OpenDatabaseKey(deployment_, hsm_).ok()) << i;
+  }
+  WriteFile(deployment_.sidecar_path, file);
+  EXPECT_OK(OpenDatabaseKey(deployment_, hsm_));
+}
+
+TEST_F(DeploymentTest, ANextSlotThatDoesNotAuthenticateIsRefused) {
+  ASSERT_OK(InitializeDeployment(deployment_, hsm_));
+  store::Sidecar sidecar = *store::ReadSidecar(deployment_.sidecar_path);
+  sidecar.next = sidecar.current;
+  ASSERT_OK(store::WriteSidecar(deployment_.sidecar_path, sidecar));
+  EXPECT_OK(OpenDatabaseKey(deployment_, hsm_));
+  sidecar.next->wrapped_key.back() ^= 1;
+  ASSERT_OK(store::WriteSidecar(deployment_.sidecar_path, sidecar));
+  EXPECT_THAT(OpenDatabaseKey(deployment_, hsm_), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(DeploymentTest, ASidecarOfFormat1StillOpens) {
+  ASSERT_OK(hsm_.Generate(deployment_.KekLabel(), pkcs11::KeyKind::kAes256Wrapping));
+  const crypto::SecretBytes key = *crypto::SecretBytes::Random(32);
+  const std::string wrapped =
+      KeyWrapping(hsm_, "dev", 1).Wrap(key, store::SidecarContext("dev", "test", 1)).value();
+  const std::string body =
+      crypto::CanonicalWriter().U8(1).Bytes("dev").Bytes("test").U8(1).Bytes(wrapped).U8(0).Take();
+  WriteFile(deployment_.sidecar_path, body + std::string(crypto::AsText(crypto::Sha256(body))));
+  const auto opened = OpenDatabaseKey(deployment_, hsm_);
+  ASSERT_OK(opened);
+  EXPECT_TRUE(opened->bytes() == key);
 }
 
 TEST_F(DeploymentTest, ASidecarOpensOnItsOwnTokenOnly) {

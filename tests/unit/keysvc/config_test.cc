@@ -57,6 +57,7 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->token.token_label, "keysvc-development");
   EXPECT_EQ(config->token.pin_file, "/etc/keysvc/pin");
   EXPECT_EQ(config->token.pin_marker_file, "/etc/keysvc/data/vault.pin-refused");
+  EXPECT_EQ(config->recovery_certificate_file, "/etc/keysvc/recovery/recovery.pem");
   EXPECT_EQ(config->token.sessions, 8U);
   EXPECT_EQ(config->store.path, "/etc/keysvc/data/vault.db");
   EXPECT_EQ(config->store.deployment, "development");
@@ -145,6 +146,35 @@ TEST(Config, FindsASystemdCredential) {
 TEST(Config, RefusesASoftwareTokenInProduction) {
   ExpectFault(ExampleWith("environment: development", "environment: production"),
               "production does not run on a software token");
+}
+
+TEST(Config, RefusesProductionWhoseKeysWouldBeLostWithTheHsm) {
+  std::string text = Example();
+  absl::StrReplaceAll({{"environment: development", "environment: production"},
+                       {"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/vendor/pkcs11.so"},
+                       {"recovery:\n  certificate: recovery/recovery.pem\n", ""}},
+                      &text);
+  ExpectFault(text, "production needs recovery.certificate");
+  const auto development =
+      Parse(ExampleWith("recovery:\n  certificate: recovery/recovery.pem\n", ""));
+  ASSERT_OK(development);
+  EXPECT_EQ(LoadRecoveryCertificate(*development).value(), nullptr);
+}
+
+TEST(Config, TakesOnlyItsOwnRecoveryCertificate) {
+  Config config;
+  config.recovery_certificate_file = KEYSVC_SOURCE_DIR "/tests/golden/recovery_v1/recovery.pem";
+  config.deployment.name = "shop";
+  config.deployment.environment = "test";
+  const auto certificate = LoadRecoveryCertificate(config);
+  ASSERT_OK(certificate);
+  EXPECT_EQ((*certificate)->deployment(), "shop");
+  config.deployment.environment = "development";
+  EXPECT_THAT(LoadRecoveryCertificate(config), HasReason(Reason::kConfigInvalid));
+  config.deployment = {"shop2", "test", ""};
+  EXPECT_THAT(LoadRecoveryCertificate(config), HasReason(Reason::kConfigInvalid));
+  config.recovery_certificate_file = KEYSVC_SOURCE_DIR "/README.md";
+  EXPECT_THAT(LoadRecoveryCertificate(config), HasReason(Reason::kConfigInvalid));
 }
 
 TEST(Config, LetsProductionStartOnlyOnceOfficersCanLogIn) {

@@ -16,6 +16,7 @@ namespace {
 using store::ReadSidecar;
 using store::Sidecar;
 using store::SidecarContext;
+using store::WrapContextOf;
 using store::WriteSidecar;
 
 class SidecarTest : public ::testing::Test {
@@ -23,7 +24,10 @@ class SidecarTest : public ::testing::Test {
   static Sidecar Example() {
     return {.deployment = "shop",
             .environment = "development",
-            .current = {.cipher_parameters = 1, .wrapped_key = std::string("\1\0\2", 3)},
+            .current = {.cipher_parameters = 1,
+                        .wrapped_key = std::string("\1\0\2", 3),
+                        .recovery_key_id = "id",
+                        .recovery = "sealed"},
             .next = std::nullopt};
   }
   // The file with its body changed and its digest made right again.
@@ -57,19 +61,51 @@ TEST_F(SidecarTest, ComesBackAsItWasWritten) {
   EXPECT_EQ(std::filesystem::status(path_).permissions(), std::filesystem::perms(0600));
 }
 
-TEST_F(SidecarTest, TheFormatOfVersion1IsPinned) {
+TEST_F(SidecarTest, TheFormatOfVersion2IsPinned) {
   ASSERT_OK(WriteSidecar(path_, Example()));
   const std::string body(
-      "\x01"
+      "\x02"
       "\0\0\0\x04shop"
       "\0\0\0\x0b"
       "development"
       "\x01\0\0\0\x03\x01\0\x02"
+      "\0\0\0\x02id"
+      "\0\0\0\x06sealed"
       "\0",
-      33);
+      49);
   EXPECT_EQ(Body(), body);
-  WriteBody(body);
-  EXPECT_OK(ReadSidecar(path_));
+  const Sidecar read = ReadSidecar(path_).value();
+  EXPECT_EQ(read.current.recovery_key_id, "id");
+  EXPECT_EQ(read.current.recovery, "sealed");
+}
+
+TEST_F(SidecarTest, Version1IsStillReadAndNotWrittenAgain) {
+  WriteBody(
+      std::string("\x01"
+                  "\0\0\0\x04shop"
+                  "\0\0\0\x0b"
+                  "development"
+                  "\x01\0\0\0\x03\x01\0\x02"
+                  "\0",
+                  33));
+  const Sidecar read = ReadSidecar(path_).value();
+  EXPECT_EQ(read.format, 1);
+  EXPECT_EQ(read.current.wrapped_key, std::string("\1\0\2", 3));
+  EXPECT_EQ(read.current.recovery_key_id, "");
+  EXPECT_EQ(WrapContextOf(read, read.current), SidecarContext("shop", "development", 1));
+  EXPECT_THAT(WriteSidecar(path_, read), HasReason(Reason::kInternal));
+}
+
+TEST_F(SidecarTest, AWrapIsBoundToTheRecoveryCopyBesideIt) {
+  const Sidecar sidecar = Example();
+  const std::string context = WrapContextOf(sidecar, sidecar.current);
+  EXPECT_EQ(context, SidecarContext("shop", "development", 1) + std::string("\x02\0\0\0\x20", 5) +
+                         std::string(crypto::AsText(
+                             crypto::Sha256(std::string("\0\0\0\x02id\0\0\0\x06sealed", 16)))));
+  store::SidecarSlot other = sidecar.current;
+  other.recovery_key_id = "ids";
+  other.recovery = "ealed";
+  EXPECT_NE(WrapContextOf(sidecar, other), context);
 }
 
 TEST_F(SidecarTest, TheContextOfVersion1IsPinned) {
@@ -121,7 +157,7 @@ TEST_F(SidecarTest, AnotherFormatOrParametersOffTheListAreRefused) {
   ASSERT_OK(WriteSidecar(path_, Example()));
   const std::string body = Body();
   std::string newer = body;
-  newer[0] = 2;
+  newer[0] = 3;
   WriteBody(newer);
   EXPECT_THAT(ReadSidecar(path_), HasReason(Reason::kStoreNewer));
   for (const char parameters : {'\0', '\2', '\xff'}) {
