@@ -49,7 +49,8 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::Read(
 absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
                                                         TokenReading& reading) {
   if (name.tenant != tenant_) return NotFound();
-  ASSIGN_OR_RETURN(const TokenContent content, Decode(name));
+  ASSIGN_OR_RETURN(const std::uint32_t version, TokenKeyVersion(name.token));
+  ASSIGN_OR_RETURN(const TokenContent content, Decode(name, version));
   reading.name = name.ToString();
   const Profile* profile = profiles_.Find(tenant_, content.profile);
   if (profile == nullptr) {
@@ -61,11 +62,10 @@ absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
     narrowed = narrowed_.emplace(content.profile, gate_.Narrow(permit_, reading.profile)).first;
   }
   if (!narrowed->second.ok()) return narrowed->second.status();
-  return Allowed{content, profile, &*narrowed->second};
+  return Allowed{content, version, profile, &*narrowed->second};
 }
 
-absl::StatusOr<TokenContent> TokenReader::Decode(const TokenName& name) {
-  ASSIGN_OR_RETURN(const std::uint32_t version, TokenKeyVersion(name.token));
+absl::StatusOr<TokenContent> TokenReader::Decode(const TokenName& name, std::uint32_t version) {
   const auto key = keys_.TokenKey(tenant_, version);
   if (key.ok()) return DecodeOpaqueToken(name.token, tenant_, **key);
   if (ReasonOf(key.status()) != Reason::kIntegrityFailure) return key.status();
@@ -89,6 +89,8 @@ absl::StatusOr<ReadToken> TokenReader::Open(const Allowed& allowed,
   RETURN_IF_ERROR(CheckRow(*row, *row_mac));
   ASSIGN_OR_RETURN(const auto data_key, keys_.DataKey(*allowed.profile, row->data_version));
   ASSIGN_OR_RETURN(OpenedRow opened, OpenRow(*row, *data_key));
+  // A restored store gives handles again that an older token names: that token is another's.
+  if (opened.token_key_version != allowed.key_version) return NotFound();
   return ReadToken{allowed.profile, *std::move(row), std::move(opened.card),
                    allowed.permit->reveal(), allowed.permit->rule()};
 }

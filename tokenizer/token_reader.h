@@ -48,12 +48,13 @@ class TokenReader {
   // What is known of a token before its row is read.
   struct Allowed {
     TokenContent content;
+    std::uint32_t key_version = 0;
     const Profile* profile = nullptr;
     const policy::Permit* permit = nullptr;
   };
 
   absl::StatusOr<Allowed> Allow(const TokenName& name, TokenReading& reading);
-  absl::StatusOr<TokenContent> Decode(const TokenName& name);
+  absl::StatusOr<TokenContent> Decode(const TokenName& name, std::uint32_t version);
   absl::StatusOr<ReadToken> Open(const Allowed& allowed, std::optional<store::TokenRow> row);
 
   const Profiles& profiles_;

@@ -402,6 +402,22 @@ TEST_P(TokenizerTest, WhatIsNoTokenOfTheTenantIsNotFound) {
   EXPECT_THAT(record, Not(HasSubstr(typo)));
 }
 
+// A store that is put back gives handles again; the restoration has rotated the token key.
+TEST_P(TokenizerTest, ATokenFromBeforeARestorationNeverOpensTheCardThatGotItsHandle) {
+  const auto old_key = service_->keys_.TokenKey("acme", 1);
+  ASSERT_OK(old_key);
+  service_->keys_.RotateTokenKey();
+  const TokenName later = service_->TokenOf(kVisa);
+  const auto handle =
+      DecodeOpaqueToken(later.token, "acme", **service_->keys_.TokenKey("acme", 2))->handle;
+  const TokenName before{"acme", EncodeOpaqueToken({handle, 1}, "acme", 1, **old_key)};
+  const TokenName unknown{"acme", EncodeOpaqueToken({999'999, 1}, "acme", 1, **old_key)};
+  const auto gone = service_->DetokenizeOne(before);
+  EXPECT_THAT(gone, HasReason(Reason::kTokenNotFound));
+  EXPECT_EQ(gone.status(), service_->DetokenizeOne(unknown).status());
+  EXPECT_OK(service_->DetokenizeOne(later));
+}
+
 TEST_P(TokenizerTest, AProfileThatThePolicyDoesNotAllowIsDeniedItemByItem) {
   Service::Tokens tokens;
   tokens.push_back(service_->TokenOf(kVisa));
