@@ -183,4 +183,14 @@ absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, std::string_vie
   return checkpoint;
 }
 
+absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, const LogKeys& keys) {
+  auto opened = OpenCheckpoint(note, std::string_view(keys.current));
+  if (opened.ok() || keys.before.empty()) return opened;
+  ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(note, std::string_view(keys.before)));
+  if (checkpoint.size > keys.restored_at) {
+    return Invalid("a checkpoint by a lost key reaches beyond the restoration");
+  }
+  return checkpoint;
+}
+
 }  // namespace keysvc::audit

@@ -29,6 +29,15 @@ struct Checkpoint {
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
+// The keys that sign a log's checkpoints.
+struct LogKeys {
+  std::string current;
+  // Of a log that was restored after the loss of its audit key, and has no checkpoint by the
+  // current one yet: the key before, whose checkpoints end where Log.Restored begins.
+  std::string before = {};
+  std::uint64_t restored_at = 0;  // index of Log.Restored
+};
+
 // Whether `name` may name a log: printable ASCII without spaces or '+' (C2SP signed-note).
 bool IsLogName(std::string_view name);
 
@@ -44,6 +53,9 @@ absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint, Checkpo
 // the text, the key id or the signature is wrong, or the log is not the one the key names;
 // signatures by unknown keys are ignored.
 absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, std::string_view verifier_key);
+// The same by any of the log's keys. A checkpoint by the key before that reaches beyond the
+// restoration is refused: nobody could have made it but with the key that was lost.
+absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, const LogKeys& keys);
 
 }  // namespace keysvc::audit
 

@@ -20,10 +20,12 @@ constexpr std::size_t kDigits = 20;  // of the largest 64-bit number: names sort
 constexpr std::size_t kKept = 1000;
 constexpr std::size_t kMaxNoteSize = std::size_t{64} * 1024;
 
-std::string NameFor(std::uint64_t size) {
+std::string Digits(std::uint64_t size) {
   const std::string digits = std::to_string(size);
-  return std::string(kPrefix) + std::string(kDigits - digits.size(), '0') + digits;
+  return std::string(kDigits - digits.size(), '0') + digits;
 }
+
+std::string NameFor(std::uint64_t size) { return std::string(kPrefix) + Digits(size); }
 
 }  // namespace
 
@@ -48,15 +50,44 @@ absl::StatusOr<CheckpointDirectory> CheckpointDirectory::Open(std::string path) 
 }
 
 absl::StatusOr<std::optional<CheckpointDirectory::Newest>> CheckpointDirectory::FindNewest(
-    const std::string& verifier_key) const {
+    const LogKeys& keys) const {
   if (files_.empty()) return std::nullopt;
   const auto& [size, name] = *files_.rbegin();
   ASSIGN_OR_RETURN(std::string note, store::ReadWholeFile(path_ + "/" + name, kMaxNoteSize));
-  ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(note, verifier_key));
+  ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(note, keys));
   if (checkpoint.size != size) {
     return Error(Reason::kIntegrityFailure, "the newest checkpoint is not what its name says");
   }
   return Newest{std::move(checkpoint), std::move(note)};
+}
+
+std::string CheckpointDirectory::SupersededFolder(std::uint64_t size) const {
+  return path_ + "/superseded-" + Digits(size);
+}
+
+absl::StatusOr<std::optional<CheckpointDirectory::Newest>> CheckpointDirectory::FindBeyond(
+    std::uint64_t size, const LogKeys& keys) const {
+  ASSIGN_OR_RETURN(std::optional<Newest> newest, FindNewest(keys));
+  if (newest.has_value() && newest->checkpoint.size <= size) newest.reset();
+  std::error_code error;
+  if (!std::filesystem::exists(SupersededFolder(size), error)) return newest;
+  ASSIGN_OR_RETURN(const CheckpointDirectory moved, Open(SupersededFolder(size)));
+  ASSIGN_OR_RETURN(std::optional<Newest> before, moved.FindNewest(keys));
+  const bool larger = before.has_value() &&
+                      (!newest.has_value() || before->checkpoint.size > newest->checkpoint.size);
+  return larger ? before : newest;
+}
+
+absl::Status CheckpointDirectory::Supersede(std::uint64_t size) {
+  const std::string folder = SupersededFolder(size);
+  std::error_code error;
+  for (auto file = files_.upper_bound(size); file != files_.end(); file = files_.erase(file)) {
+    std::filesystem::create_directory(folder, error);
+    if (!error)
+      std::filesystem::rename(path_ + "/" + file->second, folder + "/" + file->second, error);
+    if (error) return Error(Reason::kStoreUnavailable, "a superseded checkpoint cannot be moved");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckpointDirectory::Keep(std::uint64_t size, const std::string& note) {

@@ -28,8 +28,15 @@ class CheckpointDirectory {
   static absl::StatusOr<CheckpointDirectory> Open(std::string path);
 
   // The checkpoint of the largest size, nullopt when there is none. INTEGRITY_FAILURE when its file
-  // is not a checkpoint by `verifier_key`, or of another size than its name says.
-  absl::StatusOr<std::optional<Newest>> FindNewest(const std::string& verifier_key) const;
+  // is not a checkpoint by one of the keys, or of another size than its name says.
+  absl::StatusOr<std::optional<Newest>> FindNewest(const LogKeys& keys) const;
+
+  // The newest checkpoint of a log that is put back to `size` leaves, when it covers more than
+  // them: among the files, and among those that a call of Supersede(size) moved.
+  absl::StatusOr<std::optional<Newest>> FindBeyond(std::uint64_t size, const LogKeys& keys) const;
+  // Moves every checkpoint of more than `size` leaves into the subfolder "superseded-<size, 20
+  // digits>", where an auditor still finds it. Can be repeated after a kill.
+  absl::Status Supersede(std::uint64_t size);
 
   // Keeps a note durably: a kill leaves it whole or not there. STORE_UNAVAILABLE when the file
   // system refuses.
@@ -37,6 +44,7 @@ class CheckpointDirectory {
 
  private:
   explicit CheckpointDirectory(std::string path) : path_(std::move(path)) {}
+  std::string SupersededFolder(std::uint64_t size) const;
 
   std::string path_;
   std::map<std::uint64_t, std::string> files_;  // by tree size

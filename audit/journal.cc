@@ -81,17 +81,41 @@ Entry StartEntry(const StoredLog& log, const std::string& verifier_key) {
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(store::Store& store,
                                                         CheckpointSigner& signer,
                                                         JournalOptions options) {
+  return StartWith(store, signer, std::move(options), nullptr);
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Restore(store::Store& store,
+                                                          CheckpointSigner& signer,
+                                                          JournalOptions options,
+                                                          Restoration restoration) {
+  return StartWith(store, signer, std::move(options), &restoration);
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::StartWith(store::Store& store,
+                                                            CheckpointSigner& signer,
+                                                            JournalOptions options,
+                                                            Restoration* restoration) {
   if (!IsLogName(options.origin)) {
     return Error(Reason::kConfigInvalid, "the log's origin must have no spaces and no '+'");
   }
   const std::string verifier_key = VerifierKey(options.origin, signer.public_key());
   ASSIGN_OR_RETURN(CheckpointDirectory outside,
                    CheckpointDirectory::Open(options.checkpoint_directory));
-  ASSIGN_OR_RETURN(const StoredLog log, CheckStoredLog(store, outside, verifier_key));
+  const LogKeys keys = restoration != nullptr ? restoration->keys : LogKeys{verifier_key};
+  ASSIGN_OR_RETURN(const StoredLog log, CheckStoredLog(store, outside, keys));
 
   std::unique_ptr<Journal> journal(
       new Journal(std::make_unique<Impl>(store, std::move(options), verifier_key, log.frontier)));
-  if (!journal->Record(StartEntry(log, verifier_key)).ok()) {
+  Entry first = StartEntry(log, verifier_key);
+  store::Mutation mutation;
+  if (restoration != nullptr && !restoration->recorded) {
+    first.action = "Log.Restored";
+    first.details.merge(restoration->details);
+    first.details["old_verifier_key"] = keys.current;
+    first.items = std::move(restoration->items);
+    mutation = std::move(restoration->mutation);
+  }
+  if (!journal->Record(std::move(first), std::move(mutation)).ok()) {
     return Error(Reason::kAuditUnavailable,
                  "the start cannot be recorded; is the database's disk full, or failing?");
   }

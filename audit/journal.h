@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -59,6 +60,15 @@ struct JournalOptions {
   std::function<std::map<std::string, std::string>()> head_details;
 };
 
+// How a log goes on whose audit key was lost with the HSM.
+struct Restoration {
+  LogKeys keys;           // of the log as it is stored
+  bool recorded = false;  // by an earlier run, which ended before the new key's first checkpoint
+  std::map<std::string, std::string> details;  // recorded besides the verifier keys
+  std::vector<Item> items;
+  store::Mutation mutation;
+};
+
 // The only way to write. Takes a change with its record, groups what is waiting, extends the Merkle
 // tree, commits once and then completes all. One thread owns the store's writer; a second signs
 // checkpoints, off the writer's path. Thread-safe.
@@ -72,6 +82,13 @@ class Journal {
   static absl::StatusOr<std::unique_ptr<Journal>> Start(store::Store& store,
                                                         CheckpointSigner& signer,
                                                         JournalOptions options);
+  // As Start, for a log whose checkpoints are by another key than the signer's. Its first record
+  // is Log.Restored, which names both keys and comes with the mutation; from then on only the
+  // signer's checkpoints count. One that is recorded already is not recorded again.
+  static absl::StatusOr<std::unique_ptr<Journal>> Restore(store::Store& store,
+                                                          CheckpointSigner& signer,
+                                                          JournalOptions options,
+                                                          Restoration restoration);
   // Stop(), if nobody did.
   ~Journal();
   Journal(const Journal&) = delete;
@@ -111,6 +128,10 @@ class Journal {
  private:
   class Impl;
   explicit Journal(std::unique_ptr<Impl> impl);
+  static absl::StatusOr<std::unique_ptr<Journal>> StartWith(store::Store& store,
+                                                            CheckpointSigner& signer,
+                                                            JournalOptions options,
+                                                            Restoration* restoration);
   static Receipt MakeReceipt(std::uint64_t index) { return Receipt(index); }
   std::unique_ptr<Impl> impl_;
 };

@@ -64,16 +64,16 @@ absl::StatusOr<bool> EndsWithStop(store::Store& store, std::uint64_t size) {
 }  // namespace
 
 absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDirectory& outside,
-                                         const std::string& verifier_key) {
+                                         const LogKeys& keys) {
   StoredLog log;
   ASSIGN_OR_RETURN(const store::FrontierRow row, store.ReadFrontier());
   ASSIGN_OR_RETURN(log.frontier, Frontier::FromRow(row));
-  ASSIGN_OR_RETURN(log.newest, outside.FindNewest(verifier_key));
+  ASSIGN_OR_RETURN(log.newest, outside.FindNewest(keys));
   ASSIGN_OR_RETURN(const auto inside_row, store.LatestCheckpoint());
 
   std::vector<Checkpoint> checkpoints;
   if (inside_row.has_value()) {
-    ASSIGN_OR_RETURN(Checkpoint inside, OpenCheckpoint(inside_row->note, verifier_key));
+    ASSIGN_OR_RETURN(Checkpoint inside, OpenCheckpoint(inside_row->note, keys));
     // Outside comes first whenever a checkpoint is kept, so what is missing there was removed.
     if (!log.newest.has_value()) {
       return RolledBack("the store has checkpoints, but the checkpoint directory has none");

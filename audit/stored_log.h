@@ -22,7 +22,7 @@ struct StoredLog {
 // own newest checkpoint (DATA_LOSS/INTEGRITY_FAILURE), and with the newest checkpoint kept outside
 // (DATA_LOSS/ROLLBACK_DETECTED). Takes about a second for a million leaves.
 absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDirectory& outside,
-                                         const std::string& verifier_key);
+                                         const LogKeys& keys);
 
 }  // namespace keysvc::audit
 

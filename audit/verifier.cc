@@ -82,8 +82,13 @@ bool IsTime(std::string_view text) {
 
 class ExportVerifier {
  public:
-  ExportVerifier(std::string_view verifier_key, std::optional<Checkpoint> outside)
-      : verifier_key_(verifier_key), outside_(std::move(outside)) {}
+  // `checkpoint_key` signed the outside checkpoint.
+  ExportVerifier(std::string_view verifier_key, std::optional<Checkpoint> outside,
+                 std::string_view checkpoint_key)
+      : verifier_key_(verifier_key),
+        outside_(std::move(outside)),
+        log_key_(checkpoint_key),
+        log_key_known_(outside_.has_value()) {}
 
   absl::Status Manifest(const Json& line) {
     RETURN_IF_ERROR(
@@ -117,6 +122,7 @@ class ExportVerifier {
     if (index != tree_.size()) return Fault("a record is missing, doubled or out of order");
     RETURN_IF_ERROR(Header(line.at("header"), index));
     RETURN_IF_ERROR(Intents(line.at("header"), line.at("body"), index));
+    RETURN_IF_ERROR(Restoration(line.at("header"), line.at("body"), index));
 
     ASSIGN_OR_RETURN(const std::string header_salt, Bytes(line, "header_salt", kSaltSize));
     ASSIGN_OR_RETURN(const std::string body_salt, Bytes(line, "body_salt", kSaltSize));
@@ -135,6 +141,9 @@ class ExportVerifier {
       return Fault("the checkpoint is not of this export");
     }
     if (checkpoint.root != tree_.Root()) return Fault("the records do not give the signed root");
+    if (log_key_ != verifier_key_) {
+      return Fault("no recorded restoration leads to the key that signed the checkpoint");
+    }
     return absl::OkStatus();
   }
 
@@ -185,6 +194,26 @@ class ExportVerifier {
     return absl::OkStatus();
   }
 
+  // A restored log goes on under another key, which its record names together with the one before.
+  absl::Status Restoration(const Json& header, const Json& body, std::uint64_t index) {
+    if (header.at("action") != "Log.Restored") return absl::OkStatus();
+    ++verified_.restorations;
+    // What lies before the outside checkpoint led to that checkpoint's key.
+    if (outside_.has_value() && index < outside_->size) return absl::OkStatus();
+    if (!body.contains("details")) return Fault("a restoration does not name its keys");
+    ASSIGN_OR_RETURN(const std::string before, Text(body.at("details"), "old_verifier_key"));
+    ASSIGN_OR_RETURN(log_key_, NextKey(before, body.at("details")));
+    log_key_known_ = true;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> NextKey(const std::string& before, const Json& details) const {
+    if (log_key_known_ && before != log_key_) {
+      return Fault("a restoration follows upon another key than the log's");
+    }
+    return Text(details, "verifier_key");
+  }
+
   absl::Status CompareWithOutside() {
     if (!outside_.has_value() || outside_->size != tree_.size()) return absl::OkStatus();
     if (outside_->root != tree_.Root()) {
@@ -196,6 +225,8 @@ class ExportVerifier {
 
   const std::string verifier_key_;
   const std::optional<Checkpoint> outside_;
+  std::string log_key_;  // as of the last record read
+  bool log_key_known_;
   Verified verified_;
   Frontier tree_;
   std::set<std::string> open_intents_;  // their indexes
@@ -226,12 +257,14 @@ absl::Status VerifyLines(std::istream& lines, ExportVerifier& verifier, std::uin
 }  // namespace
 
 absl::StatusOr<Verified> VerifyExport(std::istream& lines, std::string_view verifier_key,
-                                      std::optional<std::string_view> outside_checkpoint) {
+                                      std::optional<std::string_view> outside_checkpoint,
+                                      std::optional<std::string_view> checkpoint_key) {
+  const std::string_view outside_key = checkpoint_key.value_or(verifier_key);
   std::optional<Checkpoint> outside;
   if (outside_checkpoint.has_value()) {
-    ASSIGN_OR_RETURN(outside, OpenCheckpoint(*outside_checkpoint, verifier_key));
+    ASSIGN_OR_RETURN(outside, OpenCheckpoint(*outside_checkpoint, outside_key));
   }
-  ExportVerifier verifier(verifier_key, outside);
+  ExportVerifier verifier(verifier_key, outside, outside.has_value() ? outside_key : verifier_key);
   std::uint64_t number = 0;
   absl::Status status;
   try {

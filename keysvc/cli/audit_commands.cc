@@ -81,6 +81,12 @@ ExitCode VerifyAudit(const VerifyOptions& options, Output& output) {
   if (!key.ok()) return Report(key.status());
   absl::StatusOr<std::string> checkpoint;
   std::optional<std::string_view> outside;
+  std::optional<std::string> checkpoint_key;
+  if (!options.checkpoint_key_file.empty()) {
+    auto read = ReadFile(options.checkpoint_key_file, kNoteLimit);
+    if (!read.ok()) return Report(read.status());
+    checkpoint_key = WithoutEnd(*std::move(read));
+  }
   if (!options.checkpoint_file.empty()) {
     checkpoint = ReadFile(options.checkpoint_file, kNoteLimit);
     if (!checkpoint.ok()) return Report(checkpoint.status());
@@ -92,7 +98,7 @@ ExitCode VerifyAudit(const VerifyOptions& options, Output& output) {
   }
   lines.clear();
   const absl::StatusOr<audit::Verified> verified =
-      audit::VerifyExport(lines, WithoutEnd(*key), outside);
+      audit::VerifyExport(lines, WithoutEnd(*key), outside, checkpoint_key);
   if (lines.bad()) return Report(FileError("cannot read", options.export_file));
   if (!verified.ok()) return Report(verified.status());
   output.Show({{"origin", verified->origin},
@@ -104,6 +110,7 @@ ExitCode VerifyAudit(const VerifyOptions& options, Output& output) {
                {"denials", Count(verified->denials)},
                {"failures", Count(verified->failures)},
                {"unresolved", Count(verified->unresolved)},
+               {"restorations", Count(verified->restorations)},
                {"proven", verified->against_outside_checkpoint
                               ? "complete and unchanged since the outside checkpoint"
                               : "consistent in itself (give --checkpoint to prove more)"}});

@@ -22,6 +22,8 @@ struct VerifyOptions {
   std::string verifier_key_file;
   // A checkpoint that the auditor kept; may be empty.
   std::string checkpoint_file;
+  // The key that verifies that checkpoint, when it is older than a restoration; may be empty.
+  std::string checkpoint_key_file;
 };
 // Offline. kNo when anything was changed.
 ExitCode VerifyAudit(const VerifyOptions& options, Output& output);

@@ -33,11 +33,11 @@ class CheckpointDirectoryTest : public ::testing::Test {
 };
 
 TEST_F(CheckpointDirectoryTest, TheLargestSizeIsTheNewestWhateverTheOrder) {
-  EXPECT_FALSE(Open().FindNewest(verifier_key_).value().has_value());
+  EXPECT_FALSE(Open().FindNewest({verifier_key_}).value().has_value());
   CheckpointDirectory directory = Open();
   for (const std::uint64_t size : {9U, 100U, 20U}) ASSERT_OK(directory.Keep(size, Note(size)));
   for (const CheckpointDirectory& one : {directory, Open()}) {
-    const auto newest = one.FindNewest(verifier_key_).value();
+    const auto newest = one.FindNewest({verifier_key_}).value();
     ASSERT_TRUE(newest.has_value());
     EXPECT_EQ(newest->checkpoint.size, 100U);
     EXPECT_EQ(newest->note, Note(100));
@@ -64,24 +64,54 @@ TEST_F(CheckpointDirectoryTest, TheLastThousandAreKept) {
 TEST_F(CheckpointDirectoryTest, WhatIsLeftOfAnInterruptedWriteIsNoCheckpoint) {
   WriteFile(folder_.File("checkpoint-00000000000000000009.new"), "half a no");
   CheckpointDirectory directory = Open();
-  EXPECT_FALSE(directory.FindNewest(verifier_key_).value().has_value());
+  EXPECT_FALSE(directory.FindNewest({verifier_key_}).value().has_value());
   ASSERT_OK(directory.Keep(5, Note(5)));
-  EXPECT_EQ(Open().FindNewest(verifier_key_).value()->checkpoint.size, 5U);
+  EXPECT_EQ(Open().FindNewest({verifier_key_}).value()->checkpoint.size, 5U);
 }
 
 TEST_F(CheckpointDirectoryTest, GarbageIsRefused) {
   const auto damaged = HasReason(Reason::kIntegrityFailure);
   const std::string name = folder_.File("checkpoint-00000000000000000007");
   WriteFile(name, "");
-  EXPECT_THAT(Open().FindNewest(verifier_key_), damaged);
+  EXPECT_THAT(Open().FindNewest({verifier_key_}), damaged);
   WriteFile(name, Note(8));
-  EXPECT_THAT(Open().FindNewest(verifier_key_), damaged);
+  EXPECT_THAT(Open().FindNewest({verifier_key_}), damaged);
   WriteFile(name, Note(7) + "x");
-  EXPECT_THAT(Open().FindNewest(verifier_key_), damaged);
+  EXPECT_THAT(Open().FindNewest({verifier_key_}), damaged);
   WriteFile(name, Note(7));
-  EXPECT_OK(Open().FindNewest(verifier_key_));
+  EXPECT_OK(Open().FindNewest({verifier_key_}));
   WriteFile(folder_.File("checkpoint-8"), Note(8));
   EXPECT_THAT(CheckpointDirectory::Open(folder_.path()), damaged);
+}
+
+TEST_F(CheckpointDirectoryTest, WhatAnOlderLogDoesNotReachIsMovedAndStillFound) {
+  CheckpointDirectory directory = Open();
+  for (const std::uint64_t size : {5U, 9U, 12U}) ASSERT_OK(directory.Keep(size, Note(size)));
+  const LogKeys keys{verifier_key_};
+  EXPECT_FALSE(directory.FindBeyond(12, keys).value().has_value());
+  EXPECT_EQ(directory.FindBeyond(7, keys).value()->checkpoint.size, 12U);
+  ASSERT_OK(directory.Supersede(7));
+  for (const CheckpointDirectory& one : {directory, Open()}) {
+    EXPECT_EQ(one.FindNewest(keys).value()->checkpoint.size, 5U);
+    // A run that is broken off here still knows what was given up.
+    EXPECT_EQ(one.FindBeyond(7, keys).value()->checkpoint.size, 12U);
+  }
+  const std::string moved = folder_.File("superseded-00000000000000000007/");
+  for (const char* name : {"checkpoint-00000000000000000009", "checkpoint-00000000000000000012"}) {
+    EXPECT_TRUE(std::filesystem::exists(moved + name)) << name;
+  }
+  ASSERT_OK(directory.Supersede(7));
+}
+
+TEST_F(CheckpointDirectoryTest, ALostKeysCheckpointsEndWhereTheRestorationBegins) {
+  CheckpointDirectory directory = Open();
+  ASSERT_OK(directory.Keep(7, Note(7)));
+  const auto other = SoftwareSigner::P256();
+  const std::string current = VerifierKey(kOrigin, other->public_key());
+  EXPECT_OK(directory.FindNewest({current, verifier_key_, 7}));
+  EXPECT_THAT(directory.FindNewest({current, verifier_key_, 6}),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(directory.FindNewest({current}), HasReason(Reason::kIntegrityFailure));
 }
 
 TEST_F(CheckpointDirectoryTest, AFolderThatIsAwayIsAnError) {
