@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,6 +27,7 @@
 #include "keysvc/keys/recovery_copies.h"
 #include "keysvc/keys/signer.h"
 #include "keysvc/keys/use_reservations.h"
+#include "keysvc/restore.h"
 #include "keysvc/rpc/audit_service.h"
 #include "keysvc/rpc/caller_identity.h"
 #include "keysvc/rpc/key_service.h"
@@ -256,6 +258,12 @@ absl::Status EnrollRecovery(const Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status RestoreDeployment(const Config& config, const RestoreOptions& options) {
+  ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
+  policy::Gate gate(policy);
+  return Restore(config, options, JournalOptionsOf(config, gate), Say);
+}
+
 absl::Status CheckConfig(const Config& config) {
   RETURN_IF_ERROR(policy::LoadPolicy(config.policy_file).status());
   RETURN_IF_ERROR(LoadAuthorities(config).status());
@@ -276,17 +284,26 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   std::string config_file;
   app.add_option("--config", config_file, "The configuration file")->required();
-  absl::Status (*run)(const keysvc::Config&) = keysvc::Serve;
-  const auto add = [&](const char* name, const char* what,
-                       absl::Status (*action)(const keysvc::Config&)) {
+  using Command = std::function<absl::Status(const keysvc::Config&)>;
+  Command run = keysvc::Serve;
+  const auto add = [&](const char* name, const char* what, const Command& action) {
     CLI::App* command = app.add_subcommand(name, what);
     command->fallthrough();
     command->callback([&run, action] { run = action; });
+    return command;
   };
   add("init", "Make the keys and the empty store of a new deployment", keysvc::Init);
   add("serve", "Serve until SIGTERM or SIGINT; SIGHUP loads the policy again", keysvc::Serve);
   add("enroll-recovery", "Seal every key to the configured recovery certificate",
       keysvc::EnrollRecovery);
+  keysvc::RestoreOptions restore_options;
+  CLI::App* restore = add("restore", "Rebuild a deployment whose HSM is lost on a new token",
+                          [&restore_options](const keysvc::Config& config) {
+                            return keysvc::RestoreDeployment(config, restore_options);
+                          });
+  restore->add_option("--share", restore_options.share_files, "The custodians' shares")->required();
+  restore->add_flag("--accept-older-store", restore_options.accept_older_store,
+                    "Give up the records that the newest checkpoint outside has and the store not");
   add("check-config", "Check the configuration and the policy, change nothing",
       keysvc::CheckConfig);
   CLI11_PARSE(app, argc, argv);

@@ -315,6 +315,11 @@ class CommandLine {
         .add_option("--checkpoint", verify_.checkpoint_file,
                     "A checkpoint that was kept elsewhere, which the export must continue")
         ->option_text("FILE");
+    verify
+        .add_option("--checkpoint-key", verify_.checkpoint_key_file,
+                    "The key that verifies that checkpoint, when it is from before a restoration "
+                    "[the log's]")
+        ->option_text("FILE");
 
     CLI::App& checkpoint = Remote(audit, "checkpoint", "Fetches the newest checkpoint of the log.",
                                   "keysvc audit checkpoint --out kept.note",
@@ -389,6 +394,25 @@ class CommandLine {
     show.add_option("--certificate", show_.certificate_file,
                     "The recovery certificate that they should be of")
         ->option_text("FILE");
+    AddRestore(recovery);
+  }
+
+  void AddRestore(CLI::App& recovery) {
+    CLI::App& restore = Local(
+        recovery, "restore",
+        "Rebuilds a deployment whose HSM is lost on the configured token. The service must be "
+        "stopped.",
+        "keysvc recovery restore --config config.yaml --share share-1 --share share-4",
+        [this](Output&) { return RestoreRecovery(restore_); });
+    restore.add_option("--config", restore_.config_file, "The configuration of keysvcd")
+        ->option_text("FILE")
+        ->required();
+    restore.add_option("--share", restore_.share_files, "The custodians' shares")
+        ->option_text("FILE...")
+        ->required();
+    restore.add_flag("--accept-older-store", restore_.accept_older_store,
+                     "Give up the records that the newest checkpoint outside has and the store "
+                     "not");
   }
 
   void Named(CLI::App& verb, const char* help) {
@@ -411,6 +435,7 @@ class CommandLine {
   ExplainOptions explain_;
   RecoveryInitOptions init_;
   RecoveryShowOptions show_;
+  RecoveryRestoreOptions restore_;
   std::function<ExitCode()> chosen_;
 };
 

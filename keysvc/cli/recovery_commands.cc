@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -160,6 +162,24 @@ ExitCode InitRecovery(const RecoveryInitOptions& options, Output& output) {
                {"shares", absl::StrCat(options.out, "/share-1 to share-", options.shares)},
                {"needed", std::int64_t{options.threshold}}});
   return ExitCode::kOk;
+}
+
+ExitCode RestoreRecovery(const RecoveryRestoreOptions& options) {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string daemon = (self.parent_path() / "keysvcd").string();
+  std::vector<std::string> words = {daemon, "--config", options.config_file, "restore"};
+  for (const std::string& file : options.share_files) {
+    words.emplace_back("--share");
+    words.push_back(file);
+  }
+  if (options.accept_older_store) words.emplace_back("--accept-older-store");
+  std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(daemon.c_str(), arguments.data());
+  return Report(FileError("cannot run", daemon));
 }
 
 ExitCode ShowRecovery(const RecoveryShowOptions& options, Output& output) {

@@ -30,6 +30,15 @@ struct RecoveryShowOptions {
 // whether they would do; kNo when not.
 ExitCode ShowRecovery(const RecoveryShowOptions& options, Output& output);
 
+struct RecoveryRestoreOptions {
+  std::string config_file;
+  std::vector<std::string> share_files;
+  bool accept_older_store = false;
+};
+// Becomes the keysvcd beside this program, which does the work: only it may touch the HSM and the
+// store. Returns when that fails.
+ExitCode RestoreRecovery(const RecoveryRestoreOptions& options);
+
 }  // namespace keysvc::cli
 
 #endif  // KEYSVC_KEYSVC_CLI_RECOVERY_COMMANDS_H_

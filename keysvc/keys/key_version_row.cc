@@ -129,6 +129,10 @@ absl::StatusOr<KeyRecord> KeyVersionRows::Open(const store::KeyVersionRow& row) 
   return FromRow(row);
 }
 
+absl::StatusOr<KeyRecord> KeyVersionRows::ReadUnchecked(const store::KeyVersionRow& row) {
+  return FromRow(row);
+}
+
 absl::StatusOr<std::string> KeyVersionRows::MacOf(const store::KeyVersionRow& row) const {
   auto mac = hsm_.Sign(label_, pkcs11::Mechanism::kHmacSha256, MacInputOf(row));
   if (ReasonOf(mac.status()) == Reason::kKeyNotFound) {

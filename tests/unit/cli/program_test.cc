@@ -40,7 +40,7 @@ const std::vector<std::string> kVerbs = {
     "tokens tokenize", "tokens detokenize", "tokens get",       "sign",         "verify",
     "keys create",     "keys list",         "keys get",         "keys rotate",  "keys public-key",
     "audit export",    "audit verify",      "audit checkpoint", "policy check", "policy explain",
-    "recovery init",   "recovery show",     "health",           "version"};
+    "recovery init",   "recovery show",     "recovery restore", "health",       "version"};
 
 TEST(ProgramTest, EveryVerbExplainsItselfWithAnExample) {
   for (const std::string& verb : kVerbs) {

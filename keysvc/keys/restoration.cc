@@ -1,0 +1,148 @@
+#include "keysvc/keys/restoration.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "keysvc/keys/key_uses.h"
+#include "keysvc/keys/recovery_copies.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "store/sidecar.h"
+
+namespace keysvc::keys {
+namespace {
+
+constexpr std::size_t kKeySize = 32;
+
+bool IsRotatedByRestoration(const KeyVersion& version) {
+  const Purpose purpose = version.parameters.purpose;
+  return version.primary && (purpose == Purpose::kToken || purpose == Purpose::kData);
+}
+
+bool LivesInHsm(const KeyVersion& version) {
+  return version.parameters.protection == Protection::kHsm &&
+         (version.state == KeyState::kActive || version.state == KeyState::kSuspended ||
+          version.state == KeyState::kDeactivated || version.state == KeyState::kCompromised);
+}
+
+bool Holds(const std::vector<pkcs11::HsmKey>& present, const KeyVersion& version) {
+  const auto kind = HsmKindOf(version.parameters.algorithm);
+  return std::any_of(present.begin(), present.end(), [&](const pkcs11::HsmKey& key) {
+    return key.label == version.hsm_label && key.kind == kind;
+  });
+}
+
+}  // namespace
+
+absl::Status CheckHsmIsLost(const Deployment& deployment, pkcs11::Hsm& hsm) {
+  const absl::Status opened = OpenDatabaseKey(deployment, hsm).status();
+  if (opened.ok()) {
+    return Error(Reason::kNothingToRestore, "the token opens this deployment: nothing is lost");
+  }
+  // The key-encryption key is missing, or is another of its name.
+  if (ReasonOf(opened) == Reason::kIntegrityFailure) return absl::OkStatus();
+  return opened;
+}
+
+absl::StatusOr<crypto::SecretKey<32>> RecoverDatabaseKey(const Deployment& deployment,
+                                                         const crypto::RecoveryKey& recovery_key) {
+  ASSIGN_OR_RETURN(const store::Sidecar sidecar, ReadSidecarOf(deployment));
+  const store::SidecarSlot& slot = sidecar.current;
+  if (slot.recovery_key_id.empty()) {
+    return Error(Reason::kRecoveryKeyMismatch,
+                 "the database key was never sealed to a recovery key: nothing can be restored");
+  }
+  if (slot.recovery_key_id != recovery_key.key_id()) {
+    return Error(Reason::kRecoveryKeyMismatch,
+                 "the shares are not of the recovery key that the database key is sealed to");
+  }
+  return crypto::SecretKey<32>::From(recovery_key.Open(
+      slot.recovery,
+      store::SidecarContext(sidecar.deployment, sidecar.environment, slot.cipher_parameters)));
+}
+
+absl::Status Restoration::Open(const Deployment& deployment,
+                               const crypto::RecoveryKey& recovery_key) {
+  for (const store::KeyVersionRow& row : rows_) {
+    Opened opened;
+    ASSIGN_OR_RETURN(opened.record, KeyVersionRows::ReadUnchecked(row));
+    if (opened.record.version.environment != deployment.environment) {
+      return Error(Reason::kEnvironmentMismatch, "a key belongs to another environment");
+    }
+    if (NeedsRecoveryCopy(row)) {
+      ASSIGN_OR_RETURN(opened.key,
+                       recovery_key.Open(row.recovery, WrapContextOf(opened.record.version)));
+      if (opened.key.size() != kKeySize) {
+        return Error(Reason::kIntegrityFailure, "a sealed key has the wrong length");
+      }
+    }
+    opened_.push_back(std::move(opened));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& wrapping,
+                                                 const KeyVersionRows& rows, absl::Time now,
+                                                 std::uint64_t records_lost) {
+  ASSIGN_OR_RETURN(const std::vector<pkcs11::HsmKey> present, hsm.List());
+  std::map<KeyName, std::uint32_t> versions;
+  for (const Opened& opened : opened_) {
+    std::uint32_t& last = versions[opened.record.version.name.key];
+    last = std::max(last, opened.record.version.name.version);
+  }
+  RestoredKeys restored;
+  for (Opened& opened : opened_) {
+    KeyRecord record = opened.record;
+    KeyVersion& version = record.version;
+    ++record.revision;
+    if (!opened.key.empty()) {
+      ASSIGN_OR_RETURN(record.wrapped, wrapping.Wrap(opened.key, WrapContextOf(version)));
+      ++restored.opened;
+    }
+    if (CountsUses(version.parameters.purpose)) record.reserved_uses += records_lost;
+    if (LivesInHsm(version) && !Holds(present, version)) {
+      version.state = KeyState::kDestroyed;
+      version.primary = false;
+      restored.lost.push_back(version.name.ToString());
+      restored.items.push_back({version.name.ToString(), audit::Outcome::kFailed,
+                                std::string(InfoOf(Reason::kKeyNotFound).name)});
+    }
+    if (IsRotatedByRestoration(version)) {
+      RETURN_IF_ERROR(
+          Rotate(record, versions[version.name.key] + 1, wrapping, rows, now, restored));
+    }
+    ASSIGN_OR_RETURN(store::KeyVersionRow row, rows.Seal(record));
+    restored.mutation.keys.push_back(std::move(row));
+  }
+  return restored;
+}
+
+absl::Status Restoration::Rotate(KeyRecord& primary, std::uint32_t number, KeyWrapping& wrapping,
+                                 const KeyVersionRows& rows, absl::Time now,
+                                 RestoredKeys& restored) {
+  KeyRecord fresh;
+  fresh.version = primary.version;
+  fresh.revision = 1;
+  KeyVersion& version = fresh.version;
+  version.name.version = number;
+  version.state = KeyState::kActive;
+  version.created = absl::FromUnixMillis(absl::ToUnixMillis(now));
+  version.originator_end = version.created + version.parameters.cryptoperiod;
+  version.recipient_end = version.originator_end + RecipientPeriodOf(version.parameters.purpose);
+  const std::string context = WrapContextOf(version);
+  ASSIGN_OR_RETURN(const crypto::SecretBytes key, crypto::SecretBytes::Random(kKeySize));
+  ASSIGN_OR_RETURN(fresh.wrapped, wrapping.Wrap(key, context));
+  ASSIGN_OR_RETURN(fresh.recovery, wrapping.SealForRecovery(key, context));
+  ASSIGN_OR_RETURN(store::KeyVersionRow row, rows.Seal(fresh));
+
+  primary.version.primary = false;
+  if (primary.version.state == KeyState::kActive) primary.version.state = KeyState::kDeactivated;
+  const std::string name = version.name.ToString();
+  restored.rotated.push_back(name);
+  restored.items.push_back({name, audit::Outcome::kSuccess, {}});
+  restored.details[name] = RecoveryDigest(fresh.recovery);
+  restored.mutation.keys.push_back(std::move(row));
+  return absl::OkStatus();
+}
+
+}  // namespace keysvc::keys

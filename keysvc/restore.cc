@@ -1,0 +1,233 @@
+#include "keysvc/restore.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "audit/base64.h"
+#include "audit/checkpoint.h"
+#include "audit/checkpoint_directory.h"
+#include "audit/stored_log.h"
+#include "crypto/recovery_share.h"
+#include "crypto/secret_file.h"
+#include "keysvc/keys/key_history.h"
+#include "keysvc/keys/key_version_row.h"
+#include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/restoration.h"
+#include "pkcs11/cryptoki_hsm.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "store/sqlcipher_store.h"
+
+namespace keysvc {
+namespace {
+
+using Say = std::function<void(const std::string&)>;
+
+constexpr std::size_t kLongestShare = std::size_t{16} * 1024;
+
+absl::StatusOr<std::unique_ptr<crypto::RecoveryKey>> CombineFiles(
+    const Config& config, const std::vector<std::string>& files) {
+  std::vector<crypto::RecoveryShare> shares;
+  for (const std::string& file : files) {
+    ASSIGN_OR_RETURN(const crypto::SecretBytes text, crypto::ReadSecretFile(file, kLongestShare));
+    auto share = crypto::ReadRecoveryShare(text);
+    if (!share.ok()) {
+      return Error(ReasonOf(share.status()).value_or(Reason::kInternal),
+                   file + ": " + std::string(share.status().message()));
+    }
+    if (share->of.deployment != config.deployment.name ||
+        share->of.environment != config.deployment.environment) {
+      return Error(Reason::kRecoverySharesMismatch,
+                   file + " is a share of another deployment or environment");
+    }
+    shares.push_back(*std::move(share));
+  }
+  return crypto::CombineRecoveryShares(shares);
+}
+
+// One restoration, step by step; what is found is checked as a whole before anything is changed.
+class Run {
+ public:
+  Run(const Config& config, const RestoreOptions& options, audit::JournalOptions journal_options,
+      const Say& say)
+      : config_(config),
+        options_(options),
+        journal_options_(std::move(journal_options)),
+        say_(say) {
+    // One record for all keys may take longer to write than a caller would wait.
+    journal_options_.answer_within = absl::Minutes(5);
+  }
+
+  absl::Status All() {
+    RETURN_IF_ERROR(OpenWithShares());
+    RETURN_IF_ERROR(Examine());
+    RETURN_IF_ERROR(Change());
+    RETURN_IF_ERROR(Finish());
+    return absl::OkStatus();
+  }
+
+ private:
+  void Step(const std::string& what) { say_(absl::StrCat("step ", ++step_, " of 8: ", what)); }
+
+  absl::Status OpenWithShares() {
+    Step("putting the shares together");
+    ASSIGN_OR_RETURN(certificate_, LoadRecoveryCertificate(config_));
+    if (certificate_ == nullptr) {
+      return Error(Reason::kConfigInvalid, "no recovery certificate is configured");
+    }
+    ASSIGN_OR_RETURN(recovery_key_, CombineFiles(config_, options_.share_files));
+    if (recovery_key_->key_id() != certificate_->key_id()) {
+      return Error(Reason::kRecoveryKeyMismatch,
+                   "the shares are not of the configured recovery certificate");
+    }
+    Step("opening the database key");
+    ASSIGN_OR_RETURN(database_key_, keys::RecoverDatabaseKey(config_.deployment, *recovery_key_));
+    ASSIGN_OR_RETURN(kek_version_, keys::KekVersionOf(config_.deployment));
+    ++kek_version_;
+    Step("opening the token and the store");
+    ASSIGN_OR_RETURN(hsm_, pkcs11::OpenToken(config_.token));
+    RETURN_IF_ERROR(keys::CheckHsmIsLost(config_.deployment, *hsm_));
+    ASSIGN_OR_RETURN(store_, store::OpenSqlcipherStore(config_.store, *database_key_));
+    return absl::OkStatus();
+  }
+
+  absl::Status Examine() {
+    Step("comparing the store with its log and its checkpoints");
+    ASSIGN_OR_RETURN(history_, keys::ReadKeyHistory(*store_));
+    ASSIGN_OR_RETURN(outside_,
+                     audit::CheckpointDirectory::Open(journal_options_.checkpoint_directory));
+    if (history_.restored_kek >= kek_version_) FindBrokenOffRun();
+    if (!recorded_) RETURN_IF_ERROR(CheckAge());
+    ASSIGN_OR_RETURN(const std::vector<store::KeyVersionRow> rows, store_->ListKeyVersions());
+    RETURN_IF_ERROR(keys::CheckRowsAgainst(history_, rows));
+    Step("opening every key");
+    restoration_.emplace(rows);
+    return restoration_->Open(config_.deployment, *recovery_key_);
+  }
+
+  // The log has a restoration that the sidecar does not know: an earlier run made it and was broken
+  // off. It is finished on the token that it was for, and made once more on another.
+  void FindBrokenOffRun() {
+    const auto signer = keys::OpenCheckpointSigner(config_.deployment, *hsm_);
+    recorded_ =
+        signer.ok() && history_.log_keys.current ==
+                           audit::VerifierKey(journal_options_.origin, (*signer)->public_key());
+    kek_version_ = history_.restored_kek + (recorded_ ? 0 : 1);
+  }
+
+  absl::Status CheckAge() {
+    ASSIGN_OR_RETURN(const store::FrontierRow frontier, store_->ReadFrontier());
+    ASSIGN_OR_RETURN(const auto beyond, outside_->FindBeyond(frontier.size, history_.log_keys));
+    if (!beyond.has_value()) {
+      return audit::CheckStoredLog(*store_, *outside_, history_.log_keys).status();
+    }
+    if (!options_.accept_older_store) {
+      return Error(Reason::kRollbackDetected,
+                   absl::StrCat("the store has ", frontier.size, " records, a checkpoint outside ",
+                                beyond->checkpoint.size,
+                                ": find the newest copy, or give up what is missing with "
+                                "--accept-older-store"));
+    }
+    older_by_ = beyond->checkpoint.size - frontier.size;
+    details_["accepted_older_store"] = "true";
+    details_["superseded_size"] = absl::StrCat(beyond->checkpoint.size);
+    details_["superseded_root"] = audit::ToBase64(crypto::AsText(beyond->checkpoint.root));
+    superseded_at_ = frontier.size;
+    return absl::OkStatus();
+  }
+
+  absl::Status Change() {
+    Step("making the keys of the new token");
+    RETURN_IF_ERROR(keys::EnsureHsmKeys(config_.deployment, kek_version_, *hsm_));
+    ASSIGN_OR_RETURN(signer_, keys::OpenCheckpointSigner(config_.deployment, *hsm_));
+    if (superseded_at_.has_value()) {
+      RETURN_IF_ERROR(outside_->Supersede(*superseded_at_));
+      RETURN_IF_ERROR(audit::CheckStoredLog(*store_, *outside_, history_.log_keys).status());
+    }
+    Step("writing the keys, with their record");
+    audit::Restoration change;
+    change.keys = history_.log_keys;
+    change.recorded = recorded_;
+    if (!recorded_) {
+      keys::KeyWrapping wrapping(*hsm_, config_.deployment.name, kek_version_, certificate_.get());
+      const keys::KeyVersionRows rows(*hsm_, config_.deployment.RegistryLabel());
+      ASSIGN_OR_RETURN(restored_,
+                       restoration_->Rewrap(*hsm_, wrapping, rows, absl::Now(), older_by_));
+      change.details = details_;
+      change.details.insert(restored_.details.begin(), restored_.details.end());
+      change.details["kek_version"] = absl::StrCat(kek_version_);
+      change.details["recovery_key"] = absl::BytesToHexString(certificate_->key_id());
+      change.details["opened"] = absl::StrCat(restored_.opened);
+      change.details["rotated"] = absl::StrCat(restored_.rotated.size());
+      change.details["lost"] = absl::StrCat(restored_.lost.size());
+      change.items = restored_.items;
+      change.mutation = std::move(restored_.mutation);
+    }
+    ASSIGN_OR_RETURN(
+        const auto journal,
+        audit::Journal::Restore(*store_, *signer_, journal_options_, std::move(change)));
+    RETURN_IF_ERROR(journal->CheckpointNow().status());
+    verifier_key_ = journal->verifier_key();
+    journal->Stop();
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish() {
+    Step("replacing the sidecar");
+    RETURN_IF_ERROR(keys::WrapDatabaseKey(config_.deployment, *hsm_, kek_version_, *database_key_,
+                                          certificate_.get()));
+    say_(absl::StrCat("restored ", config_.deployment.name, " onto the token ",
+                      config_.token.token_label));
+    if (recorded_) {
+      say_("an earlier run had written the keys; the log's record Log.Restored lists them");
+    } else {
+      say_(absl::StrCat("keys opened: ", restored_.opened));
+      for (const std::string& name : restored_.rotated) say_("new version: " + name);
+      for (const std::string& name : restored_.lost) {
+        say_("lost with the HSM, must be issued again: " + name);
+      }
+    }
+    if (older_by_ > 0) say_(absl::StrCat("records given up with the older store: ", older_by_));
+    say_("checkpoints verified with " +
+         (recorded_ ? history_.log_keys.before : history_.log_keys.current));
+    say_("from now on they verify with " + verifier_key_);
+    return absl::OkStatus();
+  }
+
+  const Config& config_;
+  const RestoreOptions& options_;
+  audit::JournalOptions journal_options_;
+  const Say& say_;
+  int step_ = 0;
+
+  std::unique_ptr<crypto::RecoveryCertificate> certificate_;
+  std::unique_ptr<crypto::RecoveryKey> recovery_key_;
+  std::optional<crypto::SecretKey<32>> database_key_;
+  std::uint32_t kek_version_ = 0;  // of the new token
+  std::unique_ptr<pkcs11::Hsm> hsm_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<audit::CheckpointSigner> signer_;
+  keys::KeyHistory history_;
+  std::optional<audit::CheckpointDirectory> outside_;
+  bool recorded_ = false;  // by an earlier run
+  std::optional<std::uint64_t> superseded_at_;
+  std::uint64_t older_by_ = 0;
+  std::map<std::string, std::string> details_;
+  std::optional<keys::Restoration> restoration_;
+  keys::RestoredKeys restored_;
+  std::string verifier_key_;
+};
+
+}  // namespace
+
+absl::Status Restore(const Config& config, const RestoreOptions& options,
+                     audit::JournalOptions journal_options, const Say& say) {
+  return Run(config, options, std::move(journal_options), say).All();
+}
+
+}  // namespace keysvc

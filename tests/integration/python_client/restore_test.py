@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""The HSM is lost, and custodians bring everything that can be brought onto a new one."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+import unittest
+
+import cards
+from deployment import KEYSVC, Deployment
+from wire import CARDS, SECONDS, Client, keys, refusal, signing, tokens
+
+RECEIPTS = "tenants/acme/tokenProfiles/receipts"
+ORDERS = "tenants/acme/keys/orders"
+STEPS = 8  # that a restoration says it takes
+
+
+class Restore(unittest.TestCase):
+    def setUp(self):
+        self.deployment = self.enterContext(Deployment())
+        self.folder = self.deployment.folder
+        self.data = self.folder / "data"
+
+    # What callers do.
+
+    def tokenize(self, pan: str, profile: str = CARDS) -> str:
+        with Client(self.deployment, "checkout") as client:
+            request = tokens.TokenizeRequest(parent=profile, card=tokens.Card(pan=pan))
+            return client.tokens.Tokenize(request, timeout=SECONDS).name
+
+    def reveal(self, name: str) -> str:
+        with Client(self.deployment, "settlement") as client:
+            request = tokens.DetokenizeRequest(name=name, purpose="settlement")
+            return client.tokens.Detokenize(request, timeout=SECONDS).card.pan
+
+    def data_key_version(self, name: str) -> int:
+        with Client(self.deployment, "checkout") as client:
+            return client.tokens.GetToken(tokens.GetTokenRequest(name=name),
+                                          timeout=SECONDS).data_key_version
+
+    def create_key(self) -> str:
+        with Client(self.deployment, "officer-1") as client:
+            request = keys.CreateKeyRequest(
+                parent="tenants/acme", key_id="orders", purpose=keys.KEY_PURPOSE_SIGN,
+                algorithm=keys.KEY_ALGORITHM_EC_P256, cryptoperiod_days=365)
+            return client.keys.CreateKey(request, timeout=60).key.versions[0].name
+
+    def sign(self) -> str:
+        with Client(self.deployment, "settlement") as client:
+            request = signing.SignRequest(name=ORDERS, message=b"order 4711")
+            return client.signing.Sign(request, timeout=SECONDS).key_version
+
+    # What custodians do.
+
+    def keysvc(self, *arguments: str | os.PathLike) -> subprocess.CompletedProcess:
+        return subprocess.run([KEYSVC, *arguments], env=self.deployment.environment,
+                              capture_output=True, text=True, check=False, timeout=120)
+
+    def share(self, number: int) -> pathlib.Path:
+        return self.folder / f"recovery/share-{number}"
+
+    def restore_command(self, *shares: int | pathlib.Path, more: tuple[str, ...] = ()) -> list:
+        files = [self.share(share) if isinstance(share, int) else share for share in shares]
+        given = [word for file in files for word in ("--share", file)]
+        return ["recovery", "restore", "--config", self.folder / "config.yaml", *given, *more]
+
+    def restore(self, *shares, more: tuple[str, ...] = ()) -> str:
+        """Restores, and what it said on the way."""
+        done = self.keysvc(*self.restore_command(*shares, more=more))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stderr
+
+    def refused(self, reason: str, *shares, more: tuple[str, ...] = ()) -> str:
+        """A restoration that must not work, and must leave everything as it is."""
+        before = self.state()
+        done = self.keysvc(*self.restore_command(*shares, more=more))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(reason, done.stderr)
+        self.assertEqual(self.state(), before)
+        return done.stderr
+
+    def state(self) -> dict[str, str]:
+        """Every file that a restoration may change; SQLite's own bookkeeping is none."""
+        places = [self.data, self.folder / "checkpoints"]
+        files = [path for place in places for path in place.rglob("*") if path.is_file()]
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+                if path.suffix not in (".lock", "") or path.name.startswith("checkpoint-")
+                if not path.name.endswith(("-wal", "-shm"))}
+
+    def new_token(self) -> None:
+        """The HSM is gone with all its keys; another one is there, empty."""
+        shutil.rmtree(self.folder / "tokens")
+        (self.folder / "tokens").mkdir()
+        pin, so_pin = ((self.folder / name).read_text() for name in ("pin", "so-pin"))
+        subprocess.run(["softhsm2-util", "--init-token", "--free", "--label",
+                        "keysvc-development", "--pin", pin, "--so-pin", so_pin], check=True,
+                       env=self.deployment.environment, stdout=subprocess.DEVNULL)
+
+    def test_with_enough_shares_every_card_opens_on_a_new_token_and_with_fewer_none(self):
+        self.deployment.start()
+        pans = [cards.invented() for _ in range(20)]
+        names = {pan: self.tokenize(pan) for pan in pans}
+        receipts = {pan: self.tokenize(pan, RECEIPTS) for pan in pans[:3]}
+        first_version = self.data_key_version(names[pans[0]])
+        orders = self.create_key()
+        self.assertEqual(self.sign(), orders)
+        for verb in ("checkpoint", "export"):
+            done = self.deployment.command(
+                "auditor", "audit", verb, "--out", self.folder / f"old.{verb}",
+                "--verifier-key-out", self.folder / "old.vkey")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.deployment.stop(), 0)
+
+        shutil.rmtree(self.folder / "tokens")
+        self.assertIn("TOKEN_MISSING", self.deployment.refused_start())
+        (self.folder / "tokens").mkdir()
+        self.new_token()
+        self.assertIn("INTEGRITY_FAILURE", self.deployment.refused_start())
+        for few in ((), (1,), (3,)):
+            if few:
+                self.refused("RECOVERY_SHARES_TOO_FEW", *few)
+            self.assertIn("INTEGRITY_FAILURE", self.deployment.refused_start())
+
+        said = self.restore(3, 1)
+        self.assertIn(f"must be issued again: {orders}", said)
+        for key in ("token", "cards-data", "receipts-data"):
+            self.assertIn(f"new version: tenants/acme/keys/{key}/versions/2", said)
+        old_key = (self.folder / "old.vkey").read_text().strip()
+        self.assertIn(f"checkpoints verified with {old_key}", said)
+
+        self.deployment.start()
+        for pan, name in [*names.items(), *receipts.items()]:
+            self.assertEqual(self.reveal(name), pan) if name in names.values() else None
+            self.assertEqual(self.data_key_version(name), first_version)
+        for pan in pans:
+            self.assertEqual(self.tokenize(pan), names[pan])
+        new_pan = cards.invented()
+        new = self.tokenize(new_pan)
+        self.assertEqual(self.reveal(new), new_pan)
+        self.assertEqual(self.data_key_version(new), first_version + 1)
+
+        # The signing key is gone for good, and its name takes a new one.
+        self.assertIn(refusal(self.sign).reason, ("KEY_NOT_FOUND", "KEY_NOT_ACTIVE"))
+        again = self.create_key()
+        self.assertEqual(again, f"{ORDERS}/versions/2")
+        self.assertEqual(self.sign(), again)
+        self.audit_goes_on(old_key)
+
+        # Restored, it stops and starts as any other.
+        self.assertEqual(self.deployment.stop(), 0)
+        self.deployment.start()
+        self.assertEqual(self.reveal(names[pans[0]]), pans[0])
+        self.assertEqual(self.deployment.stop(), 0)
+        self.refused("NOTHING_TO_RESTORE", 1, 2)
+
+    def audit_goes_on(self, old_key: str) -> None:
+        """What the auditor kept from before proves the log over the restoration."""
+        new = self.folder / "new"
+        done = self.deployment.command("auditor", "audit", "export", "--out", f"{new}.export",
+                                       "--verifier-key-out", f"{new}.vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotEqual(pathlib.Path(f"{new}.vkey").read_text().strip(), old_key)
+        verify = ("audit", "verify", "--export", f"{new}.export", "--verifier-key", f"{new}.vkey",
+                  "--checkpoint", self.folder / "old.checkpoint")
+        self.assertEqual(self.keysvc(*verify).returncode, 1)
+        done = self.keysvc(*verify, "--checkpoint-key", self.folder / "old.vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("complete and unchanged since the outside checkpoint", done.stdout)
+        self.assertRegex(done.stdout, r"RESTORATIONS +1\b")
+        # Another key than the one that the restoration follows upon leads nowhere.
+        done = self.keysvc(*verify, "--checkpoint-key", f"{new}.vkey")
+        self.assertEqual(done.returncode, 1)
+
+    def test_a_restoration_that_is_killed_anywhere_can_be_repeated(self):
+        self.deployment.start()
+        pans = [cards.invented() for _ in range(3)]
+        names = [self.tokenize(pan) for pan in pans]
+        self.create_key()
+        self.deployment.kill()  # the service went down hard as well
+        self.new_token()
+        reached = set()
+        for step in [*range(1, STEPS + 1), 6, 7, 8, 7, 8]:
+            command = [KEYSVC, *self.restore_command(1, 2)]
+            with subprocess.Popen(command, env=self.deployment.environment, text=True,
+                                  stderr=subprocess.PIPE) as process:
+                for line in process.stderr:
+                    if line.startswith(f"step {step} "):
+                        # A little into the step, another bit each time.
+                        time.sleep(0.003 * len(reached))
+                        process.kill()
+                        reached.add(step)
+                        break
+                    self.assertRegex(line, r"^step \d|NOTHING_TO_RESTORE")
+        self.assertGreaterEqual(reached, set(range(1, STEPS)))
+        done = self.keysvc(*self.restore_command(2, 3))
+        if done.returncode != 0:
+            self.assertIn("NOTHING_TO_RESTORE", done.stderr)
+
+        self.deployment.start()
+        for pan, name in zip(pans, names):
+            self.assertEqual(self.reveal(name), pan)
+            self.assertEqual(self.tokenize(pan), name)
+        done = self.deployment.command("auditor", "audit", "export", "--out",
+                                       self.folder / "log", "--verifier-key-out",
+                                       self.folder / "vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((self.folder / "log").read_text().count('"action":"Log.Restored"'), 1)
+        done = self.keysvc("audit", "verify", "--export", self.folder / "log", "--verifier-key",
+                           self.folder / "vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_an_older_store_goes_on_only_when_its_losses_are_accepted(self):
+        self.deployment.start()
+        kept_pan = cards.invented()
+        kept = self.tokenize(kept_pan)
+        self.deployment.stop()
+        shutil.copytree(self.data, self.folder / "backup")
+        self.deployment.start()
+        lost = self.tokenize(cards.invented())
+        self.deployment.stop()
+        newest = max((self.folder / "checkpoints").iterdir()).name
+        self.new_token()
+        shutil.rmtree(self.data)
+        (self.folder / "backup").rename(self.data)
+
+        self.refused("ROLLBACK_DETECTED", 1, 2)
+        said = self.restore(1, 2, more=("--accept-older-store",))
+        self.assertRegex(said, r"records given up with the older store: [1-9]")
+        superseded = list((self.folder / "checkpoints").glob("superseded-*/*"))
+        self.assertIn(newest, [path.name for path in superseded])
+
+        self.deployment.start()
+        self.assertEqual(self.reveal(kept), kept_pan)
+        # The next card gets the handle that the lost token names, and the token opens nothing.
+        self.tokenize(cards.invented())
+        gone = refusal(lambda: self.reveal(lost))
+        self.assertEqual((gone.code, gone.reason), ("NOT_FOUND", "TOKEN_NOT_FOUND"))
+
+    def test_shares_and_files_of_others_restore_nothing(self):
+        self.deployment.start()
+        self.tokenize(cards.invented())
+        self.deployment.stop()
+        self.refused("NOTHING_TO_RESTORE", 1, 2)
+        self.new_token()
+        other = self.folder / "other"
+        for name, environment in (("development", "development"), ("elsewhere", "development"),
+                                  ("development", "test")):
+            shutil.rmtree(other, ignore_errors=True)
+            self.keysvc("recovery", "init", "--deployment", name, "--environment", environment,
+                        "--threshold", "2", "--shares", "3", "--out", other)
+            same = (name, environment) == ("development", "development")
+            self.refused("RECOVERY_KEY_MISMATCH" if same else "RECOVERY_SHARES_MISMATCH",
+                         other / "share-1", other / "share-2")
+            self.refused("RECOVERY_SHARES_MISMATCH", 1, other / "share-2")
+        self.refused("RECOVERY_SHARES_MISMATCH", 1, 1)
+        changed = self.folder / "changed"
+        changed.write_bytes(self.share(2).read_bytes()[:-60])
+        self.refused("RECOVERY_SHARE_INVALID", 1, changed)
+
+        with Deployment() as stranger:
+            kept = (self.data / "vault.sidecar").read_bytes()
+            shutil.copy(stranger.folder / "data/vault.sidecar", self.data)
+            self.refused("RECOVERY_KEY_MISMATCH", 1, 2)
+            (self.data / "vault.sidecar").write_bytes(kept)
+            shutil.copy(stranger.vault, self.deployment.vault)
+            self.refused("STORE_FOREIGN", 1, 2)
+
+    def test_enrolling_moves_everything_to_another_recovery_key(self):
+        self.deployment.start()
+        pan = cards.invented()
+        name = self.tokenize(pan)
+        self.deployment.stop()
+        done = self.keysvc("recovery", "init", "--deployment", "development", "--environment",
+                           "development", "--threshold", "2", "--shares", "2", "--out",
+                           self.folder / "second")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.deployment.edit("config.yaml", "recovery/recovery.pem", "second/recovery.pem")
+        self.assertIn("RECOVERY_KEY_MISMATCH", self.deployment.refused_start())
+        self.assertEqual(self.deployment.daemon("enroll-recovery").returncode, 0)
+        self.deployment.start()
+        self.assertEqual(self.reveal(name), pan)
+        self.deployment.stop()
+        self.new_token()
+        self.refused("RECOVERY_KEY_MISMATCH", 1, 2)
+        self.restore(self.folder / "second/share-1", self.folder / "second/share-2")
+        self.deployment.start()
+        self.assertEqual(self.reveal(name), pan)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,232 @@
+// The keys of a lost HSM, brought to another one.
+#include "keysvc/keys/restoration.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "keysvc/keys/key_history.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/recovery_copies.h"
+#include "store/sidecar.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/keys/key_world.h"
+
+namespace keysvc::keys {
+namespace {
+
+using keysvc::testing::FakeHsm;
+using keysvc::testing::HasReason;
+using keysvc::testing::KeyWorld;
+using keysvc::testing::TemporaryDirectory;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+const tokenizer::Profile kCards{"acme", "cards", 1, true};
+const KeyName kWebhook{"acme", "webhook"};
+
+class RestorationTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(world_.hsm.Destroy(deployment_.KekLabel()));
+    ASSERT_OK(InitializeDeployment(deployment_, world_.hsm, certificate_.get()));
+    std::destroy_at(&world_.wrapping);
+    std::construct_at(&world_.wrapping, world_.hsm, "dev", 1, certificate_.get());
+    ASSERT_OK(world_.Start());
+    ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+    ASSERT_OK(world_.Create(kWebhook, KeyParameters{}));
+    ASSERT_OK(EnsureHsmKeys(deployment_, 2, new_hsm_));
+  }
+  std::vector<store::KeyVersionRow> Rows() { return world_.store.ListKeyVersions().value(); }
+  absl::Status Check(const std::vector<store::KeyVersionRow>& rows) {
+    const auto history = ReadKeyHistory(world_.store);
+    return history.ok() ? CheckRowsAgainst(*history, rows) : history.status();
+  }
+  absl::Status Changed(const std::function<void(store::KeyVersionRow&)>& change) {
+    std::vector<store::KeyVersionRow> rows = Rows();
+    // Not the signing key, which has no copy.
+    for (store::KeyVersionRow& row : rows) {
+      if (row.key != "cards-data") continue;
+      change(row);
+    }
+    return Check(rows);
+  }
+  absl::StatusOr<RestoredKeys> Restore(std::uint64_t records_lost = 0) {
+    Restoration restoration(Rows());
+    const absl::Status opened = restoration.Open(deployment_, *recovery_key_);
+    if (!opened.ok()) return opened;
+    KeyWrapping wrapping(new_hsm_, "dev", 2, certificate_.get());
+    return restoration.Rewrap(new_hsm_, wrapping,
+                              KeyVersionRows(new_hsm_, deployment_.RegistryLabel()), world_.Now(),
+                              records_lost);
+  }
+
+  TemporaryDirectory directory_;
+  KeyWorld world_;
+  const Deployment deployment_{"dev", "test", directory_.File("sidecar")};
+  FakeHsm new_hsm_;
+  const std::unique_ptr<crypto::RecoveryKey> recovery_key_ =
+      crypto::RecoveryKey::Generate().value();
+  const std::unique_ptr<crypto::RecoveryCertificate> certificate_ =
+      crypto::RecoveryCertificate::FromPem(recovery_key_->MakeCertificate("dev", "test").value())
+          .value();
+};
+
+TEST_F(RestorationTest, TheDatabaseKeyComesFromItsCopyAndFromNoOtherKeys) {
+  const auto recovered = RecoverDatabaseKey(deployment_, *recovery_key_);
+  ASSERT_OK(recovered);
+  EXPECT_TRUE(*recovered == *OpenDatabaseKey(deployment_, world_.hsm));
+  const auto stranger = crypto::RecoveryKey::Generate().value();
+  EXPECT_THAT(RecoverDatabaseKey(deployment_, *stranger), HasReason(Reason::kRecoveryKeyMismatch));
+
+  store::Sidecar sidecar = store::ReadSidecar(deployment_.sidecar_path).value();
+  sidecar.current.recovery.back() ^= 1;
+  ASSERT_OK(store::WriteSidecar(deployment_.sidecar_path, sidecar));
+  EXPECT_THAT(RecoverDatabaseKey(deployment_, *recovery_key_),
+              HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(RestorationTest, ATokenThatOpensTheDeploymentHasLostNothing) {
+  EXPECT_THAT(CheckHsmIsLost(deployment_, world_.hsm), HasReason(Reason::kNothingToRestore));
+  EXPECT_OK(CheckHsmIsLost(deployment_, new_hsm_));
+  new_hsm_.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
+  ASSERT_OK(world_.hsm.Destroy(deployment_.KekLabel()));
+  world_.hsm.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
+  EXPECT_THAT(CheckHsmIsLost(deployment_, world_.hsm), HasReason(Reason::kHsmUnavailable));
+}
+
+TEST_F(RestorationTest, EveryKeyIsTheSameOnTheNewTokenAndTokenAndDataKeysGoOnWithNewVersions) {
+  const auto before = Rows();
+  const auto restored = Restore();
+  ASSERT_OK(restored);
+  EXPECT_EQ(restored->opened, 5U);
+  EXPECT_THAT(restored->rotated, UnorderedElementsAre("tenants/acme/keys/cards-data/versions/2",
+                                                      "tenants/acme/keys/token/versions/2"));
+  const KeyVersionRows opener(new_hsm_, deployment_.RegistryLabel());
+  KeyWrapping wrapping(new_hsm_, "dev", 2);
+  std::size_t same = 0;
+  for (const store::KeyVersionRow& row : restored->mutation.keys) {
+    const auto record = opener.Open(row);
+    ASSERT_OK(record);
+    if (row.wrapped.empty()) continue;
+    EXPECT_EQ(KeyWrapping::KekVersionOf(row.wrapped).value(), 2U);
+    const std::string context = WrapContextOf(record->version);
+    const auto key = wrapping.Unwrap(row.wrapped, context);
+    ASSERT_OK(key);
+    EXPECT_TRUE(*key == *recovery_key_->Open(row.recovery, context));
+    for (const store::KeyVersionRow& old : before) {
+      if (old.key != row.key || old.version != row.version) continue;
+      EXPECT_TRUE(*key == *world_.wrapping.Unwrap(old.wrapped, context));
+      EXPECT_EQ(row.revision, old.revision + 1);
+      ++same;
+    }
+    const bool rotated = row.key == "token" || row.key == "cards-data";
+    EXPECT_EQ(row.primary, !rotated || row.version == 2) << row.key;
+    EXPECT_EQ(row.state, row.primary ? "active" : "deactivated") << row.key;
+  }
+  EXPECT_EQ(same, 5U);
+}
+
+TEST_F(RestorationTest, AKeyThatLivedInTheLostHsmOnlyIsDestroyedAndNamed) {
+  const auto restored = Restore();
+  ASSERT_OK(restored);
+  EXPECT_THAT(restored->lost, ElementsAre("tenants/acme/keys/webhook/versions/1"));
+  for (const store::KeyVersionRow& row : restored->mutation.keys) {
+    if (row.key != "webhook") continue;
+    EXPECT_EQ(row.state, "destroyed");
+    EXPECT_FALSE(row.primary);
+    EXPECT_FALSE(row.public_key.empty());
+  }
+}
+
+TEST_F(RestorationTest, UsesThatWereLostWithAnOlderStoreAreCounted) {
+  const auto uses = [](const std::vector<store::KeyVersionRow>& rows) {
+    for (const store::KeyVersionRow& row : rows) {
+      if (row.key == "request") return row.reserved_uses;
+    }
+    return std::uint64_t{0};
+  };
+  const std::uint64_t before = uses(Rows());
+  EXPECT_GT(before, 0U);
+  EXPECT_EQ(uses(Restore(0)->mutation.keys), before);
+  EXPECT_EQ(uses(Restore(1000)->mutation.keys), before + 1000);
+}
+
+TEST_F(RestorationTest, AKeyThatTheNewTokenHoldsIsKept) {
+  ASSERT_OK(new_hsm_.Generate("dev/acme/webhook/v1", pkcs11::KeyKind::kEcP256));
+  EXPECT_THAT(Restore()->lost, ElementsAre());
+}
+
+TEST_F(RestorationTest, AKeyOfAnotherEnvironmentIsNotRestored) {
+  Restoration restoration(Rows());
+  Deployment other = deployment_;
+  other.environment = "development";
+  EXPECT_THAT(restoration.Open(other, *recovery_key_), HasReason(Reason::kEnvironmentMismatch));
+}
+
+TEST_F(RestorationTest, ACopyInAnotherKeysPlaceDoesNotOpen) {
+  std::vector<store::KeyVersionRow> rows = Rows();
+  std::swap(rows[0].recovery, rows[1].recovery);
+  Restoration restoration(rows);
+  EXPECT_THAT(restoration.Open(deployment_, *recovery_key_), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(RestorationTest, RowsAreComparedWithTheLogSinceTheirMacsCannotBe) {
+  EXPECT_OK(Check(Rows()));
+  ASSERT_OK(world_.Rotate(DataKeyOf(kCards)));
+  EXPECT_OK(Check(Rows()));
+  // Sealing takes no secret: this copy opens, to a key that somebody else knows.
+  EXPECT_THAT(Changed([&](store::KeyVersionRow& row) {
+                const KeyVersion version = KeyVersionRows::ReadUnchecked(row)->version;
+                row.recovery =
+                    certificate_
+                        ->Seal(crypto::SecretBytes::Random(32).value(), WrapContextOf(version))
+                        .value();
+              }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.recovery = ""; }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.purpose = "token"; }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.algorithm = "HMAC-SHA256"; }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.protection = "hsm"; }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.state = "destroyed"; }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.primary = !row.primary; }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) {
+                row.state = row.state == "active" ? "deactivated" : "active";
+              }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.version += 7; }),
+              HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(RestorationTest, AVersionThatIsMissingOrOneTooManyContradictsTheLog) {
+  std::vector<store::KeyVersionRow> rows = Rows();
+  rows.push_back(rows.back());
+  rows.back().version = 9;
+  const absl::Status extra = Check(rows);
+  EXPECT_THAT(extra, HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(std::string(extra.message()), HasSubstr("does not know"));
+  rows = Rows();
+  rows.erase(rows.begin());
+  const absl::Status missing = Check(rows);
+  EXPECT_THAT(missing, HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("lacks"));
+}
+
+TEST_F(RestorationTest, AVersionWhoseMakingBrokeOffIsNoContradiction) {
+  world_.hsm.FailAlways(keysvc::testing::HsmVerb::kGenerate,
+                        Error(Reason::kHsmUnavailable, "the token is away"));
+  EXPECT_FALSE(world_.Create({"acme", "other"}, KeyParameters{}).ok());
+  EXPECT_OK(Check(Rows()));
+}
+
+}  // namespace
+}  // namespace keysvc::keys
