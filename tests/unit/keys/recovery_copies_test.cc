@@ -74,8 +74,8 @@ class RecoveryCopiesTest : public ::testing::Test {
   TemporaryDirectory directory_;
   KeyWorld world_;
   const Deployment deployment_{"dev", "test", directory_.File("sidecar")};
-  const Recovery recovery_;
-  const Recovery other_;
+  Recovery recovery_;
+  Recovery other_;
 };
 
 TEST_F(RecoveryCopiesTest, WhateverIsWrappedIsSealedToo) {
