@@ -90,6 +90,10 @@ class PackedBcd(Encoding):
 
     def digits(self, data, place, mark):
         first = list(self.marks()).index(mark)
+        # The half byte before the mark is the canary's, too: without it a length of zeros and a
+        # few digits looks like one.
+        if first and (place == 0 or data[place - 1] & 15 != int(cards.PREFIX[0])):
+            return ""
         length = (cards.LENGTH - first + 1) // 2
         return (cards.PREFIX[:first] + data[place:place + length].hex())[:cards.LENGTH]
 
