@@ -174,6 +174,18 @@ class Restore(unittest.TestCase):
         done = self.keysvc(*verify, "--checkpoint-key", f"{new}.vkey")
         self.assertEqual(done.returncode, 1)
 
+    def killed_at(self, step: int, delay: float) -> str:
+        """Kills a restoration a little after it says that it begins a step; what it said."""
+        said = ""
+        with subprocess.Popen([KEYSVC, *self.restore_command(1, 2)], text=True,
+                              env=self.deployment.environment, stderr=subprocess.PIPE) as process:
+            for line in process.stderr:
+                said += line
+                if line.startswith(f"step {step} "):
+                    time.sleep(delay)
+                    process.kill()
+        return said
+
     def test_a_restoration_that_is_killed_anywhere_can_be_repeated(self):
         self.deployment.start()
         pans = [cards.invented() for _ in range(3)]
@@ -181,21 +193,24 @@ class Restore(unittest.TestCase):
         self.create_key()
         self.deployment.kill()  # the service went down hard as well
         self.new_token()
-        reached = set()
+        reached, broken_tokens = set(), 0
         for step in [*range(1, STEPS + 1), 6, 7, 8, 7, 8]:
-            command = [KEYSVC, *self.restore_command(1, 2)]
-            with subprocess.Popen(command, env=self.deployment.environment, text=True,
-                                  stderr=subprocess.PIPE) as process:
-                for line in process.stderr:
-                    if line.startswith(f"step {step} "):
-                        # A little into the step, another bit each time.
-                        time.sleep(0.003 * len(reached))
-                        process.kill()
-                        reached.add(step)
-                        break
-                    self.assertRegex(line, r"^step \d|NOTHING_TO_RESTORE")
+            said = self.killed_at(step, delay=0.003 * len(reached))
+            if "TOKEN_MISSING" in said:
+                # SoftHSM2 replaces its own files in place: a kill may leave a token that it does
+                # not find any more. Then that HSM is lost as well.
+                self.new_token()
+                broken_tokens += 1
+                said = self.killed_at(step, delay=0)
+            self.assertRegex(said, rf"step {step} |NOTHING_TO_RESTORE")
+            if "NOTHING_TO_RESTORE" not in said:
+                reached.add(step)
         self.assertGreaterEqual(reached, set(range(1, STEPS)))
         done = self.keysvc(*self.restore_command(2, 3))
+        if "TOKEN_MISSING" in done.stderr:
+            self.new_token()
+            broken_tokens += 1
+            done = self.keysvc(*self.restore_command(2, 3))
         if done.returncode != 0:
             self.assertIn("NOTHING_TO_RESTORE", done.stderr)
 
@@ -207,10 +222,35 @@ class Restore(unittest.TestCase):
                                        self.folder / "log", "--verifier-key-out",
                                        self.folder / "vkey")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual((self.folder / "log").read_text().count('"action":"Log.Restored"'), 1)
+        restored = (self.folder / "log").read_text().count('"action":"Log.Restored"')
+        self.assertGreaterEqual(restored, 1)
+        self.assertLessEqual(restored, 1 + broken_tokens)
         done = self.keysvc("audit", "verify", "--export", self.folder / "log", "--verifier-key",
                            self.folder / "vkey")
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_restoration_that_lacks_only_the_sidecar_is_finished_also_on_a_third_token(self):
+        self.deployment.start()
+        pan = cards.invented()
+        name = self.tokenize(pan)
+        self.deployment.stop()
+        sidecar = self.data / "vault.sidecar"
+        kept = sidecar.read_bytes()
+        self.new_token()
+        self.restore(1, 2)
+        sidecar.write_bytes(kept)  # as if the run had been killed before it
+        self.assertIn("an earlier run had written the keys", self.restore(1, 3))
+        self.deployment.start()
+        self.assertEqual(self.reveal(name), pan)
+        self.deployment.stop()
+
+        sidecar.write_bytes(kept)
+        self.new_token()  # the second HSM is lost before anybody used it
+        said = self.restore(2, 3)
+        self.assertIn("new version: tenants/acme/keys/token/versions/3", said)
+        self.deployment.start()
+        self.assertEqual(self.reveal(name), pan)
+        self.assertEqual(self.tokenize(pan), name)
 
     def test_an_older_store_goes_on_only_when_its_losses_are_accepted(self):
         self.deployment.start()
