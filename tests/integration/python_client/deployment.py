@@ -21,6 +21,11 @@ KEYSVCD = PROGRAMS / "keysvcd"
 KEYSVC = PROGRAMS / "keysvc"
 
 
+def in_memory() -> str | None:
+    """Where files need no disk, for tests that restart hundreds of times and cut no power."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -28,11 +33,11 @@ def free_port() -> int:
 
 
 class Deployment:
-    """What deploy/development makes, in a folder of its own that goes with the object. Before the
-    folder goes, every file in it is searched for card numbers."""
+    """What deploy/development makes, in a folder of its own, inside `place` or the usual one, that
+    goes with the object. Before the folder goes, every file in it is searched for card numbers."""
 
-    def __init__(self) -> None:
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keysvc-test-"))
+    def __init__(self, place: str | None = None) -> None:
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keysvc-test-", dir=place))
         self.port = free_port()
         self.process: subprocess.Popen | None = None
         # How the service is started: words before the program's own, and more environment.

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""The service is killed at every single call that it makes to the HSM while a key is created or
+rotated, once before the call and once after it. Started again, it has lost no version, uses no key
+that was not finished, gives no number twice, and does what it was asked when it is asked again."""
+
+import contextlib
+import itertools
+import time
+import unittest
+import uuid
+
+import audit_log
+import grpc
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from deployment import in_memory
+from faulty_hsm import FaultyHsm
+from wire import CARDS, SECONDS, Client, audit, keys, signing, tokens
+
+CARD = "4111111111111111"
+DATA = "tenants/acme/keys/cards-data"
+
+
+class KeyKill(unittest.TestCase):
+    def setUp(self):
+        self.deployment = self.enterContext(FaultyHsm(in_memory()))
+        self.clients = self.enterContext(contextlib.ExitStack())
+        self.killed = 0
+        self.start()
+        self.steady = self.create(f"k{uuid.uuid4().hex[:8]}", str(uuid.uuid4()))
+        self.token = self.tokenize()
+
+    def start(self) -> None:
+        self.clients.close()
+        self.deployment.heal()
+        self.deployment.start()
+        for name in ("checkout", "settlement", "officer-1", "auditor"):
+            setattr(self, name.split("-", maxsplit=1)[0],
+                    self.clients.enter_context(Client(self.deployment, name)))
+
+    def create(self, key_id: str, request_id: str) -> str:
+        request = keys.CreateKeyRequest(
+            parent="tenants/acme", key_id=key_id, purpose=keys.KEY_PURPOSE_SIGN,
+            algorithm=keys.KEY_ALGORITHM_EC_P256, cryptoperiod_days=365, request_id=request_id)
+        return self.officer.keys.CreateKey(request, timeout=SECONDS).key.name
+
+    def rotate(self, name: str, request_id: str) -> str:
+        request = keys.RotateKeyRequest(name=name, request_id=request_id)
+        return self.officer.keys.RotateKey(request, timeout=SECONDS).key.name
+
+    def tokenize(self) -> str:
+        request = tokens.TokenizeRequest(parent="tenants/acme/tokenProfiles/receipts",
+                                         card=tokens.Card(pan=CARD))
+        name = self.checkout.tokens.Tokenize(request, timeout=SECONDS).name
+        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=CARD))
+        known = self.checkout.tokens.Tokenize(request, timeout=SECONDS).name
+        self.assertNotEqual(name, known)
+        return known
+
+    def check_token(self) -> None:
+        request = tokens.DetokenizeRequest(name=self.token, purpose="settlement")
+        answer = self.settlement.tokens.Detokenize(request, timeout=SECONDS)
+        self.assertEqual(answer.card.pan, CARD)
+
+    def check_signs(self, name: str) -> int:
+        """The key signs with its primary version, whose number is the result."""
+        message = uuid.uuid4().bytes
+        answer = self.settlement.signing.Sign(
+            signing.SignRequest(name=name, message=message), timeout=SECONDS)
+        public = self.settlement.signing.GetPublicKey(
+            signing.GetPublicKeyRequest(name=answer.key_version), timeout=SECONDS)
+        serialization.load_der_public_key(public.der).verify(answer.signature, message,
+                                                             ec.ECDSA(hashes.SHA256()))
+        self.assertTrue(answer.key_version.startswith(name + "/versions/"))
+        return int(answer.key_version.rsplit("/", maxsplit=1)[1])
+
+    def primary(self, name: str) -> int:
+        """The number of the one active version; 0 when there is no such key."""
+        try:
+            key = self.officer.keys.GetKey(keys.GetKeyRequest(name=name), timeout=SECONDS).key
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND)
+            return 0
+        active = [version for version in key.versions if version.state == keys.KEY_STATE_ACTIVE]
+        self.assertEqual([version.primary for version in active], [True] if active else [])
+        return int(active[0].name.rsplit("/", maxsplit=1)[1]) if active else 0
+
+    def cut_off(self, change) -> bool:
+        """Whether the service was killed before it answered."""
+        try:
+            change()
+        except grpc.RpcError as error:
+            self.assertIn(error.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED,
+                                         grpc.StatusCode.UNKNOWN))
+            self.assertEqual(self.deployment.process.wait(SECONDS), -9)
+            return True
+        return False
+
+    def kill_at_every_call(self, what: str, make) -> None:
+        """`make()` gives the name of a key, and what changes it under a request id of its own."""
+        for side in ("before", "after"):
+            for step in itertools.count(1):
+                name, change = make()
+                was = self.primary(name)
+                self.deployment.fail(f"* {step} kill {side}")
+                if not self.cut_off(change):
+                    # The call made fewer calls than that.
+                    self.deployment.heal()
+                    break
+                self.killed += 1
+                with self.subTest(what=what, step=step, side=side):
+                    self.start()
+                    self.check_token()
+                    self.check_signs(self.steady)
+                    found = self.primary(name)
+                    if was:
+                        self.assertGreaterEqual(found, was)
+                    change()
+                    now = self.primary(name)
+                    self.assertGreater(now, was)
+                    self.assertGreaterEqual(now, found)
+                    if found > was:
+                        self.assertEqual(now, found, "what was made before the kill is not repeated")
+                    if name != DATA:
+                        self.assertEqual(self.check_signs(name), now)
+            print(f"{what}: killed {side} each of {step - 1} calls", flush=True)
+            self.assertGreater(step, 10)
+
+    def check_log(self) -> None:
+        key = self.auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(),
+                                               timeout=SECONDS).verifier_key
+        export = self.auditor.export()
+        records = audit_log.read(export, key)
+        intents = {record.index: record.body["resource"] for record in records
+                   if record.header["outcome"] == "intent"}
+        self.assertEqual(len(set(intents.values())), len(intents), "no number is given twice")
+        settled = [int(record.body["details"]["intent"]) for record in records
+                   if record.header["outcome"] != "intent" and
+                   "intent" in record.body.get("details", {})]
+        self.assertEqual(sorted(settled), sorted(intents), "every intent has one outcome")
+        orphans = [record.body["resource"] for record in records
+                   if record.header["action"] == "KeyService.Recovered" and
+                   record.body["details"]["orphan_in_hsm"] == "true"]
+        self.assertTrue(orphans)
+        made = {resource for index, resource in intents.items() if any(
+            record.header["outcome"] == "success" and
+            record.body.get("details", {}).get("intent") == str(index) for record in records)}
+        self.assertFalse(made & set(orphans))
+        in_use = {version.name for listed in self.officer.keys.ListKeys(
+            keys.ListKeysRequest(parent="tenants/acme", page_size=1000), timeout=SECONDS).keys
+            for version in listed.versions if version.state != keys.KEY_STATE_DESTROYED}
+        self.assertFalse(in_use & set(orphans), "no orphan is used")
+        (self.deployment.folder / "export.jsonl").write_bytes(export)
+        (self.deployment.folder / "verifier.key").write_text(key)
+        done = self.deployment.command(
+            None, "audit", "verify", "--export", self.deployment.folder / "export.jsonl",
+            "--verifier-key", self.deployment.folder / "verifier.key")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"UNRESOLVED +0\n")
+        print(f"{len(orphans)} orphans, {len(intents)} intents, all settled", flush=True)
+
+    def test_a_kill_at_any_call_loses_no_version_and_uses_no_orphan(self):
+        began = time.monotonic()
+
+        def creating():
+            key_id, request_id = f"k{uuid.uuid4().hex[:8]}", str(uuid.uuid4())
+            return f"tenants/acme/keys/{key_id}", lambda: self.create(key_id, request_id)
+
+        def rotating(name: str):
+            def make():
+                request_id = str(uuid.uuid4())
+                return name, lambda: self.rotate(name, request_id)
+            return make
+
+        self.kill_at_every_call("CreateKey", creating)
+        self.kill_at_every_call("RotateKey, in the HSM", rotating(self.steady))
+        self.kill_at_every_call("RotateKey, wrapped", rotating(DATA))
+        self.check_log()
+        self.assertEqual(self.deployment.stop(), 0)
+        print(f"{self.killed} kills in {time.monotonic() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
