@@ -36,6 +36,9 @@ Reason WireReason(const absl::Status& status) {
 }
 
 std::string WireMessage(const absl::Status& status) {
+  // Both may come from the HSM, in its own words.
+  if (ReasonOf(status) == Reason::kPinRefused) return "the service cannot log in to its HSM";
+  if (ReasonOf(status) == Reason::kAlgorithmUnsupported) return "the key or the HSM cannot do this";
   switch (InfoOf(WireReason(status)).code) {
     case absl::StatusCode::kUnavailable:
       return "the service cannot do this now";

@@ -13,9 +13,10 @@ namespace {
 
 constexpr absl::Duration kBetweenLines = absl::Seconds(1);
 
-bool IsOurTrouble(absl::StatusCode code) {
-  return code == absl::StatusCode::kInternal || code == absl::StatusCode::kDataLoss ||
-         code == absl::StatusCode::kUnavailable;
+bool IsOurTrouble(Reason reason) {
+  const absl::StatusCode code = InfoOf(reason).code;
+  return reason == Reason::kPinRefused || code == absl::StatusCode::kInternal ||
+         code == absl::StatusCode::kDataLoss || code == absl::StatusCode::kUnavailable;
 }
 
 }  // namespace
@@ -25,7 +26,7 @@ TroubleLog::TroubleLog(Sink sink, std::function<absl::Time()> clock)
 
 void TroubleLog::Note(std::string_view action, const absl::Status& status) {
   const std::optional<Reason> reason = ReasonOf(status);
-  if (reason.has_value() && !IsOurTrouble(InfoOf(*reason).code)) return;
+  if (reason.has_value() && !IsOurTrouble(*reason)) return;
   // The text of an error made elsewhere may hold input.
   const std::string what = reason.has_value()
                                ? absl::StrCat(ToAbsl(InfoOf(*reason).name), ": ", status.message())

@@ -66,8 +66,9 @@ TEST(ToWire, SaysWhenToTryAgain) {
 }
 
 TEST(ToWire, KeepsTheServicesOwnTroublesToItself) {
-  for (const Reason reason : {Reason::kInternal, Reason::kHsmFailure, Reason::kHsmUnavailable,
-                              Reason::kIntegrityFailure, Reason::kStoreUnavailable}) {
+  for (const Reason reason :
+       {Reason::kInternal, Reason::kHsmFailure, Reason::kHsmUnavailable, Reason::kIntegrityFailure,
+        Reason::kStoreUnavailable, Reason::kPinRefused, Reason::kAlgorithmUnsupported}) {
     const grpc::Status wire = ToWire(Error(reason, "C_Sign: CKR_DEVICE_ERROR"));
     EXPECT_EQ(wire.error_message().find("C_Sign"), std::string::npos) << InfoOf(reason).name;
     EXPECT_EQ(wire.error_details().find("C_Sign"), std::string::npos) << InfoOf(reason).name;

@@ -28,6 +28,11 @@ TEST_F(TroubleLogTest, TellsWhatCallersAreNotTold) {
   EXPECT_THAT(lines, ElementsAre("SigningService.Sign: HSM_FAILURE: C_Sign: CKR_DEVICE_ERROR"));
 }
 
+TEST_F(TroubleLogTest, TellsOfAPinThatTheHsmRefusesWhileServing) {
+  log.Note("SigningService.Sign", Error(Reason::kPinRefused, "C_Login: CKR_PIN_INCORRECT"));
+  EXPECT_THAT(lines, ElementsAre("SigningService.Sign: PIN_REFUSED: C_Login: CKR_PIN_INCORRECT"));
+}
+
 TEST_F(TroubleLogTest, IgnoresWhatIsTheCallersOwn) {
   log.Note("TokenService.Tokenize", Error(Reason::kPanInvalid, "not a card"));
   log.Note("TokenService.Tokenize", Error(Reason::kPolicyDenied, "no"));
