@@ -189,6 +189,7 @@ class Reader {
     ASSIGN_OR_RETURN(token.pin_file, PinFile(node));
     token.pin_marker_file = BesideStore(".pin-refused");
     ASSIGN_OR_RETURN(token.sessions, Number(node, "sessions", 1, 64, 8));
+    token.spare_sessions = token.sessions;
     return absl::OkStatus();
   }
 

@@ -3,9 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -39,7 +42,9 @@
 #include "keysvc/rpc/token_service.h"
 #include "keysvc/rpc/trouble_log.h"
 #include "keysvc/systemd.h"
+#include "pkcs11/call_threads.h"
 #include "pkcs11/cryptoki_hsm.h"
+#include "pkcs11/patient_hsm.h"
 #include "policy/gate.h"
 #include "policy/policy.h"
 #include "status/macros.h"
@@ -52,7 +57,11 @@ namespace keysvc {
 namespace {
 
 constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
-constexpr unsigned kLongestStopSeconds = 30;
+constexpr unsigned kLongestStopSeconds = 40;
+// Longer than calls that were accepted take, unless the HSM hangs.
+constexpr std::chrono::seconds kFinishWithin(15);
+// How long a call to the HSM may take before its caller hears that the HSM is away.
+constexpr absl::Duration kHsmPatience = absl::Seconds(5);
 
 void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
@@ -172,7 +181,11 @@ absl::Status Serve(const Config& config) {
   ASSIGN_OR_RETURN(const auto recovery, LoadRecoveryCertificate(config));
 
   // What keeps: the HSM, the database it opens, the log.
-  ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
+  ASSIGN_OR_RETURN(auto token, pkcs11::OpenToken(config.token));
+  const auto hsm = std::make_unique<pkcs11::PatientHsm>(
+      std::move(token),
+      std::make_unique<pkcs11::CallThreads>(config.token.sessions, config.token.session_wait),
+      kHsmPatience);
   ASSIGN_OR_RETURN(auto database_key, keys::OpenDatabaseKey(config.deployment, *hsm));
   ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
   ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
@@ -192,11 +205,12 @@ absl::Status Serve(const Config& config) {
   ASSIGN_OR_RETURN(const auto reservations, keys::UseReservations::Start(*registry));
   keys::OpenedKeys opened_keys(*registry);
   tokenizer::Tokenizer tokenizer(profiles, opened_keys, *store, *journal, gate);
-  keys::Signer signer(*registry, *hsm, *journal, *store, opened_keys);
+  keys::Signer signer(*registry, hsm->in_place(), *journal, *store, opened_keys);
 
   // What callers reach. Lanes end before what their work uses.
   rpc::Lane data_lane(std::clamp(std::thread::hardware_concurrency(), 2U, 4U), 1024, "data-lane");
-  rpc::Lane hsm_lane(config.token.sessions, 256, "hsm-lane");
+  // Its threads may be lost to signatures that hang.
+  rpc::Lane hsm_lane(config.token.sessions, 256, "hsm-lane", config.token.sessions);
   rpc::Lane admin_lane(2, 32, "admin-lane");
   rpc::TokenService token_service(gate, profiles, tokenizer);
   rpc::SigningService signing_service(gate, *registry, signer);
@@ -226,13 +240,23 @@ absl::Status Serve(const Config& config) {
     ReloadPolicy(config.policy_file, gate, *journal);
   }
   NotifyServiceManager("STOPPING=1");
-  // A stop that hangs, on an HSM that does not answer, ends here; a kill loses nothing
-  // acknowledged.
+  // Whatever hangs now ends here; a kill loses nothing acknowledged.
   ::alarm(kLongestStopSeconds);
-  server->Stop();
-  for (rpc::Lane* lane : {&data_lane, &hsm_lane, &admin_lane}) lane->Stop();
+  std::packaged_task<void()> finish([&] {
+    server->Stop();
+    for (rpc::Lane* lane : {&data_lane, &hsm_lane, &admin_lane}) lane->Stop();
+  });
+  const std::future<void> finished = finish.get_future();
+  std::thread finishing(std::move(finish));
+  const bool hangs = finished.wait_for(kFinishWithin) == std::future_status::timeout;
   refusals.Stop();
   journal->Stop();
+  if (hangs) {
+    // Nothing can end a call that hangs inside the HSM's library but the end of the process.
+    Say("keysvcd: a call to the HSM hangs; the log is closed, and the service ends without it");
+    std::_Exit(0);
+  }
+  finishing.join();
   return absl::OkStatus();
 }
 

@@ -39,7 +39,7 @@ Connection::Connection(const TokenOptions& options, std::unique_ptr<Module> modu
       module_(std::move(module)),
       pin_file_(options.pin_file, options.pin_marker_file),
       identity_{options.token_label, {}},
-      pool_(options.sessions, options.session_wait) {}
+      pool_(options.sessions + options.spare_sessions, options.session_wait) {}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const TokenOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Module> module, Module::Load(options.module_path));
@@ -67,7 +67,10 @@ absl::Status Connection::Recover(std::uint64_t epoch, Rung rung) {
     return Error(Reason::kHsmUnavailable, "the token is being recovered");
   }
   if (pool_.epoch() != epoch) return absl::OkStatus();
-  if (pool_.shut()) rung = Rung::kReinitialize;
+  if (pool_.shut()) {
+    // A log-in that was refused wants another PIN, not another start of the library.
+    rung = ReasonOf(down_because_) == Reason::kPinRefused ? Rung::kLogInAgain : Rung::kReinitialize;
+  }
   if (rung == Rung::kReinitialize && !MayReinitialize()) {
     return pool_.shut() ? down_because_
                         : Error(Reason::kHsmUnavailable, "the token fails again and again");

@@ -17,15 +17,18 @@ struct TokenOptions {
   std::string pin_file;  // holds the user PIN and nothing else; a systemd credential is such a file
   std::string
       pin_marker_file;  // written when a PIN was refused; while it names the same PIN, no log-in
-  std::string token_directory;  // where the library keeps the token, made durable after changes;
-                                // empty when unknown (then the whole system is synced)
-  std::size_t sessions = 8;     // the bound of the session pool
+  std::string token_directory;     // where the library keeps the token, made durable after changes;
+                                   // empty when unknown (then the whole system is synced)
+  std::size_t sessions = 8;        // how many calls are made at once, each in a session of its own
+  std::size_t spare_sessions = 0;  // how many more may be open, for calls that hang
   absl::Duration session_wait = absl::Seconds(2);  // how long a caller waits for one
   absl::Duration reinitialize_interval =
       absl::Seconds(30);  // C_Finalize and C_Initialize at most once in this time
 };
 
-// Hsm over a real PKCS#11 module. One object per process and module: C_Initialize .. C_Finalize.
+// Hsm over a real PKCS#11 module. A call that hangs in the library hangs for its caller
+// (patient_hsm.h), and meanwhile the log-in cannot be renewed. One object per process and module:
+// C_Initialize .. C_Finalize.
 //   UNAVAILABLE/TOKEN_MISSING        no slot holds the token
 //   FAILED_PRECONDITION/PIN_REFUSED  the PIN is wrong, locked, or known to be wrong
 //   INVALID_ARGUMENT/CONFIG_INVALID  the library or the PIN file cannot be used

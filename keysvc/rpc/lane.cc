@@ -6,9 +6,13 @@
 
 namespace keysvc::rpc {
 
-Lane::Lane(std::size_t threads, std::size_t queue_limit, std::string name)
-    : queue_limit_(queue_limit), name_(std::move(name)) {
-  threads_.reserve(threads);
+Lane::Lane(std::size_t threads, std::size_t queue_limit, std::string name,
+           std::size_t spare_threads, absl::Duration stuck_after)
+    : queue_limit_(queue_limit),
+      name_(std::move(name)),
+      thread_limit_(threads + spare_threads),
+      stuck_after_(absl::ToChronoNanoseconds(stuck_after)) {
+  threads_.reserve(thread_limit_);
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -18,7 +22,10 @@ bool Lane::Submit(Work work) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_ || queue_.size() >= queue_limit_) return false;
-    queue_.push_back(std::move(work));
+    const auto now = std::chrono::steady_clock::now();
+    const bool stuck = !queue_.empty() && now - queue_.front().since >= stuck_after_;
+    if (stuck && threads_.size() < thread_limit_) threads_.emplace_back([this] { Run(); });
+    queue_.push_back({std::move(work), now});
   }
   wake_.notify_one();
   return true;
@@ -41,7 +48,7 @@ void Lane::Run() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
-    Work work = std::move(queue_.front());
+    Work work = std::move(queue_.front().work);
     queue_.pop_front();
     lock.unlock();
     work();

@@ -1,6 +1,7 @@
 #ifndef KEYSVC_KEYSVC_RPC_LANE_H_
 #define KEYSVC_KEYSVC_RPC_LANE_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -10,17 +11,20 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
 
 namespace keysvc::rpc {
 
-// A fixed number of threads behind a bounded queue, for work that may block. gRPC's own threads
-// hand over to a lane and never wait. Thread-safe.
+// Threads behind a bounded queue, for work that may block. gRPC's own threads hand over to a lane
+// and never wait. Work that hangs for ever keeps its thread; whenever others have waited for
+// `stuck_after` because of it, a spare thread joins in. Thread-safe.
 class Lane {
  public:
   using Work = absl::AnyInvocable<void()>;
 
   // `name`, at most 15 characters, is what the system calls the threads.
-  Lane(std::size_t threads, std::size_t queue_limit, std::string name = "lane");
+  Lane(std::size_t threads, std::size_t queue_limit, std::string name = "lane",
+       std::size_t spare_threads = 0, absl::Duration stuck_after = absl::Seconds(5));
   // Stop(), if nobody did.
   ~Lane();
   Lane(const Lane&) = delete;
@@ -33,13 +37,20 @@ class Lane {
   void Stop();
 
  private:
+  struct Waiting {
+    Work work;
+    std::chrono::steady_clock::time_point since;
+  };
+
   void Run();
 
   const std::size_t queue_limit_;
   const std::string name_;
+  const std::size_t thread_limit_;
+  const std::chrono::nanoseconds stuck_after_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Work> queue_;
+  std::deque<Waiting> queue_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -24,6 +24,7 @@ READERS = {
     "keysvc/keys/key_wrapping.cc",
     "keysvc/rpc/convert.cc",
     "pkcs11/gcm.cc",
+    "pkcs11/patient_hsm.cc",
     "pkcs11/pin_file.cc",
     "pkcs11/token.cc",
     "store/connection.cc",

@@ -108,6 +108,25 @@ TEST_F(LogIn, APinThatIsRefusedWhileServingIsTriedOnceAndMayBeCorrected) {
   EXPECT_OK((*hsm)->Probe("mac"));
 }
 
+TEST_F(LogIn, ACorrectedPinIsTriedAtOnceHoweverLongTheLibraryMustRest) {
+  options_.reinitialize_interval = absl::Hours(1);
+  auto hsm = OpenToken(options_);
+  ASSERT_OK(hsm);
+  ASSERT_OK((*hsm)->Generate("mac", KeyKind::kHmacSha256));
+  for (int i = 0; i < 2; ++i) {
+    token_.WritePin("111111");
+    fault::Reset();
+    fault::Fail("C_Sign", CKR_USER_NOT_LOGGED_IN, 1);
+    for (int probe = 0; probe < 3; ++probe) {
+      EXPECT_THAT((*hsm)->Probe("mac"), HasReason(Reason::kPinRefused));
+    }
+    token_.WritePin(testing::SoftHsmToken::kPin);
+    EXPECT_OK((*hsm)->Probe("mac"));
+    EXPECT_EQ(fault::Calls("C_Login"), 2U);
+    EXPECT_EQ(fault::Calls("C_Initialize"), 0U);
+  }
+}
+
 TEST_F(LogIn, FindsNoTokenOfAnotherLabelNorWithoutADirectory) {
   TokenOptions other = options_;
   other.token_label = "keysvc-tes";

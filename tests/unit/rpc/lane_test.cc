@@ -1,6 +1,7 @@
 #include "keysvc/rpc/lane.h"
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <utility>
@@ -31,6 +32,35 @@ TEST(Lane, DoesWhatItAccepts) {
   Lane lane(2, 10);
   ASSERT_TRUE(lane.Submit([&done] { done.set_value(7); }));
   EXPECT_EQ(done.get_future().get(), 7);
+}
+
+TEST(Lane, ASpareThreadJoinsInWhenWorkHasWaitedForOneThatHangs) {
+  Blocker hangs;
+  Lane lane(1, 10, "lane", 1, absl::Milliseconds(1));
+  ASSERT_TRUE(lane.Submit(hangs.Work()));
+  hangs.AwaitRunning();
+  std::promise<void> done;
+  std::future<void> finished = done.get_future();
+  ASSERT_TRUE(lane.Submit([&done] { done.set_value(); }));
+  // Each further call asks whether the first in the queue has waited too long.
+  while (finished.wait_for(std::chrono::milliseconds(1)) == std::future_status::timeout) {
+    (void)lane.Submit([] {});
+  }
+  hangs.Free();
+}
+
+TEST(Lane, LosesNoMoreThreadsThanItHasSpareOnes) {
+  Blocker first, second;
+  Lane lane(1, 2, "lane", 1, absl::ZeroDuration());
+  ASSERT_TRUE(lane.Submit(first.Work()));
+  first.AwaitRunning();
+  ASSERT_TRUE(lane.Submit(second.Work()));
+  ASSERT_TRUE(lane.Submit([] {}));
+  second.AwaitRunning();
+  ASSERT_TRUE(lane.Submit([] {}));
+  EXPECT_FALSE(lane.Submit([] {}));
+  first.Free();
+  second.Free();
 }
 
 TEST(Lane, RefusesAtOnceWhenItsQueueIsFull) {
