@@ -15,8 +15,6 @@ namespace {
 
 using keysvc::testing::HasReason;
 using keysvc::testing::KeyWorld;
-using keysvc::testing::LoggedRecord;
-using keysvc::testing::LoggedRecords;
 using keysvc::testing::TemporaryDirectory;
 
 const tokenizer::Profile kCards{"acme", "cards", 1, true};
