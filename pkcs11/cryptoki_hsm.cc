@@ -18,10 +18,8 @@
 namespace keysvc::pkcs11 {
 namespace {
 
-// How long to wait for others who make or search for keys: longer than a token takes to make the
-// largest one, if this is to make one too. Who only looks a key up hears sooner that it cannot.
-constexpr std::chrono::seconds kWaitToMake(30);
-constexpr std::chrono::seconds kWaitToFind(3);
+// Longer than a token takes to make the largest key.
+constexpr std::chrono::seconds kObjectsWait(30);
 
 constexpr std::string_view kProbeMessage = "keysvc health probe";
 
@@ -84,7 +82,7 @@ class CryptokiHsm final : public Hsm {
   auto WithKey(std::string_view label, Call call)
       -> decltype(call(std::declval<SessionPool::Lease&>(), std::declval<const KeyObjects&>()));
 
-  absl::StatusOr<Objects> LockObjects(std::chrono::seconds wait);
+  absl::StatusOr<Objects> LockObjects();
   absl::StatusOr<FoundKey> LookUp(std::string_view label);
   // Whether it may be believed that a key which was not found is not there: the token is present,
   // and the library has not shown the key since it was initialised.
@@ -148,9 +146,9 @@ auto CryptokiHsm::WithKey(std::string_view label, Call call)
   });
 }
 
-absl::StatusOr<CryptokiHsm::Objects> CryptokiHsm::LockObjects(std::chrono::seconds wait) {
+absl::StatusOr<CryptokiHsm::Objects> CryptokiHsm::LockObjects() {
   Objects lock(objects_, std::defer_lock);
-  if (!lock.try_lock_for(wait)) {
+  if (!lock.try_lock_for(kObjectsWait)) {
     return Error(Reason::kHsmUnavailable, "the token is busy with other keys");
   }
   return lock;
@@ -160,7 +158,7 @@ absl::StatusOr<CryptokiHsm::FoundKey> CryptokiHsm::LookUp(std::string_view label
   const std::uint64_t epoch = connection_->epoch();
   if (const auto cached = cache_.Get(label, epoch)) return FoundKey{*cached, epoch};
 
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kWaitToFind));
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
   ASSIGN_OR_RETURN(SessionPool::Lease lease, connection_->Borrow());
   absl::StatusOr<std::optional<KeyObjects>> found = FindKey(*lease, label);
   if (!found.ok()) {
@@ -203,7 +201,7 @@ absl::Status CryptokiHsm::Generate(std::string_view label, KeyKind kind) {
   if (!capabilities().Supports(kind)) {
     return Error(Reason::kAlgorithmUnsupported, "the token cannot make keys of this kind");
   }
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kWaitToMake));
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
   bool made = false;
   absl::Status status = WithSession([&](SessionPool::Lease& lease) {
     return GenerateOnce(lease, {std::string(label), kind}, made);
@@ -217,7 +215,7 @@ absl::Status CryptokiHsm::Generate(std::string_view label, KeyKind kind) {
 }
 
 absl::Status CryptokiHsm::Destroy(std::string_view label) {
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kWaitToMake));
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
   bool tried = false;
   const absl::Status status = WithSession([&](SessionPool::Lease& lease) -> absl::Status {
     absl::StatusOr<std::size_t> objects = DestroyKey(*lease, label);
@@ -234,7 +232,7 @@ absl::Status CryptokiHsm::Destroy(std::string_view label) {
 }
 
 absl::StatusOr<std::vector<HsmKey>> CryptokiHsm::List() {
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kWaitToFind));
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
   return WithSession([&](SessionPool::Lease& lease) -> absl::StatusOr<std::vector<HsmKey>> {
     ASSIGN_OR_RETURN(std::vector<HsmKey> keys, ListKeys(*lease));
     const auto listed = [&](const std::string& label) {
