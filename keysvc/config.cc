@@ -176,11 +176,21 @@ class Reader {
 
   absl::Status ReadToken(const YamlNode& root) {
     ASSIGN_OR_RETURN(const YamlNode node, root.Get("token"));
-    RETURN_IF_ERROR(
-        RequireKeys(node, {"module", "label", "pin_file", "pin_credential", "sessions"}));
+    RETURN_IF_ERROR(RequireKeys(node, {"module", "module_arguments", "restrict_mechanisms", "label",
+                                       "pin_file", "pin_credential", "sessions"}));
     pkcs11::TokenOptions& token = config_.token;
     ASSIGN_OR_RETURN(token.module_path, Path(node, "module"));
-    const bool software = token.module_path.find("softhsm") != std::string::npos;
+    if (const std::optional<YamlNode> arguments = node.Find("module_arguments")) {
+      ASSIGN_OR_RETURN(token.module_arguments, arguments->AsString());
+    }
+    if (const std::optional<YamlNode> restricts = node.Find("restrict_mechanisms")) {
+      ASSIGN_OR_RETURN(token.restrict_mechanisms, restricts->AsBool());
+      if (!token.restrict_mechanisms && config_.deployment.environment == "production") {
+        return restricts->Fault("production restricts keys to their mechanisms");
+      }
+    }
+    const bool software = token.module_path.find("softhsm") != std::string::npos ||
+                          token.module_path.find("softokn") != std::string::npos;
     if (software && config_.deployment.environment == "production") {
       return node.Fault("production does not run on a software token");
     }

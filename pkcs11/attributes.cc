@@ -20,8 +20,9 @@ void AddIdentity(Template& attributes, std::string_view label) {
   attributes.Yes(CKA_TOKEN).Bytes(CKA_LABEL, label).Bytes(CKA_ID, IdOf(label));
 }
 
-void AddProtection(Template& attributes, KeyKind kind) {
+void AddProtection(Template& attributes, KeyKind kind, Restriction restriction) {
   attributes.Yes(CKA_PRIVATE).Yes(CKA_SENSITIVE).No(CKA_EXTRACTABLE);
+  if (restriction == Restriction::kOperations) return;
   const auto mechanisms = FactsOf(kind).uses;
   attributes.Bytes(CKA_ALLOWED_MECHANISMS,
                    {reinterpret_cast<const char*>(mechanisms.data()), mechanisms.size_bytes()});
@@ -49,13 +50,13 @@ Template& Template::Bytes(CK_ATTRIBUTE_TYPE type, std::string_view value) {
   return *this;
 }
 
-Template SecretKeyTemplate(std::string_view label, KeyKind kind) {
+Template SecretKeyTemplate(std::string_view label, KeyKind kind, Restriction restriction) {
   Template attributes;
   attributes.Number(CKA_CLASS, CKO_SECRET_KEY)
       .Number(CKA_KEY_TYPE, FactsOf(kind).type)
       .Number(CKA_VALUE_LEN, FactsOf(kind).bits / 8);
   AddIdentity(attributes, label);
-  AddProtection(attributes, kind);
+  AddProtection(attributes, kind, restriction);
   const bool wraps = kind == KeyKind::kAes256Wrapping;
   for (const CK_ATTRIBUTE_TYPE use : {CKA_ENCRYPT, CKA_DECRYPT}) {
     wraps ? attributes.Yes(use) : attributes.No(use);
@@ -67,11 +68,11 @@ Template SecretKeyTemplate(std::string_view label, KeyKind kind) {
   return attributes;
 }
 
-Template PrivateKeyTemplate(std::string_view label, KeyKind kind) {
+Template PrivateKeyTemplate(std::string_view label, KeyKind kind, Restriction restriction) {
   Template attributes;
   attributes.Number(CKA_CLASS, CKO_PRIVATE_KEY).Number(CKA_KEY_TYPE, FactsOf(kind).type);
   AddIdentity(attributes, label);
-  AddProtection(attributes, kind);
+  AddProtection(attributes, kind, restriction);
   attributes.Yes(CKA_SIGN).No(CKA_DECRYPT).No(CKA_UNWRAP).No(CKA_DERIVE);
   return attributes;
 }

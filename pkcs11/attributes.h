@@ -34,10 +34,16 @@ class Template {
   std::vector<CK_ATTRIBUTE> attributes_;
 };
 
+// How the token binds a key to its kind: to the mechanisms of the kind (CKA_ALLOWED_MECHANISMS),
+// or, where it cannot keep such a list, to operations alone (CKA_SIGN, CKA_ENCRYPT and so on).
+enum class Restriction { kMechanisms, kOperations };
+
 // What C_GenerateKey and C_GenerateKeyPair get. The key that stays secret is CKA_SENSITIVE, not
 // CKA_EXTRACTABLE, CKA_PRIVATE and CKA_TOKEN, and may do what its kind is for and nothing else.
-Template SecretKeyTemplate(std::string_view label, KeyKind kind);
-Template PrivateKeyTemplate(std::string_view label, KeyKind kind);
+Template SecretKeyTemplate(std::string_view label, KeyKind kind,
+                           Restriction restriction = Restriction::kMechanisms);
+Template PrivateKeyTemplate(std::string_view label, KeyKind kind,
+                            Restriction restriction = Restriction::kMechanisms);
 Template PublicKeyTemplate(std::string_view label, KeyKind kind);
 
 // Matches every object of the key `label`: the secret key, or both halves of a pair.

@@ -42,7 +42,8 @@ Connection::Connection(const TokenOptions& options, std::unique_ptr<Module> modu
       pool_(options.sessions + options.spare_sessions, options.session_wait) {}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const TokenOptions& options) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Module> module, Module::Load(options.module_path));
+  ASSIGN_OR_RETURN(std::unique_ptr<Module> module,
+                   Module::Load(options.module_path, options.module_arguments));
   std::unique_ptr<Connection> connection(new Connection(options, std::move(module)));
   RETURN_IF_ERROR(AtStart(connection->module_->Initialize()));
   connection->initializations_ = 1;

@@ -51,8 +51,11 @@ absl::Status NotForThisKind() {
 
 class CryptokiHsm final : public Hsm {
  public:
-  CryptokiHsm(std::unique_ptr<Connection> connection, std::string token_directory)
-      : connection_(std::move(connection)), token_directory_(std::move(token_directory)) {}
+  CryptokiHsm(std::unique_ptr<Connection> connection, const TokenOptions& options)
+      : connection_(std::move(connection)),
+        token_directory_(options.token_directory),
+        restriction_(options.restrict_mechanisms ? Restriction::kMechanisms
+                                                 : Restriction::kOperations) {}
 
   const Capabilities& capabilities() const override { return connection_->capabilities(); }
   absl::Status Generate(std::string_view label, KeyKind kind) override;
@@ -91,6 +94,7 @@ class CryptokiHsm final : public Hsm {
 
   std::unique_ptr<Connection> connection_;
   const std::string token_directory_;
+  const Restriction restriction_;
   KeyCache cache_;
   // Held while objects are made, destroyed or searched for, because SoftHSM 2.6.1 fails at random
   // when these meet (its issue 573). Always taken before a session is borrowed.
@@ -188,13 +192,13 @@ absl::Status CryptokiHsm::GenerateOnce(SessionPool::Lease& lease, HsmKey key, bo
   if (!found) {
     RETURN_IF_ERROR(ConfirmAbsent(lease, key.label));
     made = true;
-    RETURN_IF_ERROR(GenerateKey(*lease, key.label, key.kind));
+    RETURN_IF_ERROR(GenerateKey(*lease, key.label, key.kind, restriction_));
     ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));
   }
   if (!found || found->kind != key.kind) {
     return Error(Reason::kHsmFailure, "the token does not find the key that it made");
   }
-  return ProveKey(*lease, *found);
+  return ProveKey(*lease, *found, restriction_);
 }
 
 absl::Status CryptokiHsm::Generate(std::string_view label, KeyKind kind) {
@@ -303,7 +307,7 @@ absl::StatusOr<std::unique_ptr<Hsm>> OpenToken(const TokenOptions& options) {
     return Error(Reason::kConfigInvalid, "a token needs a label, a PIN file and a marker file");
   }
   ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(options));
-  return std::make_unique<CryptokiHsm>(std::move(connection), options.token_directory);
+  return std::make_unique<CryptokiHsm>(std::move(connection), options);
 }
 
 }  // namespace keysvc::pkcs11

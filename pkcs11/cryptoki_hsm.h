@@ -12,15 +12,18 @@
 namespace keysvc::pkcs11 {
 
 struct TokenOptions {
-  std::string module_path;  // the vendor's PKCS#11 library
-  std::string token_label;  // slots are found by label, never by number
+  std::string module_path;       // the vendor's PKCS#11 library
+  std::string module_arguments;  // told to it at C_Initialize (as pReserved); nothing when empty
+  std::string token_label;       // slots are found by label, never by number
   std::string pin_file;  // holds the user PIN and nothing else; a systemd credential is such a file
   std::string
       pin_marker_file;  // written when a PIN was refused; while it names the same PIN, no log-in
-  std::string token_directory;     // where the library keeps the token, made durable after changes;
-                                   // empty when unknown (then the whole system is synced)
-  std::size_t sessions = 8;        // how many calls are made at once, each in a session of its own
-  std::size_t spare_sessions = 0;  // how many more may be open, for calls that hang
+  std::string token_directory;  // where the library keeps the token, made durable after changes;
+                                // empty when unknown (then the whole system is synced)
+  bool restrict_mechanisms = true;  // keys get CKA_ALLOWED_MECHANISMS; false for a library that
+                                    // cannot keep it with a key
+  std::size_t sessions = 8;         // how many calls are made at once, each in a session of its own
+  std::size_t spare_sessions = 0;   // how many more may be open, for calls that hang
   absl::Duration session_wait = absl::Seconds(2);  // how long a caller waits for one
   absl::Duration reinitialize_interval =
       absl::Seconds(30);  // C_Finalize and C_Initialize at most once in this time

@@ -140,13 +140,15 @@ absl::StatusOr<std::vector<HsmKey>> ListKeys(Session& session) {
   return keys;
 }
 
-absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind) {
+absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind,
+                         Restriction restriction) {
   // A public half without its private one is what a crash in the middle of DestroyKey() leaves.
   RETURN_IF_ERROR(DestroyKey(session, label).status());
   const CK_MECHANISM_TYPE mechanism = FactsOf(kind).generate;
-  if (!IsPair(kind)) return session.GenerateKey(mechanism, SecretKeyTemplate(label, kind));
+  if (!IsPair(kind))
+    return session.GenerateKey(mechanism, SecretKeyTemplate(label, kind, restriction));
   return session.GenerateKeyPair(mechanism, PublicKeyTemplate(label, kind),
-                                 PrivateKeyTemplate(label, kind));
+                                 PrivateKeyTemplate(label, kind, restriction));
 }
 
 absl::StatusOr<std::size_t> DestroyKey(Session& session, std::string_view label) {
@@ -162,9 +164,12 @@ absl::StatusOr<std::string> ReadSpki(Session& session, const KeyObjects& key) {
   return public_key->ToSpki();
 }
 
-absl::Status ProveKey(Session& session, const KeyObjects& key) {
-  for (const CK_ATTRIBUTE_TYPE must : {CKA_SENSITIVE, CKA_ALWAYS_SENSITIVE, CKA_LOCAL,
-                                       CKA_NEVER_EXTRACTABLE, CKA_PRIVATE, CKA_TOKEN}) {
+absl::Status ProveKey(Session& session, const KeyObjects& key, Restriction restriction) {
+  std::vector<CK_ATTRIBUTE_TYPE> required = {CKA_SENSITIVE, CKA_PRIVATE, CKA_TOKEN};
+  if (restriction == Restriction::kMechanisms) {
+    required.insert(required.end(), {CKA_ALWAYS_SENSITIVE, CKA_LOCAL, CKA_NEVER_EXTRACTABLE});
+  }
+  for (const CK_ATTRIBUTE_TYPE must : required) {
     ASSIGN_OR_RETURN(const bool set, session.ReadFlag(key.secret, must));
     if (!set) return Failure("the token does not protect the new key as asked");
   }

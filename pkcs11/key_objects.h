@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "pkcs11/attributes.h"
 #include "pkcs11/cryptoki.h"
 #include "pkcs11/hsm.h"
 #include "pkcs11/session.h"
@@ -31,7 +32,8 @@ absl::StatusOr<std::optional<KeyObjects>> FindKey(Session& session, std::string_
 absl::StatusOr<std::vector<HsmKey>> ListKeys(Session& session);
 
 // Makes the key. The caller has made sure that there is none with this label.
-absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind);
+absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind,
+                         Restriction restriction = Restriction::kMechanisms);
 
 // Destroys all objects of the key and looks again; the number of objects there were.
 absl::StatusOr<std::size_t> DestroyKey(Session& session, std::string_view label);
@@ -39,9 +41,11 @@ absl::StatusOr<std::size_t> DestroyKey(Session& session, std::string_view label)
 // DER SubjectPublicKeyInfo. FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED for a symmetric key.
 absl::StatusOr<std::string> ReadSpki(Session& session, const KeyObjects& key);
 
-// INTERNAL/HSM_FAILURE unless the key was made in the token, is sensitive and never leaves it, and
-// the token gives a right answer with it.
-absl::Status ProveKey(Session& session, const KeyObjects& key);
+// INTERNAL/HSM_FAILURE unless the key is sensitive, never leaves the token and (not asked of a
+// token that restricts operations alone, since it does not remember) was made in it; and the token
+// gives a right answer with it.
+absl::Status ProveKey(Session& session, const KeyObjects& key,
+                      Restriction restriction = Restriction::kMechanisms);
 
 }  // namespace keysvc::pkcs11
 

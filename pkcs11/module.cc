@@ -8,7 +8,8 @@
 
 namespace keysvc::pkcs11 {
 
-absl::StatusOr<std::unique_ptr<Module>> Module::Load(const std::string& path) {
+absl::StatusOr<std::unique_ptr<Module>> Module::Load(const std::string& path,
+                                                     std::string arguments) {
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     return Error(Reason::kConfigInvalid, "the PKCS#11 library cannot be loaded");
@@ -20,14 +21,19 @@ absl::StatusOr<std::unique_ptr<Module>> Module::Load(const std::string& path) {
   }
   CK_FUNCTION_LIST_PTR functions = nullptr;
   RETURN_IF_ERROR(ToStatus(get_functions(&functions), "C_GetFunctionList"));
-  return std::unique_ptr<Module>(new Module(functions));
+  return std::unique_ptr<Module>(new Module(functions, std::move(arguments)));
 }
 
 Module::~Module() { Finalize(); }
 
 absl::Status Module::Initialize() {
-  CK_C_INITIALIZE_ARGS arguments = {};
-  arguments.flags = CKF_OS_LOCKING_OK;
+  // NSS takes its parameters where PKCS#11 has a reserved field, and then expects one field more.
+  struct {
+    CK_C_INITIALIZE_ARGS standard;
+    void* reserved;
+  } arguments = {};
+  arguments.standard.flags = CKF_OS_LOCKING_OK;
+  if (!arguments_.empty()) arguments.standard.pReserved = arguments_.data();
   RETURN_IF_ERROR(ToStatus(functions_->C_Initialize(&arguments), "C_Initialize"));
   initialized_ = true;
   return absl::OkStatus();

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,8 +15,10 @@ namespace keysvc::pkcs11 {
 // then; C_Finalize is always called. functions() is thread-safe, the rest is not.
 class Module {
  public:
-  // INVALID_ARGUMENT/CONFIG_INVALID when `path` is no PKCS#11 library.
-  static absl::StatusOr<std::unique_ptr<Module>> Load(const std::string& path);
+  // INVALID_ARGUMENT/CONFIG_INVALID when `path` is no PKCS#11 library. `arguments` is what the
+  // library wants to be told at C_Initialize, in a form of its own; most want nothing.
+  static absl::StatusOr<std::unique_ptr<Module>> Load(const std::string& path,
+                                                      std::string arguments = {});
   ~Module();
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
@@ -27,9 +30,11 @@ class Module {
   const CK_FUNCTION_LIST& functions() const { return *functions_; }
 
  private:
-  explicit Module(const CK_FUNCTION_LIST* functions) : functions_(functions) {}
+  Module(const CK_FUNCTION_LIST* functions, std::string arguments)
+      : functions_(functions), arguments_(std::move(arguments)) {}
 
   const CK_FUNCTION_LIST* functions_;
+  std::string arguments_;
   bool initialized_ = false;
 };
 

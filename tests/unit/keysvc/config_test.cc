@@ -83,6 +83,17 @@ TEST(Config, RefusesAPinAnywhereAndDoesNotRepeatIt) {
   ExpectFault(Example() + "pin: 98761234\n", "a PIN never stands in the configuration");
 }
 
+TEST(Config, TellsTheLibraryOfTheTokenWhatItWantsToKnow) {
+  const auto config = Parse(ExampleWith(
+      "  label: keysvc-development\n",
+      "  label: keysvc-development\n  module_arguments: \"configdir='sql:/somewhere'\"\n"
+      "  restrict_mechanisms: false\n"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->token.module_arguments, "configdir='sql:/somewhere'");
+  EXPECT_FALSE(config->token.restrict_mechanisms);
+  EXPECT_TRUE(Parse(Example())->token.restrict_mechanisms);
+}
+
 TEST(Config, NamesThePlaceOfAFault) {
   ExpectFault("surprise: 1\n" + Example(), "config.yaml:1:1: ");
 }
