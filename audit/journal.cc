@@ -145,6 +145,10 @@ std::string Journal::LatestCheckpoint() const { return impl_->checkpointer().lat
 absl::Time Journal::last_checkpoint() const { return impl_->checkpointer().latest_time(); }
 const std::string& Journal::verifier_key() const { return impl_->verifier_key(); }
 bool Journal::healthy() const { return impl_->writer().healthy(); }
+Journal::Progress Journal::progress() const {
+  const audit::Progress progress = impl_->writer().progress();
+  return {.leaves = progress.leaves, .tokens = progress.tokens};
+}
 void Journal::Stop() { impl_->Stop(); }
 
 }  // namespace keysvc::audit

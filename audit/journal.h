@@ -121,6 +121,14 @@ class Journal {
   // records Log.Outage with the start, the end, and how many were refused or left in doubt.
   bool healthy() const;
 
+  // How many leaves the log has, and how many token rows came with those that this process wrote;
+  // at least so many, when it was unknown for a while what became of a commit.
+  struct Progress {
+    std::uint64_t leaves = 0;
+    std::uint64_t tokens = 0;
+  };
+  Progress progress() const;
+
   // Finishes what was submitted, records Log.Stop, makes a last checkpoint, ends the threads.
   // Idempotent, and thread-safe; not from a journal callback.
   void Stop();

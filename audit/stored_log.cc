@@ -1,16 +1,22 @@
 #include "audit/stored_log.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "audit/leaf.h"
+#include "crypto/bytes.h"
+#include "crypto/digest.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::audit {
 namespace {
+
+constexpr std::uint64_t kRecordsAtOnce = 512;
 
 absl::Status Damaged(std::string_view message) { return Error(Reason::kIntegrityFailure, message); }
 absl::Status RolledBack(std::string_view message) {
@@ -74,6 +80,7 @@ absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDi
   std::vector<Checkpoint> checkpoints;
   if (inside_row.has_value()) {
     ASSIGN_OR_RETURN(Checkpoint inside, OpenCheckpoint(inside_row->note, keys));
+    if (inside.size != inside_row->size) return Damaged("a checkpoint is not what was written");
     // Outside comes first whenever a checkpoint is kept, so what is missing there was removed.
     if (!log.newest.has_value()) {
       return RolledBack("the store has checkpoints, but the checkpoint directory has none");
@@ -100,6 +107,22 @@ absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDi
   }
   ASSIGN_OR_RETURN(log.ended_cleanly, EndsWithStop(store, log.frontier.size()));
   return log;
+}
+
+absl::Status CheckRecords(store::Store& store, std::uint64_t first, std::uint64_t end) {
+  while (first < end) {
+    ASSIGN_OR_RETURN(
+        const auto leaves,
+        store.ReadLeaves(first, static_cast<std::size_t>(std::min(end - first, kRecordsAtOnce))));
+    if (leaves.empty()) return Damaged("a record of the log is missing");
+    for (const store::LeafRow& leaf : leaves) {
+      if (leaf.index != first || crypto::AsText(HashOfLeaf(leaf)) != leaf.leaf_hash) {
+        return Damaged("a record of the log is not what was written");
+      }
+      ++first;
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace keysvc::audit

@@ -1,6 +1,7 @@
 #ifndef KEYSVC_AUDIT_STORED_LOG_H_
 #define KEYSVC_AUDIT_STORED_LOG_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,10 @@ struct StoredLog {
 // (DATA_LOSS/ROLLBACK_DETECTED). Takes about a second for a million leaves.
 absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDirectory& outside,
                                          const LogKeys& keys);
+
+// Compares what the records [first, end) say with their hashes, which CheckStoredLog compares with
+// the tree. DATA_LOSS/INTEGRITY_FAILURE.
+absl::Status CheckRecords(store::Store& store, std::uint64_t first, std::uint64_t end);
 
 }  // namespace keysvc::audit
 

@@ -78,6 +78,11 @@ bool Writer::HasLeafAfter(std::uint64_t size) const {
   return size_ > size || !waiting_.empty() || !in_flight_.empty();
 }
 
+Progress Writer::progress() const {
+  const std::lock_guard lock(mutex_);
+  return {.leaves = size_, .tokens = progress_.tokens};
+}
+
 bool Writer::healthy() const {
   const std::lock_guard lock(mutex_);
   return !outage_.has_value();
@@ -159,7 +164,8 @@ absl::Status Writer::Fill(store::WriteTransaction& transaction, const Group& gro
                           Results& results) {
   const absl::Time now = options_.clock();
   for (const auto& pending : group) {
-    const Submission& submission = pending->submission;
+    Submission& submission = pending->submission;
+    for (store::TokenRow& row : submission.mutation.tokens) row.leaf_index = tree.size();
     if (!submission.mutation.empty()) {
       ASSIGN_OR_RETURN(const auto applied,
                        transaction.Apply(submission.mutation, absl::ToUnixMillis(now)));
@@ -209,6 +215,9 @@ void Writer::Settle(Fate fate, Results results) {
     if (fate != Fate::kWritten) StartOutageLocked(answers);
     for (std::size_t i = 0; i < in_flight_.size(); ++i) {
       Callback done = std::exchange(in_flight_[i]->submission.done, nullptr);
+      if (fate == Fate::kWritten && results[i].ok()) {
+        progress_.tokens += in_flight_[i]->submission.mutation.tokens.size();
+      }
       if (done == nullptr) continue;  // the watchdog was first
       if (fate == Fate::kWritten) {
         answers.emplace_back(std::move(done), std::move(results[i]));

@@ -30,6 +30,14 @@ struct Written {
   std::optional<Frontier> tree;
 };
 
+// How far the log has come, as of one moment.
+struct Progress {
+  std::uint64_t leaves = 0;
+  // Rows written with records below `leaves` since this process started; fewer when it was unknown
+  // for a while what became of a commit.
+  std::uint64_t tokens = 0;
+};
+
 struct Submission {
   std::optional<Entry> entry;  // absent only with a bare checkpoint, which is no leaf
   store::Mutation mutation;
@@ -67,6 +75,7 @@ class Writer {
   // Whether the log has, or is about to get, a leaf after the first `size`.
   bool HasLeafAfter(std::uint64_t size) const;
   bool healthy() const;
+  Progress progress() const;
 
   // From now on only the journal's own records are taken.
   void Close();
@@ -124,6 +133,7 @@ class Writer {
   Group in_flight_;
   std::optional<Outage> outage_;
   std::uint64_t size_;  // of the tree as it is stored
+  Progress progress_;   // its tokens; the leaves are `size_`
   bool watchdog_idle_ = true;
   bool closed_ = false;
   bool stopping_ = false;

@@ -59,9 +59,9 @@ class Reader {
   explicit Reader(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   absl::StatusOr<Config> Read(const YamlNode& root) {
-    RETURN_IF_ERROR(
-        RequireKeys(root, {"deployment", "listen", "tls", "trust_domains", "token", "store",
-                           "audit", "policy", "recovery", "token_profiles", "locked_memory_mib"}));
+    RETURN_IF_ERROR(RequireKeys(
+        root, {"deployment", "listen", "tls", "trust_domains", "token", "store", "audit", "policy",
+               "recovery", "token_profiles", "locked_memory_mib", "opened_key_minutes"}));
     RETURN_IF_ERROR(ReadDeployment(root));
     ASSIGN_OR_RETURN(config_.listen, Text(root, "listen", IsAddress, "host:port is expected"));
     RETURN_IF_ERROR(ReadTls(root));
@@ -73,6 +73,8 @@ class Reader {
     RETURN_IF_ERROR(ReadRecovery(root));
     RETURN_IF_ERROR(ReadProfiles(root));
     ASSIGN_OR_RETURN(config_.locked_memory_mib, Number(root, "locked_memory_mib", 1, 64, 2));
+    ASSIGN_OR_RETURN(const std::size_t minutes, Number(root, "opened_key_minutes", 1, 15, 15));
+    config_.opened_key_lifetime = absl::Minutes(minutes);
     return std::move(config_);
   }
 

@@ -42,6 +42,7 @@ struct Config {
   std::string recovery_certificate_file;  // empty: keys are lost with the HSM; never in production
   std::vector<tokenizer::Profile> profiles;
   std::size_t locked_memory_mib = 2;
+  absl::Duration opened_key_lifetime = absl::Minutes(15);
 };
 
 absl::StatusOr<Config> LoadConfig(const std::string& path);

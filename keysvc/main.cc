@@ -1,4 +1,4 @@
-// keysvcd: the service. init makes a deployment, serve runs it, check-config reads its files.
+// keysvcd: the service. init makes a deployment, serve runs it, check-store and check-config look.
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,7 @@
 #include "crypto/process_hardening.h"
 #include "crypto/self_test.h"
 #include "keysvc/config.h"
+#include "keysvc/head_facts.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
@@ -41,6 +43,7 @@
 #include "keysvc/rpc/signing_service.h"
 #include "keysvc/rpc/token_service.h"
 #include "keysvc/rpc/trouble_log.h"
+#include "keysvc/store_check.h"
 #include "keysvc/systemd.h"
 #include "pkcs11/call_threads.h"
 #include "pkcs11/cryptoki_hsm.h"
@@ -86,14 +89,17 @@ absl::Status PrepareProcess(const Config& config) {
   return crypto::RunSelfTests();
 }
 
-audit::JournalOptions JournalOptionsOf(const Config& config, const policy::Gate& gate) {
+audit::JournalOptions JournalOptionsOf(const Config& config, const policy::Gate& gate,
+                                       const HeadFacts& facts) {
   audit::JournalOptions options;
   options.origin = config.audit_origin;
   options.checkpoint_directory = config.checkpoint_directory;
   options.checkpoint_interval = config.checkpoint_interval;
-  options.head_details = [&gate, environment = config.deployment.environment] {
-    return std::map<std::string, std::string>{{"environment", environment},
-                                              {"policy", gate.policy()->digest}};
+  options.head_details = [&gate, &facts, environment = config.deployment.environment] {
+    HeadFacts::Facts details = facts.Get();
+    details["environment"] = environment;
+    details["policy"] = gate.policy()->digest;
+    return details;
   };
   return options;
 }
@@ -153,8 +159,9 @@ absl::Status Init(const Config& config) {
   ASSIGN_OR_RETURN(const auto store, store::CreateSqlcipherStore(config.store, *database_key));
 
   ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config.deployment, *hsm));
+  const HeadFacts facts;
   ASSIGN_OR_RETURN(const auto journal,
-                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate)));
+                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate, facts)));
   keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, recovery.get());
   ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
                                                                 config.deployment.environment));
@@ -181,6 +188,8 @@ absl::Status Serve(const Config& config) {
   ASSIGN_OR_RETURN(const auto recovery, LoadRecoveryCertificate(config));
 
   // What keeps: the HSM, the database it opens, the log.
+  rpc::TroubleLog troubles;
+  HeadFacts facts;
   ASSIGN_OR_RETURN(auto token, pkcs11::OpenToken(config.token));
   const auto hsm = std::make_unique<pkcs11::PatientHsm>(
       std::move(token),
@@ -192,18 +201,29 @@ absl::Status Serve(const Config& config) {
   RETURN_IF_ERROR(keys::CheckRecoveryCopies(config.deployment, *store, recovery.get()));
   ASSIGN_OR_RETURN(const auto checkpoint_signer,
                    keys::OpenCheckpointSigner(config.deployment, *hsm));
-  ASSIGN_OR_RETURN(const auto journal, audit::Journal::Start(*store, *checkpoint_signer,
-                                                             JournalOptionsOf(config, gate)));
+  ASSIGN_OR_RETURN(
+      const auto journal,
+      audit::Journal::Start(*store, *checkpoint_signer, JournalOptionsOf(config, gate, facts)));
+
+  troubles.RecordIn(*journal);
 
   // What does: keys, tokens, signatures.
   keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, recovery.get());
   ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
                                                                 config.deployment.environment));
+  keys::OpenedKeys opened_keys(*registry, config.opened_key_lifetime);
   for (const tokenizer::Profile& profile : profiles.all()) {
     RETURN_IF_ERROR(registry->EnsureProfileKeys(profile));
   }
-  ASSIGN_OR_RETURN(const auto reservations, keys::UseReservations::Start(*registry));
-  keys::OpenedKeys opened_keys(*registry);
+  ASSIGN_OR_RETURN(const std::uint64_t tokens, CheckStore(*store, *journal, *registry, profiles,
+                                                          opened_keys, CheckDepth::kSample, Say));
+  facts.Attest([&registry, &journal, tokens] { return StoreFacts(*registry, *journal, tokens); });
+  const absl::Cleanup silent = [&facts] { facts.Attest(nullptr); };
+  ASSIGN_OR_RETURN(
+      const auto reservations,
+      keys::UseReservations::Start(*registry, [&](std::string_view word, std::string_view version) {
+        troubles.Alarm(word, version, "rotate this key");
+      }));
   tokenizer::Tokenizer tokenizer(profiles, opened_keys, *store, *journal, gate);
   keys::Signer signer(*registry, hsm->in_place(), *journal, *store, opened_keys);
 
@@ -214,7 +234,7 @@ absl::Status Serve(const Config& config) {
   rpc::Lane admin_lane(2, 32, "admin-lane");
   rpc::TokenService token_service(gate, profiles, tokenizer);
   rpc::SigningService signing_service(gate, *registry, signer);
-  rpc::KeyService key_service(gate, *registry,
+  rpc::KeyService key_service(gate, *registry, opened_keys,
                               config.deployment.environment == "development"
                                   ? rpc::KeyChanges::kAllowed
                                   : rpc::KeyChanges::kNeedOfficers);
@@ -226,7 +246,6 @@ absl::Status Serve(const Config& config) {
   audit_service.Register(methods, admin_lane);
   rpc::CallerIdentity identity(std::move(authorities), gate);
   rpc::RefusalCounter refusals(*journal);
-  rpc::TroubleLog troubles;
   ASSIGN_OR_RETURN(
       const auto server,
       rpc::Server::Start(server_options, {methods, identity, *journal, refusals, troubles},
@@ -272,8 +291,9 @@ absl::Status EnrollRecovery(const Config& config) {
   ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
   ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
   ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config.deployment, *hsm));
+  const HeadFacts facts;
   ASSIGN_OR_RETURN(const auto journal,
-                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate)));
+                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate, facts)));
   keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, recovery.get());
   ASSIGN_OR_RETURN(const std::size_t count, keys::EnrollRecovery(config.deployment, *hsm, wrapping,
                                                                  *store, *journal, *recovery));
@@ -285,7 +305,33 @@ absl::Status EnrollRecovery(const Config& config) {
 absl::Status RestoreDeployment(const Config& config, const RestoreOptions& options) {
   ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
   policy::Gate gate(policy);
-  return Restore(config, options, JournalOptionsOf(config, gate), Say);
+  const HeadFacts facts;
+  return Restore(config, options, JournalOptionsOf(config, gate, facts), Say);
+}
+
+// The same checks as at a start, but of every row, and without serving.
+absl::Status CheckStoreOffline(const Config& config) {
+  ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
+  policy::Gate gate(policy);
+  ASSIGN_OR_RETURN(const tokenizer::Profiles profiles,
+                   tokenizer::Profiles::Create(config.profiles));
+  ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
+  ASSIGN_OR_RETURN(auto database_key, keys::OpenDatabaseKey(config.deployment, *hsm));
+  ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
+  ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config.deployment, *hsm));
+  const HeadFacts facts;
+  ASSIGN_OR_RETURN(const auto journal,
+                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate, facts)));
+  ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
+  keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, nullptr);
+  ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
+                                                                config.deployment.environment));
+  keys::OpenedKeys opened_keys(*registry, config.opened_key_lifetime);
+  RETURN_IF_ERROR(
+      CheckStore(*store, *journal, *registry, profiles, opened_keys, CheckDepth::kEveryRow, Say)
+          .status());
+  journal->Stop();
+  return absl::OkStatus();
 }
 
 absl::Status CheckConfig(const Config& config) {
@@ -328,6 +374,8 @@ int main(int argc, char** argv) {
   restore->add_option("--share", restore_options.share_files, "The custodians' shares")->required();
   restore->add_flag("--accept-older-store", restore_options.accept_older_store,
                     "Give up the records that the newest checkpoint outside has and the store not");
+  add("check-store", "Compare every row of the store with keys and log; not while it is served",
+      keysvc::CheckStoreOffline);
   add("check-config", "Check the configuration and the policy, change nothing",
       keysvc::CheckConfig);
   CLI11_PARSE(app, argc, argv);
@@ -337,6 +385,9 @@ int main(int argc, char** argv) {
   absl::Status status = config.ok() ? keysvc::PrepareProcess(*config) : config.status();
   if (status.ok()) status = run(*config);
   if (status.ok()) return 0;
+  if (absl::IsDataLoss(status)) {
+    keysvc::rpc::TroubleLog().Note("the start", status);
+  }
   keysvc::SayError("", status);
   return 1;
 }

@@ -17,6 +17,7 @@ constexpr auto kActions = std::to_array<Action>({
     Action::kRotateKey,
     Action::kListKeys,
     Action::kGetKey,
+    Action::kLockKeys,
     Action::kExportAudit,
     Action::kGetCheckpoint,
 });
@@ -32,6 +33,7 @@ constexpr auto kNames = std::to_array<std::string_view>({
     "RotateKey",
     "ListKeys",
     "GetKey",
+    "LockKeys",
     "ExportAudit",
     "GetCheckpoint",
 });

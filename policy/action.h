@@ -20,6 +20,7 @@ enum class Action {
   kRotateKey,
   kListKeys,
   kGetKey,
+  kLockKeys,
   kExportAudit,
   kGetCheckpoint,
 };

@@ -111,7 +111,7 @@ absl::StatusOr<std::string> ReadPattern(const YamlNode& node) {
   if (!IsPattern(pattern)) {
     return node.Fault(
         "a resource is expected: tenants/{tenant}/tokenProfiles/{profile}, "
-        "tenants/{tenant}/keys/{key} or auditLog");
+        "tenants/{tenant}/keys/{key}, openedKeys or auditLog");
   }
   return pattern;
 }

@@ -16,7 +16,7 @@ bool Contains(const auto& list, const auto& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-enum class Subject { kProfile, kKey, kLog };
+enum class Subject { kProfile, kKey, kOpenedKeys, kLog };
 
 Subject SubjectOf(Action action) {
   switch (action) {
@@ -32,6 +32,8 @@ Subject SubjectOf(Action action) {
     case Action::kListKeys:
     case Action::kGetKey:
       return Subject::kKey;
+    case Action::kLockKeys:
+      return Subject::kOpenedKeys;
     case Action::kExportAudit:
     case Action::kGetCheckpoint:
       return Subject::kLog;
@@ -42,6 +44,7 @@ Subject SubjectOf(Action action) {
 // nullopt for what is no pattern.
 std::optional<Subject> SubjectOf(std::string_view pattern) {
   if (pattern == "auditLog") return Subject::kLog;
+  if (pattern == "openedKeys") return Subject::kOpenedKeys;
   constexpr std::string_view kTenants = "tenants/";
   if (!pattern.starts_with(kTenants)) return std::nullopt;
   pattern.remove_prefix(kTenants.size());
@@ -91,6 +94,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kRotateKey:
     case Action::kListKeys:
     case Action::kGetKey:
+    case Action::kLockKeys:
       return kind == PrincipalKind::kOfficer;
     case Action::kExportAudit:
     case Action::kGetCheckpoint:

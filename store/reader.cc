@@ -11,11 +11,14 @@ namespace {
 
 constexpr char kToken[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac FROM tokens WHERE handle = ?";
+    "state, revision, mac, leaf_index FROM tokens WHERE handle = ?";
 constexpr char kTokenByPanIndex[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac FROM tokens "
+    "state, revision, mac, leaf_index FROM tokens "
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
+constexpr char kTokensAfter[] =
+    "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
+    "state, revision, mac, leaf_index FROM tokens WHERE handle > ? ORDER BY handle LIMIT ?";
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
@@ -42,6 +45,7 @@ TokenRow TokenFrom(const Execution& row) {
       .state = static_cast<std::uint8_t>(row.Integer(8)),
       .revision = static_cast<std::uint64_t>(row.Integer(9)),
       .mac = row.Bytes(10),
+      .leaf_index = row.Optional(11),
   };
 }
 
@@ -141,6 +145,7 @@ absl::Status Reader::Prepare() {
       {&end_, "COMMIT"},
       {&token_, kToken},
       {&token_by_pan_index_, kTokenByPanIndex},
+      {&tokens_after_, kTokensAfter},
       {&key_versions_, kKeyVersions},
       {&idempotency_, kIdempotency},
       {&frontier_, "SELECT size, hashes FROM frontier"},
@@ -180,6 +185,10 @@ absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokensByPanInde
             TokenFrom));
   }
   return found;
+}
+
+absl::StatusOr<std::vector<TokenRow>> Reader::ReadTokens(std::int64_t after, std::size_t limit) {
+  return All(tokens_after_.Bind(after, limit), TokenFrom);
 }
 
 absl::StatusOr<std::vector<KeyVersionRow>> Reader::ListKeyVersions() {

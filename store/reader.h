@@ -31,6 +31,7 @@ class Reader {
   absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByPanIndex(
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes);
+  absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after, std::size_t limit);
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions();
   absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,
                                                                 std::string_view request_id,
@@ -48,8 +49,8 @@ class Reader {
   absl::Status Prepare();
 
   std::unique_ptr<Connection> connection_;
-  Statement begin_, end_, token_, token_by_pan_index_, key_versions_, idempotency_, frontier_,
-      leaves_, leaf_hashes_, checkpoint_;
+  Statement begin_, end_, token_, token_by_pan_index_, tokens_after_, key_versions_, idempotency_,
+      frontier_, leaves_, leaf_hashes_, checkpoint_;
 };
 
 }  // namespace keysvc::store

@@ -1,6 +1,6 @@
 // What is stored, as plain values. Everything secret in a row was sealed before it came here, and
 // every column is under the row's AEAD (immutable columns, as associated data) or its MAC (mutable
-// ones).
+// ones), unless it says otherwise.
 #ifndef KEYSVC_STORE_ROWS_H_
 #define KEYSVC_STORE_ROWS_H_
 
@@ -25,6 +25,9 @@ struct TokenRow {
   std::uint8_t state = 0;
   std::uint64_t revision = 0;
   std::string mac;  // under the tenant's row-MAC key
+  // Of the record that came with the row; none for rows of schema 1. Under neither: what it leads
+  // to proves it.
+  std::optional<std::uint64_t> leaf_index = std::nullopt;
 };
 
 struct KeyVersionRow {

@@ -91,6 +91,7 @@ CREATE TABLE checkpoints (
 constexpr char kVersion2[] = R"sql(
 ALTER TABLE key_versions ADD COLUMN recovery BLOB NOT NULL DEFAULT x'';
 ALTER TABLE key_versions ADD COLUMN reserved_uses INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN leaf_index INTEGER;
 )sql";
 
 constexpr std::array kSteps = {kVersion1, kVersion2};

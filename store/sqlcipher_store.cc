@@ -102,6 +102,10 @@ class SqlcipherStore : public Store {
     });
   }
 
+  absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after, std::size_t limit) override {
+    return readers_.Use([&](Reader& reader) { return reader.ReadTokens(after, limit); });
+  }
+
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions() override {
     return readers_.Use([](Reader& reader) { return reader.ListKeyVersions(); });
   }

@@ -39,12 +39,22 @@ std::string Execution::Bytes(int column) const {
   return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
 }
 
+std::optional<std::uint64_t> Execution::Optional(int column) const {
+  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+  return static_cast<std::uint64_t>(Integer(column));
+}
+
 void Execution::Keep(int code) {
   if (code_ == SQLITE_OK) code_ = code;
 }
 
 void Execution::Put(std::int64_t value) {
   Keep(sqlite3_bind_int64(statement_, ++parameter_, value));
+}
+
+void Execution::Put(const std::optional<std::uint64_t>& value) {
+  if (value.has_value()) return Put(*value);
+  Keep(sqlite3_bind_null(statement_, ++parameter_));
 }
 
 // A null destructor is SQLITE_STATIC: the bytes outlive the execution.

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,6 +48,7 @@ class Execution {
   // Columns of the present row; valid until the next Step().
   std::int64_t Integer(int column) const;
   std::string Bytes(int column) const;
+  std::optional<std::uint64_t> Optional(int column) const;  // nullopt for NULL
 
  private:
   void Put(std::int64_t value);
@@ -54,6 +56,8 @@ class Execution {
   void Put(Number value) {
     Put(static_cast<std::int64_t>(value));
   }
+  // NULL when there is none.
+  void Put(const std::optional<std::uint64_t>& value);
   void Put(Text value);
   void Put(Blob value);
   void Put(NullableBlob value);

@@ -60,6 +60,10 @@ class Store {
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes) = 0;
 
+  // At most `limit` rows with handles above `after`, in their order.
+  virtual absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after,
+                                                           std::size_t limit) = 0;
+
   virtual absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions() = 0;
 
   virtual absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,

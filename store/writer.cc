@@ -17,7 +17,7 @@ constexpr char kFindToken[] =
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kInsertToken[] =
     "INSERT INTO tokens (handle, tenant, profile, index_version, pan_index, data_version, sealed, "
-    "created_ms, state, revision, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "created_ms, state, revision, mac, leaf_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kFindKey[] =
     "SELECT revision FROM key_versions WHERE tenant = ? AND name = ? AND version = ?";
 constexpr char kPutKey[] =
@@ -192,7 +192,8 @@ absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
     RETURN_IF_ERROR(insert_token_
                         .Bind(row.handle, Text{row.tenant}, row.profile, row.index_version,
                               NullableBlob{row.pan_index}, row.data_version, Blob{row.sealed},
-                              row.created_ms, row.state, row.revision, Blob{row.mac})
+                              row.created_ms, row.state, row.revision, Blob{row.mac},
+                              row.leaf_index)
                         .Run());
   }
   for (const KeyVersionRow& row : mutation.keys) {

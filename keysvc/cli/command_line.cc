@@ -94,6 +94,9 @@ class CommandLine {
     AddAudit();
     AddPolicy();
     AddRecovery();
+    Remote(app_, "lock",
+           "Makes the service drop every key it holds open; the HSM opens them again.",
+           "keysvc lock", LockKeys);
     Remote(app_, "health", "Asks whether the service is ready.", "keysvc health", CheckHealth);
     Local(app_, "version", "Shows the version of this program.", "keysvc version",
           [](Output& output) {

@@ -108,6 +108,16 @@ ExitCode ListKeys(const Connection& connection, const std::string& tenant, Outpu
   return ExitCode::kOk;
 }
 
+ExitCode LockKeys(const Connection& connection, Output& output) {
+  v1::LockKeysResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status =
+      stub->LockKeys(connection.Call().get(), v1::LockKeysRequest(), &response);
+  if (!status.ok()) return Report(FromWire(status));
+  output.Show({{"dropped", static_cast<std::int64_t>(response.dropped())}});
+  return ExitCode::kOk;
+}
+
 ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& options,
                       Output& output) {
   v1::GetPublicKeyRequest request;

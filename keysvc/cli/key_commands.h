@@ -25,6 +25,9 @@ ExitCode GetKey(const Connection& connection, const std::string& name, Output& o
 // All keys of "tenants/{tenant}", page by page.
 ExitCode ListKeys(const Connection& connection, const std::string& tenant, Output& output);
 
+// Makes the service drop every key it holds open.
+ExitCode LockKeys(const Connection& connection, Output& output);
+
 struct PublicKeyOptions {
   std::string name;
   std::string out = "-";

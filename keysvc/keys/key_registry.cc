@@ -12,6 +12,7 @@
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/kept_version.h"
+#include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/request_keys.h"
 #include "policy/name.h"
 #include "status/macros.h"
@@ -102,6 +103,10 @@ absl::StatusOr<std::unique_ptr<KeyRegistry>> KeyRegistry::Load(
   std::unique_ptr<KeyRegistry> registry(new KeyRegistry(
       hsm, wrapping, store, journal, std::move(environment), std::move(clock), limits));
   RETURN_IF_ERROR(registry->Reload());
+  ASSIGN_OR_RETURN(const std::optional<std::string> logged, LoggedKeysDigest(store));
+  if (logged.has_value() && *logged != registry->Rings()->Digest()) {
+    return Error(Reason::kIntegrityFailure, "the stored keys are not those that the log tells of");
+  }
   RETURN_IF_ERROR(registry->CheckHsm());
   KeyRings rings = *registry->Rings();
   RETURN_IF_ERROR(registry->ceremony_.Settle(rings));
@@ -288,6 +293,39 @@ std::vector<KeyVersionName> KeyRegistry::VersionsWithoutUses() const {
     }
   }
   return versions;
+}
+
+absl::StatusOr<std::size_t> KeyRegistry::OpenEveryKey() {
+  const auto rings = Rings();
+  std::size_t opened = 0;
+  for (const auto& [name, ring] : rings->all()) {
+    for (const KeyRecord& record : ring) {
+      const KeyVersion& version = record.version;
+      if (version.parameters.protection != Protection::kEnvelope ||
+          !CheckUse(version, Use::kProcess, clock_()).ok()) {
+        continue;
+      }
+      const absl::Status status = Open(version.name).status();
+      if (InfoOf(ReasonOf(status).value_or(Reason::kInternal)).code ==
+          absl::StatusCode::kDataLoss) {
+        return Error(Reason::kIntegrityFailure,
+                     absl::StrCat("the HSM does not open ", version.name.ToString()));
+      }
+      RETURN_IF_ERROR(status);
+      ++opened;
+    }
+  }
+  return opened;
+}
+
+std::map<std::string, std::string> KeyRegistry::HeadFacts() {
+  // With the mutex no record about keys is on its way, so that the rows in memory are those of
+  // every log that is at least as long as it is now.
+  const std::unique_lock lock(ceremony_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || doubtful_) return {};
+  const auto frontier = store_.ReadFrontier();
+  if (!frontier.ok()) return {};
+  return {{"keys", Rings()->Digest()}, {"keys_before", absl::StrCat(frontier->size)}};
 }
 
 absl::Status KeyRegistry::CheckHsm() {

@@ -1,8 +1,10 @@
 #ifndef KEYSVC_KEYSVC_KEYS_KEY_REGISTRY_H_
 #define KEYSVC_KEYSVC_KEYS_KEY_REGISTRY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -44,10 +46,11 @@ KeyName IndexKeyOf(const tokenizer::Profile& profile);  // deterministic profile
 // changes do, and are made one at a time.
 class KeyRegistry {
  public:
-  // Loads and checks all rows (DATA_LOSS/INTEGRITY_FAILURE when one was changed, or the HSM misses
-  // a key that a version in use needs; ENVIRONMENT_MISMATCH for keys of another environment) and
-  // gives up what a stop in the middle of Create or Rotate left behind: the version stays unused,
-  // its intent gets an outcome, and its key, if the HSM made one, is an orphan.
+  // Loads and checks all rows (DATA_LOSS/INTEGRITY_FAILURE when one was changed, when they are not
+  // what the log's newest record of them says, such as one put back, or the HSM misses a key that a
+  // version in use needs; ENVIRONMENT_MISMATCH for keys of another environment) and gives up what a
+  // stop in the middle of Create or Rotate left behind: the version stays unused, its intent gets
+  // an outcome, and its key, if the HSM made one, is an orphan.
   static absl::StatusOr<std::unique_ptr<KeyRegistry>> Load(
       pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
       std::string environment, std::function<absl::Time()> clock = absl::Now,
@@ -92,6 +95,13 @@ class KeyRegistry {
   // The versions that seal and have no reserved use left.
   std::vector<KeyVersionName> VersionsWithoutUses() const;
   UseBook& uses() { return uses_; }
+
+  // Has the HSM open every envelope version that may process, and returns how many there are.
+  // DATA_LOSS/INTEGRITY_FAILURE, naming it, when one does not open.
+  absl::StatusOr<std::size_t> OpenEveryKey();
+  // What a head of the log says of the key rows: what LoggedKeysDigest reads. Empty while a change
+  // is being made. Does not block.
+  std::map<std::string, std::string> HeadFacts();
 
   // Labels of keys on the token that no version uses, as of Load. They are never deleted here.
   const std::vector<std::string>& orphans() const { return orphans_; }

@@ -62,6 +62,7 @@ class KeyUses final : public tokenizer::SealCounter {
   void Grant(std::uint64_t reserved);
 
   std::uint64_t taken() const { return taken_; }
+  std::uint64_t reserved() const { return reserved_; }
   bool empty() const { return taken_ >= reserved_; }
 
  private:

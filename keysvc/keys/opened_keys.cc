@@ -1,5 +1,6 @@
 #include "keysvc/keys/opened_keys.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <utility>
@@ -12,7 +13,7 @@
 namespace keysvc::keys {
 namespace {
 
-constexpr auto kSweepInterval = std::chrono::minutes(1);
+constexpr auto kSweepInterval = std::chrono::seconds(5);
 
 // The form in which a key is used, made from its 32 bytes.
 template <typename Key>
@@ -36,10 +37,10 @@ absl::Status LostIfNotFound(const absl::Status& status) {
 }  // namespace
 
 OpenedKeys::OpenedKeys(KeyRegistry& registry, absl::Duration lifetime,
-                       std::function<absl::Time()> clock)
+                       std::function<absl::Duration()> since_boot)
     : registry_(registry),
-      lifetime_(lifetime),
-      clock_(std::move(clock)),
+      lifetime_(std::min(lifetime, kLongestOpen)),
+      since_boot_(std::move(since_boot)),
       sweeper_([this](std::stop_token stop) { SweepUntil(std::move(stop)); }) {}
 
 absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> OpenedKeys::DataKey(
@@ -84,13 +85,13 @@ absl::StatusOr<tokenizer::RequestKeys> OpenedKeys::RequestKeysOf(std::string_vie
   return *request.key;
 }
 
-void OpenedKeys::Lock() {
+std::size_t OpenedKeys::Lock() {
   const std::lock_guard lock(mutex_);
-  std::apply([](auto&... slots) { (slots.clear(), ...); }, slots_);
+  return std::apply([](auto&... slots) { return (std::exchange(slots, {}).size() + ...); }, slots_);
 }
 
 std::size_t OpenedKeys::DropExpired() {
-  const absl::Time now = clock_();
+  const absl::Duration now = since_boot_();
   std::size_t open = 0;
   const auto sweep = [&](auto& slots) {
     std::erase_if(slots, [now](const auto& named) {
@@ -119,10 +120,10 @@ absl::StatusOr<std::shared_ptr<const Key>> OpenedKeys::Get(const KeyVersion& ver
     slot = named;
   }
   const std::lock_guard lock(slot->mutex);
-  const absl::Time now = clock_();
+  const absl::Duration now = since_boot_();
   if (slot->key != nullptr && now < slot->until) return slot->key;
   slot->key.reset();
-  slot->until = absl::InfinitePast();
+  slot->until = -absl::InfiniteDuration();
   ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(registry_.Open(version.name)));
   ASSIGN_OR_RETURN(slot->key, Expand<Key>(key, registry_.uses().Find(version.name)));
   slot->until = now + lifetime_;

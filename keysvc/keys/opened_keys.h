@@ -12,12 +12,15 @@
 #include <thread>
 #include <tuple>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "keysvc/keys/boot_clock.h"
 #include "keysvc/keys/key_registry.h"
 #include "tokenizer/key_source.h"
 
 namespace keysvc::keys {
+
+// How long a key stays open at most without the HSM opening it again.
+constexpr absl::Duration kLongestOpen = absl::Minutes(15);
 
 // The envelope keys in use, opened by the HSM and kept expanded for at most `lifetime`, after which
 // the HSM must open them again. Implements what the tokenizer asks for. Row-MAC keys are one
@@ -25,8 +28,9 @@ namespace keysvc::keys {
 // are asked of the registry at every use. Thread-safe; blocks on the HSM when a key is not open.
 class OpenedKeys : public tokenizer::KeySource {
  public:
-  OpenedKeys(KeyRegistry& registry, absl::Duration lifetime = absl::Minutes(15),
-             std::function<absl::Time()> clock = absl::Now);
+  // `since_boot` is thread-safe and never goes back.
+  OpenedKeys(KeyRegistry& registry, absl::Duration lifetime = kLongestOpen,
+             std::function<absl::Duration()> since_boot = TimeSinceBoot);
 
   absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> DataKey(
       const tokenizer::Profile& profile) override;
@@ -42,10 +46,11 @@ class OpenedKeys : public tokenizer::KeySource {
       std::string_view tenant) override;
   absl::StatusOr<tokenizer::RequestKeys> RequestKeysOf(std::string_view tenant) override;
 
-  // Drops every opened key at once; calls in flight finish with theirs.
-  void Lock();
+  // Drops every opened key at once and returns how many there were; calls in flight finish with
+  // theirs.
+  std::size_t Lock();
   // Drops the keys whose lifetime is over and returns how many stay open. A thread of this object
-  // does so every minute, so that a key that nobody uses does not stay open.
+  // does so every few seconds, so that a key that nobody uses does not stay open.
   std::size_t DropExpired();
 
  private:
@@ -53,7 +58,7 @@ class OpenedKeys : public tokenizer::KeySource {
   struct Slot {
     std::mutex mutex;  // held while the HSM opens the key: one caller asks, the others wait
     std::shared_ptr<const Key> key;
-    absl::Time until;
+    absl::Duration until = -absl::InfiniteDuration();
   };
   template <typename Key>
   using Slots = std::map<KeyVersionName, std::shared_ptr<Slot<Key>>>;
@@ -69,7 +74,7 @@ class OpenedKeys : public tokenizer::KeySource {
 
   KeyRegistry& registry_;
   const absl::Duration lifetime_;
-  const std::function<absl::Time()> clock_;
+  const std::function<absl::Duration()> since_boot_;
   std::mutex mutex_;
   std::tuple<Slots<crypto::Aes256Gcm>, Slots<crypto::Aes256Block>, Slots<crypto::HmacSha256>,
              Slots<tokenizer::RequestKeys>>

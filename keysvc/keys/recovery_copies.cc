@@ -10,6 +10,7 @@
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/key_version_row.h"
+#include "keysvc/keys/logged_keys.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "store/sidecar.h"
@@ -76,6 +77,7 @@ absl::StatusOr<std::size_t> EnrollRecovery(const Deployment& deployment, pkcs11:
     change.keys.push_back(std::move(sealed));
   }
   const std::size_t count = change.keys.size();
+  entry.details["keys"] = KeyRowsDigest(stored, change.keys);
   RETURN_IF_ERROR(journal.Record(std::move(entry), std::move(change)).status());
   ASSIGN_OR_RETURN(const crypto::SecretKey<32> database_key, OpenDatabaseKey(deployment, hsm));
   ASSIGN_OR_RETURN(const std::uint32_t kek_version, KekVersionOf(deployment));

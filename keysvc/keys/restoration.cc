@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "keysvc/keys/key_uses.h"
+#include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -114,6 +115,7 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
     ASSIGN_OR_RETURN(store::KeyVersionRow row, rows.Seal(record));
     restored.mutation.keys.push_back(std::move(row));
   }
+  restored.details["keys"] = KeyRowsDigest(rows_, restored.mutation.keys);
   return restored;
 }
 

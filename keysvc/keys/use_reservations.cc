@@ -2,25 +2,42 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <string>
+#include <utility>
 
 #include "status/macros.h"
 
 namespace keysvc::keys {
 
 absl::StatusOr<std::unique_ptr<UseReservations>> UseReservations::Start(KeyRegistry& registry,
+                                                                        Alarm alarm,
                                                                         absl::Duration retry) {
+  std::unique_ptr<UseReservations> reservations(
+      new UseReservations(registry, std::move(alarm), retry));
   for (const KeyVersionName& version : registry.VersionsWithoutUses()) {
-    RETURN_IF_ERROR(registry.ReserveUses(version));
+    RETURN_IF_ERROR(reservations->Reserve(version));
   }
-  return std::unique_ptr<UseReservations>(new UseReservations(registry, retry));
+  UseReservations* started = reservations.get();
+  started->thread_ = std::jthread([started](const std::stop_token& stop) { started->Run(stop); });
+  return reservations;
 }
 
-UseReservations::UseReservations(KeyRegistry& registry, absl::Duration retry)
-    : registry_(registry),
-      retry_(retry),
-      thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+UseReservations::UseReservations(KeyRegistry& registry, Alarm alarm, absl::Duration retry)
+    : registry_(registry), alarm_(std::move(alarm)), retry_(retry) {}
 
 UseReservations::~UseReservations() = default;
+
+absl::Status UseReservations::Reserve(const KeyVersionName& version) {
+  const UseLimits& limits = registry_.uses().limits();
+  const auto uses = registry_.uses().Find(version);
+  RETURN_IF_ERROR(registry_.ReserveUses(version));
+  if (uses->reserved() >= limits.stop) {
+    alarm_("KEY_USES_EXHAUSTED", version.ToString());
+  } else if (uses->reserved() >= limits.due()) {
+    alarm_("KEY_USES_DUE", version.ToString());
+  }
+  return absl::OkStatus();
+}
 
 void UseReservations::Run(const std::stop_token& stop) {
   std::mutex mutex;
@@ -30,7 +47,7 @@ void UseReservations::Run(const std::stop_token& stop) {
     bool failed = false;
     for (const KeyVersionName& version : wanted) {
       if (stop.stop_requested()) return;
-      if (registry_.ReserveUses(version).ok()) continue;
+      if (Reserve(version).ok()) continue;
       registry_.uses().wanted().Add(version);
       failed = true;
     }

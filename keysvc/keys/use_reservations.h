@@ -1,8 +1,10 @@
 #ifndef KEYSVC_KEYSVC_KEYS_USE_RESERVATIONS_H_
 #define KEYSVC_KEYSVC_KEYS_USE_RESERVATIONS_H_
 
+#include <functional>
 #include <memory>
 #include <stop_token>
+#include <string_view>
 #include <thread>
 
 #include "absl/status/statusor.h"
@@ -17,18 +19,23 @@ class UseReservations {
  public:
   // Gives every version that seals a block to start with, and blocks until that is durable. The
   // registry outlives this.
+  // `alarm` is told of every version that should be rotated (KEY_USES_DUE) or that must not encrypt
+  // any more (KEY_USES_EXHAUSTED), at the start and then when it gets there.
+  using Alarm = std::function<void(std::string_view word, std::string_view version)>;
   static absl::StatusOr<std::unique_ptr<UseReservations>> Start(
-      KeyRegistry& registry, absl::Duration retry = absl::Seconds(1));
+      KeyRegistry& registry, Alarm alarm, absl::Duration retry = absl::Seconds(1));
   // Ends the thread.
   ~UseReservations();
   UseReservations(const UseReservations&) = delete;
   UseReservations& operator=(const UseReservations&) = delete;
 
  private:
-  UseReservations(KeyRegistry& registry, absl::Duration retry);
+  UseReservations(KeyRegistry& registry, Alarm alarm, absl::Duration retry);
+  absl::Status Reserve(const KeyVersionName& version);
   void Run(const std::stop_token& stop);
 
   KeyRegistry& registry_;
+  const Alarm alarm_;
   const absl::Duration retry_;
   std::jthread thread_;  // last: it uses all the others
 };

@@ -1,6 +1,7 @@
 #include "keysvc/rpc/key_service.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -85,6 +86,9 @@ void KeyService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::RotateKeyRequest, v1::RotateKeyResponse>(
       "KeyService", "RotateKey", lane,
       [this](auto& request, auto reply) { RotateKey(request, std::move(reply)); });
+  methods.AddUnary<v1::LockKeysRequest, v1::LockKeysResponse>(
+      "KeyService", "LockKeys", lane,
+      [this](auto& request, auto reply) { LockKeys(request, std::move(reply)); });
 }
 
 absl::Status KeyService::CheckChangesAllowed() const {
@@ -128,6 +132,16 @@ void KeyService::ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysRespon
                    Authorize(gate_, reply, policy::Action::kListKeys,
                              absl::StrCat("tenants/", tenant, "/keys")));
   ASSIGN_OR_REFUSE(reply, v1::ListKeysResponse message, PageOf(registry_, request, tenant));
+  reply.RecordAndSend(std::move(message));
+}
+
+void KeyService::LockKeys(v1::LockKeysRequest& /*request*/, Reply<v1::LockKeysResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kLockKeys, "openedKeys"));
+  // Before the record: what protects does not wait for a log that may be away.
+  v1::LockKeysResponse message;
+  message.set_dropped(static_cast<std::uint32_t>(opened_.Lock()));
+  reply.record().details["dropped"] = absl::StrCat(message.dropped());
   reply.RecordAndSend(std::move(message));
 }
 

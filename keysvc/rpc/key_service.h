@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/opened_keys.h"
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/method_table.h"
 #include "keysvc/rpc/reply.h"
@@ -15,11 +16,13 @@ namespace keysvc::rpc {
 // logged in with two factors.
 enum class KeyChanges { kAllowed, kNeedOfficers };
 
-// keysvc.v1.KeyService over the registry. Thread-safe; what it is given outlives it.
+// keysvc.v1.KeyService over the registry and the keys that are open. Thread-safe; what it is given
+// outlives it.
 class KeyService {
  public:
-  KeyService(const policy::Gate& gate, keys::KeyRegistry& registry, KeyChanges changes)
-      : gate_(gate), registry_(registry), changes_(changes) {}
+  KeyService(const policy::Gate& gate, keys::KeyRegistry& registry, keys::OpenedKeys& opened,
+             KeyChanges changes)
+      : gate_(gate), registry_(registry), opened_(opened), changes_(changes) {}
 
   void Register(MethodTable& methods, Lane& lane);
 
@@ -28,11 +31,13 @@ class KeyService {
   void ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysResponse> reply);
   void GetKey(v1::GetKeyRequest& request, Reply<v1::GetKeyResponse> reply);
   void RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyResponse> reply);
+  void LockKeys(v1::LockKeysRequest& request, Reply<v1::LockKeysResponse> reply);
 
   absl::Status CheckChangesAllowed() const;
 
   const policy::Gate& gate_;
   keys::KeyRegistry& registry_;
+  keys::OpenedKeys& opened_;
   const KeyChanges changes_;
 };
 

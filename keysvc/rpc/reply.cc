@@ -39,6 +39,10 @@ const policy::Caller& AnyReply::caller() const { return call_->caller_; }
 
 audit::Entry& AnyReply::record() { return call_->record_; }
 
+void AnyReply::Note(const absl::Status& status) {
+  call_->edge_.troubles.Note(call_->record_.action, status);
+}
+
 void AnyReply::Refuse(audit::Receipt /*receipt*/, absl::Status why) { Take()->Refuse(why); }
 
 void AnyReply::Unavailable(absl::Status why) {

@@ -52,6 +52,9 @@ class AnyReply {
   // a caller's free text.
   audit::Entry& record();
 
+  // Tells the operator what callers are not told of one item of a batch.
+  void Note(const absl::Status& status);
+
   void Refuse(audit::Receipt receipt, absl::Status why);
   // For errors that mean that no record could be made (AUDIT_UNAVAILABLE, OUTCOME_UNKNOWN,
   // SHUTTING_DOWN, OVERLOADED, INTERNAL, DEADLINE_EXCEEDED); every other becomes INTERNAL.

@@ -83,13 +83,14 @@ void TokenService::BatchTokenize(v1::BatchTokenizeRequest& request,
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
                       [reply = std::move(reply)](auto done) mutable {
-                        reply.Answer(std::move(done), [](auto tokens) {
+                        reply.Answer(std::move(done), [&reply](auto tokens) {
                           v1::BatchTokenizeResponse message;
                           for (const auto& token : tokens) {
                             v1::TokenizeResult& result = *message.add_results();
                             if (token.ok()) {
                               *result.mutable_token() = ToMessage(*token);
                             } else {
+                              reply.Note(token.status());
                               *result.mutable_error() = ToItemError(token.status());
                             }
                           }
@@ -131,13 +132,14 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
                         [reply = std::move(reply)](auto done) mutable {
-                          reply.Answer(std::move(done), [](auto cards) {
+                          reply.Answer(std::move(done), [&reply](auto cards) {
                             v1::BatchDetokenizeResponse message;
                             for (const auto& card : cards) {
                               v1::DetokenizeResult& result = *message.add_results();
                               if (card.ok()) {
                                 *result.mutable_card() = ToMessage(*card);
                               } else {
+                                reply.Note(card.status());
                                 *result.mutable_error() = ToItemError(card.status());
                               }
                             }

@@ -255,6 +255,18 @@ absl::StatusOr<std::vector<std::optional<TokenRow>>> MemoryStore::FindTokensByPa
   return found;
 }
 
+absl::StatusOr<std::vector<TokenRow>> MemoryStore::ReadTokens(std::int64_t after,
+                                                              std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<TokenRow> found;
+  for (auto row = rows_.tokens.upper_bound(after); row != rows_.tokens.end(); ++row) {
+    if (found.size() == limit) break;
+    found.push_back(row->second);
+  }
+  return found;
+}
+
 absl::StatusOr<std::vector<KeyVersionRow>> MemoryStore::ListKeyVersions() {
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(TakeFault(Step::kRead));

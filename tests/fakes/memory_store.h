@@ -72,6 +72,8 @@ class MemoryStore : public store::Store {
   absl::StatusOr<std::vector<std::optional<store::TokenRow>>> FindTokensByPanIndex(
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes) override;
+  absl::StatusOr<std::vector<store::TokenRow>> ReadTokens(std::int64_t after,
+                                                          std::size_t limit) override;
   absl::StatusOr<std::vector<store::KeyVersionRow>> ListKeyVersions() override;
   absl::StatusOr<std::optional<store::IdempotencyRow>> FindIdempotency(
       std::string_view principal, std::string_view request_id, std::int64_t now_ms) override;

@@ -54,7 +54,15 @@ class KeyWorld {
   absl::StatusOr<keys::KeyVersion> Rotate(const keys::KeyName& name);
 
   absl::Time Now() const { return absl::FromUnixMillis(now_ms_.load()); }
-  void Advance(absl::Duration step) { now_ms_ += absl::ToInt64Milliseconds(step); }
+  void Advance(absl::Duration step) {
+    now_ms_ += absl::ToInt64Milliseconds(step);
+    boot_ms_ += absl::ToInt64Milliseconds(step);
+  }
+  // Sets the wall clock and no other.
+  void JumpWallClock(absl::Duration step) { now_ms_ += absl::ToInt64Milliseconds(step); }
+  std::function<absl::Duration()> since_boot() {
+    return [this] { return absl::Milliseconds(boot_ms_.load()); };
+  }
   std::function<absl::Time()> clock() {
     return [this] { return Now(); };
   }
@@ -70,6 +78,7 @@ class KeyWorld {
 
  private:
   std::atomic<std::int64_t> now_ms_;
+  std::atomic<std::int64_t> boot_ms_ = 0;
   TemporaryDirectory directory_;
   FakeHsm audit_hsm_;  // a token of its own, so that checkpoints take no faults away from keys
   std::unique_ptr<audit::CheckpointSigner> checkpoint_signer_;

@@ -25,7 +25,7 @@ class OpenedKeysTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_OK(world_.Start());
     ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
-    keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.clock());
+    keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.since_boot());
   }
   void TearDown() override { keys_.reset(); }
   std::size_t unwraps() { return world_.hsm.calls(HsmVerb::kUnwrap); }
@@ -102,13 +102,39 @@ TEST_F(OpenedKeysTest, OpenKeysWorkWithoutTheHsmUntilTheirLifetimeEndsAndComeBac
   EXPECT_OK(keys_->IndexKey(kCards));
 }
 
+TEST_F(OpenedKeysTest, AJumpOfTheWallClockStretchesNoLifetime) {
+  ASSERT_OK(keys_->DataKey(kCards));
+  const std::size_t before = unwraps();
+  world_.Advance(absl::Minutes(14));
+  world_.JumpWallClock(-absl::Hours(1));
+  ASSERT_OK(keys_->DataKey(kCards));
+  EXPECT_EQ(unwraps(), before);
+  world_.Advance(absl::Minutes(1));
+  EXPECT_EQ(keys_->DropExpired(), 0u);
+  ASSERT_OK(keys_->DataKey(kCards));
+  EXPECT_EQ(unwraps(), before + 1);
+}
+
+TEST_F(OpenedKeysTest, NoConfigurationKeepsAKeyOpenForMoreThanFifteenMinutes) {
+  OpenedKeys keys(world_.registry(), absl::Hours(1), world_.since_boot());
+  ASSERT_OK(keys.DataKey(kCards));
+  world_.Advance(absl::Minutes(15));
+  EXPECT_EQ(keys.DropExpired(), 0u);
+}
+
+TEST_F(OpenedKeysTest, TheBootClockRuns) {
+  const absl::Duration before = TimeSinceBoot();
+  EXPECT_GT(before, absl::ZeroDuration());
+  EXPECT_GE(TimeSinceBoot(), before);
+}
+
 TEST_F(OpenedKeysTest, LockDropsEveryKeyAtOnce) {
   ASSERT_OK(keys_->DataKey(kCards));
   ASSERT_OK(keys_->TokenKey("acme"));
   ASSERT_OK(keys_->RowMacKey("acme"));
   ASSERT_OK(keys_->RequestKeysOf("acme"));
   EXPECT_EQ(keys_->DropExpired(), 4u);
-  keys_->Lock();
+  EXPECT_EQ(keys_->Lock(), 4u);
   EXPECT_EQ(keys_->DropExpired(), 0u);
   world_.hsm.FailEverything(Away());
   EXPECT_THAT(keys_->DataKey(kCards), HasReason(Reason::kHsmUnavailable));

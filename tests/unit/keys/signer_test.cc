@@ -36,7 +36,7 @@ class SignerTest : public ::testing::Test {
   void TearDown() override { Close(); }
 
   void Open() {
-    keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.clock());
+    keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.since_boot());
     signer_ = std::make_unique<Signer>(world_.registry(), world_.hsm, world_.journal(),
                                        world_.store, *keys_, world_.clock());
   }

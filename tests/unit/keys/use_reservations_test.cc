@@ -1,6 +1,7 @@
 #include "keysvc/keys/use_reservations.h"
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,7 +37,13 @@ class UseReservationsTest : public ::testing::Test {
   void TearDown() override { reservations_.reset(); }
 
   void StartReservations() {
-    auto reservations = UseReservations::Start(world_.registry(), absl::Milliseconds(1));
+    auto reservations = UseReservations::Start(
+        world_.registry(),
+        [this](std::string_view word, std::string_view version) {
+          const std::lock_guard lock(mutex_);
+          alarms_.push_back(std::string(word) + " " + std::string(version));
+        },
+        absl::Milliseconds(1));
     ASSERT_OK(reservations);
     reservations_ = *std::move(reservations);
   }
@@ -74,7 +81,14 @@ class UseReservationsTest : public ::testing::Test {
     return found;
   }
 
+  std::vector<std::string> Alarms() {
+    const std::lock_guard lock(mutex_);
+    return alarms_;
+  }
+
   KeyWorld world_;
+  std::mutex mutex_;
+  std::vector<std::string> alarms_;
   std::unique_ptr<UseReservations> reservations_;
 };
 
@@ -141,6 +155,21 @@ TEST_F(UseReservationsTest, AtTheStopNothingIsSealedUntilTheKeyIsRotated) {
   EXPECT_OK(keys.DataKey(kCards, 1));
   ASSERT_OK(world_.Rotate(kFirst.key));
   EXPECT_OK(keys.DataKey(kCards)->key->Seal(crypto::AsBytes("card"), ""));
+}
+
+TEST_F(UseReservationsTest, AtFourFifthsAndAtTheStopThereIsAnAlarm) {
+  TakeAll(500);
+  EXPECT_TRUE(Alarms().empty());
+  TakeAll(500);
+  reservations_.reset();  // waits for the last alarm
+  const std::string name = kFirst.ToString();
+  EXPECT_EQ(Alarms(), (std::vector<std::string>{"KEY_USES_DUE " + name, "KEY_USES_DUE " + name,
+                                                "KEY_USES_EXHAUSTED " + name}));
+  std::size_t due = 0;
+  for (const auto& [index, leaf] : world_.store.Snapshot().leaves) {
+    if (leaf.body.find("rotation_due") != std::string::npos) ++due;
+  }
+  EXPECT_EQ(due, 1u);
 }
 
 TEST_F(UseReservationsTest, WithoutTheHsmABlockRunsOutAndComesBackWithIt) {

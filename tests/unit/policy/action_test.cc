@@ -17,7 +17,7 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   for (const Action action : AllActions()) names.push_back(NameOf(action));
   EXPECT_THAT(names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "Sign", "Verify",
                                             "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
-                                            "GetKey", "ExportAudit", "GetCheckpoint"));
+                                            "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

@@ -102,7 +102,7 @@ TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
       "a name is expected: lower-case letters, digits (at most 11) and dashes, at most 63";
   const std::string_view resource =
       "a resource is expected: tenants/{tenant}/tokenProfiles/{profile}, "
-      "tenants/{tenant}/keys/{key} or auditLog";
+      "tenants/{tenant}/keys/{key}, openedKeys or auditLog";
   const std::string_view spiffe = "a SPIFFE ID is expected: spiffe://trust-domain/path";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {Replaced("version: 1\n", ""), "1:1: the key \"version\" is missing"},

@@ -42,6 +42,10 @@ rules:
     roles: [keys]
     actions: [CreateKey, RotateKey, ListKeys, GetKey, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
+  - id: lock
+    roles: [keys]
+    actions: [LockKeys]
+    resources: [openedKeys]
   - id: log
     roles: [log]
     actions: [ExportAudit, GetCheckpoint]

@@ -81,7 +81,7 @@ class ServicesTest : public ::testing::Test {
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
     signing_.emplace(*edge.gate, *registry_, *signer_);
-    keys_.emplace(*edge.gate, *registry_, changes_);
+    keys_.emplace(*edge.gate, *registry_, *opened_keys_, changes_);
     audit_.emplace(*edge.gate, *edge.journal, edge.store);
     tokens_->Register(edge.methods, lane_);
     signing_->Register(edge.methods, lane_, lane_);
@@ -468,6 +468,23 @@ TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
   EXPECT_TRUE(ListKeys(0, "", &listed).ok());
 }
 
+TEST_F(ServicesTest, LockedKeysAreOpenedAgainByTheHsmOnly) {
+  const std::string token = TokenFor(kPan);
+  v1::DetokenizeResponse card;
+  edge.hsm.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
+  EXPECT_TRUE(Detokenize(token, "settlement", &card).ok());
+
+  v1::LockKeysResponse locked;
+  Deadline context;
+  ASSERT_TRUE(keys_stub->LockKeys(&context, v1::LockKeysRequest(), &locked).ok());
+  EXPECT_GT(locked.dropped(), 0U);
+  EXPECT_EQ(edge.Records("\"KeyService.LockKeys\"").size(), 1U);
+  EXPECT_EQ(ReasonOnWire(Detokenize(token, "settlement", &card)), "HSM_UNAVAILABLE");
+
+  edge.hsm.Heal();
+  EXPECT_TRUE(Detokenize(token, "settlement", &card).ok());
+}
+
 class NothingAllowedTest : public ServicesTest {
  protected:
   NothingAllowedTest() : ServicesTest(kNothingAllowed, rpc::KeyChanges::kAllowed) {}
@@ -510,6 +527,7 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.KeyService.ListKeys", Below<v1::ListKeysRequest>("tenants/acme")},
       {"keysvc.v1.KeyService.GetKey", Named<v1::GetKeyRequest>(key)},
       {"keysvc.v1.KeyService.RotateKey", Named<v1::RotateKeyRequest>(key)},
+      {"keysvc.v1.KeyService.LockKeys", ""},
       {"keysvc.v1.AuditService.ExportAudit", ""},
       {"keysvc.v1.AuditService.GetCheckpoint", ""},
   };

@@ -56,5 +56,31 @@ TEST_F(TroubleLogTest, SaysOneLineASecondAndHowManyItLeftOut) {
                          "A.B: HSM_UNAVAILABLE: away"));
 }
 
+TEST_F(TroubleLogTest, AnAlarmIsSaidOnceAMinuteForEachCause) {
+  const auto lost = Error(Reason::kIntegrityFailure, "a stored token is not what was written");
+  for (int i = 0; i < 3; ++i) log.Note("TokenService.Detokenize", lost);
+  log.Note("TokenService.GetToken", lost);
+  log.Note("SigningService.Sign", Error(Reason::kHsmFailure, "CKR_DEVICE_ERROR"));
+  log.Alarm("KEY_USES_DUE", "tenants/acme/keys/cards-data/versions/1", "rotate this key");
+  EXPECT_THAT(lines, ElementsAre("alarm: INTEGRITY_FAILURE: TokenService.Detokenize: a stored "
+                                 "token is not what was written",
+                                 "alarm: INTEGRITY_FAILURE: TokenService.GetToken: a stored token "
+                                 "is not what was written",
+                                 "SigningService.Sign: HSM_FAILURE: CKR_DEVICE_ERROR",
+                                 "alarm: KEY_USES_DUE: tenants/acme/keys/cards-data/versions/1: "
+                                 "rotate this key"));
+  lines.clear();
+  now += absl::Minutes(1);
+  log.Note("TokenService.Detokenize", lost);
+  EXPECT_THAT(lines, ElementsAre("alarm: INTEGRITY_FAILURE: TokenService.Detokenize: a stored "
+                                 "token is not what was written (2 more before)"));
+}
+
+TEST_F(TroubleLogTest, ALogThatIsAwayIsAnAlarm) {
+  log.Note("TokenService.Tokenize", Error(Reason::kAuditUnavailable, "the audit log is away"));
+  EXPECT_THAT(lines, ElementsAre("alarm: AUDIT_UNAVAILABLE: TokenService.Tokenize: the audit log "
+                                 "is away"));
+}
+
 }  // namespace
 }  // namespace keysvc::rpc

@@ -29,7 +29,8 @@ TokenRow TokenRowOf(std::int64_t handle, std::string pan_index) {
           .created_ms = 1700000000123,
           .state = 1,
           .revision = 1,
-          .mac = "mac" + kBytes};
+          .mac = "mac" + kBytes,
+          .leaf_index = 17};
 }
 
 std::string PanIndexOf(std::int64_t handle) {
@@ -83,7 +84,8 @@ FrontierRow FrontierRowOf(std::uint64_t size) {
 bool SameToken(const TokenRow& a, const TokenRow& b) {
   const auto all = [](const TokenRow& row) {
     return std::tie(row.handle, row.tenant, row.profile, row.index_version, row.pan_index,
-                    row.data_version, row.sealed, row.created_ms, row.state, row.revision, row.mac);
+                    row.data_version, row.sealed, row.created_ms, row.state, row.revision, row.mac,
+                    row.leaf_index);
   };
   return all(a) == all(b);
 }

@@ -1,0 +1,84 @@
+#include "keysvc/store_check.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "audit/stored_log.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/stored_tokens.h"
+
+namespace keysvc {
+namespace {
+
+// In a sample; a start must not read a whole log's text.
+constexpr std::uint64_t kNewestRecords = 256;
+
+absl::Status CheckLog(store::Store& store, CheckDepth depth) {
+  ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
+  const std::uint64_t checked =
+      depth == CheckDepth::kEveryRow ? frontier.size : std::min(frontier.size, kNewestRecords);
+  return audit::CheckRecords(store, frontier.size - checked, frontier.size);
+}
+
+struct Checked {
+  std::size_t keys = 0;
+  tokenizer::StoredTokens tokens;
+};
+
+}  // namespace
+
+absl::StatusOr<std::uint64_t> CheckStore(store::Store& store, audit::Journal& journal,
+                                         keys::KeyRegistry& registry,
+                                         const tokenizer::Profiles& profiles,
+                                         tokenizer::KeySource& keys, CheckDepth depth,
+                                         const std::function<void(const std::string&)>& say) {
+  tokenizer::StoredTokensOptions options;
+  options.open_every_row = depth == CheckDepth::kEveryRow;
+  options.progress = [&say](std::uint64_t rows) {
+    say(absl::StrCat("checking the store: ", rows, " tokens so far"));
+  };
+  const auto checked = [&]() -> absl::StatusOr<Checked> {
+    RETURN_IF_ERROR(CheckLog(store, depth));
+    Checked found;
+    ASSIGN_OR_RETURN(found.keys, registry.OpenEveryKey());
+    ASSIGN_OR_RETURN(found.tokens, tokenizer::CheckStoredTokens(store, profiles, keys, options));
+    return found;
+  }();
+
+  audit::Entry entry;
+  entry.action = "Store.Checked";
+  entry.actor = "system";
+  if (!checked.ok()) {
+    entry.outcome = audit::Outcome::kFailed;
+    entry.reason = InfoOf(ReasonOf(checked.status()).value_or(Reason::kInternal)).name;
+    // What is wrong is the answer, whether or not it can be recorded.
+    journal.Record(std::move(entry)).status().IgnoreError();
+    return checked.status();
+  }
+  const tokenizer::StoredTokens& tokens = checked->tokens;
+  entry.details = {{"keys_opened", absl::StrCat(checked->keys)},
+                   {"tokens", absl::StrCat(tokens.rows)},
+                   {"tokens_opened", absl::StrCat(tokens.opened)},
+                   {"tokens_undeclared", absl::StrCat(tokens.undeclared)},
+                   {"tokens_without_record", absl::StrCat(tokens.without_record)}};
+  RETURN_IF_ERROR(journal.Record(std::move(entry)).status());
+  say(absl::StrCat("the store is sound: ", checked->keys, " keys opened, ", tokens.rows,
+                   " tokens found in the log's range, ", tokens.opened, " of them opened; ",
+                   tokens.undeclared, " of profiles that are not declared, ", tokens.without_record,
+                   " from before tokens named their records"));
+  return tokens.rows;
+}
+
+std::map<std::string, std::string> StoreFacts(keys::KeyRegistry& registry,
+                                              const audit::Journal& journal, std::uint64_t tokens) {
+  const audit::Journal::Progress progress = journal.progress();
+  std::map<std::string, std::string> facts = registry.HeadFacts();
+  facts["tokens"] = absl::StrCat(tokens + progress.tokens);
+  facts["tokens_before"] = absl::StrCat(progress.leaves);
+  return facts;
+}
+
+}  // namespace keysvc

@@ -1,0 +1,35 @@
+#ifndef KEYSVC_KEYSVC_STORE_CHECK_H_
+#define KEYSVC_KEYSVC_STORE_CHECK_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "audit/journal.h"
+#include "keysvc/keys/key_registry.h"
+#include "store/store.h"
+#include "tokenizer/key_source.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc {
+
+enum class CheckDepth { kSample, kEveryRow };
+
+// Compares keys, tokens and log before anything is served (docs/integrity.md), says on `say` what
+// was looked at, and records it as Store.Checked, or as a failure. Returns the number of token
+// rows. DATA_LOSS/INTEGRITY_FAILURE when they disagree. Nobody may write meanwhile.
+absl::StatusOr<std::uint64_t> CheckStore(store::Store& store, audit::Journal& journal,
+                                         keys::KeyRegistry& registry,
+                                         const tokenizer::Profiles& profiles,
+                                         tokenizer::KeySource& keys, CheckDepth depth,
+                                         const std::function<void(const std::string&)>& say);
+
+// What a head of the log says of a store that was found sound with so many token rows.
+std::map<std::string, std::string> StoreFacts(keys::KeyRegistry& registry,
+                                              const audit::Journal& journal, std::uint64_t tokens);
+
+}  // namespace keysvc
+
+#endif  // KEYSVC_KEYSVC_STORE_CHECK_H_

@@ -1,0 +1,432 @@
+// What happens when somebody who has the database key changes the store behind the service's back:
+// it does not start, or the call is refused; no answer is ever another one than was stored.
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "audit/journal.h"
+#include "crypto/bytes.h"
+#include "crypto/digest.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "keysvc/head_facts.h"
+#include "keysvc/keys/deployment.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/use_reservations.h"
+#include "keysvc/store_check.h"
+#include "policy/gate.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "store/connection.h"
+#include "store/sqlcipher_store.h"
+#include "store/statement.h"
+#include "tests/fakes/fake_hsm.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc {
+namespace {
+
+using keysvc::testing::FakeHsm;
+using keysvc::testing::TemporaryDirectory;
+using policy::Action;
+namespace fs = std::filesystem;
+
+constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
+const std::vector<std::string> kPans = {"4111111111111111", "5555555555554444", "378282246310005"};
+const tokenizer::Profile kCards{"acme", "cards", 1, true};
+const tokenizer::Profile kOthers{"globex", "cards", 1, true};
+
+std::shared_ptr<const policy::Policy> ThePolicy() {
+  policy::Policy policy;
+  policy.principals = {{"app", "spiffe://x/app", policy::PrincipalKind::kService, {"all"}}};
+  policy.rules = {{"tokens",
+                   {"all"},
+                   {Action::kTokenize, Action::kDetokenize},
+                   {"tenants/*/tokenProfiles/*"},
+                   {},
+                   policy::Reveal::kFull},
+                  {"keys", {"all"}, {Action::kRotateKey}, {"tenants/*/keys/*"}, {}}};
+  return std::make_shared<const policy::Policy>(std::move(policy));
+}
+
+// The service without its edge, over a folder that outlives it.
+class Service {
+ public:
+  Service(FakeHsm& hsm, std::string folder, const std::string& deployment = "dev")
+      : hsm_(hsm),
+        folder_(std::move(folder)),
+        deployment_{deployment, "test", folder_ + "/vault.sidecar"},
+        wrapping_(hsm_, deployment, 1),
+        gate_(ThePolicy()) {}
+  ~Service() {
+    if (journal_ != nullptr) journal_->Stop();
+    facts_.Attest(nullptr);
+  }
+
+  store::SqlcipherOptions options() const {
+    return {.path = folder_ + "/vault.db", .deployment = deployment_.name, .environment = "test"};
+  }
+  absl::Status Create() {
+    ASSIGN_OR_RETURN(const auto key, keys::InitializeDeployment(deployment_, hsm_));
+    ASSIGN_OR_RETURN(store_, store::CreateSqlcipherStore(options(), key));
+    fs::create_directory(folder_ + "/checkpoints");
+    return Go();
+  }
+  absl::Status Start() {
+    ASSIGN_OR_RETURN(const auto key, keys::OpenDatabaseKey(deployment_, hsm_));
+    ASSIGN_OR_RETURN(store_, store::OpenSqlcipherStore(options(), key));
+    return Go();
+  }
+
+  std::vector<absl::StatusOr<tokenizer::TokenName>> Tokenize(const tokenizer::Profile& profile,
+                                                             const std::string& request_id) {
+    std::vector<absl::StatusOr<tokenizer::CardData>> cards;
+    for (const std::string& pan : kPans) {
+      cards.push_back(tokenizer::CardData::Parse(crypto::AsBytes(pan), "2030-12", {}));
+    }
+    using Tokens = std::vector<absl::StatusOr<tokenizer::TokenName>>;
+    std::promise<absl::StatusOr<audit::Recorded<Tokens>>> done;
+    tokenizer_->Tokenize(PermitFor(Action::kTokenize, profile.ResourceName()), profile,
+                         std::move(cards), {.request_id = request_id, .trace_id = {}},
+                         [&done](auto recorded) { done.set_value(std::move(recorded)); });
+    auto recorded = done.get_future().get();
+    if (recorded.ok() && recorded->value.ok()) return *std::move(recorded->value);
+    return Tokens(kPans.size(), recorded.ok() ? recorded->value.status() : recorded.status());
+  }
+
+  absl::StatusOr<std::string> Detokenize(const tokenizer::TokenName& name) {
+    std::promise<absl::StatusOr<std::string>> done;
+    std::vector<absl::StatusOr<tokenizer::TokenName>> names;
+    names.push_back(name);
+    tokenizer_->Detokenize(PermitFor(Action::kDetokenize, "tenants/" + name.tenant + "/tokens"),
+                           name.tenant, std::move(names), {}, [&done](auto recorded) {
+                             if (!recorded.ok()) return done.set_value(recorded.status());
+                             if (!recorded->value.ok())
+                               return done.set_value(recorded->value.status());
+                             auto& card = recorded->value->front();
+                             if (!card.ok()) return done.set_value(card.status());
+                             done.set_value(std::string(crypto::AsText(
+                                 card->full->pan.Expose(crypto::SecretAccess::kGranted))));
+                           });
+    return done.get_future().get();
+  }
+
+  absl::Status Rotate(const keys::KeyName& name) {
+    auto rotated = registry_->Rotate(PermitFor(Action::kRotateKey, name.ToString()), name, "");
+    return rotated.ok() ? rotated->value.status() : rotated.status();
+  }
+  const std::vector<std::string>& said() const { return said_; }
+
+ private:
+  absl::Status Go() {
+    ASSIGN_OR_RETURN(signer_, keys::OpenCheckpointSigner(deployment_, hsm_));
+    audit::JournalOptions options;
+    options.origin = "keysvc.example/test";
+    options.checkpoint_directory = folder_ + "/checkpoints";
+    options.head_details = [this] { return facts_.Get(); };
+    ASSIGN_OR_RETURN(journal_, audit::Journal::Start(*store_, *signer_, std::move(options)));
+    ASSIGN_OR_RETURN(registry_,
+                     keys::KeyRegistry::Load(hsm_, wrapping_, *store_, *journal_, "test"));
+    for (const auto& profile : profiles_.all()) {
+      RETURN_IF_ERROR(registry_->EnsureProfileKeys(profile));
+    }
+    opened_ = std::make_unique<keys::OpenedKeys>(*registry_);
+    ASSIGN_OR_RETURN(
+        const std::uint64_t tokens,
+        CheckStore(*store_, *journal_, *registry_, profiles_, *opened_, CheckDepth::kEveryRow,
+                   [this](const std::string& line) { said_.push_back(line); }));
+    facts_.Attest([this, tokens] { return StoreFacts(*registry_, *journal_, tokens); });
+    ASSIGN_OR_RETURN(reservations_, keys::UseReservations::Start(
+                                        *registry_, [](std::string_view, std::string_view) {}));
+    tokenizer_ =
+        std::make_unique<tokenizer::Tokenizer>(profiles_, *opened_, *store_, *journal_, gate_);
+    return absl::OkStatus();
+  }
+  policy::Permit PermitFor(Action action, std::string_view resource) {
+    return *gate_.Authorize(*gate_.Identify("spiffe://x/app", "ipv4:192.0.2.7:9"), action,
+                            resource);
+  }
+
+  FakeHsm& hsm_;
+  const std::string folder_;
+  const keys::Deployment deployment_;
+  keys::KeyWrapping wrapping_;
+  policy::Gate gate_;
+  const tokenizer::Profiles profiles_ = *tokenizer::Profiles::Create({kCards, kOthers});
+  HeadFacts facts_;
+  std::vector<std::string> said_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<audit::CheckpointSigner> signer_;
+  std::unique_ptr<audit::Journal> journal_;
+  std::unique_ptr<keys::KeyRegistry> registry_;
+  std::unique_ptr<keys::OpenedKeys> opened_;
+  std::unique_ptr<keys::UseReservations> reservations_;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+};
+
+class TamperingTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directory(original_);
+    Service service(hsm_, original_);
+    ASSERT_OK(service.Create());
+    for (auto& name : service.Tokenize(kCards, kRequest)) {
+      ASSERT_OK(name);
+      names_.push_back(*name);
+    }
+    for (auto& name : service.Tokenize(kOthers, "")) {
+      ASSERT_OK(name);
+      names_.push_back(*name);
+    }
+  }
+  // A copy of the folder to tamper with.
+  void Fresh() {
+    fs::remove_all(copy_);
+    fs::copy(original_, copy_, fs::copy_options::recursive);
+  }
+  std::unique_ptr<store::Connection> Connect(const std::string& folder) {
+    auto key = keys::OpenDatabaseKey({"dev", "test", folder + "/vault.sidecar"}, hsm_);
+    EXPECT_OK(key);
+    auto connection =
+        store::Connection::Open(folder + "/vault.db", *key, store::Connection::Mode::kWriter, 1);
+    EXPECT_OK(connection);
+    return *std::move(connection);
+  }
+  void Sql(const std::string& sql) {
+    const auto connection = Connect(copy_);
+    ASSERT_OK(connection->Execute("PRAGMA ignore_check_constraints = ON"));
+    ASSERT_OK(connection->Execute(sql.c_str())) << sql;
+  }
+  std::vector<std::pair<std::string, std::string>> Columns() {
+    const auto connection = Connect(original_);
+    auto query = store::Statement::Prepare(
+        *connection,
+        "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c "
+        "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1, c.cid");
+    EXPECT_OK(query);
+    std::vector<std::pair<std::string, std::string>> columns;
+    auto row = query->Bind();
+    while (*row.Step()) columns.emplace_back(row.Bytes(0), row.Bytes(1));
+    return columns;
+  }
+
+  // Whether starting on the copy, reading every card or repeating the request was refused. Fails
+  // the test when an answer is another one than was stored.
+  bool IsNoticed() {
+    Service service(hsm_, copy_);
+    const absl::Status started = service.Start();
+    if (!started.ok()) {
+      why_ = started.ToString();
+      return true;
+    }
+    bool noticed = false;
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      const auto pan = service.Detokenize(names_[i]);
+      if (pan.ok()) {
+        EXPECT_EQ(*pan, kPans[i % kPans.size()]);
+      }
+      noticed = noticed || !pan.ok();
+    }
+    const auto repeated = service.Tokenize(kCards, kRequest);
+    for (std::size_t i = 0; i < repeated.size(); ++i) {
+      if (repeated[i].ok()) {
+        EXPECT_EQ(repeated[i]->token, names_[i].token);
+      }
+      noticed = noticed || !repeated[i].ok();
+    }
+    return noticed;
+  }
+
+  FakeHsm hsm_;
+  TemporaryDirectory directory_;
+  const std::string original_ = directory_.File("original");
+  const std::string copy_ = directory_.File("copy");
+  std::vector<tokenizer::TokenName> names_;  // of kPans in the one profile, then in the other
+  std::string why_;
+};
+
+TEST_F(TamperingTest, NothingIsNoticedWhereNothingWasChanged) {
+  Fresh();
+  EXPECT_FALSE(IsNoticed()) << why_;
+}
+
+TEST_F(TamperingTest, EveryColumnThatIsChangedIsNoticed) {
+  // What these hold decides nothing.
+  const std::set<std::string> exempt = {
+      "meta.only_row", "meta.created_ms", "frontier.only_row", "idempotency.id",
+      // Without its row a request is done again, and a deterministic profile gives the same tokens.
+      "idempotency.principal", "idempotency.request_id"};
+  const auto columns = Columns();
+  EXPECT_GT(columns.size(), 45u);
+  for (const auto& [table, column] : columns) {
+    for (const char* row : {"min", "max"}) {
+      if (table == "checkpoints" && std::string(row) == "min") continue;  // the newest counts
+      SCOPED_TRACE(absl::StrCat(table, ".", column, " ", row));
+      Fresh();
+      // Another value of the column's type, also where there was none; of a truth the other one.
+      const std::string number = column.starts_with("is_") ? "1 - " + column : column + " + 1000";
+      Sql(absl::StrCat("UPDATE ", table, " SET ", column, " = CASE typeof(", column,
+                       ") WHEN 'integer' THEN ", number, " WHEN 'text' THEN ", column,
+                       " || 'x' WHEN 'blob' THEN CAST(", column,
+                       " || x'00' AS BLOB) ELSE x'00' END WHERE rowid = (SELECT ", row,
+                       "(rowid) FROM ", table, ")"));
+      EXPECT_EQ(IsNoticed(), !exempt.contains(table + "." + column));
+    }
+  }
+}
+
+TEST_F(TamperingTest, RowsSwappedDeletedOrTakenFromAnotherTenantAreNoticed) {
+  const std::vector<std::string> changes = {
+      "UPDATE tokens SET handle = -handle WHERE handle < 3;"
+      "UPDATE tokens SET handle = 3 + handle WHERE handle < 0",
+      "UPDATE tokens SET sealed = (SELECT sealed FROM tokens WHERE handle = 2) WHERE handle = 1",
+      "UPDATE tokens SET leaf_index = (SELECT max(leaf_index) FROM tokens) WHERE handle = 1",
+      "UPDATE tokens SET leaf_index = NULL WHERE handle = 2",
+      "DELETE FROM tokens WHERE handle = 1",
+      "DELETE FROM tokens WHERE tenant = 'globex' AND handle = (SELECT max(handle) FROM tokens)",
+      "UPDATE tokens SET tenant = 'globex' WHERE handle = 1",
+      "UPDATE key_versions SET wrapped = (SELECT wrapped FROM key_versions WHERE tenant = 'globex' "
+      "AND name = 'cards-data') WHERE tenant = 'acme' AND name = 'cards-data'",
+      "DELETE FROM key_versions WHERE name = 'cards-data'",
+      "DELETE FROM key_versions WHERE tenant = 'globex'",
+      "DELETE FROM leaves WHERE leaf_index = 1",
+      "DELETE FROM leaves WHERE leaf_index = (SELECT max(leaf_index) FROM leaves)",
+      "DELETE FROM frontier",
+      "DELETE FROM meta",
+  };
+  for (const std::string& change : changes) {
+    SCOPED_TRACE(change);
+    Fresh();
+    Sql(change);
+    EXPECT_TRUE(IsNoticed());
+  }
+}
+
+TEST_F(TamperingTest, AKeyRowPutBackIsNoticed) {
+  Fresh();
+  Sql("CREATE TABLE kept AS SELECT * FROM key_versions");
+  {
+    Service service(hsm_, copy_);
+    ASSERT_OK(service.Start());
+    ASSERT_OK(service.Rotate(keys::DataKeyOf(kCards)));
+  }
+  Sql("DELETE FROM key_versions WHERE name = 'cards-data' AND tenant = 'acme';"
+      "INSERT INTO key_versions SELECT * FROM kept WHERE name = 'cards-data' AND tenant = 'acme'");
+  EXPECT_TRUE(IsNoticed());
+  EXPECT_THAT(why_, ::testing::HasSubstr("not those that the log tells of"));
+}
+
+TEST_F(TamperingTest, EveryByteOfTheSidecarCounts) {
+  const std::string path = original_ + "/vault.sidecar";
+  std::ifstream in(path, std::ios::binary);
+  const std::string sidecar((std::istreambuf_iterator<char>(in)), {});
+  const keys::Deployment deployment{"dev", "test", directory_.File("sidecar")};
+  const auto opens = [&](const std::string& bytes) {
+    std::ofstream(deployment.sidecar_path, std::ios::binary) << bytes;
+    return keys::OpenDatabaseKey(deployment, hsm_).ok();
+  };
+  ASSERT_TRUE(opens(sidecar));
+  const std::size_t body = sidecar.size() - sizeof(crypto::Sha256Digest);
+  for (std::size_t i = 0; i < sidecar.size(); ++i) {
+    std::string changed = sidecar;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    EXPECT_FALSE(opens(changed)) << i;
+    if (i >= body) continue;
+    changed.resize(body);
+    changed += crypto::AsText(crypto::Sha256(changed));
+    EXPECT_FALSE(opens(changed)) << i << " with a new digest";
+  }
+  for (std::size_t size = 0; size < sidecar.size(); ++size) {
+    EXPECT_FALSE(opens(sidecar.substr(0, size))) << size;
+  }
+}
+
+TEST_F(TamperingTest, PagesThatAreFlippedBlankedOrSwappedNeverChangeAnAnswer) {
+  constexpr std::size_t kPage = 4096;
+  std::ifstream in(original_ + "/vault.db", std::ios::binary);
+  const std::string file((std::istreambuf_iterator<char>(in)), {});
+  const std::size_t pages = file.size() / kPage;
+  ASSERT_GT(pages, 5u);
+  std::size_t noticed = 0;
+  const auto with = [&](const std::string& bytes) {
+    Fresh();
+    std::ofstream(copy_ + "/vault.db", std::ios::binary | std::ios::trunc) << bytes;
+    if (IsNoticed()) ++noticed;
+  };
+  for (std::size_t page = 0; page < pages; ++page) {
+    SCOPED_TRACE(page);
+    std::string flipped = file;
+    flipped[page * kPage + 100] = static_cast<char>(flipped[page * kPage + 100] ^ 1);
+    with(flipped);
+    std::string blank = file;
+    blank.replace(page * kPage, kPage, std::string(kPage, '\0'));
+    with(blank);
+    std::string swapped = file;
+    const std::size_t other = (page + 1) % pages;
+    swapped.replace(page * kPage, kPage, file, other * kPage, kPage);
+    swapped.replace(other * kPage, kPage, file, page * kPage, kPage);
+    with(swapped);
+  }
+  // Every page in use is noticed; a few may be free.
+  EXPECT_GT(noticed, pages * 2);
+}
+
+TEST_F(TamperingTest, FilesOfAnotherDeploymentOrCutShortOrOlderAreRefused) {
+  const std::string other = directory_.File("other");
+  fs::create_directory(other);
+  FakeHsm other_hsm;
+  {
+    Service service(other_hsm, other, "elsewhere");
+    ASSERT_OK(service.Create());
+  }
+  const auto replaced = [&](const char* name) {
+    Fresh();
+    fs::remove_all(copy_ + "/" + name);
+    fs::copy(other + "/" + name, copy_ + "/" + name, fs::copy_options::recursive);
+    return IsNoticed();
+  };
+  EXPECT_TRUE(replaced("vault.db"));
+  EXPECT_TRUE(replaced("vault.sidecar"));
+  EXPECT_TRUE(replaced("checkpoints"));
+
+  Fresh();
+  fs::resize_file(copy_ + "/vault.db", fs::file_size(copy_ + "/vault.db") / 2);
+  EXPECT_TRUE(IsNoticed());
+
+  // The database of yesterday, the checkpoints of today.
+  Fresh();
+  {
+    Service service(hsm_, copy_);
+    ASSERT_OK(service.Start());
+  }
+  fs::copy(original_ + "/vault.db", copy_ + "/vault.db", fs::copy_options::overwrite_existing);
+  EXPECT_TRUE(IsNoticed());
+  EXPECT_THAT(why_, ::testing::HasSubstr("older"));
+
+  Fresh();
+  Sql("PRAGMA user_version = 99");
+  EXPECT_TRUE(IsNoticed());
+}
+
+TEST_F(TamperingTest, AStartSaysWhatItChecked) {
+  Fresh();
+  Service service(hsm_, copy_);
+  ASSERT_OK(service.Start());
+  ASSERT_EQ(service.said().size(), 1u);
+  EXPECT_THAT(service.said()[0], ::testing::HasSubstr("6 tokens"));
+}
+
+}  // namespace
+}  // namespace keysvc

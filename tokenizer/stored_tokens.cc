@@ -1,0 +1,217 @@
+#include "tokenizer/stored_tokens.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "audit/leaf.h"
+#include "crypto/bytes.h"
+#include "crypto/digest.h"
+#include "crypto/random.h"
+#include "status/abseil.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/opaque_token.h"
+#include "tokenizer/token_row.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 4096;
+constexpr std::uint64_t kLeavesAtOnce = 512;
+constexpr std::uint64_t kRowsPerReport = 1'000'000;
+
+absl::Status Damaged(std::string_view what) { return Error(Reason::kIntegrityFailure, what); }
+
+// The text of a member of canonical JSON, where a member has one spelling.
+std::string_view Member(std::string_view body, std::string_view member) {
+  const std::size_t at = body.find(member);
+  if (at == std::string_view::npos) return {};
+  body.remove_prefix(at + member.size());
+  return body.substr(0, body.find('"'));
+}
+
+// How many rows there were before a place in the log.
+struct Census {
+  std::uint64_t tokens = 0;
+  std::uint64_t before = 0;
+};
+
+// Of the newest head that counts tokens.
+absl::StatusOr<std::optional<Census>> NewestCensus(store::Store& store, std::uint64_t size) {
+  for (std::uint64_t end = size; end > 0;) {
+    const std::uint64_t first = end - std::min(end, kLeavesAtOnce);
+    ASSIGN_OR_RETURN(const std::vector<store::LeafRow> leaves,
+                     store.ReadLeaves(first, static_cast<std::size_t>(end - first)));
+    for (auto leaf = leaves.rbegin(); leaf != leaves.rend(); ++leaf) {
+      if (!leaf->header.starts_with(R"({"action":"Log.)")) continue;
+      Census census;
+      const std::string_view tokens = Member(leaf->body, R"("tokens":")");
+      if (tokens.empty()) continue;
+      if (crypto::AsText(audit::HashOfLeaf(*leaf)) != leaf->leaf_hash ||
+          !absl::SimpleAtoi(ToAbsl(tokens), &census.tokens) ||
+          !absl::SimpleAtoi(ToAbsl(Member(leaf->body, R"("tokens_before":")")), &census.before)) {
+        return Damaged("a head of the log is not what was written");
+      }
+      return census;
+    }
+    end = first;
+  }
+  return std::nullopt;
+}
+
+// One run over the rows.
+class Check {
+ public:
+  Check(store::Store& store, const Profiles& profiles, KeySource& keys,
+        const StoredTokensOptions& options)
+      : store_(store), profiles_(profiles), keys_(keys), options_(options) {}
+
+  absl::StatusOr<StoredTokens> Run() {
+    ASSIGN_OR_RETURN(const store::FrontierRow frontier, store_.ReadFrontier());
+    leaves_ = frontier.size;
+    ASSIGN_OR_RETURN(const std::optional<Census> census, NewestCensus(store_, leaves_));
+    std::uint64_t counted = 0;
+    std::vector<store::TokenRow> newest;
+    for (std::int64_t last = 0;;) {
+      ASSIGN_OR_RETURN(std::vector<store::TokenRow> rows, store_.ReadTokens(last, kRowsAtOnce));
+      if (rows.empty()) break;
+      for (const store::TokenRow& row : rows) {
+        RETURN_IF_ERROR(Look(row));
+        if (census.has_value() && row.leaf_index.value_or(0) < census->before) ++counted;
+        if (options_.open_every_row) RETURN_IF_ERROR(Open(row));
+      }
+      last = rows.back().handle;
+      newest.insert(newest.end(), std::make_move_iterator(rows.begin()),
+                    std::make_move_iterator(rows.end()));
+      if (newest.size() > options_.sample) {
+        newest.erase(newest.begin(), newest.end() - static_cast<std::ptrdiff_t>(options_.sample));
+      }
+    }
+    if (census.has_value() && counted < census->tokens) {
+      return Damaged("tokens are missing from the store");
+    }
+    if (!options_.open_every_row) RETURN_IF_ERROR(OpenSample(newest));
+    return found_;
+  }
+
+ private:
+  // What can be said without a key.
+  absl::Status Look(const store::TokenRow& row) {
+    if (++found_.rows % kRowsPerReport == 0 && options_.progress) options_.progress(found_.rows);
+    if (row.leaf_index.has_value()) {
+      if (*row.leaf_index >= leaves_) return Damaged("a token names a record that is not there");
+      linked_ = true;
+    } else if (linked_) {
+      return Damaged("a token names no record");
+    } else {
+      ++found_.without_record;
+    }
+    const Profile* profile = profiles_.Find(row.tenant, row.profile);
+    if (profile == nullptr) {
+      ++found_.undeclared;
+      return absl::OkStatus();
+    }
+    const auto versions = std::tuple(profile, row.data_version, row.index_version);
+    if (known_.contains(versions)) return absl::OkStatus();
+    RETURN_IF_ERROR(LostOrOk(keys_.DataKey(*profile, row.data_version).status()));
+    if (!profile->deterministic && row.index_version != 0) {
+      return Damaged("a token names an index key that it cannot have");
+    }
+    if (profile->deterministic) {
+      const auto index = keys_.IndexKey(*profile);
+      RETURN_IF_ERROR(LostOrOk(index.status()));
+      if (index.ok() && (row.index_version < 1 || row.index_version > index->version)) {
+        return Damaged("a token names an index key that is not there");
+      }
+    }
+    known_.insert(versions);
+    return absl::OkStatus();
+  }
+
+  // A version whose state or period forbids its use is there all the same.
+  static absl::Status LostOrOk(const absl::Status& status) {
+    return ReasonOf(status) == Reason::kKeyNotActive ? absl::OkStatus() : status;
+  }
+
+  absl::Status Open(const store::TokenRow& row) {
+    const Profile* profile = profiles_.Find(row.tenant, row.profile);
+    if (profile == nullptr) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMacKey(row.tenant));
+    RETURN_IF_ERROR(CheckRow(row, *row_mac));
+    const auto data_key = keys_.DataKey(*profile, row.data_version);
+    if (!data_key.ok()) return LostOrOk(data_key.status());
+    ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, **data_key));
+    const auto token_key = keys_.TokenKey(row.tenant, opened.token_key_version);
+    if (!token_key.ok()) return LostOrOk(token_key.status());
+    const TokenName name{row.tenant, EncodeOpaqueToken({row.handle, row.profile}, row.tenant,
+                                                       opened.token_key_version, **token_key)};
+    RETURN_IF_ERROR(FindInRecord(row, name));
+    ++found_.opened;
+    return absl::OkStatus();
+  }
+
+  absl::Status FindInRecord(const store::TokenRow& row, const TokenName& name) {
+    if (!row.leaf_index.has_value()) return absl::OkStatus();
+    // The rows of a batch lie side by side and share a record.
+    if (!leaf_.has_value() || leaf_->index != *row.leaf_index) {
+      ASSIGN_OR_RETURN(std::vector<store::LeafRow> leaves, store_.ReadLeaves(*row.leaf_index, 1));
+      if (leaves.size() != 1 || leaves.front().index != *row.leaf_index ||
+          crypto::AsText(audit::HashOfLeaf(leaves.front())) != leaves.front().leaf_hash) {
+        return Damaged("the record of a token is not what was written");
+      }
+      leaf_ = std::move(leaves.front());
+    }
+    const std::string quoted = absl::StrCat("\"resource\":\"", name.ToString(), "\"");
+    if (leaf_->body.find(quoted) != std::string::npos) return absl::OkStatus();
+    return Damaged("a token has no record");
+  }
+
+  absl::Status OpenSample(const std::vector<store::TokenRow>& newest) {
+    for (const store::TokenRow& row : newest) RETURN_IF_ERROR(Open(row));
+    if (newest.empty() || newest.front().handle <= 1) return absl::OkStatus();
+    std::vector<std::int64_t> handles;
+    for (std::size_t i = 0; i < options_.sample; ++i) {
+      std::uint64_t random = 0;
+      const std::string bytes = crypto::RandomBytes(sizeof(random));
+      std::memcpy(&random, bytes.data(), sizeof(random));
+      const auto older = static_cast<std::uint64_t>(newest.front().handle - 1);
+      handles.push_back(static_cast<std::int64_t>(random % older) + 1);
+    }
+    ASSIGN_OR_RETURN(const auto rows, store_.FindTokens(handles));
+    for (const auto& row : rows) {
+      if (row.has_value()) RETURN_IF_ERROR(Open(*row));
+    }
+    return absl::OkStatus();
+  }
+
+  store::Store& store_;
+  const Profiles& profiles_;
+  KeySource& keys_;
+  const StoredTokensOptions& options_;
+  std::uint64_t leaves_ = 0;
+  bool linked_ = false;  // a row with a record has been seen: all later ones have one
+  std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t>> known_;
+  std::optional<store::LeafRow> leaf_;
+  StoredTokens found_;
+};
+
+}  // namespace
+
+absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
+                                               KeySource& keys,
+                                               const StoredTokensOptions& options) {
+  return Check(store, profiles, keys, options).Run();
+}
+
+}  // namespace keysvc::tokenizer

@@ -1,0 +1,41 @@
+#ifndef KEYSVC_TOKENIZER_STORED_TOKENS_H_
+#define KEYSVC_TOKENIZER_STORED_TOKENS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "store/store.h"
+#include "tokenizer/key_source.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc::tokenizer {
+
+struct StoredTokensOptions {
+  bool open_every_row = false;
+  // Else so many of the newest, and as many chosen at random.
+  std::size_t sample = 256;
+  // Told now and then how many rows have been read.
+  std::function<void(std::uint64_t rows)> progress;
+};
+
+// What was found, and found sound.
+struct StoredTokens {
+  std::uint64_t rows = 0;
+  std::uint64_t opened = 0;          // MAC, AEAD and the record checked
+  std::uint64_t undeclared = 0;      // of profiles that are not declared any more: not checked
+  std::uint64_t without_record = 0;  // from before rows named their records
+};
+
+// Reads every token row: its key versions are there and its record is in the log. Of a sample, or
+// of all, it also checks the MAC, opens the card, and finds the token's name in its record.
+// DATA_LOSS/INTEGRITY_FAILURE when something is wrong, and when fewer rows are there than the
+// newest head of the log that counts them says. Nobody may write meanwhile. Reads every row once,
+// in the order in which they lie in the file.
+absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
+                                               KeySource& keys, const StoredTokensOptions& options);
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_STORED_TOKENS_H_
