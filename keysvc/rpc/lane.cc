@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <system_error>
 #include <utility>
 
 namespace keysvc::rpc {
@@ -21,14 +22,24 @@ Lane::~Lane() { Stop(); }
 bool Lane::Submit(Work work) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || queue_.size() >= queue_limit_) return false;
+    if (stopping_) return false;
     const auto now = std::chrono::steady_clock::now();
-    const bool stuck = !queue_.empty() && now - queue_.front().since >= stuck_after_;
-    if (stuck && threads_.size() < thread_limit_) threads_.emplace_back([this] { Run(); });
+    // Before the limit: a queue that is full because its threads hang must get out of it too.
+    if (!queue_.empty() && now - queue_.front().since >= stuck_after_) AddThreadLocked();
+    if (queue_.size() >= queue_limit_) return false;
     queue_.push_back({std::move(work), now});
   }
   wake_.notify_one();
   return true;
+}
+
+void Lane::AddThreadLocked() {
+  if (threads_.size() >= thread_limit_) return;
+  try {
+    threads_.emplace_back([this] { Run(); });
+  } catch (const std::system_error&) {
+    // A system without threads to spare: the lane goes on with those it has.
+  }
 }
 
 void Lane::Stop() {

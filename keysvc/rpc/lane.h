@@ -43,6 +43,7 @@ class Lane {
   };
 
   void Run();
+  void AddThreadLocked();
 
   const std::size_t queue_limit_;
   const std::string name_;

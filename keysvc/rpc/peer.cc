@@ -13,15 +13,24 @@ bool IsLowerHex(std::string_view text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// Whether a card number stands in the text, or more digits in a row than any has. Of random trace
-// ids that is one in three hundred.
-bool MayHoldCardNumber(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789";
+// Whether any of the digits in a row may be a card number.
+bool HoldsCardNumber(std::string_view digits) {
+  constexpr std::size_t kShortest = 12;
   constexpr std::size_t kLongest = 19;
+  for (; digits.size() >= kShortest; digits.remove_prefix(1)) {
+    for (std::size_t length = kShortest; length <= std::min(kLongest, digits.size()); ++length) {
+      if (tokenizer::Pan::Parse(crypto::AsBytes(digits.substr(0, length))).ok()) return true;
+    }
+  }
+  return false;
+}
+
+// Whether a card number stands in the text, also with other digits before or behind it. Of random
+// trace ids that is one in a hundred.
+bool MayHoldCardNumber(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = std::min(text.find_first_not_of(kDigits), text.size());
-    const std::string_view run = text.substr(0, length);
-    if (length > kLongest || tokenizer::Pan::Parse(crypto::AsBytes(run)).ok()) return true;
+    const std::size_t length = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (HoldsCardNumber(text.substr(0, length))) return true;
     text.remove_prefix(std::min(length + 1, text.size()));
   }
   return false;

@@ -49,6 +49,18 @@ TEST(Lane, ASpareThreadJoinsInWhenWorkHasWaitedForOneThatHangs) {
   hangs.Free();
 }
 
+TEST(Lane, ASpareThreadJoinsInAlsoWhenTheQueueIsFullAlready) {
+  Blocker hangs;
+  Lane lane(1, 1, "lane", 1, absl::ZeroDuration());
+  ASSERT_TRUE(lane.Submit(hangs.Work()));
+  hangs.AwaitRunning();
+  std::promise<void> done;
+  ASSERT_TRUE(lane.Submit([&done] { done.set_value(); }));
+  EXPECT_FALSE(lane.Submit([] {}));
+  done.get_future().wait();
+  hangs.Free();
+}
+
 TEST(Lane, LosesNoMoreThreadsThanItHasSpareOnes) {
   Blocker first, second;
   Lane lane(1, 2, "lane", 1, absl::ZeroDuration());
