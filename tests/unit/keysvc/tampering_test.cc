@@ -314,6 +314,15 @@ TEST_F(TamperingTest, RowsSwappedDeletedOrTakenFromAnotherTenantAreNoticed) {
   }
 }
 
+TEST_F(TamperingTest, ATokenRowThatIsGoneIsMissedAtTheStart) {
+  for (const char* row : {"min", "max"}) {
+    Fresh();
+    Sql(absl::StrCat("DELETE FROM tokens WHERE handle = (SELECT ", row, "(handle) FROM tokens)"));
+    EXPECT_TRUE(IsNoticed());
+    EXPECT_THAT(why_, ::testing::HasSubstr("tokens are missing"));
+  }
+}
+
 TEST_F(TamperingTest, AKeyRowPutBackIsNoticed) {
   Fresh();
   Sql("CREATE TABLE kept AS SELECT * FROM key_versions");
