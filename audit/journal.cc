@@ -7,6 +7,7 @@
 
 #include "audit/checkpoint_directory.h"
 #include "audit/checkpointer.h"
+#include "audit/leaf.h"
 #include "audit/stored_log.h"
 #include "audit/writer.h"
 #include "status/macros.h"
@@ -16,13 +17,13 @@ namespace keysvc::audit {
 
 class Journal::Impl {
  public:
-  Impl(store::Store& store, JournalOptions options, std::string verifier_key, Frontier frontier)
+  Impl(store::Store& store, JournalOptions options, std::string verifier_key, const StoredLog& log)
       : options_(std::move(options)),
         verifier_key_(std::move(verifier_key)),
         writer_(store,
                 WriterOptions{options_.answer_within, options_.queue_limit, options_.group_limit,
-                              options_.clock},
-                std::move(frontier)) {}
+                              options_.clock, options_.steady, log.last_time},
+                log.frontier) {}
 
   void StartCheckpoints(CheckpointSigner& signer, CheckpointDirectory outside,
                         const std::optional<CheckpointDirectory::Newest>& newest) {
@@ -49,6 +50,9 @@ class Journal::Impl {
     writer_.Stop();
   }
 
+  void set_start(Entry start) { start_ = std::move(start); }
+  const Entry& start() const { return start_; }
+  const JournalOptions& options() const { return options_; }
   Checkpointer& checkpointer() { return *checkpointer_; }
   const Writer& writer() const { return writer_; }
   const std::string& verifier_key() const { return verifier_key_; }
@@ -56,6 +60,7 @@ class Journal::Impl {
  private:
   const JournalOptions options_;
   const std::string verifier_key_;
+  Entry start_;
   Writer writer_;
   std::optional<Checkpointer> checkpointer_;  // goes before the writer it uses
   std::mutex stop_mutex_;
@@ -66,12 +71,16 @@ namespace {
 Entry StartEntry(const StoredLog& log, const std::string& verifier_key) {
   Entry entry;
   entry.actor = "system";
+  entry.details["checked_in_ms"] = std::to_string(absl::ToInt64Milliseconds(log.checked_in));
   entry.details["verifier_key"] = verifier_key;
   if (log.frontier.size() == 0) {
     entry.action = "Log.Init";
   } else {
     entry.action = log.ended_cleanly ? "Log.Start" : "Log.Recovered";
     entry.details["last_index"] = std::to_string(log.frontier.size() - 1);
+    entry.details["last_time"] = LogTime(log.last_time);
+    const std::uint64_t witnessed = log.newest.has_value() ? log.newest->checkpoint.size : 0;
+    entry.details["since_checkpoint"] = std::to_string(log.frontier.size() - witnessed);
   }
   return entry;
 }
@@ -105,8 +114,9 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::StartWith(store::Store& store,
   ASSIGN_OR_RETURN(const StoredLog log, CheckStoredLog(store, outside, keys));
 
   std::unique_ptr<Journal> journal(
-      new Journal(std::make_unique<Impl>(store, std::move(options), verifier_key, log.frontier)));
+      new Journal(std::make_unique<Impl>(store, std::move(options), verifier_key, log)));
   Entry first = StartEntry(log, verifier_key);
+  first.details.merge(std::map(journal->impl_->options().start_details));
   store::Mutation mutation;
   if (restoration != nullptr && !restoration->recorded) {
     first.action = "Log.Restored";
@@ -115,6 +125,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::StartWith(store::Store& store,
     first.items = std::move(restoration->items);
     mutation = std::move(restoration->mutation);
   }
+  journal->impl_->set_start(first);
   if (!journal->Record(std::move(first), std::move(mutation)).ok()) {
     return Error(Reason::kAuditUnavailable,
                  "the start cannot be recorded; is the database's disk full, or failing?");
@@ -143,6 +154,7 @@ absl::StatusOr<Receipt> Journal::Record(Entry entry, store::Mutation mutation) {
 absl::StatusOr<std::string> Journal::CheckpointNow() { return impl_->checkpointer().MakeNow(); }
 std::string Journal::LatestCheckpoint() const { return impl_->checkpointer().latest(); }
 absl::Time Journal::last_checkpoint() const { return impl_->checkpointer().latest_time(); }
+const Entry& Journal::start() const { return impl_->start(); }
 const std::string& Journal::verifier_key() const { return impl_->verifier_key(); }
 bool Journal::healthy() const { return impl_->writer().healthy(); }
 Journal::Progress Journal::progress() const {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "audit/checkpoint.h"
+#include "audit/clock_watch.h"
 #include "audit/entry.h"
 #include "store/store.h"
 
@@ -54,7 +55,10 @@ struct JournalOptions {
   absl::Duration answer_within = absl::Seconds(2);  // then a waiting caller hears UNAVAILABLE
   std::size_t queue_limit = 4096;
   std::size_t group_limit = 500;  // token and key rows, or records without any, per transaction
-  std::function<absl::Time()> clock = absl::Now;  // thread-safe
+  std::function<absl::Time()> clock = absl::Now;       // thread-safe
+  std::function<absl::Duration()> steady = SinceBoot;  // thread-safe; nobody sets this one
+  // Facts recorded with the start, besides what the journal itself finds.
+  std::map<std::string, std::string> start_details;
   // Facts recorded in the HEAD leaf before each checkpoint (policy digest, clock quality). May be
   // empty.
   std::function<std::map<std::string, std::string>()> head_details;
@@ -114,6 +118,8 @@ class Journal {
   // When this process last made a checkpoint; InfinitePast while it has not. Its age tells whether
   // the signer works.
   absl::Time last_checkpoint() const;
+  // What the start was recorded as: Log.Init, Log.Start or Log.Recovered, with all details.
+  const Entry& start() const;
   // The key that verifies checkpoints, in the C2SP vkey form.
   const std::string& verifier_key() const;
 

@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "audit/clock_watch.h"
 #include "audit/leaf.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -67,10 +69,31 @@ absl::StatusOr<bool> EndsWithStop(store::Store& store, std::uint64_t size) {
   return last.front().header.starts_with(R"({"action":"Log.Stop",)");
 }
 
+absl::StatusOr<absl::Time> LastTime(store::Store& store, std::uint64_t size) {
+  if (size == 0) return absl::InfinitePast();
+  ASSIGN_OR_RETURN(const auto last, store.ReadLeaves(size - 1, 1));
+  // The order of members makes the time the last one, and a time needs no escapes.
+  constexpr std::string_view kMember = R"("time":")";
+  constexpr std::string_view kEnd = R"("})";
+  std::string_view header = last.empty() ? std::string_view() : last.front().header;
+  const std::size_t member = header.rfind(kMember);
+  absl::Time time;
+  if (member == std::string_view::npos || !header.ends_with(kEnd)) {
+    return Damaged("the log's last leaf has no time");
+  }
+  header.remove_prefix(member + kMember.size());
+  header.remove_suffix(kEnd.size());
+  if (!absl::ParseTime(absl::RFC3339_full, ToAbsl(header), &time, nullptr)) {
+    return Damaged("the log's last leaf has no time");
+  }
+  return time;
+}
+
 }  // namespace
 
 absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDirectory& outside,
                                          const LogKeys& keys) {
+  const absl::Duration began = SinceBoot();
   StoredLog log;
   ASSIGN_OR_RETURN(const store::FrontierRow row, store.ReadFrontier());
   ASSIGN_OR_RETURN(log.frontier, Frontier::FromRow(row));
@@ -106,6 +129,8 @@ absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDi
     return RolledBack("the log differs from the newest checkpoint kept outside");
   }
   ASSIGN_OR_RETURN(log.ended_cleanly, EndsWithStop(store, log.frontier.size()));
+  ASSIGN_OR_RETURN(log.last_time, LastTime(store, log.frontier.size()));
+  log.checked_in = SinceBoot() - began;
   return log;
 }
 

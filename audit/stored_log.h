@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "audit/checkpoint_directory.h"
 #include "audit/merkle.h"
 #include "store/store.h"
@@ -15,7 +16,9 @@ namespace keysvc::audit {
 // A log as it was found in the store, and found sound.
 struct StoredLog {
   Frontier frontier;
-  bool ended_cleanly = false;  // its last record is Log.Stop
+  bool ended_cleanly = false;                        // its last record is Log.Stop
+  absl::Time last_time = absl::InfinitePast();       // of its last record
+  absl::Duration checked_in = absl::ZeroDuration();  // what the check took
   std::optional<CheckpointDirectory::Newest> newest;
 };
 

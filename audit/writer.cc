@@ -20,6 +20,14 @@ absl::Status Unknown() {
   return Error(Reason::kOutcomeUnknown, "it is not known whether the record was written");
 }
 
+Entry EntryOf(const ClockWatch::Step& step) {
+  Entry entry;
+  entry.action = "Log.ClockStep";
+  entry.actor = "system";
+  entry.details = {{"from", LogTime(step.from)}, {"to", LogTime(step.to)}};
+  return entry;
+}
+
 std::size_t RowsOf(const Submission& submission) {
   return std::max<std::size_t>(1,
                                submission.mutation.tokens.size() + submission.mutation.keys.size());
@@ -31,7 +39,9 @@ Writer::Writer(store::Store& store, WriterOptions options, Frontier frontier)
     : store_(store),
       options_(std::move(options)),
       size_(frontier.size()),
+      clock_watch_({std::max(options_.newest, options_.clock()), options_.steady()}),
       frontier_(std::move(frontier)),
+      clocks_(ReadClocks()),
       writer_([this] { RunWriter(); }),
       watchdog_([this] { RunWatchdog(); }) {}
 
@@ -75,7 +85,8 @@ absl::Status Writer::RefusalLocked(Source source) {
 
 bool Writer::HasLeafAfter(std::uint64_t size) const {
   const std::lock_guard lock(mutex_);
-  return size_ > size || !waiting_.empty() || !in_flight_.empty();
+  return size_ > size || !waiting_.empty() || !in_flight_.empty() ||
+         clock_watch_.StepBefore(ReadClocks()).has_value();
 }
 
 Progress Writer::progress() const {
@@ -153,22 +164,37 @@ Writer::Fate Writer::WriteGroup(const Group& group, Results& results) {
     if (nothing) return Fate::kWritten;
     unresolved_ = tree;
     if ((*transaction)->Commit().ok()) {
-      frontier_ = *std::exchange(unresolved_, std::nullopt);
+      KeepTree(*std::exchange(unresolved_, std::nullopt));
       return Fate::kWritten;
     }
   }
   return Resolve();
 }
 
+void Writer::KeepTree(Frontier tree) {
+  frontier_ = std::move(tree);
+  // The step that the group began with, if there was one, is recorded.
+  const std::lock_guard lock(mutex_);
+  clock_watch_.Accept(clocks_);
+}
+
 absl::Status Writer::Fill(store::WriteTransaction& transaction, const Group& group, Frontier& tree,
                           Results& results) {
-  const absl::Time now = options_.clock();
+  clocks_ = ReadClocks();
+  const absl::Time now = clocks_.wall;
+  // Kept answers that end because the clock was set forward would let a repeated request be done a
+  // second time.
+  const std::int64_t kept_until_ms = absl::ToUnixMillis(clock_watch_.Unstepped(clocks_));
+  if (const auto step = clock_watch_.StepBefore(clocks_); step.has_value()) {
+    const store::LeafRow leaf = MakeLeaf(EntryOf(*step), tree.size(), now);
+    RETURN_IF_ERROR(transaction.AppendLeaf(leaf));
+    tree.Append(HashOfLeaf(leaf));
+  }
   for (const auto& pending : group) {
     Submission& submission = pending->submission;
     for (store::TokenRow& row : submission.mutation.tokens) row.leaf_index = tree.size();
     if (!submission.mutation.empty()) {
-      ASSIGN_OR_RETURN(const auto applied,
-                       transaction.Apply(submission.mutation, absl::ToUnixMillis(now)));
+      ASSIGN_OR_RETURN(const auto applied, transaction.Apply(submission.mutation, kept_until_ms));
       if (applied == store::WriteTransaction::Applied::kConflict) {
         results.emplace_back(Error(Reason::kConflict, "the data changed in the meantime"));
         continue;
@@ -198,7 +224,7 @@ Writer::Fate Writer::Resolve() {
   const absl::StatusOr<Frontier> stored = Frontier::FromRow(*row);
   if (!stored.ok()) return Fate::kUnknown;
   if (unresolved_.has_value() && *stored == *unresolved_) {
-    frontier_ = *std::exchange(unresolved_, std::nullopt);
+    KeepTree(*std::exchange(unresolved_, std::nullopt));
     return Fate::kWritten;
   }
   // A third tree is nobody's: the log stays away rather than grow on it.

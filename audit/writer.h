@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "audit/clock_watch.h"
 #include "audit/entry.h"
 #include "audit/merkle.h"
 #include "store/store.h"
@@ -51,6 +52,8 @@ struct WriterOptions {
   std::size_t queue_limit = 0;
   std::size_t group_limit = 0;
   std::function<absl::Time()> clock;
+  std::function<absl::Duration()> steady;
+  absl::Time newest;  // of the records that are stored; a clock behind it was set back
 };
 
 // The thread that owns the store's writer, and the watchdog that answers for it when it is stuck.
@@ -58,7 +61,8 @@ struct WriterOptions {
 // A submission is waiting, then in flight (its group is being written), then answered; it is
 // answered once, by whoever takes its callback under the lock. While the log is away (the outage)
 // nothing waits: everything is refused until the writer has opened the store again, knows what
-// became of the last commit, and has recorded the outage itself. Thread-safe.
+// became of the last commit, and has recorded the outage itself. A step of the wall clock is
+// recorded (Log.ClockStep) before the first record that has a time after it. Thread-safe.
 class Writer {
  public:
   // `frontier` is the tree as it is stored.
@@ -72,7 +76,8 @@ class Writer {
   // For the journal's own records: neither the queue's limit nor Close() stops it.
   void SubmitOwn(Submission submission);
 
-  // Whether the log has, or is about to get, a leaf after the first `size`.
+  // Whether the log has, or is about to get, a leaf after the first `size`; a step of the clock
+  // that is still to be recorded counts for one.
   bool HasLeafAfter(std::uint64_t size) const;
   bool healthy() const;
   Progress progress() const;
@@ -123,6 +128,9 @@ class Writer {
   void StartOutageLocked(Answers& answers);
   static void Answer(Answers answers);
 
+  ClockWatch::Reading ReadClocks() const { return {options_.clock(), options_.steady()}; }
+  void KeepTree(Frontier tree);
+
   store::Store& store_;
   const WriterOptions options_;
 
@@ -134,6 +142,7 @@ class Writer {
   std::optional<Outage> outage_;
   std::uint64_t size_;  // of the tree as it is stored
   Progress progress_;   // its tokens; the leaves are `size_`
+  ClockWatch clock_watch_;
   bool watchdog_idle_ = true;
   bool closed_ = false;
   bool stopping_ = false;
@@ -142,6 +151,7 @@ class Writer {
   // The writer thread's own.
   Frontier frontier_;                   // the tree as it is known to be stored
   std::optional<Frontier> unresolved_;  // what it is instead, if the last commit took effect
+  ClockWatch::Reading clocks_;          // when the last group was filled
 
   std::thread writer_;
   std::thread watchdog_;

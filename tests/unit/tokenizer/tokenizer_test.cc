@@ -87,6 +87,7 @@ class Service {
     options.checkpoint_directory = directory_.path();
     options.answer_within = absl::Seconds(30);
     options.clock = Clock();
+    options.steady = [clock = options.clock] { return clock() - absl::UnixEpoch(); };
     auto journal = audit::Journal::Start(store_, *signer_, std::move(options));
     EXPECT_OK(journal);
     journal_ = *std::move(journal);
