@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "audit/clock_quality.h"
 #include "audit/journal.h"
 #include "crypto/certificate.h"
 #include "crypto/process_hardening.h"
@@ -43,6 +44,7 @@
 #include "keysvc/rpc/signing_service.h"
 #include "keysvc/rpc/token_service.h"
 #include "keysvc/rpc/trouble_log.h"
+#include "keysvc/start_report.h"
 #include "keysvc/store_check.h"
 #include "keysvc/systemd.h"
 #include "pkcs11/call_threads.h"
@@ -53,6 +55,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "store/sqlcipher_store.h"
+#include "store/write_ahead_log.h"
 #include "tokenizer/profile.h"
 #include "tokenizer/tokenizer.h"
 
@@ -97,6 +100,7 @@ audit::JournalOptions JournalOptionsOf(const Config& config, const policy::Gate&
   options.checkpoint_interval = config.checkpoint_interval;
   options.head_details = [&gate, &facts, environment = config.deployment.environment] {
     HeadFacts::Facts details = facts.Get();
+    details.merge(audit::ClockQuality());
     details["environment"] = environment;
     details["policy"] = gate.policy()->digest;
     return details;
@@ -197,13 +201,16 @@ absl::Status Serve(const Config& config) {
       kHsmPatience);
   ASSIGN_OR_RETURN(auto database_key, keys::OpenDatabaseKey(config.deployment, *hsm));
   ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
+  LeftBehind left{store::PagesInWriteAheadLog(config.store.path), {}};
   ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
   RETURN_IF_ERROR(keys::CheckRecoveryCopies(config.deployment, *store, recovery.get()));
+  ASSIGN_OR_RETURN(left.unfinished, FindUnfinished(*store));
   ASSIGN_OR_RETURN(const auto checkpoint_signer,
                    keys::OpenCheckpointSigner(config.deployment, *hsm));
-  ASSIGN_OR_RETURN(
-      const auto journal,
-      audit::Journal::Start(*store, *checkpoint_signer, JournalOptionsOf(config, gate, facts)));
+  audit::JournalOptions journal_options = JournalOptionsOf(config, gate, facts);
+  journal_options.start_details = left.Details();
+  ASSIGN_OR_RETURN(const auto journal,
+                   audit::Journal::Start(*store, *checkpoint_signer, std::move(journal_options)));
 
   troubles.RecordIn(*journal);
 
@@ -211,6 +218,7 @@ absl::Status Serve(const Config& config) {
   keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, recovery.get());
   ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
                                                                 config.deployment.environment));
+  for (const std::string& line : RecoveryReport(journal->start(), left)) Say(line);
   keys::OpenedKeys opened_keys(*registry, config.opened_key_lifetime);
   for (const tokenizer::Profile& profile : profiles.all()) {
     RETURN_IF_ERROR(registry->EnsureProfileKeys(profile));

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """What the service refuses to start on, how it says so, and how it ends."""
 
+import re
 import shutil
 import sqlite3
 import unittest
 
+import audit_log
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, tokens
+from wire import CARDS, SECONDS, Client, audit, keys, tokens
 
 
 class Start(unittest.TestCase):
@@ -35,6 +37,51 @@ class Start(unittest.TestCase):
             request = tokens.DetokenizeRequest(name=name, purpose="settlement")
             card = client.tokens.Detokenize(request, timeout=SECONDS).card
         self.assertEqual(card.pan, "4111111111111111")
+
+    def test_a_start_after_a_kill_says_and_records_what_it_did(self):
+        self.deployment.start()
+        self.use()
+        with Client(self.deployment, "officer-1") as officer, \
+                Client(self.deployment, "auditor") as auditor:
+            # Made one after the other, and slow enough to be killed in the middle of one.
+            making = [officer.keys.CreateKey.future(keys.CreateKeyRequest(
+                parent="tenants/acme", key_id=f"slow-{letter}", purpose=keys.KEY_PURPOSE_SIGN,
+                algorithm=keys.KEY_ALGORITHM_RSA_3072, cryptoperiod_days=30), timeout=60)
+                      for letter in "abcdefgh"]
+            while b"keys/slow-" not in auditor.export():
+                self.assertFalse(all(call.done() for call in making))
+            self.deployment.kill()
+
+        said = self.said_by_start()
+        with Client(self.deployment, "auditor") as auditor:
+            key = auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(),
+                                              timeout=SECONDS).verifier_key
+            records = audit_log.read(auditor.export(), key)
+        given_up = next(record for record in records
+                        if record.header["action"] == "KeyService.Recovered")
+        start = next(record for record in reversed(records)
+                     if record.header["action"] == "Log.Recovered")
+        details = start.body["details"]
+        self.assertEqual(int(details["last_index"]), start.index - 1)
+        self.assertEqual(details["last_time"], records[start.index - 1].header["time"])
+        self.assertEqual(details["unfinished_keys"], "1")
+        for text in (f"last record is {details['last_index']}, of {details['last_time']}",
+                     f"{details['log_pages']} pages of the write-ahead log",
+                     f"in {details['checked_in_ms']} ms, {details['since_checkpoint']} of them",
+                     f"{given_up.body['resource']} given up"):
+            self.assertRegex(said, f"recovered: .*{re.escape(text)}")
+        self.assertGreater(int(details["log_pages"]), 0)
+        intent = records[int(given_up.body["details"]["intent"])]
+        self.assertEqual((intent.header["outcome"], intent.body["resource"]),
+                         ("intent", given_up.body["resource"]))
+
+        self.assertEqual(self.deployment.stop(), 0)
+        self.assertNotIn("recovered:", self.said_by_start())
+
+    def said_by_start(self) -> str:
+        before = self.deployment.log.stat().st_size
+        self.deployment.start()
+        return self.deployment.log.read_bytes()[before:].decode()
 
     def test_a_broken_configuration_says_where(self):
         with open(self.folder / "config.yaml", "a", encoding="utf-8") as config:
