@@ -101,7 +101,7 @@ class Ledger:
 
     def send(self, clients: Clients, work: Work, away: Iterable[str] = ()) -> bool:
         """Whether the call was answered; otherwise it is kept to be repeated. `away` are the
-        refusals that stand for no answer."""
+        refusals that are no wrong answers, but not the one that was asked for either."""
         # Letters only: a trace id with the digits of a card number is not recorded.
         trace = "".join(random.choices("abcdef", k=32))
         began = time.monotonic()
@@ -121,10 +121,11 @@ class Ledger:
     def refused(self, work, refused, trace, error, away) -> bool:
         with self.lock:
             self.reasons[refused.reason or refused.code] += 1
-            if refused.reason == "" and error.code() in CUT_OFF or refused.reason in away:
+            if refused.reason == "" and error.code() in CUT_OFF:
                 return False
-            self.note(work, trace, refused.reason)
-            if refused.reason == "CONFLICT":
+            if refused.reason not in AWAY:
+                self.note(work, trace, refused.reason)
+            if refused.reason in ("CONFLICT", *away):
                 return False
             if refused.reason != work.refused_with:
                 self.faults.append(f"{work.method} was refused: {refused.text}")
@@ -252,6 +253,7 @@ class MixedLoad:
         self.records: list[audit_log.Record] = []  # the last that were proven
         self.stop = threading.Event()
         self.threads: list[threading.Thread] = []
+        self.repeats = True
         # A few cards that several clients bring at once.
         self.racing: collections.deque[str] = collections.deque(maxlen=8)
 
@@ -347,7 +349,7 @@ class MixedLoad:
     def repeat(self, source: random.Random) -> Work:
         """What was sent before, and may be on its way at this instant."""
         with self.ledger.lock:
-            repeatable = list(self.ledger.repeatable)
+            repeatable = list(self.ledger.repeatable) if self.repeats else []
         return source.choice(repeatable) if repeatable else self.tokenize(source)
 
     def create(self, key_id: str) -> Work:
