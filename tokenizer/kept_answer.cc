@@ -24,7 +24,7 @@ std::string AssociatedData(std::string_view kind, const store::IdempotencyRow& r
 }  // namespace
 
 absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, store::IdempotencyRow row,
-                                                 crypto::ByteView answer, const SealingKey& key) {
+                                                 crypto::ByteView answer, const AnswerKey& key) {
   ASSIGN_OR_RETURN(row.answer, key.Seal(answer, AssociatedData(kind, row)));
   return row;
 }
@@ -32,7 +32,7 @@ absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, store::I
 absl::StatusOr<crypto::SecretBytes> OpenKeptAnswer(std::string_view kind,
                                                    const store::IdempotencyRow& row,
                                                    std::string_view fingerprint,
-                                                   const SealingKey& key) {
+                                                   const AnswerKey& key) {
   if (!crypto::EqualInConstantTime(crypto::AsBytes(row.fingerprint),
                                    crypto::AsBytes(fingerprint))) {
     return Error(Reason::kRequestIdReused, "the request id was used for another request",

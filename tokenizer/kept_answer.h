@@ -7,7 +7,7 @@
 #include "crypto/bytes.h"
 #include "crypto/secret_bytes.h"
 #include "store/rows.h"
-#include "tokenizer/sealing_key.h"
+#include "tokenizer/answer_key.h"
 
 namespace keysvc::tokenizer {
 
@@ -15,14 +15,14 @@ namespace keysvc::tokenizer {
 // answer key and bound to its kind ("keysvc kept tokens") and to every other column of its row.
 // Fills `answer` of a row whose other columns are set.
 absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, store::IdempotencyRow row,
-                                                 crypto::ByteView answer, const SealingKey& key);
+                                                 crypto::ByteView answer, const AnswerKey& key);
 
 // The answer that was kept. INVALID_ARGUMENT/REQUEST_ID_REUSED when the row is of a request with
 // another fingerprint, DATA_LOSS/INTEGRITY_FAILURE when any column was changed.
 absl::StatusOr<crypto::SecretBytes> OpenKeptAnswer(std::string_view kind,
                                                    const store::IdempotencyRow& row,
                                                    std::string_view fingerprint,
-                                                   const SealingKey& key);
+                                                   const AnswerKey& key);
 
 }  // namespace keysvc::tokenizer
 

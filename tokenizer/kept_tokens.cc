@@ -41,7 +41,7 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>&
                                                  std::string_view principal,
                                                  std::string_view request_id,
                                                  std::string_view fingerprint, absl::Time expires,
-                                                 const SealingKey& key) {
+                                                 const AnswerKey& key) {
   store::IdempotencyRow row;
   row.principal = principal;
   row.request_id = request_id;
@@ -55,7 +55,7 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>&
 
 absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,
                                                         std::string_view fingerprint,
-                                                        const SealingKey& key) {
+                                                        const AnswerKey& key) {
   ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext,
                    OpenKeptAnswer(kKind, row, fingerprint, key));
   crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));

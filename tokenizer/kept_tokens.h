@@ -24,13 +24,13 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>&
                                                  std::string_view principal,
                                                  std::string_view request_id,
                                                  std::string_view fingerprint, absl::Time expires,
-                                                 const SealingKey& key);
+                                                 const AnswerKey& key);
 
 // What was kept. INVALID_ARGUMENT/REQUEST_ID_REUSED when the fingerprint is another,
 // DATA_LOSS/INTEGRITY_FAILURE when any column was changed.
 absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,
                                                         std::string_view fingerprint,
-                                                        const SealingKey& key);
+                                                        const AnswerKey& key);
 
 }  // namespace keysvc::tokenizer
 

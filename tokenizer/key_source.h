@@ -9,6 +9,7 @@
 #include "crypto/aead.h"
 #include "crypto/aes_block.h"
 #include "crypto/mac.h"
+#include "tokenizer/answer_key.h"
 #include "tokenizer/profile.h"
 #include "tokenizer/sealing_key.h"
 
@@ -23,7 +24,7 @@ struct Versioned {
 // Seals and fingerprints the answers that a repeated request gets.
 struct RequestKeys {
   std::shared_ptr<const crypto::HmacSha256> fingerprint;
-  std::shared_ptr<const SealingKey> answer;
+  std::shared_ptr<const AnswerKey> answer;
 };
 
 // What the tokenizer asks of key management; implemented over the HSM by keysvc/keys. Thread-safe.

@@ -418,7 +418,7 @@ absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const KeyName&
   ASSIGN_OR_RETURN(const KeyVersion version, PrimaryFor(RequestKeyOf(name.tenant), Use::kProcess));
   ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(Open(version.name)));
   KeptRequest opened;
-  ASSIGN_OR_RETURN(opened.keys, ExpandRequestKey(key, uses_.Find(version.name)));
+  ASSIGN_OR_RETURN(opened.keys, ExpandRequestKey(key));
   opened.fingerprint = crypto::AsText(opened.keys->fingerprint->Compute(request));
   return opened;
 }

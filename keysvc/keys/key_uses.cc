@@ -6,9 +6,7 @@
 
 namespace keysvc::keys {
 
-bool CountsUses(Purpose purpose) {
-  return purpose == Purpose::kData || purpose == Purpose::kRequest;
-}
+bool CountsUses(Purpose purpose) { return purpose == Purpose::kData; }
 
 void WantedBlocks::Add(const KeyVersionName& version) {
   const std::lock_guard lock(mutex_);

@@ -17,15 +17,14 @@ constexpr auto kSweepInterval = std::chrono::seconds(5);
 
 // The form in which a key is used, made from its 32 bytes.
 template <typename Key>
-absl::StatusOr<std::shared_ptr<const Key>> Expand(
-    const crypto::SecretKey<32>& key, std::shared_ptr<tokenizer::SealCounter> /*uses*/) {
+absl::StatusOr<std::shared_ptr<const Key>> Expand(const crypto::SecretKey<32>& key) {
   return Key::Create(key);
 }
 
 template <>
 absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> Expand<tokenizer::RequestKeys>(
-    const crypto::SecretKey<32>& key, std::shared_ptr<tokenizer::SealCounter> uses) {
-  return ExpandRequestKey(key, std::move(uses));
+    const crypto::SecretKey<32>& key) {
+  return ExpandRequestKey(key);
 }
 
 // What is stored names a version that is not there: the store has lost it.
@@ -125,7 +124,7 @@ absl::StatusOr<std::shared_ptr<const Key>> OpenedKeys::Get(const KeyVersion& ver
   slot->key.reset();
   slot->until = -absl::InfiniteDuration();
   ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(registry_.Open(version.name)));
-  ASSIGN_OR_RETURN(slot->key, Expand<Key>(key, registry_.uses().Find(version.name)));
+  ASSIGN_OR_RETURN(slot->key, Expand<Key>(key));
   slot->until = now + lifetime_;
   return slot->key;
 }

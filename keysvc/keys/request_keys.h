@@ -9,9 +9,9 @@
 
 namespace keysvc::keys {
 
-// The two keys that a tenant's request key stands for; `uses` counts the answers that are sealed.
+// The two keys that a tenant's request key stands for.
 absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> ExpandRequestKey(
-    const crypto::SecretKey<32>& key, std::shared_ptr<tokenizer::SealCounter> uses);
+    const crypto::SecretKey<32>& key);
 
 }  // namespace keysvc::keys
 

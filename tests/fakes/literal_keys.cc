@@ -84,8 +84,8 @@ absl::StatusOr<tokenizer::RequestKeys> LiteralKeys::RequestKeysOf(std::string_vi
   tokenizer::RequestKeys keys;
   ASSIGN_OR_RETURN(keys.fingerprint,
                    Make<crypto::HmacSha256>("fingerprint " + std::string(tenant)));
-  ASSIGN_OR_RETURN(auto answer, Make<crypto::Aes256Gcm>("answer " + std::string(tenant)));
-  keys.answer = std::make_shared<tokenizer::SealingKey>(std::move(answer), answer_seals_);
+  ASSIGN_OR_RETURN(keys.answer,
+                   tokenizer::AnswerKey::Create(LiteralKey("answer " + std::string(tenant))));
   return keys;
 }
 

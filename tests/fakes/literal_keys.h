@@ -42,7 +42,6 @@ class LiteralKeys : public tokenizer::KeySource {
   void Fail(Reason reason) { fault_ = reason; }
   void Heal() { fault_.reset(); }
   CountedSeals& data_seals() { return *data_seals_; }
-  CountedSeals& answer_seals() { return *answer_seals_; }
 
   absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> DataKey(
       const tokenizer::Profile& profile) override;
@@ -66,7 +65,6 @@ class LiteralKeys : public tokenizer::KeySource {
   std::atomic<std::uint32_t> token_version_ = 1;
   std::optional<Reason> fault_;
   const std::shared_ptr<CountedSeals> data_seals_ = std::make_shared<CountedSeals>();
-  const std::shared_ptr<CountedSeals> answer_seals_ = std::make_shared<CountedSeals>();
 };
 
 }  // namespace keysvc::testing

@@ -145,7 +145,7 @@ TEST_F(RestorationTest, AKeyThatLivedInTheLostHsmOnlyIsDestroyedAndNamed) {
 TEST_F(RestorationTest, UsesThatWereLostWithAnOlderStoreAreCounted) {
   const auto uses = [](const std::vector<store::KeyVersionRow>& rows) {
     for (const store::KeyVersionRow& row : rows) {
-      if (row.key == "request") return row.reserved_uses;
+      if (row.purpose == "data" && row.version == 1) return row.reserved_uses;
     }
     return std::uint64_t{0};
   };

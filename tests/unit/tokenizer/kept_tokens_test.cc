@@ -46,8 +46,7 @@ class KeptTokensTest : public ::testing::Test {
                           std::string_view profile = kProfile) const {
     return *FingerprintOf(profile, cards, *hmac_);
   }
-  const std::unique_ptr<tokenizer::SealingKey> key_ =
-      std::make_unique<SealingKey>(keysvc::testing::UnlimitedKey(CountingKey()));
+  const std::shared_ptr<const AnswerKey> key_ = *AnswerKey::Create(CountingKey());
   const std::unique_ptr<crypto::HmacSha256> hmac_ = *crypto::HmacSha256::Create(CountingKey());
   const absl::Time expires_ = absl::FromUnixMillis(1'700'000'000'000);
 };
@@ -59,6 +58,18 @@ TEST_F(KeptTokensTest, WhatIsKeptIsGivenBackForTheSameRequest) {
   EXPECT_THAT(*OpenKeptTokens(*row, kFingerprint, *key_), ElementsAre("tok_a", ""));
   EXPECT_THAT(OpenKeptTokens(*row, std::string(32, 'g'), *key_),
               HasReason(Reason::kRequestIdReused));
+}
+
+TEST_F(KeptTokensTest, EveryAnswerHasAKeyOfItsOwn) {
+  const auto one = KeepTokens({"tok_a"}, "checkout", kRequest, kFingerprint, expires_, *key_);
+  const auto two = KeepTokens({"tok_a"}, "checkout", kRequest, kFingerprint, expires_, *key_);
+  ASSERT_OK(one);
+  ASSERT_OK(two);
+  // Format and salt of the one before nonce, ciphertext and tag of the other.
+  store::IdempotencyRow mixed = *one;
+  mixed.answer = one->answer.substr(0, 25) + two->answer.substr(25);
+  EXPECT_THAT(OpenKeptTokens(mixed, kFingerprint, *key_), HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(*OpenKeptTokens(*two, kFingerprint, *key_), ElementsAre("tok_a"));
 }
 
 TEST_F(KeptTokensTest, AnyChangedColumnIsNoticed) {
@@ -92,6 +103,10 @@ TEST_F(KeptTokensTest, WhatWasKeptOnceOpensForEver) {
   row.answer = absl::HexStringToBytes(
       "000102030405060708090a0b4602d61bc7e5c21b8835f8e0ee88786d83d6b2552b0f52e3580ac3cb0697ba93bb2"
       "f");
+  EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_), ElementsAre("tok_a", ""));
+  row.answer = absl::HexStringToBytes(
+      "02000102030405060708090a0b0c0d0e0f1011121314151617000102030405060708090a0b03baa2ab05b7ad"
+      "2895ec00a84d89ba95e3af8c5e47d6d2609f0f0144d45c2d29861a");
   EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_), ElementsAre("tok_a", ""));
   EXPECT_EQ(absl::BytesToHexString(Fingerprint(
                 List(Card("4111111111111111", "2030-12", "Ada"), Card("4111111111111112")))),
