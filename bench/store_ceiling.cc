@@ -30,7 +30,7 @@ constexpr std::size_t kHashesOfFrontier = 10;
 
 constexpr char kInsertToken[] =
     "INSERT INTO tokens (handle, tenant, profile, index_version, pan_index, data_version, sealed, "
-    "created_ms, state, revision, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "created_ms, state, revision, mac, leaf_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kInsertLeaf[] =
     "INSERT INTO leaves (leaf_index, leaf_hash, header_salt, body_salt, header, body) "
     "VALUES (?, ?, ?, ?, ?, ?)";
@@ -86,7 +86,7 @@ absl::StatusOr<std::unique_ptr<StoreCeiling>> StoreCeiling::Open(store::Sqlciphe
                      store::Connection::Open(options.path, key, store::Connection::Mode::kReader,
                                              options.cache_mib));
     ASSIGN_OR_RETURN(ceiling->readers_.emplace_back(),
-                     store::Reader::Create(std::move(connection)));
+                     store::Reader::Create(std::move(connection), ceiling->recent_));
   }
   return ceiling;
 }
@@ -111,6 +111,8 @@ absl::StatusOr<double> StoreCeiling::MeasureWrites(absl::Duration time) {
     RETURN_IF_ERROR(WriteRows(counted));
     rows += kBatchesPerTransaction * kBatch;
   }
+  recent_.Forget();
+  for (const auto& reader : readers_) reader->EndOldSnapshot();
   // What the readers are measured on is the file, not a long log beside it.
   RETURN_IF_ERROR(connection_->CheckpointAll());
   return static_cast<double>(rows) / std::chrono::duration<double>(counted).count();
@@ -120,20 +122,23 @@ absl::Status StoreCeiling::WriteRows(std::chrono::nanoseconds& counted) {
   std::vector<store::TokenRow> tokens;
   std::vector<store::LeafRow> leaves;
   for (int batch = 0; batch < kBatchesPerTransaction; ++batch) {
-    for (std::size_t i = 0; i < kBatch; ++i) tokens.push_back(MakeToken(next_handle_++));
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      tokens.push_back(MakeToken(next_handle_++));
+      tokens.back().leaf_index = static_cast<std::uint64_t>(next_leaf_);
+    }
     leaves.push_back(MakeBatchLeaf(next_leaf_++));
   }
   const std::string hashes = crypto::RandomBytes(kHashesOfFrontier * kDigestSize);
 
   const auto began = Clock::now();
-  RETURN_IF_ERROR(connection_->CheckpointWhenDue());
+  if (connection_->CheckpointDue()) RETURN_IF_ERROR(connection_->Checkpoint());
   RETURN_IF_ERROR(begin_.Bind().Run());
   for (const store::TokenRow& row : tokens) {
     RETURN_IF_ERROR(insert_token_
                         .Bind(row.handle, store::Text{row.tenant}, row.profile, row.index_version,
                               store::NullableBlob{row.pan_index}, row.data_version,
                               store::Blob{row.sealed}, row.created_ms, row.state, row.revision,
-                              store::Blob{row.mac})
+                              store::Blob{row.mac}, row.leaf_index)
                         .Run());
   }
   for (const store::LeafRow& leaf : leaves) {

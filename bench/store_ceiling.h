@@ -13,6 +13,7 @@
 #include "crypto/secret_key.h"
 #include "store/connection.h"
 #include "store/reader.h"
+#include "store/recent_tokens.h"
 #include "store/sqlcipher_store.h"
 #include "store/statement.h"
 
@@ -39,6 +40,7 @@ class StoreCeiling {
   absl::Status Prepare();
   absl::Status WriteRows(std::chrono::nanoseconds& counted);
 
+  store::RecentTokens recent_;
   std::unique_ptr<store::Connection> connection_;
   std::vector<std::unique_ptr<store::Reader>> readers_;
   store::Statement begin_, insert_token_, insert_leaf_, put_frontier_, commit_;

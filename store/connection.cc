@@ -21,10 +21,9 @@ using crypto::SecretAccess;
 using crypto::SecretBytes;
 
 constexpr int kBusyTimeoutMs = 5000;
-// 16 MiB of log. Beyond four times that the writer waits for readers, so that the log can start
-// over.
+// 16 MiB of log.
 constexpr int kCheckpointFrames = 4000;
-constexpr int kInsistFrames = 4 * kCheckpointFrames;
+constexpr int kRestartFrames = 4 * kCheckpointFrames;
 
 absl::Status InitializeLibrary() {
   static std::once_flag once;
@@ -151,16 +150,20 @@ absl::StatusOr<std::int64_t> Connection::QueryInteger(const char* sql) {
   return row ? execution.Integer(0) : 0;
 }
 
-absl::Status Connection::CheckpointWhenDue() {
+bool Connection::CheckpointDue() {
   if (wal_frames_ < checkpointed_frames_) checkpointed_frames_ = 0;  // the log has started over
-  if (wal_frames_ - checkpointed_frames_ < kCheckpointFrames) return absl::OkStatus();
-  return Checkpoint(wal_frames_ < kInsistFrames ? SQLITE_CHECKPOINT_PASSIVE
-                                                : SQLITE_CHECKPOINT_RESTART);
+  return wal_frames_ - checkpointed_frames_ >= kCheckpointFrames;
 }
 
-absl::Status Connection::CheckpointAll() { return Checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }
+absl::Status Connection::Checkpoint() { return Move(SQLITE_CHECKPOINT_PASSIVE); }
 
-absl::Status Connection::Checkpoint(int mode) {
+bool Connection::RestartDue() const { return wal_frames_ >= kRestartFrames; }
+
+absl::Status Connection::Restart() { return Move(SQLITE_CHECKPOINT_RESTART); }
+
+absl::Status Connection::CheckpointAll() { return Move(SQLITE_CHECKPOINT_TRUNCATE); }
+
+absl::Status Connection::Move(int mode) {
   const int code = sqlite3_wal_checkpoint_v2(handle_, "main", mode, nullptr, nullptr);
   checkpointed_frames_ = wal_frames_;
   // A reader in the way is no failure: the next one moves the rest.

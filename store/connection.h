@@ -37,8 +37,14 @@ class Connection {
   // The first column of the first row of a constant query; 0 when it has no row.
   absl::StatusOr<std::int64_t> QueryInteger(const char* sql);
 
-  // Moves what is committed from the write-ahead log into the file when the log has grown enough.
-  absl::Status CheckpointWhenDue();
+  // Whether the write-ahead log has grown enough for what is committed to be moved into the file.
+  bool CheckpointDue();
+  // Moves as much of it as the snapshots of readers allow.
+  absl::Status Checkpoint();
+  // Whether the log has grown so long that it has to start over.
+  bool RestartDue() const;
+  // Moves all of it, so that the log starts over. Waits for readers that have a snapshot.
+  absl::Status Restart();
   // Moves all of it and empties the log; afterwards every committed row is durable in the file.
   absl::Status CheckpointAll();
 
@@ -49,7 +55,7 @@ class Connection {
   Connection() = default;
   absl::Status ApplyKey(const crypto::SecretKey<32>& key);
   absl::Status Configure(Mode mode, std::size_t cache_mib);
-  absl::Status Checkpoint(int mode);
+  absl::Status Move(int mode);
 
   sqlite3* handle_ = nullptr;
   int wal_frames_ = 0;  // in the log, as of the last commit

@@ -120,24 +120,14 @@ auto One(Execution execution, From from)
 
 }  // namespace
 
-// Holds one snapshot over several queries, which also saves taking the file's locks for each.
-class Reader::Snapshot {
- public:
-  explicit Snapshot(Reader& reader) : reader_(reader) {}
-  ~Snapshot() { reader_.end_.Bind().Run().IgnoreError(); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-  absl::Status Begin() { return reader_.begin_.Bind().Run(); }
-
- private:
-  Reader& reader_;
-};
-
-absl::StatusOr<std::unique_ptr<Reader>> Reader::Create(std::unique_ptr<Connection> connection) {
-  std::unique_ptr<Reader> reader(new Reader(std::move(connection)));
+absl::StatusOr<std::unique_ptr<Reader>> Reader::Create(std::unique_ptr<Connection> connection,
+                                                       const RecentTokens& recent) {
+  std::unique_ptr<Reader> reader(new Reader(std::move(connection), recent));
   RETURN_IF_ERROR(reader->Prepare());
   return reader;
 }
+
+Reader::~Reader() { EndSnapshot(); }
 
 absl::Status Reader::Prepare() {
   const std::pair<Statement*, const char*> statements[] = {
@@ -159,24 +149,75 @@ absl::Status Reader::Prepare() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> Reader::KeepSnapshot() {
+  EndOldSnapshot();
+  if (in_snapshot_) return true;
+  RETURN_IF_ERROR(RenewSnapshot());
+  return false;
+}
+
+absl::Status Reader::RenewSnapshot() {
+  EndSnapshot();
+  // Before it begins: a commit in between is then in both.
+  generation_ = recent_.generation();
+  RETURN_IF_ERROR(begin_.Bind().Run());
+  in_snapshot_ = true;
+  return absl::OkStatus();
+}
+
+void Reader::EndSnapshot() {
+  if (!in_snapshot_) return;
+  in_snapshot_ = false;
+  end_.Bind().Run().IgnoreError();
+}
+
+void Reader::EndOldSnapshot() {
+  if (in_snapshot_ && generation_ != recent_.generation()) EndSnapshot();
+}
+
 absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokens(
     std::span<const std::int64_t> handles) {
-  Snapshot snapshot(*this);
-  RETURN_IF_ERROR(snapshot.Begin());
+  ASSIGN_OR_RETURN(const bool kept, KeepSnapshot());
   std::vector<std::optional<TokenRow>> found;
+  RETURN_IF_ERROR(LookUp(handles, found));
+  const bool all =
+      std::all_of(found.begin(), found.end(), [](const auto& row) { return row.has_value(); });
+  if (all || !kept) return found;
+  RETURN_IF_ERROR(RenewSnapshot());
+  RETURN_IF_ERROR(LookUp(handles, found));
+  return found;
+}
+
+absl::Status Reader::LookUp(std::span<const std::int64_t> handles,
+                            std::vector<std::optional<TokenRow>>& found) {
+  found.clear();
   found.reserve(handles.size());
   for (const std::int64_t handle : handles) {
     ASSIGN_OR_RETURN(found.emplace_back(), One(token_.Bind(handle), TokenFrom));
   }
-  return found;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokensByPanIndex(
     std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
     std::span<const std::string> pan_indexes) {
-  Snapshot snapshot(*this);
-  RETURN_IF_ERROR(snapshot.Begin());
+  ASSIGN_OR_RETURN(const bool kept, KeepSnapshot());
   std::vector<std::optional<TokenRow>> found;
+  RETURN_IF_ERROR(LookUp(tenant, profile, index_version, pan_indexes, found));
+  if (!kept) return found;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i].has_value() || !recent_.MayHave(generation_, pan_indexes[i])) continue;
+    RETURN_IF_ERROR(RenewSnapshot());
+    RETURN_IF_ERROR(LookUp(tenant, profile, index_version, pan_indexes, found));
+    break;
+  }
+  return found;
+}
+
+absl::Status Reader::LookUp(std::string_view tenant, std::uint16_t profile,
+                            std::uint32_t index_version, std::span<const std::string> pan_indexes,
+                            std::vector<std::optional<TokenRow>>& found) {
+  found.clear();
   found.reserve(pan_indexes.size());
   for (const std::string& pan_index : pan_indexes) {
     ASSIGN_OR_RETURN(
@@ -184,24 +225,28 @@ absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokensByPanInde
         One(token_by_pan_index_.Bind(NullableBlob{pan_index}, Text{tenant}, profile, index_version),
             TokenFrom));
   }
-  return found;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<TokenRow>> Reader::ReadTokens(std::int64_t after, std::size_t limit) {
+  EndSnapshot();
   return All(tokens_after_.Bind(after, limit), TokenFrom);
 }
 
 absl::StatusOr<std::vector<KeyVersionRow>> Reader::ListKeyVersions() {
+  EndSnapshot();
   return All(key_versions_.Bind(), KeyVersionFrom);
 }
 
 absl::StatusOr<std::optional<IdempotencyRow>> Reader::FindIdempotency(std::string_view principal,
                                                                       std::string_view request_id,
                                                                       std::int64_t now_ms) {
+  EndSnapshot();
   return One(idempotency_.Bind(Text{request_id}, Text{principal}, now_ms), IdempotencyFrom);
 }
 
 absl::StatusOr<FrontierRow> Reader::ReadFrontier() {
+  EndSnapshot();
   Execution row = frontier_.Bind();
   ASSIGN_OR_RETURN(const bool found, row.Step());
   FrontierRow frontier;
@@ -218,17 +263,20 @@ absl::StatusOr<FrontierRow> Reader::ReadFrontier() {
 }
 
 absl::StatusOr<std::vector<LeafRow>> Reader::ReadLeaves(std::uint64_t first, std::size_t limit) {
+  EndSnapshot();
   return All(leaves_.Bind(first, limit), LeafFrom);
 }
 
 absl::StatusOr<std::vector<std::pair<std::uint64_t, std::string>>> Reader::ReadLeafHashes(
     std::uint64_t first, std::size_t limit) {
+  EndSnapshot();
   return All(leaf_hashes_.Bind(first, limit), [](const Execution& row) {
     return std::pair(static_cast<std::uint64_t>(row.Integer(0)), row.Bytes(1));
   });
 }
 
 absl::StatusOr<std::optional<CheckpointRow>> Reader::LatestCheckpoint() {
+  EndSnapshot();
   return One(checkpoint_.Bind(), CheckpointFrom);
 }
 

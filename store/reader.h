@@ -13,18 +13,32 @@
 
 #include "absl/status/statusor.h"
 #include "store/connection.h"
+#include "store/recent_tokens.h"
 #include "store/rows.h"
 #include "store/statement.h"
 
 namespace keysvc::store {
 
-// A read-only connection with its prepared queries. Each call sees one snapshot: every row that was
-// committed before it. Used by one thread at a time.
+// A read-only connection with its prepared queries. Each call sees every row that was committed
+// before it. Used by one thread at a time.
+//
+// Tokens are looked up in a snapshot that is kept from call to call, with a new one only when the
+// old one may lack a row that is asked for: rows of tokens are inserted and never changed, so one
+// that an old snapshot has is right. All other queries have a snapshot of their own.
 class Reader {
  public:
   static constexpr std::size_t kHashSize = 32;  // of a node of the frontier
 
-  static absl::StatusOr<std::unique_ptr<Reader>> Create(std::unique_ptr<Connection> connection);
+  // `recent` outlives the reader and hears of every commit.
+  static absl::StatusOr<std::unique_ptr<Reader>> Create(std::unique_ptr<Connection> connection,
+                                                        const RecentTokens& recent);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  // Lets go of a snapshot of an earlier generation, which would keep the write-ahead log from
+  // starting over.
+  void EndOldSnapshot();
 
   absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokens(
       std::span<const std::int64_t> handles);
@@ -44,11 +58,23 @@ class Reader {
   absl::StatusOr<std::optional<CheckpointRow>> LatestCheckpoint();
 
  private:
-  class Snapshot;
-  explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Reader(std::unique_ptr<Connection> connection, const RecentTokens& recent)
+      : connection_(std::move(connection)), recent_(recent) {}
   absl::Status Prepare();
+  // Whether the snapshot is one that an earlier call began.
+  absl::StatusOr<bool> KeepSnapshot();
+  absl::Status RenewSnapshot();
+  void EndSnapshot();
+  absl::Status LookUp(std::span<const std::int64_t> handles,
+                      std::vector<std::optional<TokenRow>>& found);
+  absl::Status LookUp(std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
+                      std::span<const std::string> pan_indexes,
+                      std::vector<std::optional<TokenRow>>& found);
 
   std::unique_ptr<Connection> connection_;
+  const RecentTokens& recent_;
+  bool in_snapshot_ = false;
+  std::uint64_t generation_ = 0;  // of the snapshot
   Statement begin_, end_, token_, token_by_pan_index_, tokens_after_, key_versions_, idempotency_,
       frontier_, leaves_, leaf_hashes_, checkpoint_;
 };

@@ -13,6 +13,8 @@ ReaderPool::Lease::Lease(ReaderPool& from) : pool(from) {
 
 ReaderPool::Lease::~Lease() {
   const std::lock_guard lock(pool.mutex_);
+  // Under the lock, so that EndOldSnapshots() misses none.
+  if (reader != nullptr) reader->EndOldSnapshot();
   // The place of a reader that is gone waits until all others are in use.
   const auto place = reader == nullptr ? pool.places_.begin() : pool.places_.end();
   pool.places_.insert(place, std::move(reader));
@@ -26,11 +28,29 @@ absl::Status ReaderPool::Lease::OpenReader() {
   return absl::OkStatus();
 }
 
+void ReaderPool::EndOldSnapshots() {
+  const std::lock_guard lock(mutex_);
+  for (const std::unique_ptr<Reader>& reader : places_) {
+    if (reader != nullptr) reader->EndOldSnapshot();
+  }
+}
+
+absl::Status ReaderPool::WhileIdle(const std::function<absl::Status()>& change) {
+  return Hold([](std::unique_ptr<Reader>& reader) { reader->EndOldSnapshot(); }, change);
+}
+
 absl::Status ReaderPool::WhileClosed(const std::function<absl::Status()>& change) {
+  return Hold([](std::unique_ptr<Reader>& reader) { reader.reset(); }, change);
+}
+
+absl::Status ReaderPool::Hold(const std::function<void(std::unique_ptr<Reader>&)>& quieten,
+                              const std::function<absl::Status()>& change) {
   std::unique_lock lock(mutex_);
   closed_ = true;
   returned_.wait(lock, [this] { return lent_ == 0; });
-  for (std::unique_ptr<Reader>& reader : places_) reader.reset();
+  for (std::unique_ptr<Reader>& reader : places_) {
+    if (reader != nullptr) quieten(reader);
+  }
   lock.unlock();
   absl::Status status = change();
   lock.lock();

@@ -36,11 +36,20 @@ class ReaderPool {
     return answer;
   }
 
+  // Lets go of the snapshots of earlier generations, also of those in use once they come back.
+  void EndOldSnapshots();
+
+  // Waits until no reader is in use and none has an old snapshot, and runs `change` before another
+  // may read. Called by one thread at a time, as WhileClosed().
+  absl::Status WhileIdle(const std::function<absl::Status()>& change);
   // Waits until no reader is in use, closes them all and runs `change` before another may open.
   // Called by one thread at a time.
   absl::Status WhileClosed(const std::function<absl::Status()>& change);
 
  private:
+  absl::Status Hold(const std::function<void(std::unique_ptr<Reader>&)>& quieten,
+                    const std::function<absl::Status()>& change);
+
   struct Lease {
     explicit Lease(ReaderPool& from);
     ~Lease();

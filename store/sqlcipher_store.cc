@@ -24,6 +24,7 @@
 #include "store/process_lock.h"
 #include "store/reader.h"
 #include "store/reader_pool.h"
+#include "store/recent_tokens.h"
 #include "store/schema.h"
 #include "store/writer.h"
 
@@ -69,6 +70,12 @@ class SqlcipherStore : public Store {
 
   absl::StatusOr<std::unique_ptr<WriteTransaction>> Begin() override {
     if (writer_ == nullptr || writer_->failed()) RETURN_IF_ERROR(Reopen());
+    if (writer_->connection().CheckpointDue()) {
+      if (absl::Status moved = Checkpoint(); !moved.ok()) {
+        writer_.reset();
+        return moved;
+      }
+    }
     return writer_->Begin();
   }
 
@@ -150,12 +157,26 @@ class SqlcipherStore : public Store {
   }
 
  private:
+  // Moves the write-ahead log into the file and lets it start over with the next commit.
+  absl::Status Checkpoint() {
+    Connection& connection = writer_->connection();
+    // What snapshots that are kept still need of the file cannot be written over.
+    recent_.Forget();
+    readers_.EndOldSnapshots();
+    RETURN_IF_ERROR(connection.Checkpoint());
+    // Those that have begun since need the log; those that begin now, with all of it moved, do not.
+    recent_.Forget();
+    return readers_.WhileIdle([&connection]() -> absl::Status {
+      return connection.RestartDue() ? connection.Restart() : absl::OkStatus();
+    });
+  }
+
   absl::Status OpenWriter() {
     ASSIGN_OR_RETURN(
         auto connection,
         Connection::Open(options_.path, key_, Connection::Mode::kWriter, options_.cache_mib));
     RETURN_IF_ERROR(CheckAndMigrate(*connection, options_.deployment, options_.environment));
-    ASSIGN_OR_RETURN(writer_, Writer::Create(std::move(connection)));
+    ASSIGN_OR_RETURN(writer_, Writer::Create(std::move(connection), recent_));
     return absl::OkStatus();
   }
 
@@ -163,12 +184,13 @@ class SqlcipherStore : public Store {
     ASSIGN_OR_RETURN(
         auto connection,
         Connection::Open(options_.path, key_, Connection::Mode::kReader, options_.cache_mib));
-    return Reader::Create(std::move(connection));
+    return Reader::Create(std::move(connection), recent_);
   }
 
   const SqlcipherOptions options_;
   const SecretKey<32> key_;
   const ProcessLock lock_;  // let go of last
+  RecentTokens recent_;
   std::unique_ptr<Writer> writer_;
   std::atomic<std::int64_t> next_handle_ = 1;
   ReaderPool readers_;

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "status/macros.h"
 #include "status/reason.h"
@@ -73,6 +75,9 @@ class Writer::Transaction : public WriteTransaction {
     if (!conflicts.ok()) return Fail(conflicts.status());
     if (*conflicts) return Applied::kConflict;
     RETURN_IF_ERROR(Fail(writer_.Write(mutation, now_ms)));
+    for (const TokenRow& row : mutation.tokens) {
+      if (!row.pan_index.empty()) pan_indexes_.push_back(row.pan_index);
+    }
     return Applied::kYes;
   }
 
@@ -101,7 +106,10 @@ class Writer::Transaction : public WriteTransaction {
   absl::Status Commit() override {
     if (!whole_) return Error(Reason::kStoreUnavailable, "a write of this transaction failed");
     whole_ = false;
-    if (writer_.commit_.Bind().Run().ok()) return absl::OkStatus();
+    if (writer_.commit_.Bind().Run().ok()) {
+      writer_.recent_.Add(std::move(pan_indexes_));
+      return absl::OkStatus();
+    }
     // The log may hold the commit although it could not be synced.
     writer_.failed_ = true;
     return Error(Reason::kOutcomeUnknown, "the store does not say what became of the commit");
@@ -117,11 +125,13 @@ class Writer::Transaction : public WriteTransaction {
   }
 
   Writer& writer_;
+  std::vector<std::string> pan_indexes_;  // of the rows that were inserted
   bool whole_ = true;  // everything asked for is in the transaction, and it is not yet committed
 };
 
-absl::StatusOr<std::unique_ptr<Writer>> Writer::Create(std::unique_ptr<Connection> connection) {
-  std::unique_ptr<Writer> writer(new Writer(std::move(connection)));
+absl::StatusOr<std::unique_ptr<Writer>> Writer::Create(std::unique_ptr<Connection> connection,
+                                                       RecentTokens& recent) {
+  std::unique_ptr<Writer> writer(new Writer(std::move(connection), recent));
   RETURN_IF_ERROR(writer->Prepare());
   return writer;
 }
@@ -152,8 +162,7 @@ absl::Status Writer::Prepare() {
 
 absl::StatusOr<std::unique_ptr<WriteTransaction>> Writer::Begin() {
   if (connection_->in_transaction()) return Error(Reason::kInternal, "a write transaction is open");
-  absl::Status status = connection_->CheckpointWhenDue();
-  if (status.ok()) status = begin_.Bind().Run();
+  absl::Status status = begin_.Bind().Run();
   if (!status.ok()) {
     failed_ = true;
     return status;

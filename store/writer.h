@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "store/connection.h"
+#include "store/recent_tokens.h"
 #include "store/rows.h"
 #include "store/statement.h"
 #include "store/store.h"
@@ -17,7 +18,9 @@ namespace keysvc::store {
 // The only read-write connection with its prepared statements. Used by one thread at a time.
 class Writer {
  public:
-  static absl::StatusOr<std::unique_ptr<Writer>> Create(std::unique_ptr<Connection> connection);
+  // `recent` outlives the writer and hears of every commit.
+  static absl::StatusOr<std::unique_ptr<Writer>> Create(std::unique_ptr<Connection> connection,
+                                                        RecentTokens& recent);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -32,12 +35,14 @@ class Writer {
 
  private:
   class Transaction;
-  explicit Writer(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Writer(std::unique_ptr<Connection> connection, RecentTokens& recent)
+      : connection_(std::move(connection)), recent_(recent) {}
   absl::Status Prepare();
   absl::StatusOr<bool> Conflicts(const Mutation& mutation, std::int64_t now_ms);
   absl::Status Write(const Mutation& mutation, std::int64_t now_ms);
 
   std::unique_ptr<Connection> connection_;
+  RecentTokens& recent_;
   Statement begin_, commit_, rollback_, find_token_, insert_token_, find_key_, put_key_,
       find_idempotency_, put_idempotency_, purge_idempotency_, insert_leaf_, put_frontier_,
       put_checkpoint_;

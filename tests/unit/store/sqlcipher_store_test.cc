@@ -3,12 +3,15 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -24,6 +27,7 @@ namespace {
 
 using store::Connection;
 using store::Store;
+using store::TokenRow;
 using Applied = store::WriteTransaction::Applied;
 
 class SqlcipherStoreTest : public ::testing::Test {
@@ -327,6 +331,58 @@ TEST_F(SqlcipherStoreTest, TheLogIsMovedIntoTheFileAndDoesNotGrowForEver) {
   }
   EXPECT_GT(std::filesystem::file_size(path_), 80u << 20);
   EXPECT_LT(std::filesystem::file_size(path_ + "-wal"), 40u << 20);
+}
+
+TEST_F(SqlcipherStoreTest, ALookUpSeesWhatWasCommittedAfterTheOneBefore) {
+  const auto store = Create();
+  // By index first: a miss by handle always begins another snapshot.
+  const auto find = [&store](std::int64_t handle) {
+    const TokenRow row = TokenRowOf(handle, PanIndexOf(handle));
+    const auto by_index = store
+                              ->FindTokensByPanIndex(row.tenant, row.profile, row.index_version,
+                                                     std::vector<std::string>{row.pan_index})
+                              .value()
+                              .at(0);
+    const auto by_handle = store->FindTokens(std::vector<std::int64_t>{handle}).value().at(0);
+    EXPECT_EQ(by_index.has_value(), by_handle.has_value());
+    return by_index.has_value();
+  };
+  for (std::int64_t handle = 1; handle <= 50; ++handle) {
+    EXPECT_FALSE(find(handle));
+    ASSERT_OK(ApplyAndCommit(*store, {.tokens = {TokenRowOf(handle, PanIndexOf(handle))}}));
+    EXPECT_TRUE(find(handle));
+    EXPECT_TRUE(find(1));
+  }
+}
+
+// Readers keep their snapshots, so the writer must get them out of the way.
+TEST_F(SqlcipherStoreTest, TheLogStartsOverWhileReadersAreBusy) {
+  const auto store = Create();
+  ASSERT_OK(ApplyAndCommit(*store, {.tokens = {TokenRowOf(1, PanIndexOf(1))}}));
+  std::atomic<bool> stopping = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!stopping) {
+        EXPECT_TRUE(store->FindTokens(std::vector<std::int64_t>{1}).value().at(0).has_value());
+      }
+    });
+  }
+  const std::string log = path_ + "-wal";
+  std::uintmax_t largest = 0;
+  std::uintmax_t written = 0;
+  constexpr std::uintmax_t kEnough = std::uintmax_t{400} << 20;
+  store::Mutation mutation;
+  for (std::int64_t handle = 2; written < kEnough; ++handle) {
+    store::TokenRow row = TokenRowOf(handle, PanIndexOf(handle));
+    row.sealed = std::string(std::size_t{1} << 20, 's');
+    written += row.sealed.size();
+    ASSERT_OK(ApplyAndCommit(*store, {.tokens = {row}}));
+    largest = std::max(largest, std::filesystem::file_size(log));
+  }
+  stopping = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_LT(largest, kEnough / 2);
 }
 
 TEST_F(SqlcipherStoreTest, NoAcknowledgedWriteIsLostToAKill) {
