@@ -54,7 +54,7 @@ struct JournalOptions {
   absl::Duration checkpoint_interval = absl::Seconds(10);
   absl::Duration answer_within = absl::Seconds(2);  // then a waiting caller hears UNAVAILABLE
   std::size_t queue_limit = 4096;
-  std::size_t group_limit = 500;  // token and key rows, or records without any, per transaction
+  std::size_t group_limit = 1000;  // token and key rows, or records without any, per transaction
   std::function<absl::Time()> clock = absl::Now;       // thread-safe
   std::function<absl::Duration()> steady = SinceBoot;  // thread-safe; nobody sets this one
   // Facts recorded with the start, besides what the journal itself finds.

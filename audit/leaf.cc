@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/time/time.h"
 #include "audit/canonical_json.h"
@@ -14,7 +15,7 @@ namespace {
 constexpr std::string_view kLeafVersion("\x01", 1);
 constexpr std::size_t kSaltSize = 16;
 
-std::string HeaderOf(const Entry& entry, std::uint64_t index, absl::Time time) {
+std::string HeaderOf(const Entry& entry, std::uint64_t index, std::string_view time) {
   const std::string_view action = entry.action;
   JsonObject header;
   header.Text("action", action);
@@ -23,7 +24,7 @@ std::string HeaderOf(const Entry& entry, std::uint64_t index, absl::Time time) {
   header.Raw("index", std::to_string(index));
   header.Text("outcome", NameOf(entry.outcome));
   header.Text("profile", entry.profile);
-  header.Text("time", LogTime(time));
+  header.Text("time", time);
   return header.Take();
 }
 
@@ -66,29 +67,46 @@ std::string BodyOf(const Entry& entry) {
   return body.Take();
 }
 
+crypto::Sha256Digest HashOfParts(const crypto::Sha256Digest& header,
+                                 const crypto::Sha256Digest& body) {
+  std::string data(kLeafVersion);
+  data += crypto::AsText(header);
+  data += crypto::AsText(body);
+  return LeafHash(data);
+}
+
 }  // namespace
 
 std::string LogTime(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", time, absl::UTCTimeZone());
 }
 
-store::LeafRow MakeLeaf(const Entry& entry, std::uint64_t index, absl::Time time) {
-  const std::string salts = crypto::RandomBytes(2 * kSaltSize);
+LeafBody MakeLeafBody(const Entry& entry) {
+  LeafBody body{.text = BodyOf(entry), .salt = crypto::RandomBytes(kSaltSize), .hash = {}};
+  body.hash = crypto::Sha256({body.salt, body.text});
+  return body;
+}
+
+store::LeafRow MakeLeaf(const Entry& entry, LeafBody body, std::uint64_t index,
+                        std::string_view time) {
   store::LeafRow leaf;
   leaf.index = index;
   leaf.header = HeaderOf(entry, index, time);
-  leaf.header_salt = salts.substr(0, kSaltSize);
-  leaf.body = BodyOf(entry);
-  leaf.body_salt = salts.substr(kSaltSize);
-  leaf.leaf_hash = crypto::AsText(HashOfLeaf(leaf));
+  leaf.header_salt = crypto::RandomBytes(kSaltSize);
+  leaf.leaf_hash =
+      crypto::AsText(HashOfParts(crypto::Sha256({leaf.header_salt, leaf.header}), body.hash));
+  leaf.body = std::move(body.text);
+  leaf.body_salt = std::move(body.salt);
   return leaf;
 }
 
+store::LeafRow MakeLeaf(const Entry& entry, std::uint64_t index, absl::Time time) {
+  return MakeLeaf(entry, MakeLeafBody(entry), index, LogTime(time));
+}
+
 crypto::Sha256Digest HashOfLeaf(const store::LeafRow& leaf) {
-  std::string data(kLeafVersion);
-  data += crypto::AsText(crypto::Sha256({leaf.header_salt, leaf.header}));
-  data += crypto::AsText(crypto::Sha256({leaf.body_salt, leaf.body}));
-  return LeafHash(data);
+  return HashOfParts(crypto::Sha256({leaf.header_salt, leaf.header}),
+                     crypto::Sha256({leaf.body_salt, leaf.body}));
 }
 
 }  // namespace keysvc::audit

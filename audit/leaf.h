@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/time/time.h"
 #include "audit/entry.h"
@@ -18,6 +19,18 @@ std::string LogTime(absl::Time time);
 // under a salt of its own, so that an export can prove a header while it keeps the body back.
 //   leaf data = 0x01 || SHA-256(header_salt || header) || SHA-256(body_salt || body)
 store::LeafRow MakeLeaf(const Entry& entry, std::uint64_t index, absl::Time time);
+
+// The same in two steps. The body, most of the work, depends on neither place nor time; so callers
+// can make it side by side before the one thread that knows these gets the record.
+struct LeafBody {
+  std::string text;
+  std::string salt;
+  crypto::Sha256Digest hash;  // of both
+};
+LeafBody MakeLeafBody(const Entry& entry);
+// `time` is in the form of LogTime().
+store::LeafRow MakeLeaf(const Entry& entry, LeafBody body, std::uint64_t index,
+                        std::string_view time);
 
 // The Merkle leaf hash of a row's columns; what `leaf_hash` must be.
 crypto::Sha256Digest HashOfLeaf(const store::LeafRow& leaf);

@@ -54,6 +54,8 @@ void Writer::SubmitOwn(Submission submission) { Enqueue(std::move(submission), S
 void Writer::Enqueue(Submission submission, Source source) {
   auto pending = std::make_unique<Pending>();
   pending->submission = std::move(submission);
+  // On the caller's thread: there are several of them, and only one writer.
+  if (const auto& entry = pending->submission.entry) pending->body = MakeLeafBody(*entry);
   pending->deadline = Clock::now() + absl::ToChronoNanoseconds(options_.answer_within);
   absl::Status refusal;
   {
@@ -190,6 +192,7 @@ absl::Status Writer::Fill(store::WriteTransaction& transaction, const Group& gro
     RETURN_IF_ERROR(transaction.AppendLeaf(leaf));
     tree.Append(HashOfLeaf(leaf));
   }
+  const std::string log_time = LogTime(now);
   for (const auto& pending : group) {
     Submission& submission = pending->submission;
     for (store::TokenRow& row : submission.mutation.tokens) row.leaf_index = tree.size();
@@ -203,9 +206,14 @@ absl::Status Writer::Fill(store::WriteTransaction& transaction, const Group& gro
     Written written;
     written.index = tree.size();
     if (submission.entry.has_value()) {
-      const store::LeafRow leaf = MakeLeaf(*submission.entry, tree.size(), now);
+      LeafBody body = pending->body.has_value() ? *std::exchange(pending->body, std::nullopt)
+                                                : MakeLeafBody(*submission.entry);
+      const store::LeafRow leaf =
+          MakeLeaf(*submission.entry, std::move(body), tree.size(), log_time);
       RETURN_IF_ERROR(transaction.AppendLeaf(leaf));
-      tree.Append(HashOfLeaf(leaf));
+      crypto::Sha256Digest hash;
+      std::ranges::copy(crypto::AsBytes(leaf.leaf_hash), hash.begin());
+      tree.Append(hash);
     }
     if (submission.checkpoint.has_value()) {
       RETURN_IF_ERROR(transaction.PutCheckpoint(*submission.checkpoint));

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "audit/clock_watch.h"
 #include "audit/entry.h"
+#include "audit/leaf.h"
 #include "audit/merkle.h"
 #include "store/store.h"
 
@@ -95,6 +96,7 @@ class Writer {
   // `done` belongs to the lock; once in flight, the rest belongs to the writer thread.
   struct Pending {
     Submission submission;
+    std::optional<LeafBody> body;  // of the entry, if there is one
     Clock::time_point deadline;
   };
   using Group = std::vector<std::unique_ptr<Pending>>;
