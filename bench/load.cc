@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 using Stub = grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 constexpr std::chrono::seconds kDeadline(30);
+constexpr std::chrono::seconds kLongestStretch(10);
 // Of a paced load: a service this far behind is not at half of its peak any more.
 constexpr std::size_t kMostPaced = 8192;
 constexpr absl::Duration kTick = absl::Milliseconds(1);
@@ -49,6 +50,7 @@ struct Shared {
   const Call& call;
   std::vector<Stub> stubs;
   std::atomic<bool> counting = false;
+  std::atomic<bool> counted = false;  // whether any call was
   std::atomic<bool> stopping = false;
   std::mutex mutex;
   std::condition_variable changed;
@@ -91,6 +93,7 @@ class Slot {
     }
     if (status.ok() && shared_.counting.load(std::memory_order_relaxed)) {
       latencies_.push_back(static_cast<std::uint32_t>(took.count()));
+      if (!shared_.counted.load(std::memory_order_relaxed)) shared_.counted = true;
     }
     if (once_) {
       busy_.store(false, std::memory_order_release);
@@ -179,6 +182,9 @@ Sample RunClosed(const Channels& channels, const Call& call, std::size_t in_flig
   absl::SleepFor(stretch.warm_up);
   Meter meter(shared, server);
   absl::SleepFor(stretch.counted);
+  // A short stretch on a busy machine may end before the first answer.
+  const auto patience = Clock::now() + kLongestStretch;
+  while (!shared.counted && Clock::now() < patience) absl::SleepFor(kTick);
   meter.Stop();
   shared.stopping = true;
   shared.AwaitAll();
