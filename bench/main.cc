@@ -135,6 +135,7 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   keysvc::rpc::RequireTls13();
+  keysvc::rpc::LookForNoLockCycles();
   ::signal(SIGPIPE, SIG_IGN);
   return keysvc::bench::Main(argc, argv);
 }

@@ -357,6 +357,7 @@ absl::Status CheckConfig(const Config& config) {
 
 int main(int argc, char** argv) {
   keysvc::rpc::RequireTls13();
+  keysvc::rpc::LookForNoLockCycles();
 
   CLI::App app("The key and tokenization service; serves when no command is given.", "keysvcd");
   app.require_subcommand(0, 1);

@@ -22,6 +22,11 @@ struct ServerOptions {
 // that can never be negotiated leaves only TLS 1.3. For the whole process; the first thing of main.
 void RequireTls13();
 
+// Abseil, as the distribution builds it, looks for cycles at every lock of gRPC's: a twentieth of
+// the service's processor time, and the end of the process when it thinks it has found one. For the
+// whole process; in main, before the first call.
+void LookForNoLockCycles();
+
 // TLS with a client certificate of one of the authorities.
 std::shared_ptr<grpc::ServerCredentials> MutualTls(const ServerOptions& options);
 
