@@ -1,7 +1,6 @@
 #include "pkcs11/cryptoki_hsm.h"
 
 #include <algorithm>
-#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -19,7 +18,7 @@ namespace keysvc::pkcs11 {
 namespace {
 
 // Longer than a token takes to make the largest key.
-constexpr std::chrono::seconds kObjectsWait(30);
+constexpr absl::Duration kMakingWait = absl::Seconds(30);
 
 constexpr std::string_view kProbeMessage = "keysvc health probe";
 
@@ -54,6 +53,7 @@ class CryptokiHsm final : public Hsm {
   CryptokiHsm(std::unique_ptr<Connection> connection, const TokenOptions& options)
       : connection_(std::move(connection)),
         token_directory_(options.token_directory),
+        look_up_wait_(options.look_up_wait),
         restriction_(options.restrict_mechanisms ? Restriction::kMechanisms
                                                  : Restriction::kOperations) {}
 
@@ -85,7 +85,7 @@ class CryptokiHsm final : public Hsm {
   auto WithKey(std::string_view label, Call call)
       -> decltype(call(std::declval<SessionPool::Lease&>(), std::declval<const KeyObjects&>()));
 
-  absl::StatusOr<Objects> LockObjects();
+  absl::StatusOr<Objects> LockObjects(absl::Duration wait);
   absl::StatusOr<FoundKey> LookUp(std::string_view label);
   // Whether it may be believed that a key which was not found is not there: the token is present,
   // and the library has not shown the key since it was initialised.
@@ -94,6 +94,7 @@ class CryptokiHsm final : public Hsm {
 
   std::unique_ptr<Connection> connection_;
   const std::string token_directory_;
+  const absl::Duration look_up_wait_;
   const Restriction restriction_;
   KeyCache cache_;
   // Held while objects are made, destroyed or searched for, because SoftHSM 2.6.1 fails at random
@@ -150,9 +151,9 @@ auto CryptokiHsm::WithKey(std::string_view label, Call call)
   });
 }
 
-absl::StatusOr<CryptokiHsm::Objects> CryptokiHsm::LockObjects() {
+absl::StatusOr<CryptokiHsm::Objects> CryptokiHsm::LockObjects(absl::Duration wait) {
   Objects lock(objects_, std::defer_lock);
-  if (!lock.try_lock_for(kObjectsWait)) {
+  if (!lock.try_lock_for(absl::ToChronoNanoseconds(wait))) {
     return Error(Reason::kHsmUnavailable, "the token is busy with other keys");
   }
   return lock;
@@ -162,7 +163,7 @@ absl::StatusOr<CryptokiHsm::FoundKey> CryptokiHsm::LookUp(std::string_view label
   const std::uint64_t epoch = connection_->epoch();
   if (const auto cached = cache_.Get(label, epoch)) return FoundKey{*cached, epoch};
 
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects(look_up_wait_));
   ASSIGN_OR_RETURN(SessionPool::Lease lease, connection_->Borrow());
   absl::StatusOr<std::optional<KeyObjects>> found = FindKey(*lease, label);
   if (!found.ok()) {
@@ -205,7 +206,7 @@ absl::Status CryptokiHsm::Generate(std::string_view label, KeyKind kind) {
   if (!capabilities().Supports(kind)) {
     return Error(Reason::kAlgorithmUnsupported, "the token cannot make keys of this kind");
   }
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kMakingWait));
   bool made = false;
   absl::Status status = WithSession([&](SessionPool::Lease& lease) {
     return GenerateOnce(lease, {std::string(label), kind}, made);
@@ -219,7 +220,7 @@ absl::Status CryptokiHsm::Generate(std::string_view label, KeyKind kind) {
 }
 
 absl::Status CryptokiHsm::Destroy(std::string_view label) {
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kMakingWait));
   bool tried = false;
   const absl::Status status = WithSession([&](SessionPool::Lease& lease) -> absl::Status {
     absl::StatusOr<std::size_t> objects = DestroyKey(*lease, label);
@@ -236,7 +237,7 @@ absl::Status CryptokiHsm::Destroy(std::string_view label) {
 }
 
 absl::StatusOr<std::vector<HsmKey>> CryptokiHsm::List() {
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects());
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects(look_up_wait_));
   return WithSession([&](SessionPool::Lease& lease) -> absl::StatusOr<std::vector<HsmKey>> {
     ASSIGN_OR_RETURN(std::vector<HsmKey> keys, ListKeys(*lease));
     const auto listed = [&](const std::string& label) {

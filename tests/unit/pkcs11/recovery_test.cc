@@ -306,7 +306,29 @@ TEST_F(Recovery, DoesWithTheSessionsThatATokenHas) {
   EXPECT_OK(second.get());
 }
 
+TEST_F(Recovery, ALookUpDoesNotWaitForAKeyThatTakesLongToMake) {
+  options_.look_up_wait = absl::Milliseconds(1);
+  OpenWithKeys();
+  ASSERT_OK(hsm_->Generate("new", KeyKind::kHmacSha256));
+  std::promise<void> inside;
+  std::promise<void> release;
+  fault::Before("C_GenerateKeyPair", [&inside, gate = release.get_future().share()] {
+    inside.set_value();
+    gate.wait();
+  });
+  auto made =
+      std::async(std::launch::async, [this] { return hsm_->Generate("large", KeyKind::kEcP256); });
+  inside.get_future().wait();
+  EXPECT_OK(Mac());
+  EXPECT_THAT(hsm_->Sign("new", Mechanism::kHmacSha256, "m"), HasReason(Reason::kHsmUnavailable));
+  release.set_value();
+  EXPECT_OK(made.get());
+  EXPECT_OK(hsm_->Sign("new", Mechanism::kHmacSha256, "m"));
+}
+
 TEST_F(Recovery, EightThreadsSignWhileOthersGenerateAndDestroyWithoutAnyError) {
+  // What waits for a turn may wait long where others want the machine too.
+  options_.look_up_wait = absl::Seconds(60);
   OpenWithKeys();
   std::atomic<bool> done = false;
   std::vector<std::future<int>> signers;
