@@ -79,6 +79,8 @@ absl::Status VisitEntries(
     if (leaves.empty()) return Malformed();
     for (const store::LeafRow& leaf : leaves) {
       if (leaf.index != next++) return Malformed();
+      // Also of what is passed over: a record under another action would not be missed.
+      if (crypto::AsText(HashOfLeaf(leaf)) != leaf.leaf_hash) return Malformed();
       if (!leaf.header.starts_with(first_start) && !leaf.header.starts_with(second_start)) continue;
       ASSIGN_OR_RETURN(const Entry entry, ReadEntry(leaf));
       RETURN_IF_ERROR(visit(leaf.index, entry));

@@ -381,6 +381,10 @@ int main(int argc, char** argv) {
                             return keysvc::RestoreDeployment(config, restore_options);
                           });
   restore->add_option("--share", restore_options.share_files, "The custodians' shares")->required();
+  restore
+      ->add_option("--verifier-key", restore_options.verifier_key_file,
+                   "A file with the key that verified the log's checkpoints until now")
+      ->required();
   restore->add_flag("--accept-older-store", restore_options.accept_older_store,
                     "Give up the records that the newest checkpoint outside has and the store not");
   add("check-store", "Compare every row of the store with keys and log; not while it is served",

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -99,6 +100,7 @@ class Run {
   absl::Status Examine() {
     Step("comparing the store with its log and its checkpoints");
     ASSIGN_OR_RETURN(history_, keys::ReadKeyHistory(*store_));
+    RETURN_IF_ERROR(CheckVerifierKey());
     ASSIGN_OR_RETURN(outside_,
                      audit::CheckpointDirectory::Open(journal_options_.checkpoint_directory));
     if (history_.restored_kek >= kek_version_) FindBrokenOffRun();
@@ -108,6 +110,19 @@ class Run {
     Step("opening every key");
     restoration_.emplace(rows);
     return restoration_->Open(config_.deployment, *recovery_key_);
+  }
+
+  // The given key must be the log's, or the one before it when an earlier run was broken off after
+  // it had written the record of the change.
+  absl::Status CheckVerifierKey() {
+    ASSIGN_OR_RETURN(const std::string file, ReadSmallFile(options_.verifier_key_file));
+    const std::string given(absl::StripAsciiWhitespace(file));
+    const audit::LogKeys& keys = history_.log_keys;
+    const bool broken_off = history_.restored_kek >= kek_version_;
+    if (given == keys.current || (broken_off && given == keys.before)) return absl::OkStatus();
+    return Error(Reason::kStoreForeign,
+                 "the store's log is signed by another key than the given one: it is not the "
+                 "deployment's, or the key is not its newest");
   }
 
   // The log has a restoration that the sidecar does not know: an earlier run made it and was broken
@@ -124,6 +139,11 @@ class Run {
     ASSIGN_OR_RETURN(const store::FrontierRow frontier, store_->ReadFrontier());
     ASSIGN_OR_RETURN(const auto beyond, outside_->FindBeyond(frontier.size, history_.log_keys));
     if (!beyond.has_value()) {
+      ASSIGN_OR_RETURN(const auto newest, outside_->FindNewest(history_.log_keys));
+      if (!newest.has_value()) {
+        return Error(Reason::kRollbackDetected,
+                     "there is no checkpoint outside to compare the store with");
+      }
       return audit::CheckStoredLog(*store_, *outside_, history_.log_keys).status();
     }
     if (!options_.accept_older_store) {

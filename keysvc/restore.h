@@ -13,6 +13,10 @@ namespace keysvc {
 
 struct RestoreOptions {
   std::vector<std::string> share_files;
+  // The key that verified the log's checkpoints until now, in a file, as the auditor has it (C2SP
+  // vkey). With the HSM lost nothing else tells the deployment's own store from one that somebody
+  // made, since sealing to the recovery certificate takes no secret.
+  std::string verifier_key_file;
   // Whether a store that lacks records of the newest checkpoint outside may go on: what is missing
   // is then lost for good, and the log says so.
   bool accept_older_store = false;

@@ -405,13 +405,19 @@ class CommandLine {
         recovery, "restore",
         "Rebuilds a deployment whose HSM is lost on the configured token. The service must be "
         "stopped.",
-        "keysvc recovery restore --config config.yaml --share share-1 --share share-4",
+        "keysvc recovery restore --config config.yaml --verifier-key log.vkey --share share-1 "
+        "--share share-4",
         [this](Output&) { return RestoreRecovery(restore_); });
     restore.add_option("--config", restore_.config_file, "The configuration of keysvcd")
         ->option_text("FILE")
         ->required();
     restore.add_option("--share", restore_.share_files, "The custodians' shares")
         ->option_text("FILE...")
+        ->required();
+    restore
+        .add_option("--verifier-key", restore_.verifier_key_file,
+                    "The key that verified the log's checkpoints until now")
+        ->option_text("FILE")
         ->required();
     restore.add_flag("--accept-older-store", restore_.accept_older_store,
                      "Give up the records that the newest checkpoint outside has and the store "

@@ -167,8 +167,10 @@ ExitCode InitRecovery(const RecoveryInitOptions& options, Output& output) {
 ExitCode RestoreRecovery(const RecoveryRestoreOptions& options) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return Report(FileError("cannot read", "/proc/self/exe"));
   const std::string daemon = (self.parent_path() / "keysvcd").string();
-  std::vector<std::string> words = {daemon, "--config", options.config_file, "restore"};
+  std::vector<std::string> words = {daemon,    "--config",       options.config_file,
+                                    "restore", "--verifier-key", options.verifier_key_file};
   for (const std::string& file : options.share_files) {
     words.emplace_back("--share");
     words.push_back(file);

@@ -33,6 +33,7 @@ ExitCode ShowRecovery(const RecoveryShowOptions& options, Output& output);
 struct RecoveryRestoreOptions {
   std::string config_file;
   std::vector<std::string> share_files;
+  std::string verifier_key_file;
   bool accept_older_store = false;
 };
 // Becomes the keysvcd beside this program, which does the work: only it may touch the HSM and the

@@ -101,6 +101,9 @@ absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
       (should_exist && row.state != NameOf(state))) {
     return contradicts(" is in another state than the log says");
   }
+  if (should_exist && row.protection == NameOf(Protection::kEnvelope) && row.wrapped.empty()) {
+    return contradicts(" has lost its key");
+  }
   if (!NeedsRecoveryCopy(row)) return absl::OkStatus();
   if (row.recovery.empty()) return contradicts(" is sealed to no recovery key");
   if (RecoveryDigest(row.recovery) != recorded.recovery_sha256) {

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -65,12 +66,15 @@ class Restore(unittest.TestCase):
     def restore_command(self, *shares: int | pathlib.Path, more: tuple[str, ...] = ()) -> list:
         files = [self.share(share) if isinstance(share, int) else share for share in shares]
         given = [word for file in files for word in ("--share", file)]
-        return ["recovery", "restore", "--config", self.folder / "config.yaml", *given, *more]
+        return ["recovery", "restore", "--config", self.folder / "config.yaml",
+                "--verifier-key", self.folder / "log.vkey", *given, *more]
 
     def restore(self, *shares, more: tuple[str, ...] = ()) -> str:
         """Restores, and what it said on the way."""
         done = self.keysvc(*self.restore_command(*shares, more=more))
         self.assertEqual(done.returncode, 0, done.stderr)
+        key = re.search(r"from now on they verify with (\S+)", done.stderr)[1]
+        (self.folder / "log.vkey").write_text(key + "\n")
         return done.stderr
 
     def refused(self, reason: str, *shares, more: tuple[str, ...] = ()) -> str:
@@ -267,6 +271,11 @@ class Restore(unittest.TestCase):
         (self.folder / "backup").rename(self.data)
 
         self.refused("ROLLBACK_DETECTED", 1, 2)
+        # Somebody else's store would come with somebody else's key.
+        own = (self.folder / "log.vkey").read_text()
+        (self.folder / "log.vkey").write_text(own.replace("+A", "+B"))
+        self.refused("STORE_FOREIGN", 1, 2)
+        (self.folder / "log.vkey").write_text(own)
         said = self.restore(1, 2, more=("--accept-older-store",))
         self.assertRegex(said, r"records given up with the older store: [1-9]")
         superseded = list((self.folder / "checkpoints").glob("superseded-*/*"))

@@ -170,6 +170,19 @@ TEST_F(RestoredLogTest, AnExportAcrossTwoRestorationsVerifies) {
   EXPECT_EQ(verified->restorations, 2U);
 }
 
+TEST_F(RestoredLogTest, ARecordUnderAnotherActionIsMissed) {
+  const auto visit = [this] {
+    return VisitEntries(store_, "Log", "Log",
+                        [](std::uint64_t, const Entry&) { return absl::OkStatus(); });
+  };
+  EXPECT_OK(visit());
+  store_.Tamper([](auto& rows) {
+    std::string& header = rows.leaves.at(0).header;
+    header.replace(header.find("Log.Init"), 8, "Lag.Init");
+  });
+  EXPECT_THAT(visit(), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(RestoredLogTest, ARecordThatIsNotItsLeafIsNotRead) {
   store::LeafRow leaf = store_.ReadLeaves(0, 1)->front();
   EXPECT_EQ(ReadEntry(leaf)->action, "Log.Init");

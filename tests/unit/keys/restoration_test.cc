@@ -189,6 +189,8 @@ TEST_F(RestorationTest, RowsAreComparedWithTheLogSinceTheirMacsCannotBe) {
               HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.recovery = ""; }),
               HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.wrapped = ""; }),
+              HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.purpose = "token"; }),
               HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(Changed([](store::KeyVersionRow& row) { row.algorithm = "HMAC-SHA256"; }),
