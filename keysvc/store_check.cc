@@ -15,6 +15,8 @@ namespace {
 
 // In a sample; a start must not read a whole log's text.
 constexpr std::uint64_t kNewestRecords = 256;
+// Opening each takes about a second for so many.
+constexpr std::uint64_t kOpenedRowsPerReport = 100'000;
 
 absl::Status CheckLog(store::Store& store, CheckDepth depth) {
   ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
@@ -36,7 +38,10 @@ absl::StatusOr<std::uint64_t> CheckStore(store::Store& store, audit::Journal& jo
                                          tokenizer::KeySource& keys, CheckDepth depth,
                                          const std::function<void(const std::string&)>& say) {
   tokenizer::StoredTokensOptions options;
-  options.open_every_row = depth == CheckDepth::kEveryRow;
+  if (depth == CheckDepth::kEveryRow) {
+    options.open_every_row = true;
+    options.rows_per_report = kOpenedRowsPerReport;
+  }
   options.progress = [&say](std::uint64_t rows) {
     say(absl::StrCat("checking the store: ", rows, " tokens so far"));
   };

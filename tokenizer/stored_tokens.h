@@ -16,14 +16,15 @@ struct StoredTokensOptions {
   bool open_every_row = false;
   // Else so many of the newest, and as many chosen at random.
   std::size_t sample = 256;
-  // Told now and then how many rows have been read.
+  // Told every `rows_per_report` rows how many have been read.
   std::function<void(std::uint64_t rows)> progress;
+  std::uint64_t rows_per_report = 1'000'000;
 };
 
 // What was found, and found sound.
 struct StoredTokens {
   std::uint64_t rows = 0;
-  std::uint64_t opened = 0;          // MAC, AEAD and the record checked
+  std::uint64_t opened = 0;          // MAC, AEAD, the record and the way from card to row checked
   std::uint64_t undeclared = 0;      // of profiles that are not declared any more: not checked
   std::uint64_t without_record = 0;  // from before rows named their records
 };
