@@ -1,4 +1,5 @@
-// keysvcd: the service. init makes a deployment, serve runs it, check-store and check-config look.
+// keysvcd: the service. init makes a deployment and serve runs it; enroll-recovery and restore
+// prepare for the loss of the HSM and mend it; check-store and check-config look.
 #include <signal.h>
 #include <unistd.h>
 

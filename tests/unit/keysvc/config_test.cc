@@ -1,11 +1,14 @@
 #include "keysvc/config.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -125,6 +128,32 @@ TEST(Config, RefusesWhatItDoesNotMean) {
   for (const auto& [text, replacement] : changes) {
     EXPECT_THAT(Parse(ExampleWith(text, replacement)), HasReason(Reason::kConfigInvalid))
         << replacement;
+  }
+}
+
+TEST(Config, KeepsKeysOpenForOneToFifteenMinutes) {
+  const std::string line = "opened_key_minutes: 15\n";
+  const auto lifetime = [&](const std::string& text) {
+    const absl::StatusOr<Config> config = Parse(ExampleWith(line, text));
+    return config.ok() ? config->opened_key_lifetime : absl::ZeroDuration();
+  };
+  EXPECT_EQ(lifetime(""), absl::Minutes(15));
+  EXPECT_EQ(lifetime("opened_key_minutes: 1\n"), absl::Minutes(1));
+  EXPECT_EQ(lifetime("opened_key_minutes: 15\n"), absl::Minutes(15));
+
+  const std::string example = Example();
+  const auto before = example.begin() + static_cast<std::ptrdiff_t>(example.find(line));
+  const auto place =
+      absl::StrCat("config.yaml:", 1 + std::count(example.begin(), before, '\n'), ":");
+  const auto refused = [&](const std::string& value, std::string_view what) {
+    ExpectFault(ExampleWith(line, "opened_key_minutes: " + value + "\n"),
+                place + std::string(what));
+  };
+  for (const char* value : {"0", "16", "-1"}) {
+    refused(value, "21: a number from 1 to 15 is expected");
+  }
+  for (const char* value : {"1.5", "\"\"", "15m", "[15]"}) {
+    refused(value, "21: a decimal number is expected");
   }
 }
 
