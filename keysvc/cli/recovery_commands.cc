@@ -1,5 +1,6 @@
 #include "keysvc/cli/recovery_commands.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/recovery_key.h"
@@ -84,6 +86,30 @@ class NewFiles {
   std::vector<std::string> paths_;
 };
 
+// An empty folder that nobody else can look into: a new one, or one that was there. What is refused
+// stays as it is.
+absl::Status MakePrivateFolder(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return FileError("cannot make the folder", path);
+  }
+  const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (folder < 0) return FileError("not a folder that can be opened", path);
+  const absl::Cleanup close_folder = [folder] { close(folder); };
+  struct stat found {};
+  // Its owner could open it to others again.
+  if (fstat(folder, &found) != 0 || found.st_uid != geteuid()) {
+    return FileError("not a folder of this user", path);
+  }
+  std::error_code error;
+  const bool empty = std::filesystem::is_empty(path, error);
+  if (error) return FileError("cannot read", path);
+  if (!empty) {
+    return Error(Reason::kKeyExists, "the folder is not empty: name a new one", "--out");
+  }
+  if (fchmod(folder, 0700) != 0) return FileError("cannot close to others", path);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> MakeRecovery(const RecoveryInitOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
   const RecoverySharing sharing{.deployment = options.deployment,
@@ -104,15 +130,18 @@ absl::StatusOr<std::string> MakeRecovery(const RecoveryInitOptions& options) {
   }
   RETURN_IF_ERROR(TryOut(*certificate, texts));
 
-  if (mkdir(options.out.c_str(), 0700) != 0 && errno != EEXIST) {
-    return FileError("cannot make the folder", options.out);
-  }
+  RETURN_IF_ERROR(MakePrivateFolder(options.out));
   NewFiles files;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     RETURN_IF_ERROR(files.Write(absl::StrCat(options.out, "/share-", i + 1), texts[i]));
   }
   ASSIGN_OR_RETURN(const SecretBytes text, SecretBytes::CopyOf(crypto::AsBytes(pem)));
-  RETURN_IF_ERROR(files.Write(options.out + "/recovery.pem", text));
+  const std::string certificate_file = options.out + "/recovery.pem";
+  RETURN_IF_ERROR(files.Write(certificate_file, text));
+  // Public, and the service that seals to it is another user.
+  if (chmod(certificate_file.c_str(), 0644) != 0) {
+    return FileError("cannot make readable", certificate_file);
+  }
   files.Keep();
   return key->key_id();
 }

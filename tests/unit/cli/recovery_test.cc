@@ -21,9 +21,10 @@ struct Result {
   bool Says(const std::string& words) const { return text.find(words) != std::string::npos; }
 };
 
-Result Recovery(const std::string& arguments) {
+// `before`: shell words in front of the program.
+Result Recovery(const std::string& arguments, const std::string& before = "") {
   const std::string command =
-      KEYSVC_BINARY_DIR "/bin/keysvc recovery " + arguments + " 2>&1 </dev/null";
+      before + " " KEYSVC_BINARY_DIR "/bin/keysvc recovery " + arguments + " 2>&1 </dev/null";
   Result result{-1, ""};
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return result;
@@ -104,10 +105,60 @@ TEST_F(RecoveryCommandTest, NothingIsOverwrittenAndNothingIsLeftBehind) {
   EXPECT_EQ(Init("--threshold 2 --shares 3").code, 1);
   EXPECT_EQ(ReadFile(Share(1)) + ReadFile(folder_ + "/recovery.pem"), before);
 
-  // The certificate is in the way: the new shares go again.
+  // One file in the way is enough.
   for (int i = 1; i <= 3; ++i) std::filesystem::remove(Share(i));
-  EXPECT_EQ(Init("--threshold 2 --shares 3").code, 1);
+  const Result refused = Init("--threshold 2 --shares 3");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_TRUE(refused.Says("KEY_EXISTS")) << refused.text;
   EXPECT_FALSE(std::filesystem::exists(Share(1)));
+}
+
+TEST_F(RecoveryCommandTest, AFolderThatOthersCouldReadIsClosedToThem) {
+  ASSERT_TRUE(std::filesystem::create_directory(folder_));
+  std::filesystem::permissions(folder_, std::filesystem::perms(0777));
+  const Result made = Init("--threshold 2 --shares 3");
+  ASSERT_EQ(made.code, 0) << made.text;
+  EXPECT_EQ(std::filesystem::status(folder_).permissions(), std::filesystem::perms(0700));
+}
+
+TEST_F(RecoveryCommandTest, AFolderThatHoldsAnythingElseIsRefusedAndLeftAsItIs) {
+  ASSERT_TRUE(std::filesystem::create_directory(folder_));
+  std::filesystem::permissions(folder_, std::filesystem::perms(0755));
+  WriteFile(folder_ + "/notes", "kept");
+  const Result refused = Init("--threshold 2 --shares 3");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_TRUE(refused.Says("KEY_EXISTS")) << refused.text;
+  EXPECT_FALSE(std::filesystem::exists(Share(1)));
+  EXPECT_EQ(ReadFile(folder_ + "/notes"), "kept");
+  EXPECT_EQ(std::filesystem::status(folder_).permissions(), std::filesystem::perms(0755));
+}
+
+TEST_F(RecoveryCommandTest, ALinkInTheFoldersPlaceIsRefused) {
+  const std::string elsewhere = directory_.File("elsewhere");
+  ASSERT_TRUE(std::filesystem::create_directory(elsewhere));
+  std::filesystem::create_directory_symlink(elsewhere, folder_);
+  EXPECT_EQ(Init("--threshold 2 --shares 3").code, 3);
+  EXPECT_TRUE(std::filesystem::is_empty(elsewhere));
+}
+
+TEST_F(RecoveryCommandTest, SharesGoAgainWhenTheCertificateCannotBeWritten) {
+  ASSERT_EQ(Init("--threshold 2 --shares 3").code, 0);
+  const auto share = std::filesystem::file_size(Share(1));
+  const auto certificate = std::filesystem::file_size(folder_ + "/recovery.pem");
+  ASSERT_LT(share + 8, certificate);  // sizes vary by a few bytes
+  const std::string limited = directory_.File("limited");
+  const Result refused = Recovery(
+      "init --deployment shop --environment production --threshold 2 --shares 3 --out " + limited,
+      "trap '' XFSZ; exec prlimit --fsize=" + std::to_string(share + 4));
+  EXPECT_EQ(refused.code, 3) << refused.text;
+  ASSERT_TRUE(std::filesystem::exists(limited));
+  EXPECT_TRUE(std::filesystem::is_empty(limited));
+}
+
+TEST_F(RecoveryCommandTest, TheCertificateIsForEverybodyToRead) {
+  ASSERT_EQ(Init("--threshold 2 --shares 3").code, 0);
+  EXPECT_EQ(std::filesystem::status(folder_ + "/recovery.pem").permissions(),
+            std::filesystem::perms(0644));
 }
 
 TEST_F(RecoveryCommandTest, WhatMakesNoSenseIsRefused) {
