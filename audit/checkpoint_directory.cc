@@ -78,14 +78,19 @@ absl::StatusOr<std::optional<CheckpointDirectory::Newest>> CheckpointDirectory::
   return larger ? before : newest;
 }
 
+CheckpointDirectory CheckpointDirectory::UpTo(std::uint64_t size) const {
+  CheckpointDirectory earlier = *this;
+  earlier.files_.erase(earlier.files_.upper_bound(size), earlier.files_.end());
+  return earlier;
+}
+
 absl::Status CheckpointDirectory::Supersede(std::uint64_t size) {
   const std::string folder = SupersededFolder(size);
   std::error_code error;
   for (auto file = files_.upper_bound(size); file != files_.end(); file = files_.erase(file)) {
     std::filesystem::create_directory(folder, error);
-    if (!error)
-      std::filesystem::rename(path_ + "/" + file->second, folder + "/" + file->second, error);
     if (error) return Error(Reason::kStoreUnavailable, "a superseded checkpoint cannot be moved");
+    RETURN_IF_ERROR(store::RenameDurably(path_ + "/" + file->second, folder + "/" + file->second));
   }
   return absl::OkStatus();
 }

@@ -34,6 +34,9 @@ class CheckpointDirectory {
   // The newest checkpoint of a log that is put back to `size` leaves, when it covers more than
   // them: among the files, and among those that a call of Supersede(size) moved.
   absl::StatusOr<std::optional<Newest>> FindBeyond(std::uint64_t size, const LogKeys& keys) const;
+  // The same directory as if there were no checkpoints of more than `size` leaves.
+  CheckpointDirectory UpTo(std::uint64_t size) const;
+  bool empty() const { return files_.empty(); }
   // Moves every checkpoint of more than `size` leaves into the subfolder "superseded-<size, 20
   // digits>", where an auditor still finds it. Can be repeated after a kill.
   absl::Status Supersede(std::uint64_t size);

@@ -18,6 +18,7 @@
 #include "keysvc/keys/key_history.h"
 #include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/restoration.h"
 #include "pkcs11/cryptoki_hsm.h"
 #include "status/macros.h"
@@ -107,6 +108,11 @@ class Run {
     if (!recorded_) RETURN_IF_ERROR(CheckAge());
     ASSIGN_OR_RETURN(const std::vector<store::KeyVersionRow> rows, store_->ListKeyVersions());
     RETURN_IF_ERROR(keys::CheckRowsAgainst(history_, rows));
+    ASSIGN_OR_RETURN(const auto logged, keys::LoggedKeysDigest(*store_));
+    if (logged.has_value() && *logged != keys::KeyRowsDigest(rows, {})) {
+      return Error(Reason::kIntegrityFailure,
+                   "the stored keys are not those that the log tells of");
+    }
     Step("opening every key");
     restoration_.emplace(rows);
     return restoration_->Open(config_.deployment, *recovery_key_);
@@ -158,7 +164,23 @@ class Run {
     details_["superseded_size"] = absl::StrCat(beyond->checkpoint.size);
     details_["superseded_root"] = audit::ToBase64(crypto::AsText(beyond->checkpoint.root));
     superseded_at_ = frontier.size;
-    return absl::OkStatus();
+    return CheckOlderStore(outside_->UpTo(frontier.size));
+  }
+
+  // Before any checkpoint is moved. The directory keeps the newest ones only, so that of a backup's
+  // time there may be none left; the store has its own last one, signed by the same key.
+  absl::Status CheckOlderStore(audit::CheckpointDirectory earlier) {
+    if (earlier.empty()) {
+      ASSIGN_OR_RETURN(const auto inner, store_->LatestCheckpoint());
+      if (!inner.has_value()) {
+        return Error(Reason::kRollbackDetected, "no checkpoint is as old as the store");
+      }
+      RETURN_IF_ERROR(audit::OpenCheckpoint(inner->note, history_.log_keys).status());
+      RETURN_IF_ERROR(earlier.Keep(inner->size, inner->note));
+      ASSIGN_OR_RETURN(outside_,
+                       audit::CheckpointDirectory::Open(journal_options_.checkpoint_directory));
+    }
+    return audit::CheckStoredLog(*store_, earlier, history_.log_keys).status();
   }
 
   absl::Status Change() {
@@ -167,7 +189,6 @@ class Run {
     ASSIGN_OR_RETURN(signer_, keys::OpenCheckpointSigner(config_.deployment, *hsm_));
     if (superseded_at_.has_value()) {
       RETURN_IF_ERROR(outside_->Supersede(*superseded_at_));
-      RETURN_IF_ERROR(audit::CheckStoredLog(*store_, *outside_, history_.log_keys).status());
     }
     Step("writing the keys, with their record");
     audit::Restoration change;

@@ -71,7 +71,10 @@ absl::Status RenameDurably(const std::string& from, const std::string& to) {
   if (rename(from.c_str(), to.c_str()) != 0) {
     return Error(Reason::kStoreUnavailable, "a file cannot be renamed");
   }
-  return SyncFolderOf(to);
+  RETURN_IF_ERROR(SyncFolderOf(to));
+  const bool same_folder =
+      std::filesystem::path(from).parent_path() == std::filesystem::path(to).parent_path();
+  return same_folder ? absl::OkStatus() : SyncFolderOf(from);
 }
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, std::size_t limit) {

@@ -17,7 +17,7 @@ namespace keysvc::store {
 // renamed over it, and the folder synced. Whoever looks sees the old content or the new one.
 absl::Status ReplaceFile(const std::string& path, std::string_view content);
 
-// Renames a file inside its folder and syncs the folder.
+// Renames a file on its file system and syncs the folders of both names.
 absl::Status RenameDurably(const std::string& from, const std::string& to);
 
 // The whole file. FAILED_PRECONDITION/NOT_INITIALIZED when there is none, DATA_LOSS/

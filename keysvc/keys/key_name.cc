@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "policy/name.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -58,6 +59,11 @@ absl::StatusOr<KeyVersionName> KeyVersionName::Parse(std::string_view name) {
 
 std::string KeyVersionName::ToString() const {
   return absl::StrCat(key.ToString(), "/versions/", version);
+}
+
+std::string HsmLabelOf(std::string_view deployment, const KeyVersionName& name) {
+  return absl::StrCat(ToAbsl(deployment), "/", name.key.tenant, "/", name.key.key, "/v",
+                      name.version);
 }
 
 }  // namespace keysvc::keys

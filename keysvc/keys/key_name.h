@@ -32,6 +32,10 @@ struct KeyVersionName {
   friend auto operator<=>(const KeyVersionName&, const KeyVersionName&) = default;
 };
 
+// What a version's key is called on the token, when it lives there: the label follows from the
+// name, so that no row can borrow another key's.
+std::string HsmLabelOf(std::string_view deployment, const KeyVersionName& name);
+
 }  // namespace keysvc::keys
 
 #endif  // KEYSVC_KEYSVC_KEYS_KEY_NAME_H_

@@ -476,8 +476,7 @@ KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
   version.originator_end = version.created + parameters.cryptoperiod;
   version.recipient_end = version.originator_end + RecipientPeriodOf(parameters.purpose);
   if (parameters.protection == Protection::kHsm) {
-    version.hsm_label =
-        absl::StrCat(wrapping_.label_prefix(), "/", name.tenant, "/", name.key, "/v", number);
+    version.hsm_label = HsmLabelOf(wrapping_.label_prefix(), version.name);
   }
   return version;
 }

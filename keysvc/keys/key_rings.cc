@@ -91,10 +91,7 @@ std::string KeyRings::Digest() const {
   text.Bytes("keysvc key rows").U8(1);
   for (const auto& [name, ring] : rings_) {
     for (const KeyRecord& record : ring) {
-      text.Bytes(record.version.name.ToString())
-          .U64(record.revision)
-          .Bytes(NameOf(record.version.state))
-          .U8(record.version.primary ? 1 : 0);
+      text.Bytes(MacInputOf(RowOf(record)));
     }
   }
   return absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(text.Take()))));

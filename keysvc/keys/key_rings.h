@@ -31,8 +31,8 @@ class KeyRings {
   // Versions that were announced and neither made nor given up.
   std::vector<KeyRecord> Unfinished() const;
   const std::map<KeyName, Ring>& all() const { return rings_; }
-  // SHA-256, in hexadecimal, over name, revision, state and primacy of every version
-  // (docs/formats.md): what records say of the key rows as a whole.
+  // SHA-256, in hexadecimal, over every column of every version (docs/formats.md): what records say
+  // of the key rows as a whole.
   std::string Digest() const;
   // Whether no version of `earlier` is missing here or is of an older revision.
   bool Continues(const KeyRings& earlier) const;

@@ -17,29 +17,6 @@ constexpr std::uint8_t kMacFormatWithRecovery = 2;
 
 std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
-store::KeyVersionRow ToRow(const KeyRecord& record) {
-  const KeyVersion& version = record.version;
-  return {.tenant = version.name.key.tenant,
-          .key = version.name.key.key,
-          .version = version.name.version,
-          .purpose = std::string(NameOf(version.parameters.purpose)),
-          .algorithm = std::string(NameOf(version.parameters.algorithm)),
-          .protection = std::string(NameOf(version.parameters.protection)),
-          .environment = version.environment,
-          .created_ms = absl::ToUnixMillis(version.created),
-          .originator_end_ms = absl::ToUnixMillis(version.originator_end),
-          .recipient_end_ms = absl::ToUnixMillis(version.recipient_end),
-          .hsm_label = version.hsm_label,
-          .wrapped = record.wrapped,
-          .public_key = version.public_key,
-          .recovery = record.recovery,
-          .reserved_uses = record.reserved_uses,
-          .state = std::string(NameOf(version.state)),
-          .primary = version.primary,
-          .revision = record.revision,
-          .mac = {}};
-}
-
 absl::Status Changed() {
   return Error(Reason::kIntegrityFailure, "a stored key version is not what was written");
 }
@@ -71,6 +48,29 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
 }
 
 }  // namespace
+
+store::KeyVersionRow RowOf(const KeyRecord& record) {
+  const KeyVersion& version = record.version;
+  return {.tenant = version.name.key.tenant,
+          .key = version.name.key.key,
+          .version = version.name.version,
+          .purpose = std::string(NameOf(version.parameters.purpose)),
+          .algorithm = std::string(NameOf(version.parameters.algorithm)),
+          .protection = std::string(NameOf(version.parameters.protection)),
+          .environment = version.environment,
+          .created_ms = absl::ToUnixMillis(version.created),
+          .originator_end_ms = absl::ToUnixMillis(version.originator_end),
+          .recipient_end_ms = absl::ToUnixMillis(version.recipient_end),
+          .hsm_label = version.hsm_label,
+          .wrapped = record.wrapped,
+          .public_key = version.public_key,
+          .recovery = record.recovery,
+          .reserved_uses = record.reserved_uses,
+          .state = std::string(NameOf(version.state)),
+          .primary = version.primary,
+          .revision = record.revision,
+          .mac = {}};
+}
 
 std::string WrapContextOf(const KeyVersion& version) {
   return crypto::CanonicalWriter()
@@ -116,7 +116,7 @@ KeyVersionRows::KeyVersionRows(pkcs11::Hsm& hsm, std::string label)
     : hsm_(hsm), label_(std::move(label)) {}
 
 absl::StatusOr<store::KeyVersionRow> KeyVersionRows::Seal(const KeyRecord& record) const {
-  store::KeyVersionRow row = ToRow(record);
+  store::KeyVersionRow row = RowOf(record);
   ASSIGN_OR_RETURN(row.mac, MacOf(row));
   return row;
 }

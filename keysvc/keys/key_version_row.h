@@ -28,6 +28,9 @@ struct KeyRecord {
 // What the wrap of an envelope key is bound to.
 std::string WrapContextOf(const KeyVersion& version);
 
+// The row of a record, without its MAC.
+store::KeyVersionRow RowOf(const KeyRecord& record);
+
 // What the MAC of a row is made over: every column but the MAC (docs/formats.md).
 std::string MacInputOf(const store::KeyVersionRow& row);
 

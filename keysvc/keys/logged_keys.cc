@@ -14,6 +14,7 @@
 #include "crypto/canonical.h"
 #include "crypto/digest.h"
 #include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_version_row.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -50,7 +51,7 @@ std::string KeyRowsDigest(const std::vector<store::KeyVersionRow>& stored,
   crypto::CanonicalWriter text;
   text.Bytes("keysvc key rows").U8(1);
   for (const auto& [name, row] : rows) {
-    text.Bytes(name.ToString()).U64(row->revision).Bytes(row->state).U8(row->primary ? 1 : 0);
+    text.Bytes(MacInputOf(*row));
   }
   return absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(text.Take()))));
 }

@@ -70,6 +70,12 @@ absl::Status Restoration::Open(const Deployment& deployment,
     if (opened.record.version.environment != deployment.environment) {
       return Error(Reason::kEnvironmentMismatch, "a key belongs to another environment");
     }
+    // With the label of one of the deployment's own keys, a caller's MAC key would be that key.
+    const KeyVersion& version = opened.record.version;
+    if (!version.hsm_label.empty() &&
+        version.hsm_label != HsmLabelOf(deployment.name, version.name)) {
+      return Error(Reason::kIntegrityFailure, "a key's row names another key on the token");
+    }
     if (NeedsRecoveryCopy(row)) {
       ASSIGN_OR_RETURN(opened.key,
                        recovery_key.Open(row.recovery, WrapContextOf(opened.record.version)));

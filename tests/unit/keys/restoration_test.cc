@@ -1,6 +1,7 @@
 // The keys of a lost HSM, brought to another one.
 #include "keysvc/keys/restoration.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -172,6 +173,17 @@ TEST_F(RestorationTest, ACopyInAnotherKeysPlaceDoesNotOpen) {
   std::swap(rows[0].recovery, rows[1].recovery);
   Restoration restoration(rows);
   EXPECT_THAT(restoration.Open(deployment_, *recovery_key_), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(RestorationTest, ARowThatNamesAnotherKeyOnTheTokenIsRefused) {
+  std::vector<store::KeyVersionRow> rows = Rows();
+  const auto signing =
+      std::find_if(rows.begin(), rows.end(), [](const auto& row) { return row.key == "webhook"; });
+  ASSERT_NE(signing, rows.end());
+  EXPECT_OK(Restoration(rows).Open(deployment_, *recovery_key_));
+  signing->hsm_label = deployment_.RegistryLabel();
+  EXPECT_THAT(Restoration(rows).Open(deployment_, *recovery_key_),
+              HasReason(Reason::kIntegrityFailure));
 }
 
 TEST_F(RestorationTest, RowsAreComparedWithTheLogSinceTheirMacsCannotBe) {
