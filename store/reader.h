@@ -39,6 +39,8 @@ class Reader {
   // Lets go of a snapshot of an earlier generation, which would keep the write-ahead log from
   // starting over.
   void EndOldSnapshot();
+  // Lets go of any snapshot.
+  void EndSnapshot();
 
   absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokens(
       std::span<const std::int64_t> handles);
@@ -64,7 +66,6 @@ class Reader {
   // Whether the snapshot is one that an earlier call began.
   absl::StatusOr<bool> KeepSnapshot();
   absl::Status RenewSnapshot();
-  void EndSnapshot();
   absl::Status LookUp(std::span<const std::int64_t> handles,
                       std::vector<std::optional<TokenRow>>& found);
   absl::Status LookUp(std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,

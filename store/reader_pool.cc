@@ -36,7 +36,7 @@ void ReaderPool::EndOldSnapshots() {
 }
 
 absl::Status ReaderPool::WhileIdle(const std::function<absl::Status()>& change) {
-  return Hold([](std::unique_ptr<Reader>& reader) { reader->EndOldSnapshot(); }, change);
+  return Hold([](std::unique_ptr<Reader>& reader) { reader->EndSnapshot(); }, change);
 }
 
 absl::Status ReaderPool::WhileClosed(const std::function<absl::Status()>& change) {

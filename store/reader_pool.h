@@ -39,7 +39,7 @@ class ReaderPool {
   // Lets go of the snapshots of earlier generations, also of those in use once they come back.
   void EndOldSnapshots();
 
-  // Waits until no reader is in use and none has an old snapshot, and runs `change` before another
+  // Waits until no reader is in use, ends all their snapshots and runs `change` before another
   // may read. Called by one thread at a time, as WhileClosed().
   absl::Status WhileIdle(const std::function<absl::Status()>& change);
   // Waits until no reader is in use, closes them all and runs `change` before another may open.

@@ -164,8 +164,8 @@ class SqlcipherStore : public Store {
     recent_.Forget();
     readers_.EndOldSnapshots();
     RETURN_IF_ERROR(connection.Checkpoint());
-    // Those that have begun since need the log; those that begin now, with all of it moved, do not.
-    recent_.Forget();
+    // One that has begun since may need the log, and then the restart would wait for it, and all
+    // others for the restart.
     return readers_.WhileIdle([&connection]() -> absl::Status {
       return connection.RestartDue() ? connection.Restart() : absl::OkStatus();
     });
