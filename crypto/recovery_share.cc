@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "crypto/canonical.h"
 #include "crypto/digest.h"
+#include "crypto/secret_file.h"
 #include "crypto/secret_sharing.h"
 #include "status/abseil.h"
 #include "status/macros.h"
@@ -216,6 +217,14 @@ absl::StatusOr<RecoveryShare> ReadRecoveryShare(const SecretBytes& text) {
   ASSIGN_OR_RETURN(const SecretBytes expected, WriteRecoveryShare(share));
   if (!(expected == normalized)) return Invalid("the share's heading or layout was changed");
   return share;
+}
+
+absl::StatusOr<RecoveryShare> ReadRecoveryShareFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const SecretBytes text, ReadSecretFile(path, kLongestText));
+  auto share = ReadRecoveryShare(text);
+  if (share.ok()) return share;
+  return Error(ReasonOf(share.status()).value_or(Reason::kInternal),
+               path + ": " + std::string(share.status().message()));
 }
 
 absl::StatusOr<std::unique_ptr<RecoveryKey>> CombineRecoveryShares(

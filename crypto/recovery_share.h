@@ -48,6 +48,8 @@ absl::StatusOr<std::vector<RecoveryShare>> SplitRecoveryKey(const RecoveryKey& k
 // heading was changed, one that contradicts itself.
 absl::StatusOr<SecretBytes> WriteRecoveryShare(const RecoveryShare& share);
 absl::StatusOr<RecoveryShare> ReadRecoveryShare(const SecretBytes& text);
+// The share in a file; its errors name the file, and are ReadSecretFile()'s too.
+absl::StatusOr<RecoveryShare> ReadRecoveryShareFile(const std::string& path);
 
 // The key that the shares give; more than needed may be given. Refuses
 //   INVALID_ARGUMENT/RECOVERY_SHARES_MISMATCH  shares of different keys, or one twice

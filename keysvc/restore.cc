@@ -14,7 +14,6 @@
 #include "audit/checkpoint_directory.h"
 #include "audit/stored_log.h"
 #include "crypto/recovery_share.h"
-#include "crypto/secret_file.h"
 #include "keysvc/keys/key_history.h"
 #include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
@@ -30,24 +29,17 @@ namespace {
 
 using Say = std::function<void(const std::string&)>;
 
-constexpr std::size_t kLongestShare = std::size_t{16} * 1024;
-
 absl::StatusOr<std::unique_ptr<crypto::RecoveryKey>> CombineFiles(
     const Config& config, const std::vector<std::string>& files) {
   std::vector<crypto::RecoveryShare> shares;
   for (const std::string& file : files) {
-    ASSIGN_OR_RETURN(const crypto::SecretBytes text, crypto::ReadSecretFile(file, kLongestShare));
-    auto share = crypto::ReadRecoveryShare(text);
-    if (!share.ok()) {
-      return Error(ReasonOf(share.status()).value_or(Reason::kInternal),
-                   file + ": " + std::string(share.status().message()));
-    }
-    if (share->of.deployment != config.deployment.name ||
-        share->of.environment != config.deployment.environment) {
+    ASSIGN_OR_RETURN(crypto::RecoveryShare share, crypto::ReadRecoveryShareFile(file));
+    if (share.of.deployment != config.deployment.name ||
+        share.of.environment != config.deployment.environment) {
       return Error(Reason::kRecoverySharesMismatch,
                    file + " is a share of another deployment or environment");
     }
-    shares.push_back(*std::move(share));
+    shares.push_back(std::move(share));
   }
   return crypto::CombineRecoveryShares(shares);
 }
@@ -175,7 +167,11 @@ class Run {
       if (!inner.has_value()) {
         return Error(Reason::kRollbackDetected, "no checkpoint is as old as the store");
       }
-      RETURN_IF_ERROR(audit::OpenCheckpoint(inner->note, history_.log_keys).status());
+      ASSIGN_OR_RETURN(const audit::Checkpoint checkpoint,
+                       audit::OpenCheckpoint(inner->note, history_.log_keys));
+      if (checkpoint.size != inner->size) {
+        return Error(Reason::kIntegrityFailure, "a checkpoint is not what was written");
+      }
       RETURN_IF_ERROR(earlier.Keep(inner->size, inner->note));
       ASSIGN_OR_RETURN(outside_,
                        audit::CheckpointDirectory::Open(journal_options_.checkpoint_directory));
@@ -197,8 +193,7 @@ class Run {
     if (!recorded_) {
       keys::KeyWrapping wrapping(*hsm_, config_.deployment.name, kek_version_, certificate_.get());
       const keys::KeyVersionRows rows(*hsm_, config_.deployment.RegistryLabel());
-      ASSIGN_OR_RETURN(restored_,
-                       restoration_->Rewrap(*hsm_, wrapping, rows, absl::Now(), older_by_));
+      ASSIGN_OR_RETURN(restored_, restoration_->Rewrap(*hsm_, wrapping, rows, absl::Now()));
       change.details = details_;
       change.details.insert(restored_.details.begin(), restored_.details.end());
       change.details["kek_version"] = absl::StrCat(kek_version_);

@@ -36,7 +36,8 @@ std::vector<std::string> RecoveryReport(const audit::Entry& start, const LeftBeh
   std::vector<std::string> lines{
       absl::StrCat("recovered: the last run did not stop in order; its last record is ",
                    DetailOf(start, "last_index"), ", of ", DetailOf(start, "last_time")),
-      absl::StrCat("recovered: ", left.log_pages, " pages of the write-ahead log taken over"),
+      absl::StrCat("recovered: what was committed in ", left.log_pages,
+                   " pages of the write-ahead log's file taken over"),
       absl::StrCat("recovered: all records checked in ", DetailOf(start, "checked_in_ms"), " ms, ",
                    DetailOf(start, "since_checkpoint"),
                    " of them newer than the last checkpoint kept outside")};

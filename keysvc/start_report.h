@@ -14,7 +14,7 @@ namespace keysvc {
 
 // What an earlier run left behind. Looked at before the log and the keys are, which settle it.
 struct LeftBehind {
-  std::uint64_t log_pages = 0;          // in the write-ahead log
+  std::uint64_t log_pages = 0;          // in the write-ahead log's file, used again or not
   std::vector<std::string> unfinished;  // key versions whose making was broken off
 
   // As details of the record of the start.

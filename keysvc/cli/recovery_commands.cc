@@ -149,13 +149,8 @@ absl::StatusOr<std::string> MakeRecovery(const RecoveryInitOptions& options) {
 absl::StatusOr<std::vector<RecoveryShare>> ReadShares(const std::vector<std::string>& files) {
   std::vector<RecoveryShare> shares;
   for (const std::string& file : files) {
-    ASSIGN_OR_RETURN(const SecretBytes text, crypto::ReadSecretFile(file, kFileLimit));
-    auto share = crypto::ReadRecoveryShare(text);
-    if (!share.ok()) {
-      return Error(ReasonOf(share.status()).value_or(Reason::kInternal),
-                   file + ": " + std::string(share.status().message()));
-    }
-    shares.push_back(*std::move(share));
+    ASSIGN_OR_RETURN(RecoveryShare share, crypto::ReadRecoveryShareFile(file));
+    shares.push_back(std::move(share));
   }
   return shares;
 }

@@ -268,18 +268,6 @@ absl::Status KeyRegistry::ReserveUses(const KeyVersionName& name) {
   return reserved;
 }
 
-absl::Status KeyRegistry::EnsureUses(const KeyName& name, KeyRings& rings) {
-  const KeyRecord* primary = rings.FindPrimary(name);
-  const auto uses = primary == nullptr ? nullptr : uses_.Find(primary->version.name);
-  if (uses == nullptr || !uses->empty() || primary->reserved_uses >= uses_.limits().stop) {
-    return absl::OkStatus();
-  }
-  const std::uint64_t reserved = uses_.limits().Next(primary->reserved_uses);
-  RETURN_IF_ERROR(ceremony_.ReserveUses(primary->version.name, rings));
-  uses->Grant(reserved);
-  return absl::OkStatus();
-}
-
 std::vector<KeyVersionName> KeyRegistry::VersionsWithoutUses() const {
   const auto rings = Rings();
   std::vector<KeyVersionName> versions;
@@ -404,7 +392,6 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
   KeyVersion fresh = Draft(name, rings.NextVersion(name), *parameters);
   std::optional<store::IdempotencyRow> kept;
   if (!entry.request_id.empty()) {
-    RETURN_IF_ERROR(EnsureUses(RequestKeyOf(name.tenant), rings));
     auto row = KeepVersion(fresh.name, entry.actor, entry.request_id, opened.fingerprint,
                            clock_() + kKeepAnswers, *opened.keys);
     if (!row.ok()) return ceremony_.Refuse(entry, row.status());

@@ -129,9 +129,6 @@ class KeyRegistry {
                                                           const KeyName& name,
                                                           std::string_view request,
                                                           const Decide& decide, KeyRings& rings);
-  // Reserves a block of the primary version's uses when none are left, so that a change has the use
-  // it needs itself.
-  absl::Status EnsureUses(const KeyName& name, KeyRings& rings);
   // What tells the request from others, and seals its answer.
   struct KeptRequest {
     std::shared_ptr<const tokenizer::RequestKeys> keys;

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/escaping.h"
-#include "crypto/canonical.h"
-#include "crypto/digest.h"
-#include "status/abseil.h"
+#include "keysvc/keys/logged_keys.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -87,14 +84,11 @@ std::vector<KeyRecord> KeyRings::Unfinished() const {
 }
 
 std::string KeyRings::Digest() const {
-  crypto::CanonicalWriter text;
-  text.Bytes("keysvc key rows").U8(1);
+  std::vector<store::KeyVersionRow> rows;
   for (const auto& [name, ring] : rings_) {
-    for (const KeyRecord& record : ring) {
-      text.Bytes(MacInputOf(RowOf(record)));
-    }
+    for (const KeyRecord& record : ring) rows.push_back(RowOf(record));
   }
-  return absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(text.Take()))));
+  return KeyRowsDigest(rows, {});
 }
 
 bool KeyRings::Continues(const KeyRings& earlier) const {

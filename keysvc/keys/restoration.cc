@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "keysvc/keys/key_uses.h"
 #include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "status/macros.h"
@@ -89,8 +88,7 @@ absl::Status Restoration::Open(const Deployment& deployment,
 }
 
 absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& wrapping,
-                                                 const KeyVersionRows& rows, absl::Time now,
-                                                 std::uint64_t records_lost) {
+                                                 const KeyVersionRows& rows, absl::Time now) {
   ASSIGN_OR_RETURN(const std::vector<pkcs11::HsmKey> present, hsm.List());
   std::map<KeyName, std::uint32_t> versions;
   for (const Opened& opened : opened_) {
@@ -106,7 +104,6 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
       ASSIGN_OR_RETURN(record.wrapped, wrapping.Wrap(opened.key, WrapContextOf(version)));
       ++restored.opened;
     }
-    if (CountsUses(version.parameters.purpose)) record.reserved_uses += records_lost;
     if (LivesInHsm(version) && !Holds(present, version)) {
       version.state = KeyState::kDestroyed;
       version.primary = false;

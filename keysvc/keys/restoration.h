@@ -56,10 +56,8 @@ class Restoration {
   // Wraps every key by `wrapping` and authenticates every row with `rows`. Keys of purpose token
   // and data get a new primary version, sealed by `wrapping` too: an older store may give again
   // what was given with the versions before. Keys that lived in the lost HSM only become destroyed.
-  // Each of the `records_lost` with an older store may stand for a use of a key that goes on.
   absl::StatusOr<RestoredKeys> Rewrap(pkcs11::Hsm& hsm, KeyWrapping& wrapping,
-                                      const KeyVersionRows& rows, absl::Time now,
-                                      std::uint64_t records_lost);
+                                      const KeyVersionRows& rows, absl::Time now);
 
  private:
   struct Opened {

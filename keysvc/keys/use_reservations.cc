@@ -31,7 +31,7 @@ absl::Status UseReservations::Reserve(const KeyVersionName& version) {
   const UseLimits& limits = registry_.uses().limits();
   const auto uses = registry_.uses().Find(version);
   RETURN_IF_ERROR(registry_.ReserveUses(version));
-  if (uses->reserved() >= limits.stop) {
+  if (uses->empty()) {
     alarm_("KEY_USES_EXHAUSTED", version.ToString());
   } else if (uses->reserved() >= limits.due()) {
     alarm_("KEY_USES_DUE", version.ToString());

@@ -159,13 +159,16 @@ TEST_F(UseReservationsTest, AtFourFifthsAndAtTheStopThereIsAnAlarm) {
   TakeAll(500);
   reservations_.reset();  // waits for the last alarm
   const std::string name = kFirst.ToString();
-  EXPECT_EQ(Alarms(), (std::vector<std::string>{"KEY_USES_DUE " + name, "KEY_USES_DUE " + name,
-                                                "KEY_USES_EXHAUSTED " + name}));
+  // The last block is no reason yet to say that nothing can be sealed.
+  const std::vector<std::string> three(3, "KEY_USES_DUE " + name);
+  EXPECT_EQ(Alarms(), three);
   std::size_t due = 0;
   for (const auto& [index, leaf] : world_.store.Snapshot().leaves) {
     if (leaf.body.find("rotation_due") != std::string::npos) ++due;
   }
   EXPECT_EQ(due, 1u);
+  Restart();
+  EXPECT_EQ(Alarms().back(), "KEY_USES_EXHAUSTED " + name);
 }
 
 TEST_F(UseReservationsTest, WithoutTheHsmABlockRunsOutAndComesBackWithIt) {

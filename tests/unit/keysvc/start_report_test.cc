@@ -31,13 +31,14 @@ const LeftBehind kLeft{17, {"tenants/acme/keys/orders/versions/2"}};
 TEST(StartReport, SaysWhatARecoveryDid) {
   EXPECT_THAT(
       RecoveryReport(StartOf("Log.Recovered"), kLeft),
-      ElementsAre("recovered: the last run did not stop in order; its last record is 1234, of "
-                  "2026-01-31T23:59:59.042Z",
-                  "recovered: 17 pages of the write-ahead log taken over",
-                  "recovered: all records checked in 12 ms, 35 of them newer than the last "
-                  "checkpoint kept outside",
-                  "recovered: tenants/acme/keys/orders/versions/2 given up; its making was broken "
-                  "off"));
+      ElementsAre(
+          "recovered: the last run did not stop in order; its last record is 1234, of "
+          "2026-01-31T23:59:59.042Z",
+          "recovered: what was committed in 17 pages of the write-ahead log's file taken over",
+          "recovered: all records checked in 12 ms, 35 of them newer than the last "
+          "checkpoint kept outside",
+          "recovered: tenants/acme/keys/orders/versions/2 given up; its making was broken "
+          "off"));
 }
 
 TEST(StartReport, SaysNothingAfterACleanStop) {
