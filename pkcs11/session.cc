@@ -5,6 +5,7 @@
 
 #include "pkcs11/return_code.h"
 #include "status/macros.h"
+#include "status/reason.h"
 
 namespace keysvc::pkcs11 {
 namespace {
@@ -49,14 +50,23 @@ absl::StatusOr<std::vector<CK_OBJECT_HANDLE>> Session::Find(Template attributes)
   return objects;
 }
 
+absl::Status Session::ReadAttribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE& attribute) {
+  const CK_RV code = functions_.C_GetAttributeValue(handle_, object, &attribute, 1);
+  // Nothing was given that could be invalid: SoftHSM2 says so of an object whose file goes away
+  // while it is read.
+  if (code == CKR_ATTRIBUTE_VALUE_INVALID) {
+    return RecoverableBy(Recovery::kDiscardSession,
+                         Error(Reason::kHsmUnavailable, "an object of the token cannot be read"));
+  }
+  return ToStatus(code, "C_GetAttributeValue");
+}
+
 absl::StatusOr<std::string> Session::ReadBytes(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
   CK_ATTRIBUTE attribute = {type, nullptr, 0};
-  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
-                           "C_GetAttributeValue"));
+  RETURN_IF_ERROR(ReadAttribute(object, attribute));
   std::string value(attribute.ulValueLen, '\0');
   attribute.pValue = value.data();
-  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
-                           "C_GetAttributeValue"));
+  RETURN_IF_ERROR(ReadAttribute(object, attribute));
   value.resize(attribute.ulValueLen);
   return value;
 }
@@ -64,16 +74,14 @@ absl::StatusOr<std::string> Session::ReadBytes(CK_OBJECT_HANDLE object, CK_ATTRI
 absl::StatusOr<CK_ULONG> Session::ReadNumber(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
   CK_ULONG value = 0;
   CK_ATTRIBUTE attribute = {type, &value, sizeof(value)};
-  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
-                           "C_GetAttributeValue"));
+  RETURN_IF_ERROR(ReadAttribute(object, attribute));
   return value;
 }
 
 absl::StatusOr<bool> Session::ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
   CK_BBOOL value = CK_FALSE;
   CK_ATTRIBUTE attribute = {type, &value, sizeof(value)};
-  RETURN_IF_ERROR(ToStatus(functions_.C_GetAttributeValue(handle_, object, &attribute, 1),
-                           "C_GetAttributeValue"));
+  RETURN_IF_ERROR(ReadAttribute(object, attribute));
   return value == CK_TRUE;
 }
 

@@ -53,6 +53,8 @@ class Session {
   Session(const CK_FUNCTION_LIST& functions, CK_SESSION_HANDLE handle)
       : functions_(functions), handle_(handle) {}
 
+  absl::Status ReadAttribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE& attribute);
+
   const CK_FUNCTION_LIST& functions_;
   CK_SESSION_HANDLE handle_;
 };

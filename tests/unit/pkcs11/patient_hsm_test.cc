@@ -2,7 +2,9 @@
 #include "pkcs11/patient_hsm.h"
 
 #include <atomic>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,6 +27,11 @@ using testing::IsOk;
 constexpr std::size_t kAtOnce = 2;
 constexpr absl::Duration kForEver = absl::Minutes(5);
 
+std::size_t ThreadsOfThisProcess() {
+  using Tasks = std::filesystem::directory_iterator;
+  return static_cast<std::size_t>(std::distance(Tasks("/proc/self/task"), Tasks()));
+}
+
 // A FakeHsm behind a gate that calls of one verb wait at.
 class PatientHsmTest : public ::testing::Test {
  protected:
@@ -35,7 +42,12 @@ class PatientHsmTest : public ::testing::Test {
     EXPECT_OK(fake->Generate("wrap", KeyKind::kAes256Wrapping));
     inner_ = std::move(fake);
   }
-  ~PatientHsmTest() override { Release(); }
+  // No thread may outlive the test, whose end takes away what it uses.
+  ~PatientHsmTest() override {
+    Release();
+    hsm_.reset();
+    while (ThreadsOfThisProcess() > threads_) std::this_thread::yield();
+  }
 
   void MakePatientWith(absl::Duration within) {
     hsm_ = std::make_unique<PatientHsm>(std::move(inner_),
@@ -47,11 +59,17 @@ class PatientHsmTest : public ::testing::Test {
       gate.wait();
     });
   }
+  // A call may be given up before its thread has come to the gate.
+  void AwaitInside(std::size_t calls) {
+    while (inside_ < calls) std::this_thread::yield();
+    EXPECT_EQ(inside_, calls);
+  }
   void Release() {
     if (!std::exchange(released_, true)) open_.set_value();
   }
   absl::Status Sign() { return hsm_->Sign("mac", Mechanism::kHmacSha256, "m").status(); }
 
+  const std::size_t threads_ = ThreadsOfThisProcess();
   std::promise<void> open_;
   const std::shared_future<void> gate_ = open_.get_future().share();
   bool released_ = false;
@@ -62,10 +80,10 @@ class PatientHsmTest : public ::testing::Test {
 };
 
 TEST_F(PatientHsmTest, GivesUpACallThatHangsAndGoesOnWithOthers) {
-  MakePatientWith(absl::Milliseconds(50));
+  MakePatientWith(absl::Milliseconds(200));
   Hang(HsmVerb::kUnwrap);
   EXPECT_THAT(hsm_->Unwrap("wrap", std::string(60, 'x'), ""), HasReason(Reason::kHsmUnavailable));
-  EXPECT_EQ(inside_, 1U);
+  AwaitInside(1);
   for (int i = 0; i < 10; ++i) EXPECT_OK(Sign());
 }
 
@@ -74,7 +92,7 @@ TEST_F(PatientHsmTest, RefusesAtOnceWhileOneCallFindsOutWhetherTheTokenAnswers) 
   Hang(HsmVerb::kSign);
   EXPECT_THAT(Sign(), HasReason(Reason::kHsmUnavailable));
   auto trial = std::async(std::launch::async, [this] { return Sign(); });
-  while (inside_ < 2) std::this_thread::yield();
+  AwaitInside(2);
   // Neither is let in beside the trial.
   EXPECT_THAT(Sign(), HasReason(Reason::kHsmUnavailable));
   EXPECT_THAT(hsm_->List(), HasReason(Reason::kHsmUnavailable));
@@ -88,7 +106,7 @@ TEST_F(PatientHsmTest, LosesNoMoreThreadsThanTwiceWhatWorksAtOnceAndGetsThemBack
   for (std::size_t i = 0; i < 3 * kAtOnce; ++i) {
     EXPECT_THAT(Sign(), HasReason(Reason::kHsmUnavailable));
   }
-  EXPECT_EQ(inside_, 2 * kAtOnce);
+  AwaitInside(2 * kAtOnce);
   // Nothing is left to try with, whatever is asked for.
   EXPECT_THAT(hsm_->List(), HasReason(Reason::kHsmUnavailable));
   Release();
@@ -101,7 +119,7 @@ TEST_F(PatientHsmTest, HasPatienceWithTheMakingOfKeys) {
   Hang(HsmVerb::kGenerate);
   auto made = std::async(std::launch::async,
                          [this] { return hsm_->Generate("slow", KeyKind::kHmacSha256); });
-  while (inside_ < 1) std::this_thread::yield();
+  AwaitInside(1);
   EXPECT_EQ(made.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
   Release();
   EXPECT_OK(made.get());
@@ -117,6 +135,7 @@ TEST_F(PatientHsmTest, ACallThatWasGivenUpStillHasWhatItWorksOn) {
     secret.assign(64, '\0');
   }
   Release();
+  while (fake_->calls(HsmVerb::kWrap) == 0) std::this_thread::yield();
   while (!hsm_->List().ok()) std::this_thread::yield();
   EXPECT_EQ(fake_->calls(HsmVerb::kWrap), 1U);
 }
@@ -131,7 +150,7 @@ TEST_F(PatientHsmTest, EndsWhileACallHangsAndLetsItComeBackLater) {
 }
 
 TEST_F(PatientHsmTest, SignsInPlaceOnTheCallersThreadUntilTheTokenIsKnownToBeSilent) {
-  MakePatientWith(absl::Milliseconds(50));
+  MakePatientWith(absl::Milliseconds(200));
   std::thread::id signed_by;
   fake_->BeforeEach(HsmVerb::kSign, [&] { signed_by = std::this_thread::get_id(); });
   const auto sign = [&] {

@@ -67,6 +67,15 @@ TEST_F(Recovery, ThrowsASpentSessionAwayAndUsesANewOne) {
   EXPECT_EQ(fault::Calls("C_Login"), 0U);
 }
 
+TEST_F(Recovery, TakesAnObjectThatCannotBeReadForATokenThatIsAway) {
+  OpenWithKeys();
+  ASSERT_OK(hsm_->Generate("pair", KeyKind::kEcP256));
+  fault::Fail("C_GetAttributeValue", CKR_ATTRIBUTE_VALUE_INVALID, 1);
+  EXPECT_OK(hsm_->PublicKey("pair"));
+  fault::Fail("C_GetAttributeValue", CKR_ATTRIBUTE_VALUE_INVALID, kForEver);
+  EXPECT_THAT(hsm_->PublicKey("pair"), HasReason(Reason::kHsmUnavailable));
+}
+
 TEST_F(Recovery, LogsInOnceWhenTheLogInWasLost) {
   OpenWithKeys();
   fault::Fail("C_SignInit", CKR_USER_NOT_LOGGED_IN, 1);
