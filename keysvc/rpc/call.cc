@@ -1,11 +1,8 @@
 #include "keysvc/rpc/call.h"
 
-#include <chrono>
 #include <string_view>
 #include <utility>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "keysvc/rpc/peer.h"
 #include "keysvc/rpc/rpc_status.h"
 #include "status/macros.h"
@@ -13,7 +10,10 @@
 namespace keysvc::rpc {
 
 Call::Call(grpc::GenericCallbackServerContext& context, const Edge& edge)
-    : context_(context), edge_(edge), origin_(HostOfPeer(context.peer())) {}
+    : context_(context),
+      edge_(edge),
+      origin_(HostOfPeer(context.peer())),
+      deadline_(gpr_convert_clock_type(context.raw_deadline(), GPR_CLOCK_MONOTONIC)) {}
 
 Call* Call::Begin(grpc::GenericCallbackServerContext& context, const Edge& edge) {
   auto* call = new Call(context, edge);
@@ -44,7 +44,7 @@ absl::Status Call::Admit() {
   // A path of no method is a caller's free text: it is not recorded.
   record_.action = method_ == nullptr ? "Edge.UnknownMethod" : method_->action;
   if (method_ == nullptr) return Error(Reason::kMethodUnknown, "there is no such method");
-  if (context_.deadline() == std::chrono::system_clock::time_point::max()) {
+  if (gpr_time_cmp(deadline_, gpr_inf_future(GPR_CLOCK_MONOTONIC)) == 0) {
     return Error(Reason::kDeadlineRequired, "a deadline is required");
   }
   return absl::OkStatus();
@@ -70,7 +70,7 @@ void Call::Serve() {
 }
 
 bool Call::Abandoned() const {
-  return context_.IsCancelled() || std::chrono::system_clock::now() >= context_.deadline();
+  return context_.IsCancelled() || gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), deadline_) >= 0;
 }
 
 void Call::RefuseCounted(const absl::Status& why) {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "audit/entry.h"
 #include "audit/journal.h"
+#include "grpc/support/time.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "keysvc/rpc/caller_identity.h"
 #include "keysvc/rpc/method_table.h"
@@ -59,6 +60,7 @@ class Call final : public grpc::ServerGenericBidiReactor {
   grpc::GenericCallbackServerContext& context_;
   const Edge& edge_;
   const std::string origin_;
+  const gpr_timespec deadline_;  // of the clock that nobody sets: a step of the other ends no call
   policy::Caller caller_;
   audit::Entry record_;
   const Method* method_ = nullptr;

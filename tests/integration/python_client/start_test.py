@@ -3,11 +3,15 @@
 
 import re
 import shutil
+import signal
 import sqlite3
 import unittest
 
+import grpc
+
 import audit_log
 from deployment import Deployment
+from faulty_hsm import FaultyHsm
 from wire import CARDS, SECONDS, Client, audit, keys, tokens
 
 
@@ -39,18 +43,18 @@ class Start(unittest.TestCase):
         self.assertEqual(card.pan, "4111111111111111")
 
     def test_a_start_after_a_kill_says_and_records_what_it_did(self):
+        self.deployment = self.enterContext(FaultyHsm())
         self.deployment.start()
         self.use()
-        with Client(self.deployment, "officer-1") as officer, \
-                Client(self.deployment, "auditor") as auditor:
-            # Made one after the other, and slow enough to be killed in the middle of one.
-            making = [officer.keys.CreateKey.future(keys.CreateKeyRequest(
-                parent="tenants/acme", key_id=f"slow-{letter}", purpose=keys.KEY_PURPOSE_SIGN,
-                algorithm=keys.KEY_ALGORITHM_RSA_3072, cryptoperiod_days=30), timeout=60)
-                      for letter in "abcdefgh"]
-            while b"keys/slow-" not in auditor.export():
-                self.assertFalse(all(call.done() for call in making))
-            self.deployment.kill()
+        self.deployment.fail("C_GenerateKeyPair * kill before")
+        with Client(self.deployment, "officer-1") as officer:
+            with self.assertRaises(grpc.RpcError):
+                officer.keys.CreateKey(keys.CreateKeyRequest(
+                    parent="tenants/acme", key_id="broken-off", purpose=keys.KEY_PURPOSE_SIGN,
+                    algorithm=keys.KEY_ALGORITHM_EC_P256, cryptoperiod_days=30),
+                    timeout=SECONDS)
+        self.assertEqual(self.deployment.process.wait(SECONDS), -signal.SIGKILL)
+        self.deployment.heal()
 
         said = self.said_by_start()
         with Client(self.deployment, "auditor") as auditor:
