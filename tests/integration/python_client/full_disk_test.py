@@ -159,8 +159,10 @@ if __name__ == "__main__":
     if os.environ.get("KEYSVC_OWN_MOUNTS") is None:
         # Mounts of a namespace of its own, which go with this process.
         os.environ["KEYSVC_OWN_MOUNTS"] = "yes"
-        # Root needs no namespace of users for it, and may not have one under chroot.
-        become_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-        os.execvp("unshare", ["unshare", *become_root, "--mount", sys.executable, "-B",
-                              *sys.argv])
+        how = ["--mount"] if os.geteuid() == 0 else ["--mount", "--user", "--map-root-user"]
+        # Under chroot the root is no mount whose propagation could be changed.
+        mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+        if all(line.split()[4] != "/" for line in mounts):
+            how += ["--propagation", "unchanged"]
+        os.execvp("unshare", ["unshare", *how, sys.executable, "-B", *sys.argv])
     unittest.main(argv=sys.argv[:1])
