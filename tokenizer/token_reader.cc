@@ -11,6 +11,16 @@ namespace {
 
 absl::Status NotFound() { return Error(Reason::kTokenNotFound, "no such token"); }
 
+// The key that is held under `id`, or what `get` gives; an error is not held.
+template <typename Keys, typename Id, typename Get>
+auto Once(Keys& held, const Id& id, Get get) -> decltype(get()) {
+  const auto found = held.find(id);
+  if (found != held.end()) return found->second;
+  ASSIGN_OR_RETURN(auto key, get());
+  held.emplace(id, key);
+  return key;
+}
+
 }  // namespace
 
 TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
@@ -27,6 +37,8 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::Read(
   std::vector<TokenReading> readings(names.size());
   std::vector<absl::StatusOr<Allowed>> allowed;
   std::vector<std::int64_t> handles;
+  allowed.reserve(names.size());
+  handles.reserve(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
     allowed.push_back(names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status());
     if (allowed.back().ok()) handles.push_back(allowed.back()->content.handle);
@@ -66,7 +78,7 @@ absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
 }
 
 absl::StatusOr<TokenContent> TokenReader::Decode(const TokenName& name, std::uint32_t version) {
-  const auto key = keys_.TokenKey(tenant_, version);
+  const auto key = Once(token_keys_, version, [&] { return keys_.TokenKey(tenant_, version); });
   if (key.ok()) return DecodeOpaqueToken(name.token, tenant_, **key);
   if (ReasonOf(key.status()) != Reason::kIntegrityFailure) return key.status();
   // Either somebody made up a version, and then the token goes the way of every forged one, or a
@@ -85,9 +97,13 @@ absl::StatusOr<ReadToken> TokenReader::Open(const Allowed& allowed,
       row->handle != allowed.content.handle) {
     return Error(Reason::kIntegrityFailure, "a stored token is not what was written");
   }
-  ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMacKey(tenant_));
-  RETURN_IF_ERROR(CheckRow(*row, *row_mac));
-  ASSIGN_OR_RETURN(const auto data_key, keys_.DataKey(*allowed.profile, row->data_version));
+  if (row_mac_ == nullptr) {
+    ASSIGN_OR_RETURN(row_mac_, keys_.RowMacKey(tenant_));
+  }
+  RETURN_IF_ERROR(CheckRow(*row, *row_mac_));
+  ASSIGN_OR_RETURN(const auto data_key,
+                   Once(data_keys_, std::pair(allowed.profile->number, row->data_version),
+                        [&] { return keys_.DataKey(*allowed.profile, row->data_version); }));
   ASSIGN_OR_RETURN(OpenedRow opened, OpenRow(*row, *data_key));
   // A restored store gives handles again that an older token names: that token is another's.
   if (opened.token_key_version != allowed.key_version) return NotFound();

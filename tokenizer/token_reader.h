@@ -3,11 +3,16 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "crypto/aead.h"
+#include "crypto/aes_block.h"
+#include "crypto/mac.h"
 #include "policy/gate.h"
 #include "store/store.h"
 #include "tokenizer/key_source.h"
@@ -64,6 +69,12 @@ class TokenReader {
   const policy::Permit& permit_;
   std::string tenant_;
   std::map<std::uint16_t, absl::StatusOr<policy::Permit>> narrowed_;
+  // Asked of the key source once for the call, not for each token: finding a key and judging its
+  // state costs more than using it.
+  std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Block>> token_keys_;
+  std::shared_ptr<const crypto::HmacSha256> row_mac_;
+  std::map<std::pair<std::uint16_t, std::uint32_t>, std::shared_ptr<const crypto::Aes256Gcm>>
+      data_keys_;  // by profile and version
 };
 
 }  // namespace keysvc::tokenizer

@@ -285,6 +285,18 @@ TEST_P(TokenizerTest, NewTokensAreMadeWithTheNewestKeys) {
   EXPECT_EQ(view->data_key_version, 2u);
 }
 
+TEST_P(TokenizerTest, OneBatchOpensTokensOfEveryVersionOfTheirKeys) {
+  Service::Tokens tokens;
+  tokens.push_back(service_->TokenOf(kVisa));
+  service_->keys_.RotateDataKey();
+  service_->keys_.RotateTokenKey();
+  tokens.push_back(service_->TokenOf(kAmex));
+  const auto cards = service_->Detokenize(std::move(tokens));
+  ASSERT_OK(cards);
+  ASSERT_EQ(cards->size(), 2u);
+  for (const auto& card : *cards) EXPECT_OK(card);
+}
+
 TEST_P(TokenizerTest, ABatchSharesTokensAndFailsItemByItem) {
   auto tokens = service_->Tokenize(
       List(Card(kVisa), Card("4111111111111112"), Card(kAmex), Card(kVisa, "2031-01")));
