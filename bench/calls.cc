@@ -26,6 +26,7 @@ constexpr char kPurpose[] = "settlement";
 constexpr char kMessage[] = R"({"order": 4711, "amount": 1250, "currency": "EUR"})";
 constexpr std::chrono::seconds kDeadline(60);
 constexpr std::size_t kFillers = 8;
+constexpr std::uint64_t kSteps = 10;  // in which the filling is told
 
 template <typename Message>
 grpc::ByteBuffer BodyOf(const Message& message) {
@@ -94,7 +95,7 @@ Calls::Calls(std::string profile, std::uint64_t first_card, std::uint64_t known)
       known_(known),
       next_new_(first_card + known) {}
 
-absl::Status Calls::Populate(const Clients& clients) {
+absl::Status Calls::Populate(const Clients& clients, const Progress& progress) {
   names_.assign(known_, {});
   std::atomic<std::uint64_t> next = 0;
   std::mutex mutex;
@@ -104,6 +105,10 @@ absl::Status Calls::Populate(const Clients& clients) {
     while (true) {
       const std::uint64_t from = next.fetch_add(kBatch);
       if (from >= known_) return;
+      if (from * kSteps / known_ != (from + kBatch) * kSteps / known_ && from + kBatch < known_) {
+        const std::lock_guard lock(mutex);
+        progress(absl::StrCat("tokenizing: ", from + kBatch, " of ", known_));
+      }
       v1::BatchTokenizeRequest request;
       request.set_parent(profile_);
       for (std::uint64_t n = from; n < std::min(known_, from + kBatch); ++n) {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "bench/clients.h"
 #include "bench/load.h"
+#include "bench/progress.h"
 
 namespace keysvc::bench {
 
@@ -34,8 +35,8 @@ class Calls {
   // `profile`: tenants/../tokenProfiles/.., deterministic.
   Calls(std::string profile, std::uint64_t first_card, std::uint64_t known);
 
-  // Gives every known card its token, over the wire in batches.
-  absl::Status Populate(const Clients& clients);
+  // Gives every known card its token, over the wire in batches, and says how far it has come.
+  absl::Status Populate(const Clients& clients, const Progress& progress);
 
   Call TokenizeNew();
   Call TokenizeKnown();

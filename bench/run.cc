@@ -114,7 +114,7 @@ class Bench {
   absl::Status PrepareService(const std::string& clients, const std::string& address) {
     ASSIGN_OR_RETURN(clients_, Clients::Open(clients, address));
     progress_(absl::StrCat("tokenizing ", options_.tokens, " cards"));
-    RETURN_IF_ERROR(calls_.Populate(clients_));
+    RETURN_IF_ERROR(calls_.Populate(clients_, progress_));
     progress_("making signing keys");
     const std::string id = absl::StrCat("bench-", RandomNumber(1'000'000));
     ASSIGN_OR_RETURN(p256_, MakeSigningKey(clients_, calls_.tenant(), id + "-p256", false));

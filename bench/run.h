@@ -3,13 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "bench/figures.h"
+#include "bench/progress.h"
 
 namespace keysvc::bench {
 
@@ -26,9 +25,6 @@ struct RunOptions {
   std::string server;
   std::string clients;  // the folder of its client profiles
 };
-
-// Called with what is being done, many times a minute.
-using Progress = std::function<void(std::string_view)>;
 
 // Ceilings and service, measured in turns round by round, so that a noisy neighbour hits both.
 // Errors: whatever keeps a measure from being taken at all. Failed calls are in the figures.
