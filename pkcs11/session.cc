@@ -52,13 +52,14 @@ absl::StatusOr<std::vector<CK_OBJECT_HANDLE>> Session::Find(Template attributes)
 
 absl::Status Session::ReadAttribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE& attribute) {
   const CK_RV code = functions_.C_GetAttributeValue(handle_, object, &attribute, 1);
-  // Nothing was given that could be invalid: SoftHSM2 says so of an object whose file goes away
+  absl::Status status = ToStatus(code, "C_GetAttributeValue");
+  // No value was given that could be invalid: SoftHSM2 says so of an object whose file goes away
   // while it is read.
   if (code == CKR_ATTRIBUTE_VALUE_INVALID) {
     return RecoverableBy(Recovery::kDiscardSession,
-                         Error(Reason::kHsmUnavailable, "an object of the token cannot be read"));
+                         Error(Reason::kHsmUnavailable, std::string(status.message())));
   }
-  return ToStatus(code, "C_GetAttributeValue");
+  return status;
 }
 
 absl::StatusOr<std::string> Session::ReadBytes(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {

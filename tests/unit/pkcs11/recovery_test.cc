@@ -2,58 +2,21 @@
 #include <atomic>
 #include <filesystem>
 #include <future>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "pkcs11/cryptoki_hsm.h"
-#include "tests/fakes/fault_module.h"
-#include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/pkcs11/faulty_token.h"
 
 namespace keysvc::pkcs11 {
 namespace {
 
-namespace fault = testing::fault_module;
 using testing::HasReason;
 using testing::IsOk;
 
-constexpr std::size_t kForEver = 1'000'000;
-
-class Recovery : public ::testing::Test {
- protected:
-  Recovery() {
-    fault::Reset();
-    options_ = token_.options();
-    options_.module_path = KEYSVC_FAULT_MODULE;
-  }
-
-  void Open() {
-    hsm_.reset();
-    auto opened = OpenToken(options_);
-    ASSERT_OK(opened);
-    hsm_ = *std::move(opened);
-  }
-  // Opens the token with an HMAC key "mac" and a wrapping key "wrap".
-  void OpenWithKeys() {
-    Open();
-    ASSERT_OK(hsm_->Generate("mac", KeyKind::kHmacSha256));
-    ASSERT_OK(hsm_->Generate("wrap", KeyKind::kAes256Wrapping));
-    const auto wrapped = hsm_->Wrap("wrap", crypto::AsBytes("secret"), "context");
-    ASSERT_OK(wrapped);
-    wrapped_ = *wrapped;
-    ASSERT_OK(Mac());
-    fault::Reset();
-  }
-  absl::StatusOr<std::string> Mac() { return hsm_->Sign("mac", Mechanism::kHmacSha256, "m"); }
-
-  testing::SoftHsmToken token_;
-  TokenOptions options_;
-  std::unique_ptr<Hsm> hsm_;
-  std::string wrapped_;
-};
+class Recovery : public FaultyToken {};
 
 TEST_F(Recovery, ThrowsASpentSessionAwayAndUsesANewOne) {
   OpenWithKeys();
@@ -73,7 +36,10 @@ TEST_F(Recovery, TakesAnObjectThatCannotBeReadForATokenThatIsAway) {
   fault::Fail("C_GetAttributeValue", CKR_ATTRIBUTE_VALUE_INVALID, 1);
   EXPECT_OK(hsm_->PublicKey("pair"));
   fault::Fail("C_GetAttributeValue", CKR_ATTRIBUTE_VALUE_INVALID, kForEver);
-  EXPECT_THAT(hsm_->PublicKey("pair"), HasReason(Reason::kHsmUnavailable));
+  const auto failed = hsm_->PublicKey("pair");
+  EXPECT_THAT(failed, HasReason(Reason::kHsmUnavailable));
+  EXPECT_EQ(std::string(failed.status().message()),
+            "C_GetAttributeValue: CKR_ATTRIBUTE_VALUE_INVALID");
 }
 
 TEST_F(Recovery, LogsInOnceWhenTheLogInWasLost) {
@@ -252,67 +218,6 @@ TEST_F(Recovery, BelievesThatAKeyVanishedOnlyAfterANewStart) {
   fault::Reset();
   EXPECT_THAT(Mac(), HasReason(Reason::kKeyNotFound));
   EXPECT_EQ(fault::Calls("C_Initialize"), 1U);
-}
-
-TEST_F(Recovery, LendsNoMoreSessionsThanItsBound) {
-  options_.sessions = 2;
-  options_.session_wait = absl::Milliseconds(50);
-  OpenWithKeys();
-  std::promise<void> open_the_gate;
-  const std::shared_future<void> gate = open_the_gate.get_future().share();
-  std::atomic<int> inside = 0;
-  fault::Before("C_Sign", [&inside, gate] {
-    ++inside;
-    gate.wait();
-  });
-  std::vector<std::future<absl::StatusOr<std::string>>> blocked;
-  for (int i = 0; i < 2; ++i)
-    blocked.push_back(std::async(std::launch::async, [&] { return Mac(); }));
-  while (inside < 2) std::this_thread::yield();
-  EXPECT_THAT(Mac(), HasReason(Reason::kHsmUnavailable));
-  EXPECT_EQ(inside, 2);
-  open_the_gate.set_value();
-  for (auto& result : blocked) EXPECT_OK(result.get());
-  EXPECT_OK(Mac());
-}
-
-TEST_F(Recovery, WaitsForASessionThatComesFree) {
-  options_.sessions = 1;
-  options_.session_wait = absl::Seconds(30);
-  OpenWithKeys();
-  std::promise<void> open_the_gate;
-  const std::shared_future<void> gate = open_the_gate.get_future().share();
-  std::atomic<bool> inside = false;
-  fault::Before("C_Sign", [&inside, gate] {
-    inside = true;
-    gate.wait();
-  });
-  auto first = std::async(std::launch::async, [&] { return Mac(); });
-  while (!inside) std::this_thread::yield();
-  auto second = std::async(std::launch::async, [&] { return Mac(); });
-  open_the_gate.set_value();
-  EXPECT_OK(first.get());
-  EXPECT_OK(second.get());
-}
-
-TEST_F(Recovery, DoesWithTheSessionsThatATokenHas) {
-  options_.session_wait = absl::Seconds(30);
-  OpenWithKeys();
-  std::promise<void> open_the_gate;
-  const std::shared_future<void> gate = open_the_gate.get_future().share();
-  std::atomic<bool> inside = false;
-  fault::Before("C_Sign", [&inside, gate] {
-    inside = true;
-    gate.wait();
-  });
-  auto first = std::async(std::launch::async, [&] { return Mac(); });
-  while (!inside) std::this_thread::yield();
-  fault::Fail("C_OpenSession", CKR_SESSION_COUNT, kForEver);
-  auto second = std::async(std::launch::async, [&] { return Mac(); });
-  while (fault::Calls("C_OpenSession") == 0) std::this_thread::yield();
-  open_the_gate.set_value();
-  EXPECT_OK(first.get());
-  EXPECT_OK(second.get());
 }
 
 TEST_F(Recovery, ALookUpDoesNotWaitForAKeyThatTakesLongToMake) {

@@ -1,0 +1,196 @@
+#ifndef KEYSVC_TESTS_UNIT_TOKENIZER_TOKENIZING_SERVICE_H_
+#define KEYSVC_TESTS_UNIT_TOKENIZER_TOKENIZING_SERVICE_H_
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/fakes/literal_keys.h"
+#include "tests/fakes/software_signer.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::tokenizer {
+
+inline constexpr std::string_view kVisa = "4111111111111111";
+inline constexpr std::string_view kAmex = "378282246310005";
+inline constexpr char kCards[] = "tenants/acme/tokenProfiles/cards";
+inline constexpr char kOneTime[] = "tenants/acme/tokenProfiles/one-time";
+
+inline absl::StatusOr<CardData> Card(std::string_view pan, std::string_view expiry = "2030-12",
+                                     std::string_view name = "Ada Lovelace") {
+  return CardData::Parse(crypto::AsBytes(pan), expiry, crypto::AsBytes(name));
+}
+
+template <typename... Cards>
+std::vector<absl::StatusOr<CardData>> List(Cards... cards) {
+  std::vector<absl::StatusOr<CardData>> list;
+  (list.push_back(std::move(cards)), ...);
+  return list;
+}
+
+inline std::shared_ptr<const policy::Policy> ThePolicy() {
+  using policy::PrincipalKind;
+  using policy::Reveal;
+  policy::Policy policy;
+  policy.principals = {
+      {"checkout", "spiffe://x/checkout", PrincipalKind::kService, {"tokenizing"}},
+      {"settlement", "spiffe://x/settlement", PrincipalKind::kService, {"settling"}},
+      {"fraud", "spiffe://x/fraud", PrincipalKind::kService, {"screening"}}};
+  policy.rules = {
+      {"tokenizes",
+       {"tokenizing"},
+       {policy::Action::kTokenize, policy::Action::kGetToken},
+       {"tenants/*/tokenProfiles/*"},
+       {}},
+      {"settles",
+       {"settling"},
+       {policy::Action::kDetokenize},
+       {kCards},
+       {"settlement"},
+       Reveal::kFull},
+      {"screens",
+       {"screening"},
+       {policy::Action::kDetokenize, policy::Action::kGetToken},
+       {kCards},
+       {},
+       Reveal::kMasked},
+      {"screens-one-time", {"screening"}, {policy::Action::kDetokenize}, {kOneTime}, {}}};
+  return std::make_shared<const policy::Policy>(std::move(policy));
+}
+
+// The tokenizer over a real journal. The store is a parameter: in memory and SQLCipher.
+class Service {
+ public:
+  explicit Service(store::Store& store) : store_(store) { Start(); }
+
+  void Start() {
+    audit::JournalOptions options;
+    options.origin = "keysvc.example/test";
+    options.checkpoint_directory = directory_.path();
+    options.answer_within = absl::Seconds(30);
+    options.clock = Clock();
+    options.steady = [clock = options.clock] { return clock() - absl::UnixEpoch(); };
+    auto journal = audit::Journal::Start(store_, *signer_, std::move(options));
+    EXPECT_OK(journal);
+    journal_ = *std::move(journal);
+    tokenizer_ = std::make_unique<Tokenizer>(profiles_, keys_, store_, *journal_, gate_, Clock());
+  }
+
+  std::function<absl::Time()> Clock() {
+    return [this] { return absl::FromUnixMillis(now_ms_.load()); };
+  }
+
+  policy::Permit PermitFor(std::string_view who, policy::Action action, std::string_view resource,
+                           std::string_view purpose = {}) {
+    const auto caller = gate_.Identify("spiffe://x/" + std::string(who), "ipv4:192.0.2.7:9");
+    return *gate_.Authorize(*caller, action, resource, purpose);
+  }
+
+  const Profile& ProfileNamed(std::string_view resource) { return **profiles_.Find(resource); }
+
+  using Tokens = std::vector<absl::StatusOr<TokenName>>;
+  using Revealed = std::vector<absl::StatusOr<RevealedCard>>;
+
+  // The value of the call; the outer error when there is no record.
+  absl::StatusOr<Tokens> Tokenize(std::vector<absl::StatusOr<CardData>> cards,
+                                  std::string_view profile = kCards,
+                                  std::string_view request_id = {}) {
+    return Wait<Tokens>([&](audit::Done<Tokens> done) {
+      tokenizer_->Tokenize(PermitFor("checkout", policy::Action::kTokenize, profile),
+                           ProfileNamed(profile), std::move(cards),
+                           {std::string(request_id), "trace"}, std::move(done));
+    });
+  }
+
+  // One card that must become a token.
+  TokenName TokenOf(std::string_view pan, std::string_view profile = kCards) {
+    auto tokens = Tokenize(List(Card(pan)), profile);
+    EXPECT_OK(tokens);
+    EXPECT_OK(tokens->at(0));
+    return *tokens->at(0);
+  }
+
+  absl::StatusOr<Revealed> Detokenize(Tokens tokens, std::string_view who = "settlement",
+                                      std::string_view purpose = "settlement",
+                                      std::string_view tenant = "acme") {
+    return Wait<Revealed>([&](audit::Done<Revealed> done) {
+      tokenizer_->Detokenize(PermitFor(who, policy::Action::kDetokenize,
+                                       "tenants/" + std::string(tenant) + "/tokens", purpose),
+                             std::string(tenant), std::move(tokens), {}, std::move(done));
+    });
+  }
+
+  absl::StatusOr<RevealedCard> DetokenizeOne(TokenName token, std::string_view who = "settlement",
+                                             std::string_view purpose = "settlement") {
+    Tokens tokens;
+    tokens.push_back(std::move(token));
+    auto revealed = Detokenize(std::move(tokens), who, purpose);
+    if (!revealed.ok()) return revealed.status();
+    return std::move(revealed->at(0));
+  }
+
+  absl::StatusOr<TokenView> Describe(TokenName token, std::string_view who = "checkout") {
+    return Wait<TokenView>([&](audit::Done<TokenView> done) {
+      tokenizer_->Describe(PermitFor(who, policy::Action::kGetToken, "tenants/acme/tokens"), token,
+                           {}, std::move(done));
+    });
+  }
+
+  // Header and body of every record of the action, as JSON.
+  std::vector<std::string> RecordsOf(std::string_view action) {
+    std::vector<std::string> records;
+    const auto frontier = store_.ReadFrontier();
+    EXPECT_OK(frontier);
+    const auto leaves = store_.ReadLeaves(0, frontier->size);
+    EXPECT_OK(leaves);
+    for (const store::LeafRow& leaf : *leaves) {
+      if (leaf.header.find(action) == std::string::npos) continue;
+      records.push_back(leaf.header + "\n" + leaf.body);
+    }
+    return records;
+  }
+  std::string LastRecord(std::string_view action) {
+    const std::vector<std::string> records = RecordsOf(action);
+    return records.empty() ? std::string() : records.back();
+  }
+  std::size_t Records(std::string_view action) { return RecordsOf(action).size(); }
+
+  store::Store& store_;
+  std::atomic<std::int64_t> now_ms_ = 1'700'000'000'000;
+  const keysvc::testing::TemporaryDirectory directory_;
+  const std::unique_ptr<keysvc::testing::SoftwareSigner> signer_ =
+      keysvc::testing::SoftwareSigner::Ed25519();
+  const Profiles profiles_ = *Profiles::Create(
+      {{"acme", "cards", 1, true}, {"acme", "one-time", 2, false}, {"beta", "cards", 1, true}});
+  keysvc::testing::LiteralKeys keys_;
+  policy::Gate gate_{ThePolicy()};
+  std::unique_ptr<audit::Journal> journal_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+
+ private:
+  template <typename T, typename Start>
+  absl::StatusOr<T> Wait(Start start) {
+    std::promise<absl::StatusOr<T>> answered;
+    std::future<absl::StatusOr<T>> answer = answered.get_future();
+    start([&answered](absl::StatusOr<audit::Recorded<T>> recorded) {
+      if (recorded.ok()) {
+        answered.set_value(std::move(recorded->value));
+      } else {
+        answered.set_value(recorded.status());
+      }
+    });
+    return answer.get();
+  }
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TESTS_UNIT_TOKENIZER_TOKENIZING_SERVICE_H_
