@@ -26,14 +26,21 @@ Checkpointer::Checkpointer(Writer& writer, CheckpointSigner& signer, CheckpointD
     head_ = newest->checkpoint;
     signed_ = head_.size;
   }
-  thread_ = std::thread([this] { Run(); });
 }
 
 Checkpointer::~Checkpointer() { Finish(); }
 
+void Checkpointer::Begin() {
+  const std::lock_guard lock(mutex_);
+  if (begun_ || stopping_) return;
+  begun_ = true;
+  thread_ = std::thread([this] { Run(); });
+}
+
 absl::StatusOr<std::string> Checkpointer::MakeNow() {
   std::unique_lock lock(mutex_);
   if (stopping_) return Error(Reason::kShuttingDown, "the service is shutting down");
+  if (!begun_) return Error(Reason::kAuditUnavailable, "no checkpoint is made yet");
   const std::uint64_t ticket = ++requests_;
   wakes_.notify_one();
   if (!made_.wait_for(lock, kMakeNowWithin, [&] { return served_ >= ticket || ended_; })) {
@@ -54,11 +61,15 @@ absl::Time Checkpointer::latest_time() const {
 }
 
 void Checkpointer::Finish() {
+  bool only_leaf = false;
   {
     const std::lock_guard lock(mutex_);
+    only_leaf = !begun_ && !stopping_;
     stopping_ = true;
   }
   wakes_.notify_all();
+  // The next start takes a log without it for one that was broken off.
+  if (only_leaf) WriteHead("Log.Stop").IgnoreError();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -84,14 +95,7 @@ void Checkpointer::Run() {
 absl::Status Checkpointer::Make(std::string_view action) {
   // A head leaf whose signature failed is signed now, unless the log has grown since.
   if (action == "Log.Stop" || writer_.HasLeafAfter(head_.size)) {
-    Submission head;
-    head.entry.emplace();
-    head.entry->action = action;
-    head.entry->actor = "system";
-    if (options_.head_details) head.entry->details = options_.head_details();
-    head.wants_tree = true;
-    ASSIGN_OR_RETURN(const Written written, Write(std::move(head)));
-    head_ = Checkpoint{options_.origin, written.tree->size(), written.tree->Root()};
+    RETURN_IF_ERROR(WriteHead(action));
   }
   if (head_.size == signed_) return absl::OkStatus();
 
@@ -106,6 +110,18 @@ absl::Status Checkpointer::Make(std::string_view action) {
   Submission copy;
   copy.checkpoint = store::CheckpointRow{head_.size, note};
   return Write(std::move(copy)).status();
+}
+
+absl::Status Checkpointer::WriteHead(std::string_view action) {
+  Submission head;
+  head.entry.emplace();
+  head.entry->action = action;
+  head.entry->actor = "system";
+  if (options_.head_details) head.entry->details = options_.head_details();
+  head.wants_tree = true;
+  ASSIGN_OR_RETURN(const Written written, Write(std::move(head)));
+  head_ = Checkpoint{options_.origin, written.tree->size(), written.tree->Root()};
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Written> Checkpointer::Write(Submission submission) {

@@ -30,7 +30,7 @@ struct CheckpointerOptions {
 // The thread that makes checkpoints: a Log.Head leaf through the writer, then the signature over
 // the tree that ends with it, kept outside first and in the store after. It does so at once, then
 // in every interval that added a leaf; after a failure it tries again within a second, and the log
-// is served meanwhile. Thread-safe.
+// is served meanwhile. Nothing of it happens before Begin(). Thread-safe.
 class Checkpointer {
  public:
   // `newest` is the newest checkpoint kept outside; nothing for a new log. The writer and the
@@ -42,8 +42,11 @@ class Checkpointer {
   Checkpointer(const Checkpointer&) = delete;
   Checkpointer& operator=(const Checkpointer&) = delete;
 
+  // Starts the thread, once. Nothing happens after Finish().
+  void Begin();
+
   // Makes a checkpoint over all that was submitted before, or answers the newest when it covers
-  // that already. Blocks, at most 10 seconds (AUDIT_UNAVAILABLE).
+  // that already. Blocks, at most 10 seconds (AUDIT_UNAVAILABLE, also before Begin()).
   absl::StatusOr<std::string> MakeNow();
   // The newest checkpoint's note; empty while there is none.
   std::string latest() const;
@@ -51,12 +54,13 @@ class Checkpointer {
   absl::Time latest_time() const;
 
   // Makes the last checkpoint, over a leaf Log.Stop instead of Log.Head, and ends the thread.
-  // Idempotent.
+  // Writes the leaf alone when nothing has begun. Idempotent.
   void Finish();
 
  private:
   void Run();
   absl::Status Make(std::string_view action);
+  absl::Status WriteHead(std::string_view action);
   absl::StatusOr<Written> Write(Submission submission);
 
   Writer& writer_;
@@ -71,10 +75,11 @@ class Checkpointer {
   absl::Status status_;  // of the last request served
   std::string latest_;
   absl::Time latest_time_ = absl::InfinitePast();
+  bool begun_ = false;
   bool stopping_ = false;
   bool ended_ = false;
 
-  // The thread's own.
+  // The thread's own, or Finish()'s when there is none.
   CheckpointDirectory outside_;
   Checkpoint head_;           // of the last head leaf
   std::uint64_t signed_ = 0;  // size of the last checkpoint

@@ -25,11 +25,12 @@ class Journal::Impl {
                               options_.clock, options_.steady, log.last_time},
                 log.frontier) {}
 
-  void StartCheckpoints(CheckpointSigner& signer, CheckpointDirectory outside,
-                        const std::optional<CheckpointDirectory::Newest>& newest) {
+  void PrepareCheckpoints(CheckpointSigner& signer, CheckpointDirectory outside,
+                          const std::optional<CheckpointDirectory::Newest>& newest) {
     checkpointer_.emplace(writer_, signer, std::move(outside), newest,
                           CheckpointerOptions{options_.origin, options_.checkpoint_interval,
                                               options_.clock, options_.head_details});
+    if (!options_.hold_checkpoints) checkpointer_->Begin();
   }
 
   void Submit(Entry entry, store::Mutation mutation, Callback done) {
@@ -130,7 +131,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::StartWith(store::Store& store,
     return Error(Reason::kAuditUnavailable,
                  "the start cannot be recorded; is the database's disk full, or failing?");
   }
-  journal->impl_->StartCheckpoints(signer, std::move(outside), log.newest);
+  journal->impl_->PrepareCheckpoints(signer, std::move(outside), log.newest);
   return journal;
 }
 
@@ -151,6 +152,7 @@ absl::StatusOr<Receipt> Journal::Record(Entry entry, store::Mutation mutation) {
   return answer.get();
 }
 
+void Journal::BeginCheckpoints() { impl_->checkpointer().Begin(); }
 absl::StatusOr<std::string> Journal::CheckpointNow() { return impl_->checkpointer().MakeNow(); }
 std::string Journal::LatestCheckpoint() const { return impl_->checkpointer().latest(); }
 absl::Time Journal::last_checkpoint() const { return impl_->checkpointer().latest_time(); }

@@ -52,6 +52,7 @@ struct JournalOptions {
   std::string origin;                // the log's name in checkpoints, e.g. "keysvc.example/dev-1"
   std::string checkpoint_directory;  // where checkpoints are kept outside the database
   absl::Duration checkpoint_interval = absl::Seconds(10);
+  bool hold_checkpoints = false;                    // until BeginCheckpoints()
   absl::Duration answer_within = absl::Seconds(2);  // then a waiting caller hears UNAVAILABLE
   std::size_t queue_limit = 4096;
   std::size_t group_limit = 1000;  // token and key rows, or records without any, per transaction
@@ -110,8 +111,14 @@ class Journal {
   // Submit and wait. Not from a journal callback.
   absl::StatusOr<Receipt> Record(Entry entry, store::Mutation mutation = {});
 
+  // Makes checkpoints from now on, the first at once; where they are held. A checkpoint outside
+  // says that a store which lacks its records is an older one: whoever finds fault with the store
+  // must not have made any. Idempotent.
+  void BeginCheckpoints();
+
   // Writes and signs a checkpoint that covers every record submitted before the call. Blocks until
-  // it is kept, at most 10 seconds; the signer's error, or UNAVAILABLE/AUDIT_UNAVAILABLE.
+  // it is kept, at most 10 seconds; the signer's error, or UNAVAILABLE/AUDIT_UNAVAILABLE,
+  // also while checkpoints are held.
   absl::StatusOr<std::string> CheckpointNow();
   // The newest checkpoint (a C2SP signed note). Empty while a new log's first is being made.
   std::string LatestCheckpoint() const;
@@ -135,8 +142,8 @@ class Journal {
   };
   Progress progress() const;
 
-  // Finishes what was submitted, records Log.Stop, makes a last checkpoint, ends the threads.
-  // Idempotent, and thread-safe; not from a journal callback.
+  // Finishes what was submitted, records Log.Stop, makes a last checkpoint unless they are held,
+  // ends the threads. Idempotent, and thread-safe; not from a journal callback.
   void Stop();
 
  private:

@@ -12,6 +12,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -64,6 +65,9 @@ namespace keysvc {
 namespace {
 
 constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
+// EX_DATAERR of sysexits.h: what only somebody can mend, and a service manager must not start again
+// (deploy/keysvc.service).
+constexpr int kExitDataLoss = 65;
 constexpr unsigned kLongestStopSeconds = 40;
 // Longer than calls that were accepted take, unless the HSM hangs.
 constexpr std::chrono::seconds kFinishWithin(15);
@@ -210,6 +214,7 @@ absl::Status Serve(const Config& config) {
                    keys::OpenCheckpointSigner(config.deployment, *hsm));
   audit::JournalOptions journal_options = JournalOptionsOf(config, gate, facts);
   journal_options.start_details = left.Details();
+  journal_options.hold_checkpoints = true;
   ASSIGN_OR_RETURN(const auto journal,
                    audit::Journal::Start(*store, *checkpoint_signer, std::move(journal_options)));
 
@@ -227,6 +232,7 @@ absl::Status Serve(const Config& config) {
   ASSIGN_OR_RETURN(const std::uint64_t tokens, CheckStore(*store, *journal, *registry, profiles,
                                                           opened_keys, CheckDepth::kSample, Say));
   facts.Attest([&registry, &journal, tokens] { return StoreFacts(*registry, *journal, tokens); });
+  journal->BeginCheckpoints();
   const absl::Cleanup silent = [&facts] { facts.Attest(nullptr); };
   ASSIGN_OR_RETURN(
       const auto reservations,
@@ -329,8 +335,10 @@ absl::Status CheckStoreOffline(const Config& config) {
   ASSIGN_OR_RETURN(const auto store, store::OpenSqlcipherStore(config.store, database_key));
   ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config.deployment, *hsm));
   const HeadFacts facts;
+  audit::JournalOptions journal_options = JournalOptionsOf(config, gate, facts);
+  journal_options.hold_checkpoints = true;
   ASSIGN_OR_RETURN(const auto journal,
-                   audit::Journal::Start(*store, *signer, JournalOptionsOf(config, gate, facts)));
+                   audit::Journal::Start(*store, *signer, std::move(journal_options)));
   ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
   keys::KeyWrapping wrapping(*hsm, config.deployment.name, kek_version, nullptr);
   ASSIGN_OR_RETURN(const auto registry, keys::KeyRegistry::Load(*hsm, wrapping, *store, *journal,
@@ -339,6 +347,7 @@ absl::Status CheckStoreOffline(const Config& config) {
   RETURN_IF_ERROR(
       CheckStore(*store, *journal, *registry, profiles, opened_keys, CheckDepth::kEveryRow, Say)
           .status());
+  journal->BeginCheckpoints();
   journal->Stop();
   return absl::OkStatus();
 }
@@ -366,10 +375,14 @@ int main(int argc, char** argv) {
   app.add_option("--config", config_file, "The configuration file")->required();
   using Command = std::function<absl::Status(const keysvc::Config&)>;
   Command run = keysvc::Serve;
+  bool serves = true;
   const auto add = [&](const char* name, const char* what, const Command& action) {
     CLI::App* command = app.add_subcommand(name, what);
     command->fallthrough();
-    command->callback([&run, action] { run = action; });
+    command->callback([&run, &serves, action, serve = std::string_view(name) == "serve"] {
+      run = action;
+      serves = serve;
+    });
     return command;
   };
   add("init", "Make the keys and the empty store of a new deployment", keysvc::Init);
@@ -403,5 +416,5 @@ int main(int argc, char** argv) {
     keysvc::rpc::TroubleLog().Note("the start", status);
   }
   keysvc::SayError("", status);
-  return 1;
+  return serves && absl::IsDataLoss(status) ? keysvc::kExitDataLoss : 1;
 }

@@ -111,13 +111,17 @@ class CheckStore(unittest.TestCase):
         found = self.find_each([
             vault[:at] + older[at:at + PAGE] + vault[at + PAGE:]
             for at in range(0, len(older), PAGE)
-            if older[at:at + PAGE] != vault[at:at + PAGE]], names)
+            if older[at:at + PAGE] != vault[at:at + PAGE]], names, starts=True)
         self.assertGreater(found, 5)
 
-    def find_each(self, vaults: list[bytes], names: list[str]) -> int:
-        """How many of these the check finds damaged. On the others, cards and tokens are what they
-        were."""
+    def checkpoints(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.folder / "checkpoints").iterdir()}
+
+    def find_each(self, vaults: list[bytes], names: list[str], starts: bool = False) -> int:
+        """How many of these the check, and if asked a start too, finds damaged. On the others, cards
+        and tokens are what they were."""
         kept = self.keep("kept")
+        checkpoints = self.checkpoints()
         found = 0
         for number, vault in enumerate(vaults):
             with self.subTest(number):
@@ -128,6 +132,10 @@ class CheckStore(unittest.TestCase):
                     self.assertRegex(done.stderr, r"keysvcd: (INTEGRITY_FAILURE|STORE_FOREIGN|"
                                                   r"ROLLBACK_DETECTED): \S.*\n$")
                     found += 1
+                    if starts:
+                        self.deployment.refused_start()
+                    # Else the right store would be taken for an older one.
+                    self.assertEqual(self.checkpoints(), checkpoints)
                 else:
                     self.deployment.start()
                     self.assertEqual(self.fill(1, CARDS), names)

@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAMS = pathlib.Path(os.environ.get("KEYSVC_PROGRAMS", ROOT / "build/release/bin"))
 KEYSVCD = PROGRAMS / "keysvcd"
 KEYSVC = PROGRAMS / "keysvc"
+DATA_LOSS = 65  # what a start ends with that finds damage
 
 
 def in_memory() -> str | None:
@@ -141,11 +142,14 @@ class Deployment:
         raise AssertionError(f"keysvcd does not listen after {seconds} s: {self.last_words()}")
 
     def refused_start(self, seconds: float = 30) -> str:
-        """Starts the service, which must end by itself with an error; what it said on the way."""
+        """Starts the service, which must end by itself with an error, and with the status that tells
+        a service manager whether to try again; what it said on the way."""
         before = self.log.stat().st_size if self.log.exists() else 0
         status = self.launch().wait(seconds)
-        assert status == 1, f"keysvcd ended with {status}"
-        return self.log.read_bytes()[before:].decode("utf-8", errors="replace")
+        said = self.log.read_bytes()[before:].decode("utf-8", errors="replace")
+        damaged = re.search(r"^keysvcd: (INTEGRITY_FAILURE|ROLLBACK_DETECTED): ", said, re.MULTILINE)
+        assert status == (DATA_LOSS if damaged else 1), f"keysvcd ended with {status}: {said}"
+        return said
 
     def stop(self) -> int:
         """Ends the service in good order; its exit status."""

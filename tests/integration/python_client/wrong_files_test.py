@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 import audit_log
-from deployment import KEYSVC, Deployment
+from deployment import DATA_LOSS, KEYSVC, ROOT, Deployment
 from wire import CARDS, SECONDS, Client, audit, keys, signing, tokens
 
 CARD = "4111111111111111"
@@ -134,12 +134,31 @@ class WrongFiles(unittest.TestCase):
             self.put_back(older, "tokens")
             # The log is sound and goes on: it tells of the refused start.
             self.refused("INTEGRITY_FAILURE", f"the HSM lacks {version}\n",
-                         may_change=(self.vault, self.folder / "checkpoints"))
+                         may_change=(self.vault,))
             self.put_back(newer, "tokens")
             self.check()
             self.deployment.start()
             self.assertEqual(self.sign(), version)
             self.stop()
+
+    def test_the_store_of_before_refused_starts_is_taken_back_beside_the_checkpoints(self):
+        older = self.keep("older")
+        self.deployment.start()
+        self.new_version()
+        self.stop()
+        newer = self.keep("newer")
+        self.put_back(older, "tokens")
+        for _ in range(2):
+            self.refused("INTEGRITY_FAILURE", may_change=(self.vault,))
+        done = self.deployment.daemon("check-store")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("keysvcd: INTEGRITY_FAILURE: ", done.stderr)
+        self.put_back(newer, "tokens", "data")
+        self.check()
+
+    def test_a_service_manager_leaves_a_store_alone_that_is_not_what_it_was(self):
+        unit = (ROOT / "deploy/keysvc.service").read_text()
+        self.assertRegex(unit, rf"(?m)^RestartPreventExitStatus={DATA_LOSS}$")
 
     def test_what_is_cut_short_is_refused(self):
         newest = max((self.folder / "checkpoints").glob("checkpoint-*"))

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "audit/checkpoint_directory.h"
 #include "audit/leaf.h"
 #include "audit/merkle.h"
 #include "gmock/gmock.h"
@@ -175,6 +176,41 @@ TEST_F(JournalTest, CheckpointsComeByThemselves) {
   const auto rows = store_.Snapshot();
   EXPECT_THAT(rows.leaves.at(1).body, HasSubstr(R"("policy":"abc")"));
   EXPECT_THAT(rows.leaves.rbegin()->second.body, HasSubstr(R"("policy":"abc")"));
+}
+
+TEST_F(JournalTest, NoCheckpointIsMadeWhileTheyAreHeld) {
+  Start()->Stop();
+  const auto kept = [this] {
+    const auto outside = CheckpointDirectory::Open(folder_.path()).value();
+    const std::string verifier_key = VerifierKey(options_.origin, signer_->public_key());
+    return outside.FindNewest(LogKeys{verifier_key}).value()->checkpoint.size;
+  };
+  ASSERT_EQ(kept(), 3U);
+  options_.checkpoint_interval = absl::ZeroDuration();
+  options_.hold_checkpoints = true;
+  const MemoryStore::Rows before = store_.Snapshot();
+  {
+    const auto journal = TryStart().value();
+    ASSERT_OK(journal->Record(SomeEntry()));
+    EXPECT_THAT(journal->CheckpointNow(), HasReason(Reason::kAuditUnavailable));
+    EXPECT_NE(journal->LatestCheckpoint(), "");
+    journal->Stop();
+    journal->BeginCheckpoints();
+  }
+  EXPECT_EQ(kept(), 3U);
+  EXPECT_EQ(store_.LatestCheckpoint().value()->size, 3U);
+  EXPECT_THAT(Actions(), ElementsAre("Log.Init", "Log.Head", "Log.Stop", "Log.Start",
+                                     "TokenService.Tokenize", "Log.Stop"));
+  // The store of before is no older one, and the other goes on.
+  store_.Tamper([&](MemoryStore::Rows& rows) { rows = before; });
+  const auto journal = TryStart().value();
+  journal->BeginCheckpoints();
+  journal->BeginCheckpoints();
+  ASSERT_OK(journal->CheckpointNow());
+  EXPECT_GT(kept(), 3U);
+  journal->Stop();
+  EXPECT_EQ(Actions().back(), "Log.Stop");
+  EXPECT_EQ(kept(), Actions().size());
 }
 
 TEST_F(JournalTest, ASignerThatIsAwayStopsCheckpointsButNotTheLog) {
