@@ -185,12 +185,14 @@ absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, std::string_vie
 
 absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, const LogKeys& keys) {
   auto opened = OpenCheckpoint(note, std::string_view(keys.current));
-  if (opened.ok() || keys.before.empty()) return opened;
-  ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(note, std::string_view(keys.before)));
-  if (checkpoint.size > keys.restored_at) {
-    return Invalid("a checkpoint by a lost key reaches beyond the restoration");
+  for (const LogKeys::Earlier& earlier : keys.earlier) {
+    if (opened.ok()) return opened;
+    opened = OpenCheckpoint(note, std::string_view(earlier.key));
+    if (opened.ok() && opened->size > earlier.restored_at) {
+      return Invalid("a checkpoint by a lost key reaches beyond the restoration");
+    }
   }
-  return checkpoint;
+  return opened;
 }
 
 }  // namespace keysvc::audit

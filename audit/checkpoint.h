@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "crypto/digest.h"
@@ -32,10 +33,14 @@ struct Checkpoint {
 // The keys that sign a log's checkpoints.
 struct LogKeys {
   std::string current;
-  // Of a log that was restored after the loss of its audit key, and has no checkpoint by the
-  // current one yet: the key before, whose checkpoints end where Log.Restored begins.
-  std::string before = {};
-  std::uint64_t restored_at = 0;  // index of Log.Restored
+  // Of a log that was restored after the loss of its audit key: the keys before, newest first. Each
+  // one's checkpoints end where the Log.Restored that replaced it begins. The newest checkpoint may
+  // be by any of them, when restorations were broken off before the first by their own key.
+  struct Earlier {
+    std::string key;
+    std::uint64_t restored_at = 0;  // index of Log.Restored
+  };
+  std::vector<Earlier> earlier = {};
 };
 
 // Whether `name` may name a log: printable ASCII without spaces or '+' (C2SP signed-note).
@@ -53,7 +58,7 @@ absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint, Checkpo
 // the text, the key id or the signature is wrong, or the log is not the one the key names;
 // signatures by unknown keys are ignored.
 absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, std::string_view verifier_key);
-// The same by any of the log's keys. A checkpoint by the key before that reaches beyond the
+// The same by any of the log's keys. A checkpoint by an earlier key that reaches beyond its
 // restoration is refused: nobody could have made it but with the key that was lost.
 absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, const LogKeys& keys);
 

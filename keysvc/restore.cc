@@ -110,14 +110,22 @@ class Run {
     return restoration_->Open(config_.deployment, *recovery_key_);
   }
 
-  // The given key must be the log's, or the one before it when an earlier run was broken off after
-  // it had written the record of the change.
+  // The given key must be the log's, or one before it when earlier runs were broken off after they
+  // had written the record of the change: each made a key version more than the sidecar knows.
   absl::Status CheckVerifierKey() {
     ASSIGN_OR_RETURN(const std::string file, ReadSmallFile(options_.verifier_key_file));
     const std::string given(absl::StripAsciiWhitespace(file));
     const audit::LogKeys& keys = history_.log_keys;
-    const bool broken_off = history_.restored_kek >= kek_version_;
-    if (given == keys.current || (broken_off && given == keys.before)) return absl::OkStatus();
+    last_verified_ = keys.current;
+    bool known = given == keys.current;
+    std::uint32_t kek = history_.restored_kek;
+    for (const audit::LogKeys::Earlier& earlier : keys.earlier) {
+      if (kek < kek_version_) break;
+      --kek;
+      last_verified_ = earlier.key;
+      known = known || given == earlier.key;
+    }
+    if (known) return absl::OkStatus();
     return Error(Reason::kStoreForeign,
                  "the store's log is signed by another key than the given one: it is not the "
                  "deployment's, or the key is not its newest");
@@ -229,8 +237,7 @@ class Run {
       }
     }
     if (older_by_ > 0) say_(absl::StrCat("records given up with the older store: ", older_by_));
-    say_("checkpoints verified with " +
-         (recorded_ ? history_.log_keys.before : history_.log_keys.current));
+    say_("checkpoints verified with " + last_verified_);
     say_("from now on they verify with " + verifier_key_);
     return absl::OkStatus();
   }
@@ -249,6 +256,7 @@ class Run {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<audit::CheckpointSigner> signer_;
   keys::KeyHistory history_;
+  std::string last_verified_;  // the key of the last run that was no broken-off restoration
   std::optional<audit::CheckpointDirectory> outside_;
   bool recorded_ = false;  // by an earlier run
   std::optional<std::uint64_t> superseded_at_;

@@ -50,7 +50,9 @@ absl::Status ReadRestoration(std::uint64_t index, const Entry& entry, KeyHistory
   if (before != history.log_keys.current) {
     return Contradiction("a restoration of the log follows upon another key than the log's");
   }
-  history.log_keys = {Detail(entry, "verifier_key"), before, index};
+  audit::LogKeys& keys = history.log_keys;
+  keys.earlier.insert(keys.earlier.begin(), {before, index});
+  keys.current = Detail(entry, "verifier_key");
   const std::string kek = Detail(entry, "kek_version");
   std::from_chars(kek.data(), kek.data() + kek.size(), history.restored_kek);
   for (const audit::Item& item : entry.items) {

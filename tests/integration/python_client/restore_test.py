@@ -258,6 +258,65 @@ class Restore(unittest.TestCase):
         self.assertEqual(self.reveal(name), pan)
         self.assertEqual(self.tokenize(pan), name)
 
+    def broken_off(self, *shares) -> None:
+        """A restoration that ends after its record and before its checkpoint."""
+        folder = self.folder / "checkpoints"
+        newest = int(max(folder.glob("checkpoint-*")).name.rpartition("-")[2])
+        # Where a checkpoint would be written before it gets its name.
+        blocks = [folder / f"checkpoint-{newest + more:020}.new" for more in range(1, 30)]
+        for block in blocks:
+            block.mkdir()
+        done = self.keysvc(*self.restore_command(*shares))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("step 7 of 8", done.stderr)
+        self.assertIn("STORE_UNAVAILABLE", done.stderr)
+        for block in blocks:
+            block.rmdir()
+
+    def test_restorations_broken_off_on_two_tokens_are_finished_on_the_second_or_a_third(self):
+        self.deployment.start()
+        pan = cards.invented()
+        name = self.tokenize(pan)
+        done = self.deployment.command("auditor", "audit", "checkpoint", "--out",
+                                       self.folder / "old.checkpoint", "--verifier-key-out",
+                                       self.folder / "old.vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        old_key = (self.folder / "old.vkey").read_text().strip()
+        self.deployment.stop()
+        for _ in range(2):
+            self.new_token()
+            self.broken_off(1, 2)
+        places = ("data", "tokens", "checkpoints", "log.vkey")
+        for place in places:
+            self.copy(self.folder / place, self.folder / "kept" / place)
+        for third in (False, True):
+            with self.subTest(third=third):
+                if third:
+                    self.new_token()
+                own = (self.folder / "log.vkey").read_text()
+                (self.folder / "log.vkey").write_text(own.replace("+A", "+B"))
+                self.refused("STORE_FOREIGN", 1, 2)
+                (self.folder / "log.vkey").write_text(own)
+                self.assertIn(f"checkpoints verified with {old_key}\n", self.restore(1, 3))
+                self.deployment.start()
+                self.assertEqual(self.reveal(name), pan)
+                self.assertEqual(self.tokenize(pan), name)
+                self.deployment.stop()
+                # Once it is through, the key of before counts no more.
+                self.new_token()
+                (self.folder / "log.vkey").write_text(own)
+                self.refused("STORE_FOREIGN", 1, 2)
+            for place in places:
+                self.copy(self.folder / "kept" / place, self.folder / place)
+
+    def copy(self, source: pathlib.Path, target: pathlib.Path) -> None:
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
+
     def test_an_older_store_goes_on_only_when_its_losses_are_accepted(self):
         self.deployment.start()
         kept_pan = cards.invented()

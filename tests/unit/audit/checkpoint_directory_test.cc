@@ -108,8 +108,8 @@ TEST_F(CheckpointDirectoryTest, ALostKeysCheckpointsEndWhereTheRestorationBegins
   ASSERT_OK(directory.Keep(7, Note(7)));
   const auto other = SoftwareSigner::P256();
   const std::string current = VerifierKey(kOrigin, other->public_key());
-  EXPECT_OK(directory.FindNewest({current, verifier_key_, 7}));
-  EXPECT_THAT(directory.FindNewest({current, verifier_key_, 6}),
+  EXPECT_OK(directory.FindNewest({current, {{verifier_key_, 7}}}));
+  EXPECT_THAT(directory.FindNewest({current, {{verifier_key_, 6}}}),
               HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(directory.FindNewest({current}), HasReason(Reason::kIntegrityFailure));
 }

@@ -95,7 +95,7 @@ TEST_F(RestoredLogTest, AStopBeforeTheFirstCheckpointIsGoneOnFromWithoutASecondR
   new_signer_->Set(SoftwareSigner::Fault::kNone);
 
   Restoration again;
-  again.keys = {VerifierKey(options_.origin, new_signer_->public_key()), old_key_, at};
+  again.keys = {VerifierKey(options_.origin, new_signer_->public_key()), {{old_key_, at}}};
   again.recorded = true;
   const auto journal = TryRestore(std::move(again));
   ASSERT_OK(journal);
@@ -104,6 +104,41 @@ TEST_F(RestoredLogTest, AStopBeforeTheFirstCheckpointIsGoneOnFromWithoutASecondR
   EXPECT_EQ(std::count(actions.begin(), actions.end(), "Log.Restored"), 1);
   (*journal)->Stop();
   EXPECT_OK(Journal::Start(store_, *new_signer_, options_));
+}
+
+TEST_F(RestoredLogTest, TwoStopsBeforeTheFirstCheckpointUnderTwoKeysAreGoneOnFromUnderAThird) {
+  LogKeys keys{old_key_};
+  const auto broken_off = [&](SoftwareSigner& signer) {
+    const std::uint64_t at = size();
+    signer.Set(SoftwareSigner::Fault::kUnavailable);
+    Restoration restoration{.keys = keys, .details = {}, .items = {}, .mutation = {}};
+    EXPECT_OK(Journal::Restore(store_, signer, options_, std::move(restoration)));
+    keys.earlier.insert(keys.earlier.begin(), {keys.current, at});
+    keys.current = VerifierKey(options_.origin, signer.public_key());
+  };
+  const auto second_signer = SoftwareSigner::P256();
+  broken_off(*new_signer_);
+  broken_off(*second_signer);
+
+  const auto third = SoftwareSigner::P256();
+  Restoration restoration{.keys = keys, .details = {}, .items = {}, .mutation = {}};
+  const auto journal = Journal::Restore(store_, *third, options_, std::move(restoration));
+  ASSERT_OK(journal);
+  const auto verified = Verify(**journal, kept_, old_key_);
+  ASSERT_OK(verified);
+  EXPECT_EQ(verified->restorations, 3U);
+}
+
+TEST_F(RestoredLogTest, AnEarlierKeySignsNothingBeyondTheRestorationThatReplacedIt) {
+  const Checkpoint tree = OpenCheckpoint(kept_, old_key_).value();
+  LogKeys keys{VerifierKey(options_.origin, SoftwareSigner::P256()->public_key()),
+               {{VerifierKey(options_.origin, new_signer_->public_key()), tree.size + 1},
+                {old_key_, tree.size}}};
+  EXPECT_EQ(OpenCheckpoint(kept_, keys).value(), tree);
+  keys.earlier.back().restored_at = tree.size - 1;
+  EXPECT_THAT(OpenCheckpoint(kept_, keys), HasReason(Reason::kIntegrityFailure));
+  keys.earlier.pop_back();
+  EXPECT_THAT(OpenCheckpoint(kept_, keys), HasReason(Reason::kIntegrityFailure));
 }
 
 TEST_F(RestoredLogTest, AnOlderCopyIsNotRestored) {
