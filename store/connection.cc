@@ -4,6 +4,7 @@
 
 #include <array>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -136,6 +137,16 @@ absl::Status Connection::Configure(Mode mode, std::size_t cache_mib) {
         return SQLITE_OK;
       },
       &wal_frames_);
+  // Whatever statement does it, the readers' snapshots end. SQLite says nothing of rows that a
+  // REPLACE removes, nor of a DELETE of all rows: neither may be used on tokens.
+  sqlite3_update_hook(
+      handle_,
+      [](void* changed, int operation, const char*, const char* table, sqlite3_int64) {
+        if (operation != SQLITE_INSERT && std::string_view(table) == "tokens") {
+          *static_cast<bool*>(changed) = true;
+        }
+      },
+      &tokens_changed_);
   return absl::OkStatus();
 }
 
@@ -172,6 +183,8 @@ absl::Status Connection::Move(int mode) {
   if (code == SQLITE_BUSY && mode != SQLITE_CHECKPOINT_TRUNCATE) return absl::OkStatus();
   return StorageError(handle_, code);
 }
+
+bool Connection::TakeTokensChanged() { return std::exchange(tokens_changed_, false); }
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 

@@ -48,6 +48,10 @@ class Connection {
   // Moves all of it and empties the log; afterwards every committed row is durable in the file.
   absl::Status CheckpointAll();
 
+  // Of a writer: whether rows of tokens were changed or removed since this was last asked, also in
+  // a transaction that was given up.
+  bool TakeTokensChanged();
+
   bool in_transaction() const;
   sqlite3* handle() const { return handle_; }
 
@@ -60,6 +64,7 @@ class Connection {
   sqlite3* handle_ = nullptr;
   int wal_frames_ = 0;  // in the log, as of the last commit
   int checkpointed_frames_ = 0;
+  bool tokens_changed_ = false;
 };
 
 }  // namespace keysvc::store

@@ -23,8 +23,9 @@ namespace keysvc::store {
 // before it. Used by one thread at a time.
 //
 // Tokens are looked up in a snapshot that is kept from call to call, with a new one only when the
-// old one may lack a row that is asked for: rows of tokens are inserted and never changed, so one
-// that an old snapshot has is right. All other queries have a snapshot of their own.
+// old one may lack a row that is asked for: one that an old snapshot has is right, since a commit
+// that changes or removes rows of tokens ends every snapshot. All other queries have a snapshot of
+// their own.
 class Reader {
  public:
   static constexpr std::size_t kHashSize = 32;  // of a node of the frontier

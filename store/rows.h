@@ -85,8 +85,8 @@ struct FrontierRow {
 // One atomic change. Either everything in it is written or, on a conflict, nothing. Rows that
 // conflict with each other are a conflict too.
 struct Mutation {
-  // Inserted; rows of tokens never change after that, and readers rely on it (store/reader.h).
-  // Conflict when (tenant, profile, index_version, pan_index) is taken.
+  // Inserted. A change of one would end the snapshots of all readers (store/reader.h). Conflict
+  // when (tenant, profile, index_version, pan_index) is taken.
   std::vector<TokenRow> tokens = {};
   // Inserted (revision 1) or replaced as a whole (stored revision + 1). Conflict when the stored
   // revision is another.

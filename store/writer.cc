@@ -107,7 +107,11 @@ class Writer::Transaction : public WriteTransaction {
     if (!whole_) return Error(Reason::kStoreUnavailable, "a write of this transaction failed");
     whole_ = false;
     if (writer_.commit_.Bind().Run().ok()) {
-      writer_.recent_.Add(std::move(pan_indexes_));
+      if (writer_.connection_->TakeTokensChanged()) {
+        writer_.recent_.Forget();
+      } else {
+        writer_.recent_.Add(std::move(pan_indexes_));
+      }
       return absl::OkStatus();
     }
     // The log may hold the commit although it could not be synced.

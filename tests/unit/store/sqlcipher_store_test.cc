@@ -1,11 +1,9 @@
 #include "store/sqlcipher_store.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -19,6 +17,7 @@
 #include "store/store.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/unit/store/file_size_limit.h"
 #include "tests/unit/store/rows_for_tests.h"
 #include "tests/unit/store/store_process.h"
 
@@ -280,16 +279,10 @@ TEST_F(SqlcipherStoreTest, AFullDiskFailsTheWriteAndNothingElse) {
   store::TokenRow large = TokenRowOf(2, "b");
   large.sealed.assign(1 << 20, 'x');
 
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler_before = signal(SIGXFSZ, SIG_IGN);
-  rlimit full = before;
-  full.rlim_cur = 512 * 1024;
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
-  const auto refused = ApplyAndCommit(*store, {.tokens = {large}});
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-  signal(SIGXFSZ, handler_before);
-  ASSERT_THAT(refused, HasReason(Reason::kOutcomeUnknown));
+  {
+    const FileSizeLimit full(std::size_t{512} << 10);
+    ASSERT_THAT(ApplyAndCommit(*store, {.tokens = {large}}), HasReason(Reason::kOutcomeUnknown));
+  }
 
   ASSERT_OK(store->Reopen());
   const auto rows = store->FindTokens(std::vector<std::int64_t>{1, 2}).value();
