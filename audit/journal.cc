@@ -163,6 +163,7 @@ Journal::Progress Journal::progress() const {
   const audit::Progress progress = impl_->writer().progress();
   return {.leaves = progress.leaves, .tokens = progress.tokens};
 }
+absl::Time Journal::UnsteppedTime() const { return impl_->writer().UnsteppedTime(); }
 void Journal::Stop() { impl_->Stop(); }
 
 }  // namespace keysvc::audit

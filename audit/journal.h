@@ -142,6 +142,11 @@ class Journal {
   };
   Progress progress() const;
 
+  // The wall clock without the steps that set it forward since this process started, by which the
+  // writer judges whether kept answers have ended. Look-ups of them go by it too: by the wall
+  // clock, one after such a step would miss an answer that the writer then meets.
+  absl::Time UnsteppedTime() const;
+
   // Finishes what was submitted, records Log.Stop, makes a last checkpoint unless they are held,
   // ends the threads. Idempotent, and thread-safe; not from a journal callback.
   void Stop();

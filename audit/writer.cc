@@ -101,6 +101,11 @@ bool Writer::healthy() const {
   return !outage_.has_value();
 }
 
+absl::Time Writer::UnsteppedTime() const {
+  const std::lock_guard lock(mutex_);
+  return clock_watch_.Unstepped(ReadClocks());
+}
+
 void Writer::Close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;

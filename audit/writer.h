@@ -82,6 +82,8 @@ class Writer {
   bool HasLeafAfter(std::uint64_t size) const;
   bool healthy() const;
   Progress progress() const;
+  // As Journal::UnsteppedTime.
+  absl::Time UnsteppedTime() const;
 
   // From now on only the journal's own records are taken.
   void Close();

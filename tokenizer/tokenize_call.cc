@@ -66,9 +66,10 @@ void TokenizeCall::Attempt() {
 
 absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
   if (!request_keys_.has_value()) return std::nullopt;
-  ASSIGN_OR_RETURN(const std::optional<store::IdempotencyRow> row,
-                   services_.store.FindIdempotency(entry_.actor, entry_.request_id,
-                                                   absl::ToUnixMillis(services_.clock())));
+  ASSIGN_OR_RETURN(
+      const std::optional<store::IdempotencyRow> row,
+      services_.store.FindIdempotency(entry_.actor, entry_.request_id,
+                                      absl::ToUnixMillis(services_.journal.UnsteppedTime())));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(std::vector<std::string> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));

@@ -90,6 +90,7 @@ KeyRegistry::KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& 
     : hsm_(hsm),
       wrapping_(wrapping),
       store_(store),
+      journal_(journal),
       environment_(std::move(environment)),
       clock_(std::move(clock)),
       rows_(hsm, RegistryLabelOf(wrapping.label_prefix())),
@@ -413,8 +414,9 @@ absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const KeyName&
 absl::StatusOr<std::optional<KeyVersion>> KeyRegistry::FindEarlier(const audit::Entry& entry,
                                                                    const KeptRequest& request,
                                                                    const KeyRings& rings) const {
-  ASSIGN_OR_RETURN(const auto row, store_.FindIdempotency(entry.actor, entry.request_id,
-                                                          absl::ToUnixMillis(clock_())));
+  ASSIGN_OR_RETURN(const auto row,
+                   store_.FindIdempotency(entry.actor, entry.request_id,
+                                          absl::ToUnixMillis(journal_.UnsteppedTime())));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(const KeyVersionName name,
                    OpenKeptVersion(*row, request.fingerprint, *request.keys));

@@ -149,6 +149,7 @@ class KeyRegistry {
   pkcs11::Hsm& hsm_;
   KeyWrapping& wrapping_;
   store::Store& store_;
+  const audit::Journal& journal_;
   const std::string environment_;
   const std::function<absl::Time()> clock_;
   const KeyVersionRows rows_;

@@ -97,8 +97,9 @@ absl::Status Signer::Prepare(const policy::Permit& permit, SignCall& call) const
 
 absl::StatusOr<std::optional<Signature>> Signer::FindEarlier(const SignCall& call) const {
   if (call.request.request_id.empty()) return std::nullopt;
-  ASSIGN_OR_RETURN(const auto row, store_.FindIdempotency(call.entry.actor, call.request.request_id,
-                                                          absl::ToUnixMillis(clock_())));
+  ASSIGN_OR_RETURN(const auto row,
+                   store_.FindIdempotency(call.entry.actor, call.request.request_id,
+                                          absl::ToUnixMillis(journal_.UnsteppedTime())));
   if (!row.has_value()) return std::nullopt;
   return OpenKeptSignature(*row, call.fingerprint, call.keys);
 }

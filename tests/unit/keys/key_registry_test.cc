@@ -127,6 +127,24 @@ TEST_F(KeyRegistryTest, APermitForSomethingElseOpensNothing) {
   EXPECT_THAT(other_action->value, HasReason(Reason::kInternal));
 }
 
+TEST_F(KeyRegistryTest, ARepeatedRotationMakesNoKeyThoughTheClockWasSetForward) {
+  constexpr char kId[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1";
+  const auto rotate = [&] {
+    return world_.registry().Rotate(
+        world_.PermitFor(policy::Action::kRotateKey, kWebhook.ToString()), kWebhook, kId);
+  };
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(rotate());
+  const std::size_t made = world_.hsm.calls(HsmVerb::kGenerate);
+  world_.JumpWallClock(absl::Hours(48));
+  const auto again = rotate();
+  ASSERT_OK(again);
+  ASSERT_OK(again->value);
+  EXPECT_EQ(again->value->name.version, 2u);
+  EXPECT_EQ(world_.hsm.calls(HsmVerb::kGenerate), made);
+  EXPECT_EQ(StatesOf(kWebhook).size(), 2u);
+}
+
 TEST_F(KeyRegistryTest, ARepeatedChangeIsDoneOnce) {
   constexpr char kId[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1";
   const auto create = [&](const KeyParameters& parameters) {

@@ -71,7 +71,7 @@ absl::Status KeyWorld::Start() {
   options.checkpoint_directory = directory_.path();
   options.checkpoint_interval = absl::Hours(1);
   options.clock = clock();
-  options.steady = [clock = options.clock] { return clock() - absl::UnixEpoch(); };
+  options.steady = since_boot();
   auto journal = audit::Journal::Start(store, *checkpoint_signer_, std::move(options));
   if (!journal.ok()) return journal.status();
   journal_ = *std::move(journal);

@@ -213,6 +213,9 @@ TEST_P(TokenizerTest, AnAnswerIsKeptForADay) {
   constexpr std::int64_t kDay = 24 * 60 * 60 * 1000;
   service_->now_ms_ += kDay - 1;
   EXPECT_EQ(ask(), first);
+  service_->stepped_ms_ = 400 * kDay;
+  EXPECT_EQ(ask(), first);
+  service_->stepped_ms_ = 0;
   service_->now_ms_ += 1;
   EXPECT_NE(ask(), first);
 }

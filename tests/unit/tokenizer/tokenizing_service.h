@@ -77,7 +77,7 @@ class Service {
     options.checkpoint_directory = directory_.path();
     options.answer_within = absl::Seconds(30);
     options.clock = Clock();
-    options.steady = [clock = options.clock] { return clock() - absl::UnixEpoch(); };
+    options.steady = [this] { return absl::Milliseconds(now_ms_.load()); };
     auto journal = audit::Journal::Start(store_, *signer_, std::move(options));
     EXPECT_OK(journal);
     journal_ = *std::move(journal);
@@ -85,7 +85,7 @@ class Service {
   }
 
   std::function<absl::Time()> Clock() {
-    return [this] { return absl::FromUnixMillis(now_ms_.load()); };
+    return [this] { return absl::FromUnixMillis(now_ms_.load() + stepped_ms_.load()); };
   }
 
   policy::Permit PermitFor(std::string_view who, policy::Action action, std::string_view resource,
@@ -165,6 +165,7 @@ class Service {
 
   store::Store& store_;
   std::atomic<std::int64_t> now_ms_ = 1'700'000'000'000;
+  std::atomic<std::int64_t> stepped_ms_ = 0;  // by which the wall clock was set forward
   const keysvc::testing::TemporaryDirectory directory_;
   const std::unique_ptr<keysvc::testing::SoftwareSigner> signer_ =
       keysvc::testing::SoftwareSigner::Ed25519();
