@@ -5,6 +5,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
+#include <list>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -28,6 +30,11 @@ struct Task {
   bool given_up = false;
 };
 
+struct Worker {
+  std::thread thread;
+  bool ended = false;
+};
+
 absl::Status Silent() { return Error(Reason::kHsmUnavailable, "the token does not answer"); }
 
 }  // namespace
@@ -45,9 +52,10 @@ struct CallThreads::State {
   std::mutex mutex;
   std::condition_variable work_changed;
   std::condition_variable room_changed;
-  std::condition_variable threads_changed;
+  std::condition_variable workers_changed;
   std::deque<std::shared_ptr<Task>> queue;
-  std::size_t threads = 0;
+  std::list<Worker> workers;  // none ends before the last call
+  std::size_t working = 0;    // of them
   std::size_t idle = 0;
   std::size_t running = 0;           // tasks whose callers wait for them
   std::size_t hung = 0;              // tasks that were given up and are not back
@@ -62,7 +70,21 @@ CallThreads::~CallThreads() {
   std::unique_lock lock(state_->mutex);
   state_->stopping = true;
   state_->work_changed.notify_all();
-  state_->threads_changed.wait_for(lock, kLastPatience, [this] { return state_->threads == 0; });
+  state_->workers_changed.wait_for(lock, kLastPatience, [this] { return state_->working == 0; });
+  // Those that ended are waited for to their last instruction: what a token's library, and OpenSSL
+  // in it, do at the end of a thread must not meet the library's own end, or the process's.
+  std::list<Worker> ended;
+  for (auto worker = state_->workers.begin(); worker != state_->workers.end();) {
+    const auto next = std::next(worker);
+    if (worker->ended) {
+      ended.splice(ended.end(), state_->workers, worker);
+    } else {
+      worker->thread.detach();
+    }
+    worker = next;
+  }
+  lock.unlock();
+  for (Worker& worker : ended) worker.thread.join();
 }
 
 bool CallThreads::silent() const { return state_->silent; }
@@ -79,12 +101,20 @@ absl::Status CallThreads::Perform(Work work, absl::Duration patience) {
   if (!turn) return Error(Reason::kHsmUnavailable, "no session of the token came free");
   if (!state.MayTry() || !state.HasRoom()) return Silent();
   if (state.idle <= state.queue.size()) {
+    Worker& worker = state.workers.emplace_back();
     try {
-      std::thread([state = state_] { Serve(state); }).detach();
+      worker.thread = std::thread([state = state_, &worker] {
+        Serve(*state);
+        const std::lock_guard ending(state->mutex);
+        worker.ended = true;
+        --state->working;
+        state->workers_changed.notify_all();
+      });
     } catch (const std::system_error&) {
+      state.workers.pop_back();
       return Error(Reason::kHsmUnavailable, "no thread is left to call the token");
     }
-    ++state.threads;
+    ++state.working;
   }
   ++state.running;
   state.queue.push_back(task);
@@ -101,27 +131,25 @@ absl::Status CallThreads::Perform(Work work, absl::Duration patience) {
   return Silent();
 }
 
-void CallThreads::Serve(const std::shared_ptr<State>& state) {
-  std::unique_lock lock(state->mutex);
+void CallThreads::Serve(State& state) {
+  std::unique_lock lock(state.mutex);
   for (;;) {
-    ++state->idle;
-    state->work_changed.wait(lock, [&] { return state->stopping || !state->queue.empty(); });
-    --state->idle;
-    if (state->queue.empty()) break;
-    const std::shared_ptr<Task> task = std::move(state->queue.front());
-    state->queue.pop_front();
+    ++state.idle;
+    state.work_changed.wait(lock, [&] { return state.stopping || !state.queue.empty(); });
+    --state.idle;
+    if (state.queue.empty()) return;
+    const std::shared_ptr<Task> task = std::move(state.queue.front());
+    state.queue.pop_front();
     lock.unlock();
     task->work();
     task->work = nullptr;
     lock.lock();
     task->done = true;
-    --(task->given_up ? state->hung : state->running);
-    state->silent = false;
+    --(task->given_up ? state.hung : state.running);
+    state.silent = false;
     task->done_changed.notify_one();
-    state->room_changed.notify_one();
+    state.room_changed.notify_one();
   }
-  --state->threads;
-  state->threads_changed.notify_all();
 }
 
 }  // namespace keysvc::pkcs11

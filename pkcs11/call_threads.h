@@ -24,8 +24,8 @@ class CallThreads {
  public:
   // `at_once` calls are made at the same time; another waits up to `wait` for its turn.
   CallThreads(std::size_t at_once, absl::Duration wait);
-  // Waits a moment for calls that were given up. The threads that hang all the same are left to
-  // themselves, with what their calls hold.
+  // Waits a moment for calls that were given up, and for the ends of the threads. The threads that
+  // hang all the same are left to themselves, with what their calls hold.
   ~CallThreads();
   CallThreads(const CallThreads&) = delete;
   CallThreads& operator=(const CallThreads&) = delete;
@@ -48,7 +48,7 @@ class CallThreads {
   using Work = absl::AnyInvocable<void()>;
 
   absl::Status Perform(Work work, absl::Duration patience);
-  static void Serve(const std::shared_ptr<State>& state);
+  static void Serve(State& state);
 
   // The threads' as well: one that hangs outlives this object.
   const std::shared_ptr<State> state_;

@@ -2,6 +2,7 @@
 #include "pkcs11/patient_hsm.h"
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <future>
 #include <iterator>
@@ -147,6 +148,25 @@ TEST_F(PatientHsmTest, EndsWhileACallHangsAndLetsItComeBackLater) {
   // Keeps the fake, which the call still uses.
   hsm_.reset();
   Release();
+}
+
+// What OpenSSL keeps for each thread goes at the thread's end, and must not find OpenSSL gone.
+TEST_F(PatientHsmTest, ItsEndWaitsForTheEndsOfItsThreads) {
+  struct EndOfThread {
+    explicit EndOfThread(std::atomic<bool>& ended) : ended_(ended) {}
+    ~EndOfThread() {
+      // Long enough that whoever does not wait for it is gone.
+      std::promise<void>().get_future().wait_for(std::chrono::milliseconds(100));
+      ended_ = true;
+    }
+    std::atomic<bool>& ended_;
+  };
+  std::atomic<bool> ended = false;
+  fake_->BeforeEach(HsmVerb::kList, [&ended] { thread_local const EndOfThread end(ended); });
+  MakePatientWith(absl::Seconds(30));
+  EXPECT_OK(hsm_->List());
+  hsm_.reset();
+  EXPECT_TRUE(ended);
 }
 
 TEST_F(PatientHsmTest, SignsInPlaceOnTheCallersThreadUntilTheTokenIsKnownToBeSilent) {
