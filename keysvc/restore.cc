@@ -19,15 +19,17 @@
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/restoration.h"
+#include "keysvc/opened_deployment.h"
+#include "keysvc/say.h"
 #include "pkcs11/cryptoki_hsm.h"
+#include "policy/gate.h"
+#include "policy/policy.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "store/sqlcipher_store.h"
 
 namespace keysvc {
 namespace {
-
-using Say = std::function<void(const std::string&)>;
 
 absl::StatusOr<std::unique_ptr<crypto::RecoveryKey>> CombineFiles(
     const Config& config, const std::vector<std::string>& files) {
@@ -47,12 +49,8 @@ absl::StatusOr<std::unique_ptr<crypto::RecoveryKey>> CombineFiles(
 // One restoration, step by step; what is found is checked as a whole before anything is changed.
 class Run {
  public:
-  Run(const Config& config, const RestoreOptions& options, audit::JournalOptions journal_options,
-      const Say& say)
-      : config_(config),
-        options_(options),
-        journal_options_(std::move(journal_options)),
-        say_(say) {
+  Run(const Config& config, const RestoreOptions& options, audit::JournalOptions journal_options)
+      : config_(config), options_(options), journal_options_(std::move(journal_options)) {
     // One record for all keys may take longer to write than a caller would wait.
     journal_options_.answer_within = absl::Minutes(5);
   }
@@ -66,7 +64,7 @@ class Run {
   }
 
  private:
-  void Step(const std::string& what) { say_(absl::StrCat("step ", ++step_, " of 8: ", what)); }
+  void Step(const std::string& what) { Say(absl::StrCat("step ", ++step_, " of 8: ", what)); }
 
   absl::Status OpenWithShares() {
     Step("putting the shares together");
@@ -225,27 +223,26 @@ class Run {
     Step("replacing the sidecar");
     RETURN_IF_ERROR(keys::WrapDatabaseKey(config_.deployment, *hsm_, kek_version_, *database_key_,
                                           certificate_.get()));
-    say_(absl::StrCat("restored ", config_.deployment.name, " onto the token ",
-                      config_.token.token_label));
+    Say(absl::StrCat("restored ", config_.deployment.name, " onto the token ",
+                     config_.token.token_label));
     if (recorded_) {
-      say_("an earlier run had written the keys; the log's record Log.Restored lists them");
+      Say("an earlier run had written the keys; the log's record Log.Restored lists them");
     } else {
-      say_(absl::StrCat("keys opened: ", restored_.opened));
-      for (const std::string& name : restored_.rotated) say_("new version: " + name);
+      Say(absl::StrCat("keys opened: ", restored_.opened));
+      for (const std::string& name : restored_.rotated) Say("new version: " + name);
       for (const std::string& name : restored_.lost) {
-        say_("lost with the HSM, must be issued again: " + name);
+        Say("lost with the HSM, must be issued again: " + name);
       }
     }
-    if (older_by_ > 0) say_(absl::StrCat("records given up with the older store: ", older_by_));
-    say_("checkpoints verified with " + last_verified_);
-    say_("from now on they verify with " + verifier_key_);
+    if (older_by_ > 0) Say(absl::StrCat("records given up with the older store: ", older_by_));
+    Say("checkpoints verified with " + last_verified_);
+    Say("from now on they verify with " + verifier_key_);
     return absl::OkStatus();
   }
 
   const Config& config_;
   const RestoreOptions& options_;
   audit::JournalOptions journal_options_;
-  const Say& say_;
   int step_ = 0;
 
   std::unique_ptr<crypto::RecoveryCertificate> certificate_;
@@ -269,9 +266,11 @@ class Run {
 
 }  // namespace
 
-absl::Status Restore(const Config& config, const RestoreOptions& options,
-                     audit::JournalOptions journal_options, const Say& say) {
-  return Run(config, options, std::move(journal_options), say).All();
+absl::Status Restore(const Config& config, const RestoreOptions& options) {
+  ASSIGN_OR_RETURN(const auto policy, policy::LoadPolicy(config.policy_file));
+  const policy::Gate gate(policy);
+  const HeadFacts facts;
+  return Run(config, options, JournalOptionsOf(config, gate, facts)).All();
 }
 
 }  // namespace keysvc

@@ -1,12 +1,10 @@
 #ifndef KEYSVC_KEYSVC_RESTORE_H_
 #define KEYSVC_KEYSVC_RESTORE_H_
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "audit/journal.h"
 #include "keysvc/config.h"
 
 namespace keysvc {
@@ -25,11 +23,9 @@ struct RestoreOptions {
 // Rebuilds a deployment whose HSM is lost on the configured token, from M shares of its recovery
 // key. The service must be stopped. Nothing is changed before every share, copy, row and record was
 // checked; then the rows and the record Log.Restored are one commit, and the sidecar is replaced
-// last, so that a run which was broken off can be repeated. `say` hears about progress, and at the
-// end what must be issued again.
-absl::Status Restore(const Config& config, const RestoreOptions& options,
-                     audit::JournalOptions journal_options,
-                     const std::function<void(const std::string&)>& say);
+// last, so that a run which was broken off can be repeated. Says on standard error how far it is,
+// and at the end what must be issued again.
+absl::Status Restore(const Config& config, const RestoreOptions& options);
 
 }  // namespace keysvc
 

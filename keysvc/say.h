@@ -1,0 +1,19 @@
+#ifndef KEYSVC_KEYSVC_SAY_H_
+#define KEYSVC_KEYSVC_SAY_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace keysvc {
+
+// One line for the operator, on standard error. Thread-safe.
+void Say(const std::string& line);
+
+// "keysvcd: WHAT REASON: message". `what` is empty or ends with ": ".
+void SayError(std::string_view what, const absl::Status& status);
+
+}  // namespace keysvc
+
+#endif  // KEYSVC_KEYSVC_SAY_H_
