@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -47,6 +48,13 @@ struct Recorded {
 // unknown whether one was: nothing may be revealed then.
 template <typename T>
 using Done = absl::AnyInvocable<void(absl::StatusOr<Recorded<T>>)>;
+
+// Answers a call: with its value once the record is durable, else with the journal's error.
+template <typename T>
+void Complete(absl::StatusOr<Receipt> receipt, absl::StatusOr<T> value, Done<T>& done) {
+  if (!receipt.ok()) return done(std::move(receipt).status());
+  done(Recorded<T>{*std::move(receipt), std::move(value)});
+}
 
 struct JournalOptions {
   std::string origin;                // the log's name in checkpoints, e.g. "keysvc.example/dev-1"

@@ -170,6 +170,21 @@ absl::StatusOr<std::string> PublicKey::Ed25519Point() const {
   return Ed25519PointOf(impl_->key.get());
 }
 
+absl::StatusOr<std::string> PublicKey::P256Point() const {
+  if (EVP_PKEY_get_base_id(impl_->key.get()) != EVP_PKEY_EC) {
+    return Error(Reason::kAlgorithmUnsupported, "not a P-256 key");
+  }
+  return P256PointOf(impl_->key.get());
+}
+
+absl::StatusOr<RsaNumbers> PublicKey::Rsa() const {
+  if (EVP_PKEY_get_base_id(impl_->key.get()) != EVP_PKEY_RSA) {
+    return Error(Reason::kAlgorithmUnsupported, "not an RSA key");
+  }
+  return RsaNumbers{NumberOf(impl_->key.get(), OSSL_PKEY_PARAM_RSA_N),
+                    NumberOf(impl_->key.get(), OSSL_PKEY_PARAM_RSA_E)};
+}
+
 bool PublicKey::Verify(SignatureAlgorithm algorithm, std::string_view message,
                        std::string_view signature) const {
   const int kind = EVP_PKEY_get_base_id(impl_->key.get());

@@ -11,6 +11,12 @@ namespace keysvc::crypto {
 
 enum class SignatureAlgorithm { kEcdsaP256Sha256, kRsaPkcs1Sha256, kRsaPssSha256, kEd25519 };
 
+// Of an RSA key, big-endian without leading zeros.
+struct RsaNumbers {
+  std::string modulus;
+  std::string exponent;
+};
+
 // A public key that checks signatures in software. Thread-safe.
 class PublicKey {
  public:
@@ -30,6 +36,10 @@ class PublicKey {
   std::string ToPem() const;
   // The raw 32-byte point of an Ed25519 key. FAILED_PRECONDITION for other kinds.
   absl::StatusOr<std::string> Ed25519Point() const;
+  // The uncompressed point of a P-256 key: 0x04 || X || Y. FAILED_PRECONDITION for other kinds.
+  absl::StatusOr<std::string> P256Point() const;
+  // FAILED_PRECONDITION for other kinds.
+  absl::StatusOr<RsaNumbers> Rsa() const;
 
   // Whether `signature` is right for `message`. ECDSA signatures are DER (strictly parsed), Ed25519
   // is 64 bytes; RSA-PSS has a salt as long as the hash and MGF1 over the same hash.

@@ -18,8 +18,10 @@
 #include "absl/strings/str_cat.h"
 #include "audit/journal.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
 #include "keysvc/keys/use_reservations.h"
+#include "keysvc/keys/verifier.h"
 #include "keysvc/opened_deployment.h"
 #include "keysvc/rpc/audit_service.h"
 #include "keysvc/rpc/caller_identity.h"
@@ -155,8 +157,10 @@ absl::Status Serve(const Config& config) {
                        }));
   tokenizer::Tokenizer tokenizer(profiles, opened_keys, deployment->store(), deployment->journal(),
                                  deployment->gate());
+  keys::PublicKeys public_keys;
   keys::Signer signer(deployment->keys(), hsm->in_place(), deployment->journal(),
-                      deployment->store(), opened_keys);
+                      deployment->store(), opened_keys, public_keys);
+  keys::Verifier verifier(deployment->keys(), hsm->in_place(), deployment->journal(), public_keys);
 
   // What callers reach. Lanes end before what their work uses.
   rpc::Lane data_lane(std::clamp(std::thread::hardware_concurrency(), 2U, 4U), 1024, "data-lane");
@@ -164,7 +168,8 @@ absl::Status Serve(const Config& config) {
   rpc::Lane hsm_lane(config.token.sessions, 256, "hsm-lane", config.token.sessions);
   rpc::Lane admin_lane(2, 32, "admin-lane");
   rpc::TokenService token_service(deployment->gate(), profiles, tokenizer);
-  rpc::SigningService signing_service(deployment->gate(), deployment->keys(), signer);
+  rpc::SigningService signing_service(deployment->gate(), deployment->keys(), public_keys, signer,
+                                      verifier);
   rpc::KeyService key_service(deployment->gate(), deployment->keys(), opened_keys,
                               config.deployment.environment == "development"
                                   ? rpc::KeyChanges::kAllowed

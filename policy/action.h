@@ -14,6 +14,7 @@ enum class Action {
   kDetokenize,
   kGetToken,
   kSign,
+  kSignJws,
   kVerify,
   kGetPublicKey,
   kCreateKey,

@@ -25,6 +25,7 @@ Subject SubjectOf(Action action) {
     case Action::kGetToken:
       return Subject::kProfile;
     case Action::kSign:
+    case Action::kSignJws:
     case Action::kVerify:
     case Action::kGetPublicKey:
     case Action::kCreateKey:
@@ -88,6 +89,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kDetokenize:
     case Action::kGetToken:
     case Action::kSign:
+    case Action::kSignJws:
     case Action::kVerify:
       return kind == PrincipalKind::kService;
     case Action::kCreateKey:

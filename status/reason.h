@@ -40,6 +40,7 @@ enum class Reason {
   kKeyExists,
   kKeyNotActive,
   kKeyNotRotatable,
+  kKeyPurposeMismatch,
   kKeyUsesExhausted,
   kAlgorithmUnsupported,
   // Concurrency and load.

@@ -5,12 +5,9 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "audit/entry.h"
-#include "audit/journal.h"
 #include "policy/gate.h"
 #include "tokenizer/tokenizer.h"
 
@@ -37,14 +34,6 @@ void SetOutcomeOfItems(audit::Entry& entry);
 // The values in order with commas between.
 std::string Listed(const std::set<std::string>& values);
 std::string Listed(const std::set<std::uint32_t>& values);
-
-// Answers a call: with its value once the record is durable, else with the journal's error.
-template <typename T>
-void Complete(absl::StatusOr<audit::Receipt> receipt, absl::StatusOr<T> value,
-              audit::Done<T>& done) {
-  if (!receipt.ok()) return done(std::move(receipt).status());
-  done(audit::Recorded<T>{*std::move(receipt), std::move(value)});
-}
 
 }  // namespace keysvc::tokenizer
 

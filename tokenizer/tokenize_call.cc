@@ -264,7 +264,7 @@ void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutat
           return call->Record(
               Error(Reason::kConflict, "the same cards are being tokenized; try again"));
         }
-        Complete<Results>(std::move(receipt), std::move(results), call->done_);
+        audit::Complete<Results>(std::move(receipt), std::move(results), call->done_);
       });
 }
 

@@ -121,7 +121,7 @@ void Tokenizer::Detokenize(policy::Permit permit, std::string tenant,
   journal_.Submit(std::move(entry), {},
                   [value = std::move(value),
                    done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
-                    Complete<Cards>(std::move(receipt), std::move(value), done);
+                    audit::Complete<Cards>(std::move(receipt), std::move(value), done);
                   });
 }
 
@@ -142,7 +142,7 @@ void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts fa
   journal_.Submit(std::move(entry), {},
                   [value = std::move(value),
                    done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
-                    Complete<TokenView>(std::move(receipt), std::move(value), done);
+                    audit::Complete<TokenView>(std::move(receipt), std::move(value), done);
                   });
 }
 

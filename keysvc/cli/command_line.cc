@@ -13,6 +13,7 @@
 #include "keysvc/cli/connection.h"
 #include "keysvc/cli/exit_code.h"
 #include "keysvc/cli/health_command.h"
+#include "keysvc/cli/jws_commands.h"
 #include "keysvc/cli/key_commands.h"
 #include "keysvc/cli/output.h"
 #include "keysvc/cli/policy_commands.h"
@@ -34,8 +35,11 @@ const std::map<std::string, v1::RsaPadding> kPaddings = {{"pss", v1::RSA_PADDING
 const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
     {"ec-p256", v1::KEY_ALGORITHM_EC_P256},
     {"rsa-2048", v1::KEY_ALGORITHM_RSA_2048},
+    {"ed25519", v1::KEY_ALGORITHM_ED25519},
     {"rsa-3072", v1::KEY_ALGORITHM_RSA_3072},
     {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256}};
+const std::map<std::string, v1::KeyPurpose> kPurposes = {
+    {"sign", v1::KEY_PURPOSE_SIGN}, {"mac", v1::KEY_PURPOSE_MAC}, {"jws", v1::KEY_PURPOSE_JWS}};
 const std::map<std::string, Format> kFormats = {{"table", Format::kTable}, {"json", Format::kJson}};
 const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};
 
@@ -90,6 +94,7 @@ class CommandLine {
     AddChoice(app_, "--output", format_, kFormats, "For people or for programs [table]");
     AddTokens();
     AddSigning();
+    AddJws();
     AddKeys();
     AddAudit();
     AddPolicy();
@@ -227,11 +232,52 @@ class CommandLine {
         ->required();
   }
 
+  void AddJws() {
+    CLI::App& group = Group(app_, "jws", "Signs and checks JSON Web Signatures.");
+    CLI::App& sign =
+        Remote(group, "sign", "Signs a payload of at most 64 KiB.",
+               "keysvc jws sign --key tenants/acme/keys/statements --in payload.json "
+               "--out payload.jws",
+               [this](const Connection& connection, Output&) { return SignJws(connection, jws_); });
+    AddSigningKey(sign, jws_.key);
+    sign.add_option("--in", jws_.in, "The payload [standard input]")->option_text("FILE");
+    sign.add_option("--out", jws_.out, "Where the JWS goes [standard output]")->option_text("FILE");
+    sign.add_option("--type", jws_.type, "The header's typ [none]")->option_text("TYPE");
+    sign.add_flag("--detached", jws_.detached, "Leaves the payload out of the JWS");
+    sign.add_flag("--unencoded", jws_.unencoded,
+                  "Signs the payload as it is (RFC 7797); with --detached");
+    sign.add_flag("--without-issue-time", jws_.without_issue_time, "Leaves iat out of the header");
+    AddRequestId(sign, jws_.request_id);
+
+    CLI::App& verify = Remote(group, "verify", "Checks a JWS by one of the service's keys.",
+                              "keysvc jws verify --key tenants/acme/keys/statements "
+                              "--jws payload.jws",
+                              [this](const Connection& connection, Output& output) {
+                                return VerifyJws(connection, jws_, output);
+                              });
+    AddSigningKey(verify, jws_.key);
+    verify.add_option("--jws", jws_.jws_file, "The JWS")->option_text("FILE")->required();
+    verify
+        .add_option_function<std::string>(
+            "--payload",
+            [this](const std::string& file) {
+              jws_.in = file;
+              jws_.detached = true;
+            },
+            "The payload of a detached JWS")
+        ->option_text("FILE");
+    verify.add_option("--max-age", jws_.max_age_seconds, "How old it may be [any age]")
+        ->option_text("SECONDS")
+        ->check(CLI::NonNegativeNumber);
+  }
+
+  // Hides the global --key here; before the verb, in a profile file or as --private-key it works.
+  void AddSigningKey(CLI::App& verb, std::string& key) {
+    verb.add_option("--key", key, "The key, or one version of it")->option_text("NAME")->required();
+  }
+
   void AddSignOptions(CLI::App& verb) {
-    // Hides the global --key here; before the verb, in a profile file or as --private-key it works.
-    verb.add_option("--key", sign_.key, "The key, or one version of it")
-        ->option_text("NAME")
-        ->required();
+    AddSigningKey(verb, sign_.key);
     verb.add_option("--in", sign_.in, "The file [standard input]")->option_text("FILE");
     AddChoice(verb, "--encoding", sign_.encoding, kEncodings, "The form of ECDSA signatures [der]");
     AddChoice(verb, "--padding", sign_.padding, kPaddings, "The padding of RSA signatures [pss]");
@@ -249,6 +295,8 @@ class CommandLine {
     Named(create, "The new key");
     AddChoice(create, "--algorithm", create_key_.algorithm, kAlgorithms,
               "What it signs with [ec-p256]");
+    AddChoice(create, "--purpose", create_key_.purpose, kPurposes,
+              "What it signs: bare messages, or JWS [sign; mac for hmac-sha256]");
     create
         .add_option("--days", create_key_.cryptoperiod_days,
                     "For how long it makes new signatures [365]")
@@ -288,6 +336,18 @@ class CommandLine {
     public_key.add_option("--out", public_key_.out, "Where it goes [standard output]")
         ->option_text("FILE");
     AddChoice(public_key, "--format", public_key_.der, kKeyFormats, "Its form [pem]");
+    AddJwks(keys);
+  }
+
+  void AddJwks(CLI::App& keys) {
+    CLI::App& jwks = Remote(keys, "jwks", "Writes the JWK set of a key, for its verifiers.",
+                            "keysvc keys jwks tenants/acme/keys/statements --out jwks.json",
+                            [this](const Connection& connection, Output&) {
+                              return GetJwks(connection, name_, public_key_.out);
+                            });
+    Named(jwks, "The key");
+    jwks.add_option("--out", public_key_.out, "Where it goes [standard output]")
+        ->option_text("FILE");
   }
 
   void AddAudit() {
@@ -436,6 +496,7 @@ class CommandLine {
   TokenizeOptions tokenize_;
   DetokenizeOptions detokenize_;
   SignOptions sign_;
+  JwsOptions jws_;
   CreateKeyOptions create_key_;
   PublicKeyOptions public_key_;
   ExportOptions export_;

@@ -54,8 +54,10 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
   v1::CreateKeyRequest request;
   request.set_parent(options.name.substr(0, at));
   if (at != std::string::npos) request.set_key_id(options.name.substr(at + kKeys.size()));
-  request.set_purpose(options.algorithm == v1::KEY_ALGORITHM_HMAC_SHA256 ? v1::KEY_PURPOSE_MAC
-                                                                         : v1::KEY_PURPOSE_SIGN);
+  const bool mac = options.algorithm == v1::KEY_ALGORITHM_HMAC_SHA256;
+  request.set_purpose(options.purpose != v1::KEY_PURPOSE_UNSPECIFIED ? options.purpose
+                      : mac                                          ? v1::KEY_PURPOSE_MAC
+                                                                     : v1::KEY_PURPOSE_SIGN);
   request.set_algorithm(options.algorithm);
   request.set_cryptoperiod_days(options.cryptoperiod_days);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);

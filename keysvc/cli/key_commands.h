@@ -14,6 +14,7 @@ namespace keysvc::cli {
 struct CreateKeyOptions {
   std::string name;
   v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_EC_P256;
+  v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;  // as the algorithm says: sign or mac
   std::uint32_t cryptoperiod_days = 365;
   std::string request_id;
 };

@@ -132,7 +132,7 @@ absl::Status KeyCeremony::MakeInHsm(KeyVersion& version) {
     return Error(Reason::kHsmFailure, "the token holds a key under a label that is new");
   }
   RETURN_IF_ERROR(generated);
-  if (version.parameters.purpose == Purpose::kSign) {
+  if (Signs(version.parameters.purpose)) {
     ASSIGN_OR_RETURN(version.public_key, hsm_.PublicKey(version.hsm_label));
   }
   return absl::OkStatus();

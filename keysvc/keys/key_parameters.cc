@@ -10,9 +10,9 @@ namespace {
 
 // In enum order.
 constexpr auto kPurposes = std::to_array<std::string_view>(
-    {"sign", "mac", "data", "index", "token", "row-mac", "request"});
-constexpr auto kAlgorithms =
-    std::to_array<std::string_view>({"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256"});
+    {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws"});
+constexpr auto kAlgorithms = std::to_array<std::string_view>(
+    {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519"});
 constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope"});
 constexpr auto kStates = std::to_array<std::string_view>(
     {"pre-activation", "active", "suspended", "deactivated", "compromised", "destroyed"});
@@ -28,8 +28,9 @@ std::optional<Enum> Named(const std::array<std::string_view, N>& names, std::str
 bool Fits(Purpose purpose, Algorithm algorithm) {
   switch (purpose) {
     case Purpose::kSign:
+    case Purpose::kJws:
       return algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kRsa2048 ||
-             algorithm == Algorithm::kRsa3072;
+             algorithm == Algorithm::kRsa3072 || algorithm == Algorithm::kEd25519;
     case Purpose::kData:
     case Purpose::kToken:
       return algorithm == Algorithm::kAes256;
@@ -41,8 +42,6 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
   }
   return false;
 }
-
-bool StaysInHsm(Purpose purpose) { return purpose == Purpose::kSign || purpose == Purpose::kMac; }
 
 }  // namespace
 
@@ -72,7 +71,8 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
   if (!Fits(parameters.purpose, parameters.algorithm)) {
     return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
   }
-  const auto protection = StaysInHsm(parameters.purpose) ? Protection::kHsm : Protection::kEnvelope;
+  const auto protection =
+      IsMadeByRequest(parameters.purpose) ? Protection::kHsm : Protection::kEnvelope;
   if (parameters.protection != protection) {
     return Error(Reason::kFieldInvalid, "the purpose needs another protection", "protection");
   }
@@ -82,9 +82,11 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
   return absl::OkStatus();
 }
 
-absl::Duration RecipientPeriodOf(Purpose purpose) {
-  return purpose == Purpose::kSign ? 7 * kYear : 3 * kYear;
-}
+absl::Duration RecipientPeriodOf(Purpose purpose) { return Signs(purpose) ? 7 * kYear : 3 * kYear; }
+
+bool Signs(Purpose purpose) { return purpose == Purpose::kSign || purpose == Purpose::kJws; }
+
+bool IsMadeByRequest(Purpose purpose) { return Signs(purpose) || purpose == Purpose::kMac; }
 
 bool Allows(KeyState state, Use use) {
   switch (state) {
@@ -130,6 +132,8 @@ std::optional<pkcs11::KeyKind> HsmKindOf(Algorithm algorithm) {
       return pkcs11::KeyKind::kRsa3072;
     case Algorithm::kHmacSha256:
       return pkcs11::KeyKind::kHmacSha256;
+    case Algorithm::kEd25519:
+      return pkcs11::KeyKind::kEd25519;
     case Algorithm::kAes256:
       return std::nullopt;
   }

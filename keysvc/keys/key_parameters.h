@@ -11,9 +11,10 @@
 
 namespace keysvc::keys {
 
-// What a key is for; fixed with its first version.
-enum class Purpose { kSign, kMac, kData, kIndex, kToken, kRowMac, kRequest };
-enum class Algorithm { kEcP256, kRsa2048, kRsa3072, kHmacSha256, kAes256 };
+// What a key is for; fixed with its first version. kSign and kMac are over messages as callers give
+// them, the other signatures over what the service itself puts together.
+enum class Purpose { kSign, kMac, kData, kIndex, kToken, kRowMac, kRequest, kJws };
+enum class Algorithm { kEcP256, kRsa2048, kRsa3072, kHmacSha256, kAes256, kEd25519 };
 enum class Protection { kHsm, kEnvelope };
 // SP 800-57 part 1, section 7.
 enum class KeyState { kPreActivation, kActive, kSuspended, kDeactivated, kCompromised, kDestroyed };
@@ -56,6 +57,11 @@ enum class Use { kApply, kProcess };
 bool Allows(KeyState state, Use use);
 // The transitions of SP 800-57, figure 3.
 bool MayBecome(KeyState from, KeyState to);
+
+// Whether the purpose is to sign, so that the key has a public half.
+bool Signs(Purpose purpose);
+// Whether keys of the purpose are made by request, not by the service for itself.
+bool IsMadeByRequest(Purpose purpose);
 
 // The kind of HSM object that such a key is; nullopt for one that only exists wrapped.
 std::optional<pkcs11::KeyKind> HsmKindOf(Algorithm algorithm);

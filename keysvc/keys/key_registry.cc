@@ -51,7 +51,7 @@ absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters
   if (!policy::IsName(name.tenant) || !policy::IsName(name.key) || IsReserved(name.key)) {
     return Error(Reason::kFieldInvalid, "not an id that a key may have", "key_id");
   }
-  if (parameters.purpose != Purpose::kSign && parameters.purpose != Purpose::kMac) {
+  if (!IsMadeByRequest(parameters.purpose)) {
     return Error(Reason::kFieldInvalid, "keys of this purpose are made by the service", "purpose");
   }
   return CheckParameters(parameters);

@@ -1,5 +1,6 @@
 #include "keysvc/keys/signature.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "status/reason.h"
@@ -13,6 +14,8 @@ constexpr SignatureScheme kRsaPss{"RSA-PSS-SHA256", pkcs11::Mechanism::kRsaPssSh
                                   crypto::SignatureAlgorithm::kRsaPssSha256};
 constexpr SignatureScheme kRsaPkcs1{"RSA-PKCS1-SHA256", pkcs11::Mechanism::kRsaPkcs1Sha256,
                                     crypto::SignatureAlgorithm::kRsaPkcs1Sha256};
+constexpr SignatureScheme kEd25519{"Ed25519", pkcs11::Mechanism::kEd25519,
+                                   crypto::SignatureAlgorithm::kEd25519};
 constexpr SignatureScheme kHmac{"HMAC-SHA256", pkcs11::Mechanism::kHmacSha256, std::nullopt};
 
 bool IsEcdsa(const SignatureScheme& scheme) {
@@ -21,19 +24,27 @@ bool IsEcdsa(const SignatureScheme& scheme) {
 
 }  // namespace
 
+absl::Status CheckServes(Purpose purpose, std::initializer_list<Purpose> wanted) {
+  if (std::find(wanted.begin(), wanted.end(), purpose) != wanted.end()) return absl::OkStatus();
+  if (!IsMadeByRequest(purpose)) {
+    return Error(Reason::kAlgorithmUnsupported, "this key does not sign");
+  }
+  return Error(Reason::kKeyPurposeMismatch, "the key is for another kind of signature");
+}
+
 absl::StatusOr<SignatureScheme> SchemeOf(const KeyParameters& parameters, RsaPadding padding) {
-  if (parameters.purpose == Purpose::kMac) return kHmac;
-  if (parameters.purpose == Purpose::kSign) {
-    switch (parameters.algorithm) {
-      case Algorithm::kEcP256:
-        return kEcdsaP256;
-      case Algorithm::kRsa2048:
-      case Algorithm::kRsa3072:
-        return padding == RsaPadding::kPss ? kRsaPss : kRsaPkcs1;
-      case Algorithm::kHmacSha256:
-      case Algorithm::kAes256:
-        break;
-    }
+  switch (parameters.algorithm) {
+    case Algorithm::kEcP256:
+      return kEcdsaP256;
+    case Algorithm::kRsa2048:
+    case Algorithm::kRsa3072:
+      return padding == RsaPadding::kPss ? kRsaPss : kRsaPkcs1;
+    case Algorithm::kEd25519:
+      return kEd25519;
+    case Algorithm::kHmacSha256:
+      return kHmac;
+    case Algorithm::kAes256:
+      break;
   }
   return Error(Reason::kAlgorithmUnsupported, "this key does not sign");
 }

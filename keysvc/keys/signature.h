@@ -1,10 +1,12 @@
 #ifndef KEYSVC_KEYSVC_KEYS_SIGNATURE_H_
 #define KEYSVC_KEYSVC_KEYS_SIGNATURE_H_
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "crypto/public_key.h"
 #include "keysvc/keys/key_name.h"
@@ -20,7 +22,7 @@ enum class RsaPadding { kPkcs1, kPss };
 struct Signature {
   std::string bytes;
   KeyVersionName key_version;
-  // "ECDSA-P256-SHA256", "RSA-PSS-SHA256", "RSA-PKCS1-SHA256", "HMAC-SHA256".
+  // "ECDSA-P256-SHA256", "RSA-PSS-SHA256", "RSA-PKCS1-SHA256", "HMAC-SHA256", "Ed25519".
   std::string algorithm;
 };
 
@@ -31,8 +33,12 @@ struct SignatureScheme {
   std::optional<crypto::SignatureAlgorithm> check;
 };
 
-// `padding` matters to RSA keys only. FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED for keys that do
-// not sign.
+// Whether a key of this purpose may make what is wanted. FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH
+// for a key of other signatures, ALGORITHM_UNSUPPORTED for one that does not sign.
+absl::Status CheckServes(Purpose purpose, std::initializer_list<Purpose> wanted);
+
+// `padding` matters to RSA keys only. FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED for algorithms that
+// do not sign.
 absl::StatusOr<SignatureScheme> SchemeOf(const KeyParameters& parameters, RsaPadding padding);
 
 // Between the HSM's form of a signature (ECDSA: r || s) and the callers'.

@@ -30,8 +30,8 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kRequest) + 1 == v1::KEY_PURPOSE_REQUEST);
-static_assert(static_cast<int>(keys::Algorithm::kAes256) + 1 == v1::KEY_ALGORITHM_AES_256);
+static_assert(static_cast<int>(keys::Purpose::kJws) + 1 == v1::KEY_PURPOSE_JWS);
+static_assert(static_cast<int>(keys::Algorithm::kEd25519) + 1 == v1::KEY_ALGORITHM_ED25519);
 static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
 static_assert(static_cast<int>(policy::Reveal::kFull) + 1 == v1::REVEAL_FULL);
@@ -140,6 +140,9 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
       break;
     case v1::KEY_PURPOSE_MAC:
       parameters.purpose = keys::Purpose::kMac;
+      break;
+    case v1::KEY_PURPOSE_JWS:
+      parameters.purpose = keys::Purpose::kJws;
       break;
     case v1::KEY_PURPOSE_UNSPECIFIED:
       return Error(Reason::kFieldRequired, "the purpose is required", "purpose");

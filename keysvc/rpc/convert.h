@@ -15,7 +15,7 @@
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_registry.h"
-#include "keysvc/keys/signer.h"
+#include "keysvc/keys/signature.h"
 #include "keysvc/v1/item_error.pb.h"
 #include "keysvc/v1/key_service.pb.h"
 #include "keysvc/v1/signing_service.pb.h"

@@ -10,8 +10,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "crypto/public_key.h"
+#include "absl/time/time.h"
+#include "keysvc/keys/jwks.h"
+#include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_name.h"
+#include "keysvc/keys/message_signature.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
 #include "status/macros.h"
@@ -20,14 +23,11 @@
 namespace keysvc::rpc {
 namespace {
 
-constexpr std::size_t kMessageLimit = std::size_t{64} * 1024;
 constexpr std::size_t kSignatureLimit = 1024;
+// Short against the time that a key is announced before it signs, or verifies after it signed.
+constexpr int kJwksMaxAgeSeconds = 300;
 
-absl::Status CheckMessage(std::string_view message) {
-  if (message.empty()) return Error(Reason::kFieldRequired, "the message is required", "message");
-  if (message.size() <= kMessageLimit) return absl::OkStatus();
-  return Error(Reason::kMessageTooLarge, "the message is longer than 64 KiB", "message");
-}
+static_assert(static_cast<int>(keys::Fault::kFromTheFuture) == v1::JWS_FAULT_FROM_THE_FUTURE);
 
 absl::Status CheckSignature(std::string_view signature) {
   if (signature.empty()) {
@@ -50,6 +50,7 @@ absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
 // The version, or the primary one for version 0, whatever its state: what was signed with a key
 // that is no longer in use is still to be verified.
 absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& registry,
+                                                     keys::PublicKeys& public_keys,
                                                      const keys::KeyVersionName& name) {
   ASSIGN_OR_RETURN(const std::vector<keys::KeyVersion> versions, registry.Versions(name.key));
   const auto found =
@@ -57,14 +58,10 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
         return name.version == 0 ? version.primary : version.name == name;
       });
   if (found == versions.end()) return Error(Reason::kKeyNotFound, "there is no such key version");
-  if (found->public_key.empty()) {
-    return Error(Reason::kAlgorithmUnsupported, "the key has no public half");
-  }
-  ASSIGN_OR_RETURN(const std::unique_ptr<crypto::PublicKey> key,
-                   crypto::PublicKey::FromSpki(found->public_key));
+  ASSIGN_OR_RETURN(const auto half, public_keys.Of(*found));
   v1::GetPublicKeyResponse message;
   message.set_name(found->name.ToString());
-  message.set_pem(key->ToPem());
+  message.set_pem(half->key->ToPem());
   message.set_der(found->public_key);
   message.set_algorithm(std::string(keys::NameOf(found->parameters.algorithm)));
   return message;
@@ -80,6 +77,15 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
   methods.AddUnary<v1::VerifyRequest, v1::VerifyResponse>(
       "SigningService", "Verify", hsm_lane,
       [this](auto& request, auto reply) { Verify(request, std::move(reply)); });
+  methods.AddUnary<v1::SignJwsRequest, v1::SignJwsResponse>(
+      "SigningService", "SignJws", hsm_lane,
+      [this](auto& request, auto reply) { SignJws(request, std::move(reply)); });
+  methods.AddUnary<v1::VerifyJwsRequest, v1::VerifyJwsResponse>(
+      "SigningService", "VerifyJws", data_lane,
+      [this](auto& request, auto reply) { VerifyJws(request, std::move(reply)); });
+  methods.AddUnary<v1::GetJwksRequest, v1::GetJwksResponse>(
+      "SigningService", "GetJwks", data_lane,
+      [this](auto& request, auto reply) { GetJwks(request, std::move(reply)); });
   methods.AddUnary<v1::GetPublicKeyRequest, v1::GetPublicKeyResponse>(
       "SigningService", "GetPublicKey", data_lane,
       [this](auto& request, auto reply) { GetPublicKey(request, std::move(reply)); });
@@ -91,10 +97,11 @@ void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> repl
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kSign, sign.key.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckMessage(request.message()));
-  ASSIGN_OR_REFUSE(reply, sign.encoding, EncodingOf(request.encoding()));
-  ASSIGN_OR_REFUSE(reply, sign.padding, PaddingOf(request.rsa_padding()));
-  sign.message = std::move(*request.mutable_message());
+  REFUSE_IF_ERROR(reply, keys::CheckMessage(request.message(), "message"));
+  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
+  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
+  sign.format = std::make_shared<keys::MessageSignature>(std::move(*request.mutable_message()),
+                                                         encoding, padding);
   sign.request_id = request.request_id();
   sign.trace_id = reply.record().trace_id;
 
@@ -114,7 +121,7 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckMessage(request.message()));
+  REFUSE_IF_ERROR(reply, keys::CheckMessage(request.message(), "message"));
   REFUSE_IF_ERROR(reply, CheckSignature(request.signature()));
   keys::VerifyRequest verify;
   ASSIGN_OR_REFUSE(reply, verify.encoding, EncodingOf(request.encoding()));
@@ -126,17 +133,69 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
-  signer_.Verify(std::move(permit), std::move(verify),
-                 [reply = std::move(reply)](auto done) mutable {
-                   reply.Answer(std::move(done), [](const keys::Verification& verification) {
-                     v1::VerifyResponse message;
-                     message.set_valid(verification.valid);
-                     if (verification.valid) {
-                       message.set_key_version(verification.key_version.ToString());
-                     }
-                     return message;
-                   });
-                 });
+  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), [](const keys::Verification& verification) {
+      v1::VerifyResponse message;
+      message.set_valid(verification.valid());
+      if (message.valid()) message.set_key_version(verification.key_version.ToString());
+      return message;
+    });
+  });
+}
+
+void SigningService::SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsResponse> reply) {
+  keys::SignRequest sign;
+  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kSignJws, sign.key.ToString(), request.request_id()));
+  sign.format = std::make_shared<keys::JwsSignature>(
+      std::move(*request.mutable_payload()),
+      keys::JwsOptions{.typ = request.type(),
+                       .detached = request.detached(),
+                       .unencoded = request.unencoded(),
+                       .without_issue_time = request.without_issue_time()});
+  REFUSE_IF_ERROR(reply, sign.format->Check());
+  sign.request_id = request.request_id();
+  sign.trace_id = reply.record().trace_id;
+
+  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), [](keys::Signature signature) {
+      v1::SignJwsResponse message;
+      message.set_jws(std::move(signature.bytes));
+      message.set_key_version(signature.key_version.ToString());
+      return message;
+    });
+  });
+}
+
+void SigningService::VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJwsResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
+  if (request.max_age_seconds() < 0) {
+    return reply.RecordAndRefuse(
+        Error(Reason::kFieldInvalid, "an age is not negative", "max_age_seconds"));
+  }
+  keys::JwsVerifyRequest verify;
+  verify.key = std::move(name.key);
+  verify.version = name.version;
+  verify.jws = std::move(*request.mutable_jws());
+  if (!request.payload().empty()) verify.payload = std::move(*request.mutable_payload());
+  if (request.max_age_seconds() > 0) verify.max_age = absl::Seconds(request.max_age_seconds());
+  verify.request_id = request.request_id();
+  verify.trace_id = reply.record().trace_id;
+
+  verifier_.VerifyJws(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), [](const keys::Verification& verification) {
+      v1::VerifyJwsResponse message;
+      message.set_valid(verification.valid());
+      message.set_fault(static_cast<v1::JwsFault>(verification.fault));
+      if (message.valid()) message.set_key_version(verification.key_version.ToString());
+      return message;
+    });
+  });
 }
 
 void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,
@@ -144,7 +203,18 @@ void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,
   ASSIGN_OR_REFUSE(reply, const keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
   ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kGetPublicKey, name.key.ToString()));
-  ASSIGN_OR_REFUSE(reply, v1::GetPublicKeyResponse message, PublicKeyOf(registry_, name));
+  ASSIGN_OR_REFUSE(reply, v1::GetPublicKeyResponse message,
+                   PublicKeyOf(registry_, public_keys_, name));
+  reply.RecordAndSend(std::move(message));
+}
+
+void SigningService::GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, const keys::KeyName name, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kGetPublicKey, name.ToString()));
+  v1::GetJwksResponse message;
+  ASSIGN_OR_REFUSE(reply, *message.mutable_jwks(), keys::JwksOf(registry_, public_keys_, name));
+  message.set_max_age_seconds(kJwksMaxAgeSeconds);
   reply.RecordAndSend(std::move(message));
 }
 

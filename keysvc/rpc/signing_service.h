@@ -2,7 +2,9 @@
 #define KEYSVC_KEYSVC_RPC_SIGNING_SERVICE_H_
 
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
+#include "keysvc/keys/verifier.h"
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/method_table.h"
 #include "keysvc/rpc/reply.h"
@@ -11,11 +13,16 @@
 
 namespace keysvc::rpc {
 
-// keysvc.v1.SigningService over the signer. Thread-safe; what it is given outlives it.
+// keysvc.v1.SigningService over signer and verifier. Thread-safe; what it is given outlives it.
 class SigningService {
  public:
-  SigningService(const policy::Gate& gate, keys::KeyRegistry& registry, keys::Signer& signer)
-      : gate_(gate), registry_(registry), signer_(signer) {}
+  SigningService(const policy::Gate& gate, keys::KeyRegistry& registry,
+                 keys::PublicKeys& public_keys, keys::Signer& signer, keys::Verifier& verifier)
+      : gate_(gate),
+        registry_(registry),
+        public_keys_(public_keys),
+        signer_(signer),
+        verifier_(verifier) {}
 
   // `hsm_lane` waits for the HSM, `data_lane` never does.
   void Register(MethodTable& methods, Lane& hsm_lane, Lane& data_lane);
@@ -23,11 +30,16 @@ class SigningService {
  private:
   void Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply);
   void Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply);
+  void SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsResponse> reply);
+  void VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJwsResponse> reply);
+  void GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksResponse> reply);
   void GetPublicKey(v1::GetPublicKeyRequest& request, Reply<v1::GetPublicKeyResponse> reply);
 
   const policy::Gate& gate_;
   keys::KeyRegistry& registry_;
+  keys::PublicKeys& public_keys_;
   keys::Signer& signer_;
+  keys::Verifier& verifier_;
 };
 
 }  // namespace keysvc::rpc

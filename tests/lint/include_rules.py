@@ -17,12 +17,13 @@ from source_tree import Finding
 ARROWS = {
     "status": (),
     "crypto": ("status",),
+    "jose": ("status", "crypto"),
     "pkcs11": ("status", "crypto"),
     "store": ("status", "crypto"),
     "audit": ("status", "crypto", "store"),
     "policy": ("status", "crypto/digest.h"),
     "tokenizer": ("status", "crypto", "store", "audit", "policy"),
-    "keysvc/keys": ("status", "crypto", "pkcs11", "store", "audit", "policy", "tokenizer"),
+    "keysvc/keys": ("status", "crypto", "jose", "pkcs11", "store", "audit", "policy", "tokenizer"),
     "keysvc/rpc": ("status", "crypto", "store", "audit", "policy", "tokenizer", "keysvc/keys",
                    "keysvc/v1"),
     "keysvc/v1": (),  # generated from proto/
@@ -45,7 +46,7 @@ DOORS = {
     "pkcs11.h": ("pkcs11",),
     "dlfcn.h": ("pkcs11",),
     "yaml-cpp/": ("policy",),
-    "nlohmann/": ("audit", "keysvc/cli", "bench"),
+    "nlohmann/": ("audit", "jose", "keysvc/cli", "bench"),
     "CLI/": ("keysvc/cli", "keysvc", "bench"),
     "grpc": ("keysvc/rpc", "keysvc/cli", "bench"),
     "google/": ("keysvc/rpc", "keysvc/cli", "bench"),

@@ -36,11 +36,18 @@ Result Keysvc(const std::string& arguments, const std::string& before = "") {
   return result;
 }
 
-const std::vector<std::string> kVerbs = {
-    "tokens tokenize", "tokens detokenize", "tokens get",       "sign",         "verify",
-    "keys create",     "keys list",         "keys get",         "keys rotate",  "keys public-key",
-    "audit export",    "audit verify",      "audit checkpoint", "policy check", "policy explain",
-    "recovery init",   "recovery show",     "recovery restore", "health",       "version"};
+const std::vector<std::string> kVerbs = {"tokens tokenize",  "tokens detokenize",
+                                         "tokens get",       "sign",
+                                         "verify",           "keys create",
+                                         "keys list",        "keys get",
+                                         "keys rotate",      "keys public-key",
+                                         "keys jwks",        "jws sign",
+                                         "jws verify",       "audit export",
+                                         "audit verify",     "audit checkpoint",
+                                         "policy check",     "policy explain",
+                                         "recovery init",    "recovery show",
+                                         "recovery restore", "health",
+                                         "version"};
 
 TEST(ProgramTest, EveryVerbExplainsItselfWithAnExample) {
   for (const std::string& verb : kVerbs) {

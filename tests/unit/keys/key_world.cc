@@ -17,7 +17,7 @@ std::shared_ptr<const policy::Policy> AllowAll() {
   policy.principals = {{kCaller, kIdentity, policy::PrincipalKind::kService, {"all"}}};
   policy.rules = {{"all-keys",
                    {"all"},
-                   {kSign, kVerify, kCreateKey, kRotateKey},
+                   {kSign, kSignJws, kVerify, kCreateKey, kRotateKey},
                    {"tenants/*/keys/*"},
                    {},
                    policy::Reveal::kLastFour}};
@@ -42,7 +42,8 @@ std::vector<LoggedRecord> LoggedRecords(store::Store& store) {
     const auto details = body.value("details", nlohmann::json::object());
     records.push_back({leaf.index, header.at("action"), header.at("outcome"), header.at("actor"),
                        body.value("resource", ""), body.value("reason", ""),
-                       details.value("intent", ""), details.value("orphan_in_hsm", "")});
+                       details.value("intent", ""), details.value("orphan_in_hsm", ""),
+                       details.value("fault", "")});
   }
   return records;
 }

@@ -4,12 +4,17 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "gtest/gtest.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/message_signature.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
+#include "keysvc/keys/verifier.h"
 #include "pkcs11/cryptoki_hsm.h"
+#include "status/abseil.h"
 #include "store/sqlcipher_store.h"
 #include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
@@ -59,11 +64,13 @@ class RealKeysTest : public ::testing::Test {
     ASSERT_OK(registry);
     registry_ = *std::move(registry);
     keys_ = std::make_unique<OpenedKeys>(*registry_);
-    signer_ = std::make_unique<Signer>(*registry_, *hsm_, *journal_, *store_, *keys_);
+    signer_ = std::make_unique<Signer>(*registry_, *hsm_, *journal_, *store_, *keys_, public_keys_);
+    verifier_ = std::make_unique<Verifier>(*registry_, *hsm_, *journal_, public_keys_);
   }
   void StopServices() {
     journal_->Stop();
     signer_.reset();
+    verifier_.reset();
     keys_.reset();
     registry_.reset();
     journal_.reset();
@@ -111,7 +118,8 @@ class RealKeysTest : public ::testing::Test {
     std::promise<absl::StatusOr<Signature>> answer;
     SignRequest request;
     request.key = name;
-    request.message = kMessage;
+    request.format =
+        std::make_shared<MessageSignature>(kMessage, SignatureEncoding::kDer, RsaPadding::kPss);
     signer_->Sign(PermitFor(policy::Action::kSign, name.ToString()), std::move(request),
                   [&answer](absl::StatusOr<audit::Recorded<Signature>> recorded) {
                     answer.set_value(std::move(recorded->value));
@@ -127,10 +135,10 @@ class RealKeysTest : public ::testing::Test {
     request.message = message;
     request.signature = signature.bytes;
     policy::Permit permit = PermitFor(policy::Action::kVerify, request.key.ToString());
-    signer_->Verify(std::move(permit), std::move(request),
-                    [&answer](absl::StatusOr<audit::Recorded<Verification>> recorded) {
-                      answer.set_value(std::move(recorded->value));
-                    });
+    verifier_->Verify(std::move(permit), request,
+                      [&answer](absl::StatusOr<audit::Recorded<Verification>> recorded) {
+                        answer.set_value(std::move(recorded->value));
+                      });
     auto verification = answer.get_future().get();
     EXPECT_OK(verification);
     return *std::move(verification);
@@ -148,16 +156,18 @@ class RealKeysTest : public ::testing::Test {
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<KeyRegistry> registry_;
   std::unique_ptr<OpenedKeys> keys_;
+  PublicKeys public_keys_;
   std::unique_ptr<Signer> signer_;
+  std::unique_ptr<Verifier> verifier_;
 };
 
 TEST_F(RealKeysTest, SigningKeysOutliveRotationAndRestart) {
   const std::pair<Purpose, Algorithm> kinds[] = {{Purpose::kSign, Algorithm::kEcP256},
                                                  {Purpose::kSign, Algorithm::kRsa2048},
+                                                 {Purpose::kSign, Algorithm::kEd25519},
                                                  {Purpose::kMac, Algorithm::kHmacSha256}};
   for (const auto& [purpose, algorithm] : kinds) {
-    const KeyName name{"acme", std::string("key-") + std::string(NameOf(purpose)) +
-                                   (algorithm == Algorithm::kRsa2048 ? "-rsa" : "")};
+    const KeyName name{"acme", "key-" + absl::AsciiStrToLower(ToAbsl(NameOf(algorithm)))};
     SCOPED_TRACE(name.key);
     ASSERT_OK(Create(name, purpose, algorithm));
     EXPECT_THAT(Create(name, purpose, algorithm), HasReason(Reason::kKeyExists));
@@ -168,9 +178,9 @@ TEST_F(RealKeysTest, SigningKeysOutliveRotationAndRestart) {
     Restart();
     for (const Signature& signature : {old, fresh}) {
       const Verification verification = Verify(signature, kMessage);
-      EXPECT_TRUE(verification.valid);
+      EXPECT_TRUE(verification.valid());
       EXPECT_EQ(verification.key_version, signature.key_version);
-      EXPECT_FALSE(Verify(signature, "pay 99.50 EUR to merchant 4711").valid);
+      EXPECT_FALSE(Verify(signature, "pay 99.50 EUR to merchant 4711").valid());
     }
   }
   EXPECT_TRUE(registry_->orphans().empty());

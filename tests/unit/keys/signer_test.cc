@@ -1,20 +1,20 @@
 #include "keysvc/keys/signer.h"
 
-#include <future>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "gtest/gtest.h"
-#include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/message_signature.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
+#include "tests/unit/keys/signing_fixture.h"
 
 namespace keysvc::keys {
 namespace {
 
 using keysvc::testing::HasReason;
 using keysvc::testing::HsmVerb;
-using keysvc::testing::KeyWorld;
 using keysvc::testing::LastCall;
 using keysvc::testing::MemoryStore;
 
@@ -26,50 +26,31 @@ KeyParameters Parameters(Algorithm algorithm) {
           Protection::kHsm, kYear};
 }
 
-class SignerTest : public ::testing::Test {
+// What Sign is asked for, to be changed piece by piece.
+struct Asked {
+  KeyName key;
+  std::string message;
+  SignatureEncoding encoding = SignatureEncoding::kDer;
+  RsaPadding padding = RsaPadding::kPss;
+  std::string request_id;
+
+  SignRequest ToRequest() const {
+    return {key, std::make_shared<MessageSignature>(message, encoding, padding), request_id, {}};
+  }
+};
+
+class SignerTest : public SigningTest {
  protected:
   void SetUp() override {
-    ASSERT_OK(world_.Start());
+    SigningTest::SetUp();
     ASSERT_OK(world_.Create(kKey, Parameters(Algorithm::kEcP256)));
-    Open();
-  }
-  void TearDown() override { Close(); }
-
-  void Open() {
-    keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.since_boot());
-    signer_ = std::make_unique<Signer>(world_.registry(), world_.hsm, world_.journal(),
-                                       world_.store, *keys_, world_.clock());
-  }
-  void Close() {
-    if (signer_ != nullptr) world_.journal().Stop();
-    signer_.reset();
-    keys_.reset();
   }
 
-  absl::StatusOr<Signature> Sign(SignRequest request) {
-    auto permit = world_.PermitFor(policy::Action::kSign, request.key.ToString());
-    return Await<Signature>(
-        [&](auto done) { signer_->Sign(std::move(permit), std::move(request), std::move(done)); });
-  }
-  absl::StatusOr<Verification> Verify(VerifyRequest request) {
-    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
-    return Await<Verification>([&](auto done) {
-      signer_->Verify(std::move(permit), std::move(request), std::move(done));
-    });
-  }
+  using SigningTest::Sign;
+  absl::StatusOr<Signature> Sign(const Asked& asked) { return Sign(asked.ToRequest()); }
 
-  template <typename T, typename Call>
-  absl::StatusOr<T> Await(Call call) {
-    std::promise<absl::StatusOr<T>> answer;
-    call([&answer](absl::StatusOr<audit::Recorded<T>> recorded) {
-      answer.set_value(recorded.ok() ? std::move(recorded->value)
-                                     : absl::StatusOr<T>(recorded.status()));
-    });
-    return answer.get_future().get();
-  }
-
-  SignRequest Request(const std::string& request_id = {}) const {
-    SignRequest request;
+  Asked Request(const std::string& request_id = {}) const {
+    Asked request;
     request.key = kKey;
     request.message = kMessage;
     request.request_id = request_id;
@@ -84,9 +65,6 @@ class SignerTest : public ::testing::Test {
   }
 
   const KeyName kKey{"acme", "webhook"};
-  KeyWorld world_;
-  std::unique_ptr<OpenedKeys> keys_;
-  std::unique_ptr<Signer> signer_;
 };
 
 TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
@@ -103,6 +81,7 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
       {Algorithm::kRsa2048, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA256", 256},
       {Algorithm::kRsa2048, SignatureEncoding::kDer, RsaPadding::kPkcs1, "RSA-PKCS1-SHA256", 256},
       {Algorithm::kRsa3072, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA256", 384},
+      {Algorithm::kEd25519, SignatureEncoding::kDer, RsaPadding::kPss, "Ed25519", 64},
       {Algorithm::kHmacSha256, SignatureEncoding::kDer, RsaPadding::kPss, "HMAC-SHA256", 32},
   };
   int number = 0;
@@ -110,7 +89,7 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
     SCOPED_TRACE(c.name);
     const KeyName key{"acme", "key-" + std::to_string(++number)};
     ASSERT_OK(world_.Create(key, Parameters(c.algorithm)));
-    SignRequest request = Request();
+    Asked request = Request();
     request.key = key;
     request.encoding = c.encoding;
     request.padding = c.padding;
@@ -126,32 +105,32 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
     check.padding = c.padding;
     const auto verified = Verify(check);
     ASSERT_OK(verified);
-    EXPECT_TRUE(verified->valid);
+    EXPECT_TRUE(verified->valid());
     EXPECT_EQ(verified->key_version, signature->key_version);
 
     VerifyRequest wrong = check;
     wrong.message += ".";
-    EXPECT_FALSE(Verify(wrong)->valid);
+    EXPECT_FALSE(Verify(wrong)->valid());
     for (const std::size_t at : {std::size_t{0}, check.signature.size() - 1}) {
       wrong = check;
       wrong.signature[at] = static_cast<char>(wrong.signature[at] ^ 1);
-      EXPECT_FALSE(Verify(wrong)->valid);
+      EXPECT_FALSE(Verify(wrong)->valid());
     }
     wrong = check;
     wrong.signature += '\0';
-    EXPECT_FALSE(Verify(wrong)->valid);
+    EXPECT_FALSE(Verify(wrong)->valid());
     wrong.signature.clear();
-    EXPECT_FALSE(Verify(wrong)->valid);
+    EXPECT_FALSE(Verify(wrong)->valid());
     if (c.algorithm == Algorithm::kEcP256) {
       wrong = check;
       wrong.encoding = c.encoding == SignatureEncoding::kDer ? SignatureEncoding::kP1363
                                                              : SignatureEncoding::kDer;
-      EXPECT_FALSE(Verify(wrong)->valid);
+      EXPECT_FALSE(Verify(wrong)->valid());
     }
     if (c.algorithm == Algorithm::kRsa2048) {
       wrong = check;
       wrong.padding = c.padding == RsaPadding::kPss ? RsaPadding::kPkcs1 : RsaPadding::kPss;
-      EXPECT_FALSE(Verify(wrong)->valid);
+      EXPECT_FALSE(Verify(wrong)->valid());
     }
   }
 }
@@ -171,7 +150,7 @@ TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {
     if (key != kKey) {
       ASSERT_OK(world_.Create(key, Parameters(Algorithm::kHmacSha256)));
     }
-    SignRequest request = Request();
+    Asked request = Request();
     request.key = key;
     const auto old = Sign(request);
     ASSERT_OK(old);
@@ -181,9 +160,9 @@ TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {
     check.key = key;
     EXPECT_EQ(Verify(check)->key_version.version, 1u);
     check.version = 1;
-    EXPECT_TRUE(Verify(check)->valid);
+    EXPECT_TRUE(Verify(check)->valid());
     check.version = 2;
-    EXPECT_FALSE(Verify(check)->valid);
+    EXPECT_FALSE(Verify(check)->valid());
     check.version = 3;
     EXPECT_THAT(Verify(check), HasReason(Reason::kKeyNotFound));
   }
@@ -213,7 +192,7 @@ TEST_F(SignerTest, ARepeatedRequestGetsTheSameSignatureForADay) {
 
 TEST_F(SignerTest, ARequestIdWithOtherContentIsRefused) {
   ASSERT_OK(Sign(Request(kRequestId)));
-  SignRequest other = Request(kRequestId);
+  Asked other = Request(kRequestId);
   other.message += ".";
   EXPECT_THAT(Sign(other), HasReason(Reason::kRequestIdReused));
   EXPECT_EQ(LastCall(world_.store).reason, "REQUEST_ID_REUSED");
@@ -249,7 +228,7 @@ TEST_F(SignerTest, AKeptSignatureThatWasChangedIsNotGiven) {
 }
 
 TEST_F(SignerTest, WhatCannotBeSignedIsRecorded) {
-  SignRequest request = Request();
+  Asked request = Request();
   request.message.clear();
   EXPECT_THAT(Sign(request), HasReason(Reason::kFieldRequired));
   EXPECT_EQ(LastCall(world_.store).reason, "FIELD_REQUIRED");
@@ -274,7 +253,7 @@ TEST_F(SignerTest, WhatCannotBeSignedIsRecorded) {
 TEST_F(SignerTest, APermitForAnotherKeySignsNothing) {
   auto permit = world_.PermitFor(policy::Action::kSign, "tenants/acme/keys/webhook2");
   const auto signature = Await<Signature>(
-      [&](auto done) { signer_->Sign(std::move(permit), Request(), std::move(done)); });
+      [&](auto done) { signer_->Sign(std::move(permit), Request().ToRequest(), std::move(done)); });
   EXPECT_THAT(signature, HasReason(Reason::kInternal));
 }
 
@@ -290,7 +269,7 @@ TEST_F(SignerTest, WithoutTheHsmNothingIsSignedButSignaturesAreStillVerified) {
   world_.hsm.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
   EXPECT_THAT(Sign(Request()), HasReason(Reason::kHsmUnavailable));
   EXPECT_EQ(LastCall(world_.store).reason, "HSM_UNAVAILABLE");
-  EXPECT_TRUE(Verify(Check(signature->bytes))->valid);
+  EXPECT_TRUE(Verify(Check(signature->bytes))->valid());
   world_.hsm.Heal();
   EXPECT_OK(Sign(Request()));
 }

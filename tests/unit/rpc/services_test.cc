@@ -18,7 +18,9 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
+#include "keysvc/keys/verifier.h"
 #include "keysvc/rpc/audit_service.h"
 #include "keysvc/rpc/key_service.h"
 #include "keysvc/rpc/lane.h"
@@ -77,10 +79,11 @@ class ServicesTest : public ::testing::Test {
     ASSERT_OK(registry_->EnsureProfileKeys(profiles_->all().front()));
     opened_keys_.emplace(*registry_);
     tokenizer_.emplace(*profiles_, *opened_keys_, edge.store, *edge.journal, *edge.gate);
-    signer_.emplace(*registry_, edge.hsm, *edge.journal, edge.store, *opened_keys_);
+    signer_.emplace(*registry_, edge.hsm, *edge.journal, edge.store, *opened_keys_, public_keys_);
+    verifier_.emplace(*registry_, edge.hsm, *edge.journal, public_keys_);
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
-    signing_.emplace(*edge.gate, *registry_, *signer_);
+    signing_.emplace(*edge.gate, *registry_, public_keys_, *signer_, *verifier_);
     keys_.emplace(*edge.gate, *registry_, *opened_keys_, changes_);
     audit_.emplace(*edge.gate, *edge.journal, edge.store);
     tokens_->Register(edge.methods, lane_);
@@ -179,7 +182,9 @@ class ServicesTest : public ::testing::Test {
   std::unique_ptr<keys::KeyRegistry> registry_;
   std::optional<keys::OpenedKeys> opened_keys_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
+  keys::PublicKeys public_keys_;
   std::optional<keys::Signer> signer_;
+  std::optional<keys::Verifier> verifier_;
   std::optional<rpc::TokenService> tokens_;
   std::optional<rpc::SigningService> signing_;
   std::optional<rpc::KeyService> keys_;
@@ -519,6 +524,9 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},
       {"keysvc.v1.SigningService.Sign", Named<v1::SignRequest>(key)},
       {"keysvc.v1.SigningService.Verify", Named<v1::VerifyRequest>(key)},
+      {"keysvc.v1.SigningService.SignJws", Named<v1::SignJwsRequest>(key)},
+      {"keysvc.v1.SigningService.VerifyJws", Named<v1::VerifyJwsRequest>(key)},
+      {"keysvc.v1.SigningService.GetJwks", Named<v1::GetJwksRequest>(key)},
       {"keysvc.v1.SigningService.GetPublicKey", Named<v1::GetPublicKeyRequest>(key)},
       {"keysvc.v1.KeyService.CreateKey", With<v1::CreateKeyRequest>([](auto& request) {
          request.set_parent("tenants/acme");

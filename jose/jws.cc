@@ -1,0 +1,140 @@
+#include "jose/jws.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "jose/base64url.h"
+#include "nlohmann/json.hpp"
+#include "status/abseil.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::jose {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kLargestTime = std::uint64_t{1} << 62;
+
+absl::Status Invalid(std::string_view what) {
+  return Error(Reason::kFieldInvalid, std::string(what), "jws");
+}
+
+// The members of one object; nullopt for other JSON, and where a name is there twice: readers would
+// disagree about which one counts.
+std::optional<Json> ParseObject(std::string_view text) {
+  std::vector<std::set<std::string>> open;
+  bool repeated = false;
+  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) open.emplace_back();
+    if (event == Json::parse_event_t::object_end) open.pop_back();
+    if (event == Json::parse_event_t::key) {
+      repeated |= !open.back().insert(value.get<std::string>()).second;
+    }
+    return true;
+  };
+  Json object = Json::parse(text.begin(), text.end(), watch, /*allow_exceptions=*/false);
+  if (repeated || !object.is_object()) return std::nullopt;
+  return object;
+}
+
+absl::Status ReadText(const Json& object, const char* name, std::string& text) {
+  const auto member = object.find(name);
+  if (member == object.end()) return absl::OkStatus();
+  if (!member->is_string()) return Invalid(absl::StrCat("the header's ", name, " is no text"));
+  text = member->get<std::string>();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::set<std::string>> CriticalOf(const Json& object) {
+  std::set<std::string> critical;
+  const auto crit = object.find("crit");
+  if (crit == object.end()) return critical;
+  if (!crit->is_array() || crit->empty()) return Invalid("the header's crit is no list of names");
+  for (const Json& name : *crit) {
+    if (!name.is_string()) return Invalid("the header's crit is no list of names");
+    const auto& text = name.get_ref<const std::string&>();
+    if (text != "b64" && text != "iat") {
+      return Invalid("the header's crit names what is not understood here");
+    }
+    if (!object.contains(text)) return Invalid("the header's crit names what is not there");
+    if (!critical.insert(text).second) return Invalid("the header's crit repeats itself");
+  }
+  return critical;
+}
+
+}  // namespace
+
+std::string ToJson(const JwsHeader& header) {
+  nlohmann::ordered_json object;
+  object["alg"] = header.alg;
+  if (!header.typ.empty()) object["typ"] = header.typ;
+  if (!header.kid.empty()) object["kid"] = header.kid;
+  if (header.iat.has_value()) object["iat"] = *header.iat;
+  if (!header.b64) {
+    object["b64"] = false;
+    object["crit"] = {"b64"};
+  }
+  return object.dump();
+}
+
+absl::StatusOr<JwsHeader> ParseJwsHeader(std::string_view json) {
+  const std::optional<Json> object = ParseObject(json);
+  if (!object.has_value()) return Invalid("the header is no JSON object, or has a member twice");
+  JwsHeader header;
+  RETURN_IF_ERROR(ReadText(*object, "alg", header.alg));
+  if (header.alg.empty()) return Invalid("the header has no alg");
+  RETURN_IF_ERROR(ReadText(*object, "kid", header.kid));
+  RETURN_IF_ERROR(ReadText(*object, "typ", header.typ));
+  if (const auto iat = object->find("iat"); iat != object->end()) {
+    const bool fits = iat->is_number_integer() &&
+                      !(iat->is_number_unsigned() && iat->get<std::uint64_t>() > kLargestTime);
+    if (!fits) return Invalid("the header's iat is no number of seconds");
+    header.iat = iat->get<std::int64_t>();
+  }
+  ASSIGN_OR_RETURN(const std::set<std::string> critical, CriticalOf(*object));
+  if (const auto b64 = object->find("b64"); b64 != object->end()) {
+    if (!b64->is_boolean()) return Invalid("the header's b64 is neither true nor false");
+    if (!critical.contains("b64")) return Invalid("the header has b64 outside crit");
+    header.b64 = b64->get<bool>();
+  }
+  return header;
+}
+
+std::string SigningInput(std::string_view protected_header, bool b64, std::string_view payload) {
+  return absl::StrCat(ToAbsl(protected_header), ".",
+                      b64 ? ToBase64Url(payload) : std::string(payload));
+}
+
+std::string ToCompact(const Jws& jws) {
+  return absl::StrCat(jws.protected_header, ".",
+                      jws.payload.has_value() ? ToBase64Url(*jws.payload) : std::string(), ".",
+                      ToBase64Url(jws.signature));
+}
+
+absl::StatusOr<Jws> ParseCompact(std::string_view text) {
+  const std::vector<std::string> parts = absl::StrSplit(ToAbsl(text), '.');
+  if (parts.size() != 3) return Invalid("not three parts with dots between");
+  Jws jws;
+  jws.protected_header = parts[0];
+  const std::optional<std::string> json = FromBase64Url(parts[0]);
+  std::optional<std::string> signature = FromBase64Url(parts[2]);
+  if (!json.has_value() || !signature.has_value() || signature->empty()) {
+    return Invalid("header or signature is not base64url");
+  }
+  jws.signature = *std::move(signature);
+  ASSIGN_OR_RETURN(jws.header, ParseJwsHeader(*json));
+  if (parts[1].empty()) return jws;
+  if (!jws.header.b64) return Invalid("a payload that is not encoded has to be detached");
+  jws.payload = FromBase64Url(parts[1]);
+  if (!jws.payload.has_value()) return Invalid("the payload is not base64url");
+  return jws;
+}
+
+}  // namespace keysvc::jose

@@ -1,0 +1,80 @@
+#include "keysvc/cli/jws_commands.h"
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "keysvc/cli/file.h"
+#include "keysvc/cli/request_id.h"
+#include "keysvc/v1/signing_service.grpc.pb.h"
+
+namespace keysvc::cli {
+namespace {
+
+constexpr std::size_t kPayloadLimit = 64 << 10;
+constexpr std::size_t kJwsLimit = 96 << 10;
+constexpr std::string_view kFaultPrefix = "JWS_FAULT_";
+
+ExitCode WriteLine(const std::string& out, const std::string& line) {
+  const absl::Status written = WriteFile(out, line + "\n");
+  return written.ok() ? ExitCode::kOk : Report(written);
+}
+
+}  // namespace
+
+ExitCode SignJws(const Connection& connection, const JwsOptions& options) {
+  absl::StatusOr<std::string> payload = ReadFile(options.in, kPayloadLimit);
+  if (!payload.ok()) return Report(payload.status());
+  v1::SignJwsRequest request;
+  request.set_name(options.key);
+  request.set_payload(*std::move(payload));
+  request.set_type(options.type);
+  request.set_detached(options.detached);
+  request.set_unencoded(options.unencoded);
+  request.set_without_issue_time(options.without_issue_time);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  v1::SignJwsResponse response;
+  const auto stub = v1::SigningService::NewStub(connection.channel());
+  const grpc::Status status = stub->SignJws(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  return WriteLine(options.out, response.jws());
+}
+
+ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Output& output) {
+  absl::StatusOr<std::string> jws = ReadFile(options.jws_file, kJwsLimit);
+  if (!jws.ok()) return Report(jws.status());
+  v1::VerifyJwsRequest request;
+  request.set_name(options.key);
+  absl::StripAsciiWhitespace(&*jws);
+  request.set_jws(*std::move(jws));
+  if (options.detached) {
+    absl::StatusOr<std::string> payload = ReadFile(options.in, kPayloadLimit);
+    if (!payload.ok()) return Report(payload.status());
+    request.set_payload(*std::move(payload));
+  }
+  request.set_max_age_seconds(options.max_age_seconds);
+  request.set_request_id(NewRequestId());
+  v1::VerifyJwsResponse response;
+  const auto stub = v1::SigningService::NewStub(connection.channel());
+  const grpc::Status status = stub->VerifyJws(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  Fields fields = {{"valid", response.valid()}, {"key_version", response.key_version()}};
+  if (!response.valid()) {
+    fields.emplace_back("fault", v1::JwsFault_Name(response.fault()).substr(kFaultPrefix.size()));
+  }
+  output.Show(fields);
+  return response.valid() ? ExitCode::kOk : ExitCode::kNo;
+}
+
+ExitCode GetJwks(const Connection& connection, const std::string& name, const std::string& out) {
+  v1::GetJwksRequest request;
+  request.set_name(name);
+  v1::GetJwksResponse response;
+  const auto stub = v1::SigningService::NewStub(connection.channel());
+  const grpc::Status status = stub->GetJwks(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  return WriteLine(out, response.jwks());
+}
+
+}  // namespace keysvc::cli

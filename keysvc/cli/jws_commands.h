@@ -1,0 +1,35 @@
+#ifndef KEYSVC_KEYSVC_CLI_JWS_COMMANDS_H_
+#define KEYSVC_KEYSVC_CLI_JWS_COMMANDS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "keysvc/cli/connection.h"
+#include "keysvc/cli/exit_code.h"
+#include "keysvc/cli/output.h"
+
+namespace keysvc::cli {
+
+struct JwsOptions {
+  std::string key;
+  std::string in = "-";  // the payload; of Verify, a detached JWS's
+  std::string jws_file;
+  std::string out = "-";
+  std::string type;
+  bool detached = false;
+  bool unencoded = false;
+  bool without_issue_time = false;
+  std::int64_t max_age_seconds = 0;
+  std::string request_id;
+};
+// Writes the JWS, followed by a line feed.
+ExitCode SignJws(const Connection& connection, const JwsOptions& options);
+// kNo for one that is not accepted.
+ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Output& output);
+
+// Writes the JWK set of a key.
+ExitCode GetJwks(const Connection& connection, const std::string& name, const std::string& out);
+
+}  // namespace keysvc::cli
+
+#endif  // KEYSVC_KEYSVC_CLI_JWS_COMMANDS_H_

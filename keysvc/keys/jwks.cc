@@ -1,0 +1,27 @@
+#include "keysvc/keys/jwks.h"
+
+#include <string_view>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "jose/jwk.h"
+#include "keysvc/keys/jws_signature.h"
+#include "keysvc/keys/key_version.h"
+#include "status/macros.h"
+
+namespace keysvc::keys {
+
+absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
+                                   const KeyName& name) {
+  ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions, registry.Versions(name));
+  std::vector<std::string> jwks;
+  for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+    ASSIGN_OR_RETURN(const std::string_view alg, JwsAlgOf(version->parameters));
+    if (!CheckUse(*version, Use::kProcess, absl::Now()).ok()) continue;
+    ASSIGN_OR_RETURN(const auto half, public_keys.Of(*version));
+    jwks.push_back(jose::Jwk(*half->key, std::string(alg)));
+  }
+  return jose::JwkSet(jwks);
+}
+
+}  // namespace keysvc::keys

@@ -1,0 +1,21 @@
+#ifndef KEYSVC_KEYSVC_KEYS_JWKS_H_
+#define KEYSVC_KEYSVC_KEYS_JWKS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/public_keys.h"
+
+namespace keysvc::keys {
+
+// The JWK set of every version of a key that may still verify, newest first.
+// NOT_FOUND/KEY_NOT_FOUND, FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for keys of another purpose
+// than jws.
+absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
+                                   const KeyName& name);
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_JWKS_H_

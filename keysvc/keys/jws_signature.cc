@@ -1,0 +1,99 @@
+#include "keysvc/keys/jws_signature.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "crypto/canonical.h"
+#include "jose/base64url.h"
+#include "jose/jws.h"
+#include "keysvc/keys/message_signature.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::keys {
+namespace {
+
+constexpr std::size_t kLongestType = 64;
+
+bool IsType(std::string_view text) {
+  return text.size() <= kLongestType && std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  std::string_view("+-./").find(c) != std::string_view::npos;
+         });
+}
+
+}  // namespace
+
+absl::StatusOr<std::string_view> JwsAlgOf(const KeyParameters& parameters) {
+  RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kJws}));
+  switch (parameters.algorithm) {
+    case Algorithm::kEcP256:
+      return "ES256";
+    case Algorithm::kRsa2048:
+    case Algorithm::kRsa3072:
+      return "PS256";
+    case Algorithm::kEd25519:
+      return "EdDSA";
+    case Algorithm::kHmacSha256:
+    case Algorithm::kAes256:
+      break;
+  }
+  return Error(Reason::kAlgorithmUnsupported, "no JWS is signed with this algorithm");
+}
+
+JwsSignature::JwsSignature(std::string payload, JwsOptions options)
+    : payload_(std::move(payload)), options_(std::move(options)) {}
+
+absl::Status JwsSignature::Check() const {
+  RETURN_IF_ERROR(CheckMessage(payload_, "payload"));
+  if (!IsType(options_.typ)) {
+    return Error(Reason::kFieldInvalid, "a type is at most 64 of A-Z a-z 0-9 + - . /", "type");
+  }
+  if (options_.unencoded && !options_.detached) {
+    return Error(Reason::kFieldInvalid, "a payload that is not encoded has to be detached",
+                 "unencoded");
+  }
+  return absl::OkStatus();
+}
+
+std::string JwsSignature::FingerprintInput(const KeyName& key) const {
+  return crypto::CanonicalWriter()
+      .Bytes(method())
+      .U8(1)
+      .Bytes(key.ToString())
+      .Bytes(payload_)
+      .Bytes(options_.typ)
+      .U8(options_.detached ? 1 : 0)
+      .U8(options_.unencoded ? 1 : 0)
+      .U8(options_.without_issue_time ? 1 : 0)
+      .Take();
+}
+
+absl::StatusOr<SignatureFormat::Draft> JwsSignature::DraftFor(const KeyVersion& version,
+                                                              PublicKeys& public_keys,
+                                                              absl::Time now) const {
+  ASSIGN_OR_RETURN(const std::string_view alg, JwsAlgOf(version.parameters));
+  ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, RsaPadding::kPss));
+  ASSIGN_OR_RETURN(const auto half, public_keys.Of(version));
+  jose::Jws jws;
+  jws.header.alg = alg;
+  jws.header.kid = half->thumbprint;
+  jws.header.typ = options_.typ;
+  if (!options_.without_issue_time) jws.header.iat = absl::ToUnixSeconds(now);
+  jws.header.b64 = !options_.unencoded;
+  jws.protected_header = jose::ToBase64Url(jose::ToJson(jws.header));
+  if (!options_.detached) jws.payload = payload_;
+
+  Draft draft{scheme, jose::SigningInput(jws.protected_header, jws.header.b64, payload_), {}};
+  draft.finish = [jws = std::move(jws)](std::string raw) mutable -> absl::StatusOr<std::string> {
+    // RFC 7518 section 3.4: r || s, which is what the HSM gives.
+    jws.signature = std::move(raw);
+    return jose::ToCompact(jws);
+  };
+  return draft;
+}
+
+}  // namespace keysvc::keys

@@ -1,0 +1,42 @@
+#ifndef KEYSVC_KEYSVC_KEYS_JWS_SIGNATURE_H_
+#define KEYSVC_KEYSVC_KEYS_JWS_SIGNATURE_H_
+
+#include <string>
+#include <string_view>
+
+#include "keysvc/keys/signature_format.h"
+
+namespace keysvc::keys {
+
+// The name of RFC 7518 (RFC 8037: "EdDSA") for what a key of the purpose jws signs with. RSA keys
+// sign with PSS only: FAPI and the open-banking profiles forbid RS256.
+absl::StatusOr<std::string_view> JwsAlgOf(const KeyParameters& parameters);
+
+struct JwsOptions {
+  std::string typ;                  // empty: none. At most 64 of A-Z a-z 0-9 + - . /
+  bool detached = false;            // RFC 7515 appendix F
+  bool unencoded = false;           // RFC 7797; detached only
+  bool without_issue_time = false;  // no `iat`
+};
+
+// A JWS in compact form (jose/jws.h), with the key's thumbprint as `kid` and the time as `iat`: for
+// keys of the purpose jws.
+class JwsSignature : public SignatureFormat {
+ public:
+  JwsSignature(std::string payload, JwsOptions options);
+
+  policy::Action action() const override { return policy::Action::kSignJws; }
+  std::string_view method() const override { return "SigningService.SignJws"; }
+  absl::Status Check() const override;
+  std::string FingerprintInput(const KeyName& key) const override;
+  absl::StatusOr<Draft> DraftFor(const KeyVersion& version, PublicKeys& public_keys,
+                                 absl::Time now) const override;
+
+ private:
+  const std::string payload_;
+  const JwsOptions options_;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_JWS_SIGNATURE_H_

@@ -1,0 +1,28 @@
+#include "keysvc/keys/public_keys.h"
+
+#include <utility>
+
+#include "jose/jwk.h"
+#include "status/reason.h"
+
+namespace keysvc::keys {
+
+absl::StatusOr<std::shared_ptr<const PublicHalf>> PublicKeys::Of(const KeyVersion& version) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_.find(version.name);
+    if (known != known_.end()) return known->second;
+  }
+  if (version.public_key.empty()) {
+    return Error(Reason::kAlgorithmUnsupported, "the key has no public half");
+  }
+  auto parsed = crypto::PublicKey::FromSpki(version.public_key);
+  if (!parsed.ok()) return Error(Reason::kIntegrityFailure, "a stored public key is none");
+  auto half = std::make_shared<PublicHalf>();
+  half->key = *std::move(parsed);
+  half->thumbprint = jose::Thumbprint(*half->key);
+  const std::lock_guard lock(mutex_);
+  return known_.emplace(version.name, std::move(half)).first->second;
+}
+
+}  // namespace keysvc::keys

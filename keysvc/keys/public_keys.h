@@ -1,0 +1,37 @@
+#ifndef KEYSVC_KEYSVC_KEYS_PUBLIC_KEYS_H_
+#define KEYSVC_KEYSVC_KEYS_PUBLIC_KEYS_H_
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "crypto/public_key.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_version.h"
+
+namespace keysvc::keys {
+
+// The public half of a key version.
+struct PublicHalf {
+  std::unique_ptr<crypto::PublicKey> key;
+  std::string thumbprint;  // RFC 7638; what a JWS calls the key by
+};
+
+// The public halves that were used so far: parsing one takes longer than checking a signature by
+// it, and that of a version never changes. Thread-safe.
+class PublicKeys {
+ public:
+  // FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED for a key without a public half;
+  // DATA_LOSS/INTEGRITY_FAILURE when it is none.
+  absl::StatusOr<std::shared_ptr<const PublicHalf>> Of(const KeyVersion& version);
+
+ private:
+  std::mutex mutex_;
+  std::map<KeyVersionName, std::shared_ptr<const PublicHalf>> known_;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_PUBLIC_KEYS_H_

@@ -1,0 +1,48 @@
+#ifndef KEYSVC_KEYSVC_KEYS_SIGNATURE_FORMAT_H_
+#define KEYSVC_KEYSVC_KEYS_SIGNATURE_FORMAT_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_version.h"
+#include "keysvc/keys/public_keys.h"
+#include "keysvc/keys/signature.h"
+#include "policy/action.h"
+
+namespace keysvc::keys {
+
+// One signature as its caller asks for it: which bytes the HSM signs, and what becomes of the
+// signature. Immutable.
+class SignatureFormat {
+ public:
+  virtual ~SignatureFormat() = default;
+
+  // The right that it takes, and its method as records call it.
+  virtual policy::Action action() const = 0;
+  virtual std::string_view method() const = 0;
+
+  // INVALID_ARGUMENT for what no key could sign.
+  virtual absl::Status Check() const = 0;
+
+  // All that tells this request from others, in canonical form (docs/formats.md).
+  virtual std::string FingerprintInput(const KeyName& key) const = 0;
+
+  struct Draft {
+    SignatureScheme scheme;
+    std::string to_be_signed;
+    // From the HSM's signature to the caller's.
+    std::function<absl::StatusOr<std::string>(std::string raw)> finish;
+  };
+  // FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH or ALGORITHM_UNSUPPORTED when the key is not for this.
+  virtual absl::StatusOr<Draft> DraftFor(const KeyVersion& version, PublicKeys& public_keys,
+                                         absl::Time now) const = 0;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_SIGNATURE_FORMAT_H_

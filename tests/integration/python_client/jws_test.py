@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""JSON Web Signatures: what the service signs verifies with a JOSE library that it does not use, by
+the keys that it publishes, and what that library signs the service tells from its own."""
+
+import json
+import time
+import unittest
+import uuid
+
+from deployment import Deployment
+from jwcrypto import jwk, jws
+from wire import SECONDS, Client, keys, refusal, signing
+
+PAYLOAD = b'{"amount": "12.50", "currency": "EUR"}'
+FAULTS = signing.JwsFault
+
+
+class Jws(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.deployment = cls.enterClassContext(Deployment())
+        cls.deployment.start()
+        cls.settlement = cls.enterClassContext(Client(cls.deployment, "settlement")).signing
+        cls.checkout = cls.enterClassContext(Client(cls.deployment, "checkout")).signing
+        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1")).keys
+        cls.key = cls.create_key(keys.KEY_ALGORITHM_EC_P256)
+
+    @classmethod
+    def create_key(cls, algorithm, purpose=keys.KEY_PURPOSE_JWS) -> str:
+        return cls.officer.CreateKey(keys.CreateKeyRequest(
+            parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:10]}", purpose=purpose,
+            algorithm=algorithm, cryptoperiod_days=365), timeout=60).key.name
+
+    def sign(self, key: str, payload: bytes = PAYLOAD, **options) -> str:
+        request = signing.SignJwsRequest(name=key, payload=payload, **options)
+        return self.settlement.SignJws(request, timeout=SECONDS).jws
+
+    def verify(self, key: str, text: str, **options):
+        request = signing.VerifyJwsRequest(name=key, jws=text, **options)
+        return self.settlement.VerifyJws(request, timeout=SECONDS)
+
+    def key_set(self, key: str) -> jwk.JWKSet:
+        answer = self.settlement.GetJwks(signing.GetJwksRequest(name=key), timeout=SECONDS)
+        self.assertEqual(answer.max_age_seconds, 300)
+        return jwk.JWKSet.from_json(answer.jwks)
+
+    def opened_elsewhere(self, key: str, text: str, payload: bytes | None = None) -> jws.JWS:
+        """The JWS as the other library understands it, once it has verified it by the key set."""
+        opened = jws.JWS()
+        opened.deserialize(text)
+        kid = json.loads(opened.objects["protected"])["kid"]
+        if payload is not None:
+            opened.objects["payload"] = payload
+        opened.verify(self.key_set(key).get_key(kid))
+        return opened
+
+    def test_another_library_verifies_every_algorithm_by_the_published_keys(self):
+        for algorithm, alg in ((keys.KEY_ALGORITHM_EC_P256, "ES256"),
+                               (keys.KEY_ALGORITHM_ED25519, "EdDSA"),
+                               (keys.KEY_ALGORITHM_RSA_2048, "PS256")):
+            with self.subTest(alg=alg):
+                key = self.create_key(algorithm)
+                before = int(time.time())
+                opened = self.opened_elsewhere(key, self.sign(key, type="JOSE"))
+                self.assertEqual(opened.payload, PAYLOAD)
+                header = opened.jose_header
+                self.assertEqual((header["alg"], header["typ"]), (alg, "JOSE"))
+                self.assertTrue(before <= header["iat"] <= time.time())
+                (published,) = self.key_set(key)
+                self.assertEqual(header["kid"], published.thumbprint())
+
+    def test_another_library_verifies_a_detached_payload_encoded_or_not(self):
+        for unencoded in (False, True):
+            with self.subTest(unencoded=unencoded):
+                text = self.sign(self.key, detached=True, unencoded=unencoded)
+                self.assertEqual(text.split(".")[1], "")
+                self.opened_elsewhere(self.key, text, PAYLOAD)
+                with self.assertRaises(jws.InvalidJWSSignature):
+                    self.opened_elsewhere(self.key, text, PAYLOAD + b" ")
+                self.assertTrue(self.verify(self.key, text, payload=PAYLOAD).valid)
+
+    def test_a_rotation_breaks_no_verifier(self):
+        key = self.create_key(keys.KEY_ALGORITHM_EC_P256)
+        old = self.sign(key)
+        self.officer.RotateKey(keys.RotateKeyRequest(name=key), timeout=60)
+        new = self.sign(key)
+        for text, version in ((old, 1), (new, 2)):
+            self.opened_elsewhere(key, text)
+            self.assertEqual(self.verify(key, text).key_version, f"{key}/versions/{version}")
+
+    def test_what_others_signed_is_told_from_it(self):
+        theirs = jwk.JWK.generate(kty="EC", crv="P-256")
+        kid = self.key_set(self.key).export(as_dict=True)["keys"][0]["kid"]
+        for header, fault in (({"alg": "ES256"}, FAULTS.JWS_FAULT_SIGNATURE_WRONG),
+                              ({"alg": "ES256", "kid": kid}, FAULTS.JWS_FAULT_SIGNATURE_WRONG),
+                              ({"alg": "ES256", "kid": "x"}, FAULTS.JWS_FAULT_KEY_UNKNOWN)):
+            with self.subTest(header=header):
+                made = jws.JWS(PAYLOAD)
+                made.add_signature(theirs, None, json.dumps(header))
+                answer = self.verify(self.key, made.serialize(compact=True))
+                self.assertEqual((answer.valid, answer.fault), (False, fault))
+        # The public key taken for a shared secret.
+        public = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=self.key),
+                                              timeout=SECONDS)
+        confused = jws.JWS(PAYLOAD)
+        confused.add_signature(jwk.JWK.from_password(public.pem), None,
+                               json.dumps({"alg": "HS256", "kid": kid}))
+        self.assertEqual(self.verify(self.key, confused.serialize(compact=True)).fault,
+                         FAULTS.JWS_FAULT_ALGORITHM_MISMATCH)
+
+    def test_bad_input_is_refused_by_field(self):
+        text = self.sign(self.key)
+        bare = self.create_key(keys.KEY_ALGORITHM_EC_P256, keys.KEY_PURPOSE_SIGN)
+        for call, reason, field in (
+                (lambda: self.sign(self.key, b""), "FIELD_REQUIRED", "payload"),
+                (lambda: self.sign(self.key, b"x" * (64 * 1024 + 1)), "MESSAGE_TOO_LARGE", "payload"),
+                (lambda: self.sign(self.key, type="a b"), "FIELD_INVALID", "type"),
+                (lambda: self.sign(self.key, unencoded=True), "FIELD_INVALID", "unencoded"),
+                (lambda: self.sign(self.key, request_id="x"), "FIELD_INVALID", "request_id"),
+                (lambda: self.sign(bare), "KEY_PURPOSE_MISMATCH", ""),
+                (lambda: self.verify(self.key, ""), "FIELD_REQUIRED", "jws"),
+                (lambda: self.verify(self.key, text + "."), "FIELD_INVALID", "jws"),
+                (lambda: self.verify(self.key, text, payload=PAYLOAD), "FIELD_INVALID", "payload"),
+                (lambda: self.verify(self.key, text, max_age_seconds=-1), "FIELD_INVALID",
+                 "max_age_seconds"),
+                (lambda: self.verify(bare, text), "KEY_PURPOSE_MISMATCH", ""),
+                (lambda: self.key_set(bare), "KEY_PURPOSE_MISMATCH", "")):
+            with self.subTest(reason=reason, field=field):
+                refused = refusal(call)
+                self.assertEqual((refused.reason, refused.field), (reason, field))
+
+    def test_who_may_not_sign_jws_does_not(self):
+        request = signing.SignJwsRequest(name=self.key, payload=PAYLOAD)
+        self.assertEqual(refusal(lambda: self.checkout.SignJws(request, timeout=SECONDS)).reason,
+                         "POLICY_DENIED")
+
+    def test_the_command_line_signs_publishes_and_checks(self):
+        folder = self.deployment.folder
+        (folder / "payload.json").write_bytes(PAYLOAD)
+        command = self.deployment.command
+        made = command("settlement", "jws", "sign", "--key", self.key, "--in",
+                       folder / "payload.json", "--detached", "--out", folder / "payload.jws")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.opened_elsewhere(self.key, (folder / "payload.jws").read_text().strip(), PAYLOAD)
+        check = ["jws", "verify", "--key", self.key, "--jws", folder / "payload.jws", "--payload",
+                 folder / "payload.json", "--max-age", "60"]
+        checked = command("settlement", *check)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        (folder / "payload.json").write_bytes(PAYLOAD + b" ")
+        checked = command("settlement", *check)
+        self.assertEqual(checked.returncode, 1, checked.stdout)
+        self.assertIn("SIGNATURE_WRONG", checked.stdout)
+        published = command("settlement", "keys", "jwks", self.key)
+        self.assertEqual(len(json.loads(published.stdout)["keys"]), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

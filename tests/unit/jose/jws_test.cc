@@ -1,0 +1,132 @@
+#include "jose/jws.h"
+
+#include <string>
+
+#include "crypto/public_key.h"
+#include "gtest/gtest.h"
+#include "jose/base64url.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/jose/known_keys.h"
+
+namespace keysvc::jose {
+namespace {
+
+using crypto::SignatureAlgorithm;
+using keysvc::testing::HasReason;
+
+// RFC 7515 appendix A.1.
+constexpr char kClaims[] =
+    "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
+constexpr char kEncodedClaims[] =
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
+    "Q";
+
+std::string InputOf(const Jws& jws) {
+  return SigningInput(jws.protected_header, jws.header.b64, jws.payload.value());
+}
+
+TEST(JwsTest, TheSignatureOfRfc7515AppendixA3Verifies) {
+  const std::string text =
+      std::string("eyJhbGciOiJFUzI1NiJ9.") + kEncodedClaims +
+      ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+  const auto jws = ParseCompact(text);
+  ASSERT_OK(jws);
+  EXPECT_EQ(jws->header.alg, "ES256");
+  EXPECT_EQ(jws->payload, kClaims);
+  EXPECT_TRUE(P256Key()->Verify(SignatureAlgorithm::kEcdsaP256Sha256, InputOf(*jws),
+                                crypto::EcdsaP1363ToDer(jws->signature).value()));
+  EXPECT_EQ(ToCompact(*jws), text);
+}
+
+TEST(JwsTest, TheSignatureOfRfc8037AppendixA4Verifies) {
+  const std::string text =
+      "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+      "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+  const auto jws = ParseCompact(text);
+  ASSERT_OK(jws);
+  EXPECT_EQ(jws->payload, "Example of Ed25519 signing");
+  EXPECT_TRUE(Ed25519Key()->Verify(SignatureAlgorithm::kEd25519, InputOf(*jws), jws->signature));
+  EXPECT_EQ(ToCompact(*jws), text);
+}
+
+TEST(JwsTest, ADetachedOneHasNoPayload) {
+  Jws jws;
+  jws.header.alg = "ES256";
+  jws.protected_header = ToBase64Url(ToJson(jws.header));
+  jws.signature = "signature";
+  const std::string text = ToCompact(jws);
+  EXPECT_EQ(text, "eyJhbGciOiJFUzI1NiJ9..c2lnbmF0dXJl");
+  EXPECT_EQ(ParseCompact(text)->payload, std::nullopt);
+}
+
+// RFC 7797 section 4: the header, and what is signed.
+TEST(JwsTest, APayloadThatIsNotEncodedIsSignedAsItIs) {
+  const std::string header = R"({"alg":"HS256","b64":false,"crit":["b64"]})";
+  EXPECT_EQ(ToJson({.alg = "HS256", .kid = {}, .typ = {}, .iat = std::nullopt, .b64 = false}),
+            header);
+  EXPECT_FALSE(ParseJwsHeader(header)->b64);
+  const std::string encoded = ToBase64Url(header);
+  EXPECT_EQ(encoded, "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19");
+  EXPECT_EQ(SigningInput(encoded, false, "$.02"), encoded + ".$.02");
+  EXPECT_OK(ParseCompact(encoded + "..c2ln"));
+  EXPECT_THAT(ParseCompact(encoded + ".JC4wMg.c2ln"), HasReason(Reason::kFieldInvalid));
+}
+
+TEST(JwsTest, AHeaderIsReadAsItWasWritten) {
+  const JwsHeader header{
+      .alg = "PS256", .kid = "a\"b", .typ = "JOSE", .iat = 1300819380, .b64 = true};
+  EXPECT_EQ(ToJson(header), R"({"alg":"PS256","typ":"JOSE","kid":"a\"b","iat":1300819380})");
+  const auto read = ParseJwsHeader(ToJson(header));
+  ASSERT_OK(read);
+  EXPECT_EQ(read->alg, header.alg);
+  EXPECT_EQ(read->kid, header.kid);
+  EXPECT_EQ(read->typ, header.typ);
+  EXPECT_EQ(read->iat, header.iat);
+  EXPECT_TRUE(read->b64);
+}
+
+TEST(JwsTest, WhatIsNotCriticalMayBeUnknown) {
+  EXPECT_OK(ParseJwsHeader(R"({"alg":"ES256","x5t":"a","nested":{"alg":"b","b64":1}})"));
+  EXPECT_OK(ParseJwsHeader(R"({"alg":"ES256","iat":1,"crit":["iat"]})"));
+}
+
+TEST(JwsTest, HeadersThatReadersWouldUnderstandDifferentlyAreRefused) {
+  for (const char* header : {"",
+                             "{",
+                             "[]",
+                             "null",
+                             R"({"alg":"ES256"} x)",
+                             R"({})",
+                             R"({"alg":""})",
+                             R"({"alg":1})",
+                             R"({"alg":"ES256","alg":"ES256"})",
+                             R"({"alg":"ES256","x":{"a":1,"a":1}})",
+                             R"({"alg":"ES256","kid":1})",
+                             R"({"alg":"ES256","typ":[]})",
+                             R"({"alg":"ES256","iat":"1"})",
+                             R"({"alg":"ES256","iat":1.5})",
+                             R"({"alg":"ES256","iat":18446744073709551615})",
+                             R"({"alg":"ES256","crit":[]})",
+                             R"({"alg":"ES256","crit":"b64"})",
+                             R"({"alg":"ES256","crit":[1]})",
+                             R"({"alg":"ES256","crit":["b64"]})",
+                             R"({"alg":"ES256","exp":1,"crit":["exp"]})",
+                             R"({"alg":"ES256","b64":false,"crit":["b64","b64"]})",
+                             R"({"alg":"ES256","b64":false})",
+                             R"({"alg":"ES256","b64":0,"crit":["b64"]})",
+                             "{\"alg\":\"ES256\xff\"}"}) {
+    EXPECT_THAT(ParseJwsHeader(header), HasReason(Reason::kFieldInvalid)) << header;
+  }
+}
+
+TEST(JwsTest, TextsThatAreNoneAreRefused) {
+  for (const char* text :
+       {"", ".", "..", "...", "eyJhbGciOiJFUzI1NiJ9.YQ", "eyJhbGciOiJFUzI1NiJ9.YQ.c2ln.",
+        "eyJhbGciOiJFUzI1NiJ9.YQ.", "eyJhbGciOiJFUzI1NiJ9=.YQ.c2ln", "eyJhbGciOiJFUzI1NiJ9.YR.c2ln",
+        "eyJhbGciOiJFUzI1NiJ9.YQ.c2lnx", "e30.YQ.c2ln", " eyJhbGciOiJFUzI1NiJ9.YQ.c2ln"}) {
+    EXPECT_THAT(ParseCompact(text), HasReason(Reason::kFieldInvalid)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace keysvc::jose

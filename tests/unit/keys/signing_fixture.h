@@ -1,0 +1,76 @@
+// Signer and verifier over a world of keys.
+#ifndef KEYSVC_TESTS_UNIT_KEYS_SIGNING_FIXTURE_H_
+#define KEYSVC_TESTS_UNIT_KEYS_SIGNING_FIXTURE_H_
+
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/public_keys.h"
+#include "keysvc/keys/signer.h"
+#include "keysvc/keys/verifier.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/keys/key_world.h"
+
+namespace keysvc::keys {
+
+class SigningTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(world_.Start());
+    Open();
+  }
+  void TearDown() override { Close(); }
+
+  void Open() {
+    keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.since_boot());
+    signer_ = std::make_unique<Signer>(world_.registry(), world_.hsm, world_.journal(),
+                                       world_.store, *keys_, public_keys_, world_.clock());
+    verifier_ = std::make_unique<Verifier>(world_.registry(), world_.hsm, world_.journal(),
+                                           public_keys_, world_.clock());
+  }
+  void Close() {
+    if (signer_ != nullptr) world_.journal().Stop();
+    signer_.reset();
+    verifier_.reset();
+    keys_.reset();
+  }
+
+  absl::StatusOr<Signature> Sign(SignRequest request) {
+    auto permit = world_.PermitFor(request.format->action(), request.key.ToString());
+    return Await<Signature>(
+        [&](auto done) { signer_->Sign(std::move(permit), std::move(request), std::move(done)); });
+  }
+  absl::StatusOr<Verification> Verify(const VerifyRequest& request) {
+    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
+    return Await<Verification>(
+        [&](auto done) { verifier_->Verify(std::move(permit), request, std::move(done)); });
+  }
+  absl::StatusOr<Verification> VerifyJws(const JwsVerifyRequest& request) {
+    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
+    return Await<Verification>(
+        [&](auto done) { verifier_->VerifyJws(std::move(permit), request, std::move(done)); });
+  }
+
+  template <typename T, typename Call>
+  absl::StatusOr<T> Await(Call call) {
+    std::promise<absl::StatusOr<T>> answer;
+    call([&answer](absl::StatusOr<audit::Recorded<T>> recorded) {
+      answer.set_value(recorded.ok() ? std::move(recorded->value)
+                                     : absl::StatusOr<T>(recorded.status()));
+    });
+    return answer.get_future().get();
+  }
+
+  keysvc::testing::KeyWorld world_;
+  std::unique_ptr<OpenedKeys> keys_;
+  PublicKeys public_keys_;
+  std::unique_ptr<Signer> signer_;
+  std::unique_ptr<Verifier> verifier_;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_TESTS_UNIT_KEYS_SIGNING_FIXTURE_H_
