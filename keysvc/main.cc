@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   const absl::StatusOr<keysvc::Config> config = keysvc::LoadConfig(config_file);
   // Before any command reads a secret; check-config reads the TLS key.
   absl::Status status = config.ok() ? keysvc::PrepareProcess(*config) : config.status();
-  if (status.ok()) status = run(*config);
+  if (status.ok()) status = keysvc::ForOperator(run(*config));
   if (status.ok()) return 0;
   if (absl::IsDataLoss(status)) {
     keysvc::rpc::TroubleLog().Note("the start", status);
