@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
-#include "audit/base64.h"
+#include "crypto/base64.h"
 #include "crypto/public_key.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -59,7 +59,7 @@ absl::StatusOr<NoteVerifier> ParseVerifierKey(std::string_view text) {
   const std::size_t second = first == text.npos ? text.npos : text.find('+', first + 1);
   if (second == text.npos) return Invalid("the verifier key is not <name>+<id>+<key>");
   const std::string_view name = text.substr(0, first);
-  const std::optional<std::string> typed = FromBase64(text.substr(second + 1));
+  const std::optional<std::string> typed = crypto::FromBase64(text.substr(second + 1));
   if (!IsLogName(name) || !typed.has_value() || typed->empty()) {
     return Invalid("the verifier key's name or key is malformed");
   }
@@ -102,7 +102,7 @@ absl::Status CheckSignatures(std::string_view text, std::string_view block,
     if (space == rest.npos || !IsLogName(rest.substr(0, space))) {
       return Invalid("a signature line of the checkpoint is malformed");
     }
-    const std::optional<std::string> value = FromBase64(rest.substr(space + 1));
+    const std::optional<std::string> value = crypto::FromBase64(rest.substr(space + 1));
     if (!value.has_value() || value->size() <= kKeyIdSize) {
       return Invalid("a signature of the checkpoint is malformed");
     }
@@ -132,7 +132,7 @@ absl::StatusOr<Checkpoint> ParseText(std::string_view text) {
   if (error != std::errc() || std::to_string(checkpoint.size) != *size) {
     return Invalid("the checkpoint's size is malformed");
   }
-  const std::optional<std::string> bytes = FromBase64(*root);
+  const std::optional<std::string> bytes = crypto::FromBase64(*root);
   if (!bytes.has_value() || bytes->size() != checkpoint.root.size()) {
     return Invalid("the checkpoint's root is malformed");
   }
@@ -149,12 +149,13 @@ bool IsLogName(std::string_view name) {
 
 std::string VerifierKey(std::string_view name, std::string_view spki) {
   const std::string key = TypedKey(spki);
-  return std::string(name) + "+" + absl::BytesToHexString(KeyId(name, key)) + "+" + ToBase64(key);
+  return std::string(name) + "+" + absl::BytesToHexString(KeyId(name, key)) + "+" +
+         crypto::ToBase64(key);
 }
 
 std::string CheckpointText(const Checkpoint& checkpoint) {
   return checkpoint.origin + "\n" + std::to_string(checkpoint.size) + "\n" +
-         ToBase64(crypto::AsText(checkpoint.root)) + "\n";
+         crypto::ToBase64(crypto::AsText(checkpoint.root)) + "\n";
 }
 
 absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint, CheckpointSigner& signer) {
@@ -162,7 +163,7 @@ absl::StatusOr<std::string> SignCheckpoint(const Checkpoint& checkpoint, Checkpo
   ASSIGN_OR_RETURN(const std::string signature, signer.Sign(text));
   const std::string id = KeyId(checkpoint.origin, TypedKey(signer.public_key()));
   std::string note = text + "\n" + std::string(kSignatureStart) + checkpoint.origin + " " +
-                     ToBase64(id + signature) + "\n";
+                     crypto::ToBase64(id + signature) + "\n";
   // A signature made by failing hardware must not leave: it would break the log for every auditor.
   const absl::StatusOr<Checkpoint> opened =
       OpenCheckpoint(note, VerifierKey(checkpoint.origin, signer.public_key()));

@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "audit/base64.h"
 #include "audit/canonical_json.h"
 #include "audit/checkpoint.h"
 #include "audit/export_format.h"
 #include "audit/merkle.h"
+#include "crypto/base64.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -25,7 +25,7 @@ std::string ManifestLine(const Checkpoint& checkpoint, std::uint64_t first, cons
   std::string tree = "[";
   for (const std::string& hash : before.ToRow().hashes) {
     if (tree.size() > 1) tree += ',';
-    AppendJsonString(tree, ToBase64(hash));
+    AppendJsonString(tree, crypto::ToBase64(hash));
   }
   JsonObject manifest;
   manifest.Raw("first", std::to_string(first));
@@ -40,9 +40,9 @@ std::string ManifestLine(const Checkpoint& checkpoint, std::uint64_t first, cons
 std::string RecordLine(const store::LeafRow& leaf) {
   JsonObject record;
   record.Raw("body", leaf.body);
-  record.Text("body_salt", ToBase64(leaf.body_salt));
+  record.Text("body_salt", crypto::ToBase64(leaf.body_salt));
   record.Raw("header", leaf.header);
-  record.Text("header_salt", ToBase64(leaf.header_salt));
+  record.Text("header_salt", crypto::ToBase64(leaf.header_salt));
   record.Raw("index", std::to_string(leaf.index));
   return record.Take() + "\n";
 }

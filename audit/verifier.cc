@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "audit/base64.h"
 #include "audit/checkpoint.h"
 #include "audit/export_format.h"
 #include "audit/merkle.h"
+#include "crypto/base64.h"
 #include "nlohmann/json.hpp"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -65,7 +65,7 @@ absl::StatusOr<std::uint64_t> Number(const Json& json, const char* name) {
 
 absl::StatusOr<std::string> Bytes(const Json& json, const char* name, std::size_t size) {
   ASSIGN_OR_RETURN(const std::string text, Text(json, name));
-  std::optional<std::string> bytes = FromBase64(text);
+  std::optional<std::string> bytes = crypto::FromBase64(text);
   if (!bytes.has_value() || bytes->size() != size) {
     return Fault("a member is not base64 of the right length");
   }
@@ -108,7 +108,7 @@ class ExportVerifier {
     if (!tree.is_array()) return Fault("the tree before the range is malformed");
     for (const Json& hash : tree) {
       if (!hash.is_string()) return Fault("the tree before the range is malformed");
-      row.hashes.push_back(FromBase64(hash.get<std::string>()).value_or(""));
+      row.hashes.push_back(crypto::FromBase64(hash.get<std::string>()).value_or(""));
     }
     ASSIGN_OR_RETURN(tree_, Frontier::FromRow(row));
     return CompareWithOutside();

@@ -246,6 +246,18 @@ Call Calls::Verify(const SigningKey& key) {
               }};
 }
 
+Call Calls::GetPublicKey(const SigningKey& key) {
+  v1::GetPublicKeyRequest request;
+  request.set_name(key.name);
+  return {.method = "/keysvc.v1.SigningService/GetPublicKey",
+          .next = [request] { return BodyOf(request); },
+          .is_right =
+              [](grpc::ByteBuffer& body) {
+                v1::GetPublicKeyResponse response;
+                return Parse(body, response) && !response.der().empty();
+              }};
+}
+
 Call Calls::Echo() const {
   return {.method = "/keysvc.bench/Echo",
           .next = [this] { return TokenizeBody(first_card_); },

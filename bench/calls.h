@@ -45,6 +45,8 @@ class Calls {
   Call DetokenizeBatch();
   static Call Sign(const SigningKey& key);
   static Call Verify(const SigningKey& key);
+  // A call that is decided and recorded like any other and does next to nothing else.
+  static Call GetPublicKey(const SigningKey& key);
   // The same bytes as a Tokenize, to a service that gives them back.
   Call Echo() const;
 

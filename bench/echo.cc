@@ -4,12 +4,12 @@
 
 #include <cstdio>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/server.h"
 #include "keysvc/config.h"
 #include "keysvc/rpc/server_settings.h"
+#include "keysvc/server_files.h"
 #include "status/macros.h"
 
 namespace keysvc::bench {
@@ -45,13 +45,7 @@ absl::Status ServeEcho(const std::string& config) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   ASSIGN_OR_RETURN(const Config loaded, LoadConfig(config));
-  rpc::ServerOptions options;
-  ASSIGN_OR_RETURN(options.certificate_chain, ReadSmallFile(loaded.certificate_file));
-  ASSIGN_OR_RETURN(options.private_key, ReadSmallFile(loaded.private_key_file));
-  for (const TrustDomain& domain : loaded.trust_domains) {
-    ASSIGN_OR_RETURN(const std::string pem, ReadSmallFile(domain.ca_file));
-    absl::StrAppend(&options.authorities, pem, "\n");
-  }
+  ASSIGN_OR_RETURN(const rpc::ServerOptions options, LoadServerOptions(loaded));
   EchoService service;
   grpc::ServerBuilder builder;
   rpc::SetLimits(builder);

@@ -164,6 +164,8 @@ class Bench {
     });
     AddLoad("detokenize-batch", "Detokenize, batches of 100", clients_.revealing,
             calls_.DetokenizeBatch(), kBatchesInFlight);
+    AddLoad("public-key.256", "GetPublicKey, 256 in flight", clients_.revealing,
+            Calls::GetPublicKey(p256_), 256);
     AddSigning("p256", "P-256", p256_, pkcs11::Mechanism::kEcdsaP256Sha256, {64, 256, 1});
     AddSigning("rsa", "RSA-2048", rsa_, pkcs11::Mechanism::kRsaPssSha256, {64});
   }
@@ -222,6 +224,16 @@ class Bench {
       std::vector<double> values;
       for (const Sample& sample : half->rounds) values.push_back(sample.latencies.p99 / 1000);
       figures.bounds.push_back({"p99 of Tokenize, new card, at half of the peak", "ms", 10,
+                                SpreadOf(std::move(values))});
+    }
+    const Figure* recorded = figures.Find("public-key.256");
+    const Figure* echo = figures.Find("echo.256");
+    if (recorded != nullptr && echo != nullptr) {
+      std::vector<double> values;
+      for (std::size_t i = 0; i < recorded->rounds.size(); ++i) {
+        values.push_back(recorded->rounds[i].server_time - echo->rounds[i].server_time);
+      }
+      figures.bounds.push_back({"GetPublicKey beyond the echo: policy, audit, lane", "us", 10,
                                 SpreadOf(std::move(values))});
     }
     if (Service() != 0) {

@@ -2,9 +2,9 @@
 
 #include <string_view>
 
+#include "crypto/base64.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
-#include "jose/base64url.h"
 #include "nlohmann/json.hpp"
 
 namespace keysvc::jose {
@@ -15,24 +15,25 @@ using Json = nlohmann::ordered_json;
 // The members that make the key, in the order of RFC 7638 section 3.3.
 Json RequiredMembers(const crypto::PublicKey& key) {
   if (const auto point = key.Ed25519Point(); point.ok()) {
-    return {{"crv", "Ed25519"}, {"kty", "OKP"}, {"x", ToBase64Url(*point)}};
+    return {{"crv", "Ed25519"}, {"kty", "OKP"}, {"x", crypto::ToBase64Url(*point)}};
   }
   if (const auto point = key.P256Point(); point.ok()) {
     const std::string_view coordinates = std::string_view(*point).substr(1);
     return {{"crv", "P-256"},
             {"kty", "EC"},
-            {"x", ToBase64Url(coordinates.substr(0, 32))},
-            {"y", ToBase64Url(coordinates.substr(32))}};
+            {"x", crypto::ToBase64Url(coordinates.substr(0, 32))},
+            {"y", crypto::ToBase64Url(coordinates.substr(32))}};
   }
   const crypto::RsaNumbers numbers = key.Rsa().value();
-  return {
-      {"e", ToBase64Url(numbers.exponent)}, {"kty", "RSA"}, {"n", ToBase64Url(numbers.modulus)}};
+  return {{"e", crypto::ToBase64Url(numbers.exponent)},
+          {"kty", "RSA"},
+          {"n", crypto::ToBase64Url(numbers.modulus)}};
 }
 
 }  // namespace
 
 std::string Thumbprint(const crypto::PublicKey& key) {
-  return ToBase64Url(crypto::AsText(crypto::Sha256(RequiredMembers(key).dump())));
+  return crypto::ToBase64Url(crypto::AsText(crypto::Sha256(RequiredMembers(key).dump())));
 }
 
 std::string Jwk(const crypto::PublicKey& key, const std::string& alg) {

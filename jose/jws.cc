@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "jose/base64url.h"
+#include "crypto/base64.h"
 #include "nlohmann/json.hpp"
 #include "status/abseil.h"
 #include "status/macros.h"
@@ -109,13 +109,13 @@ absl::StatusOr<JwsHeader> ParseJwsHeader(std::string_view json) {
 
 std::string SigningInput(std::string_view protected_header, bool b64, std::string_view payload) {
   return absl::StrCat(ToAbsl(protected_header), ".",
-                      b64 ? ToBase64Url(payload) : std::string(payload));
+                      b64 ? crypto::ToBase64Url(payload) : std::string(payload));
 }
 
 std::string ToCompact(const Jws& jws) {
   return absl::StrCat(jws.protected_header, ".",
-                      jws.payload.has_value() ? ToBase64Url(*jws.payload) : std::string(), ".",
-                      ToBase64Url(jws.signature));
+                      jws.payload.has_value() ? crypto::ToBase64Url(*jws.payload) : std::string(),
+                      ".", crypto::ToBase64Url(jws.signature));
 }
 
 absl::StatusOr<Jws> ParseCompact(std::string_view text) {
@@ -123,8 +123,8 @@ absl::StatusOr<Jws> ParseCompact(std::string_view text) {
   if (parts.size() != 3) return Invalid("not three parts with dots between");
   Jws jws;
   jws.protected_header = parts[0];
-  const std::optional<std::string> json = FromBase64Url(parts[0]);
-  std::optional<std::string> signature = FromBase64Url(parts[2]);
+  const std::optional<std::string> json = crypto::FromBase64Url(parts[0]);
+  std::optional<std::string> signature = crypto::FromBase64Url(parts[2]);
   if (!json.has_value() || !signature.has_value() || signature->empty()) {
     return Invalid("header or signature is not base64url");
   }
@@ -132,7 +132,7 @@ absl::StatusOr<Jws> ParseCompact(std::string_view text) {
   ASSIGN_OR_RETURN(jws.header, ParseJwsHeader(*json));
   if (parts[1].empty()) return jws;
   if (!jws.header.b64) return Invalid("a payload that is not encoded has to be detached");
-  jws.payload = FromBase64Url(parts[1]);
+  jws.payload = crypto::FromBase64Url(parts[1]);
   if (!jws.payload.has_value()) return Invalid("the payload is not base64url");
   return jws;
 }

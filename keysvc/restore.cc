@@ -9,10 +9,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "audit/base64.h"
 #include "audit/checkpoint.h"
 #include "audit/checkpoint_directory.h"
 #include "audit/stored_log.h"
+#include "crypto/base64.h"
 #include "crypto/recovery_share.h"
 #include "keysvc/keys/key_history.h"
 #include "keysvc/keys/key_version_row.h"
@@ -160,7 +160,7 @@ class Run {
     older_by_ = beyond->checkpoint.size - frontier.size;
     details_["accepted_older_store"] = "true";
     details_["superseded_size"] = absl::StrCat(beyond->checkpoint.size);
-    details_["superseded_root"] = audit::ToBase64(crypto::AsText(beyond->checkpoint.root));
+    details_["superseded_root"] = crypto::ToBase64(crypto::AsText(beyond->checkpoint.root));
     superseded_at_ = frontier.size;
     return CheckOlderStore(outside_->UpTo(frontier.size));
   }

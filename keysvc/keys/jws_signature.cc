@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "crypto/base64.h"
 #include "crypto/canonical.h"
-#include "jose/base64url.h"
 #include "jose/jws.h"
 #include "keysvc/keys/message_signature.h"
 #include "status/macros.h"
@@ -84,7 +84,7 @@ absl::StatusOr<SignatureFormat::Draft> JwsSignature::DraftFor(const KeyVersion& 
   jws.header.typ = options_.typ;
   if (!options_.without_issue_time) jws.header.iat = absl::ToUnixSeconds(now);
   jws.header.b64 = !options_.unencoded;
-  jws.protected_header = jose::ToBase64Url(jose::ToJson(jws.header));
+  jws.protected_header = crypto::ToBase64Url(jose::ToJson(jws.header));
   if (!options_.detached) jws.payload = payload_;
 
   Draft draft{scheme, jose::SigningInput(jws.protected_header, jws.header.b64, payload_), {}};

@@ -20,6 +20,7 @@ absl::StatusOr<std::shared_ptr<const PublicHalf>> PublicKeys::Of(const KeyVersio
   if (!parsed.ok()) return Error(Reason::kIntegrityFailure, "a stored public key is none");
   auto half = std::make_shared<PublicHalf>();
   half->key = *std::move(parsed);
+  half->pem = half->key->ToPem();
   half->thumbprint = jose::Thumbprint(*half->key);
   const std::lock_guard lock(mutex_);
   return known_.emplace(version.name, std::move(half)).first->second;

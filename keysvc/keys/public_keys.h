@@ -16,6 +16,7 @@ namespace keysvc::keys {
 // The public half of a key version.
 struct PublicHalf {
   std::unique_ptr<crypto::PublicKey> key;
+  std::string pem;         // X.509 SubjectPublicKeyInfo
   std::string thumbprint;  // RFC 7638; what a JWS calls the key by
 };
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "audit/base64.h"
+#include "crypto/base64.h"
 #include "crypto/digest.h"
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/call_record.h"
@@ -23,7 +23,7 @@ absl::Status Mismatch(std::string_view what) { return Error(Reason::kRecoveryKey
 }  // namespace
 
 std::string RecoveryDigest(std::string_view sealed) {
-  return audit::ToBase64(crypto::AsText(crypto::Sha256(sealed)));
+  return crypto::ToBase64(crypto::AsText(crypto::Sha256(sealed)));
 }
 
 bool NeedsRecoveryCopy(const store::KeyVersionRow& row) { return !row.wrapped.empty(); }

@@ -61,7 +61,7 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
   ASSIGN_OR_RETURN(const auto half, public_keys.Of(*found));
   v1::GetPublicKeyResponse message;
   message.set_name(found->name.ToString());
-  message.set_pem(half->key->ToPem());
+  message.set_pem(half->pem);
   message.set_der(found->public_key);
   message.set_algorithm(std::string(keys::NameOf(found->parameters.algorithm)));
   return message;

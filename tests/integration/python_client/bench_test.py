@@ -15,7 +15,7 @@ BENCH = PROGRAMS / "keysvc-bench"
 UNARY = ("echo", "tokenize-new", "tokenize-known", "detokenize")
 SERVICE = {f"{call}.{flight}" for call in UNARY[1:] for flight in (1, 64, 256)} | {
     "tokenize-new.half", "tokenize-batch", "detokenize-batch", "sign-p256.1", "sign-p256.64",
-    "sign-p256.256", "sign-rsa.64", "verify-p256.64", "verify-rsa.64"}
+    "public-key.256", "sign-p256.256", "sign-rsa.64", "verify-p256.64", "verify-rsa.64"}
 CEILINGS = {f"echo.{flight}" for flight in (1, 64, 256)} | {
     "fdatasync", "raw-writer", "raw-look-up", "pkcs11-p256", "pkcs11-rsa"}
 

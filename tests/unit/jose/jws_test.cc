@@ -2,9 +2,9 @@
 
 #include <string>
 
+#include "crypto/base64.h"
 #include "crypto/public_key.h"
 #include "gtest/gtest.h"
-#include "jose/base64url.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/jose/known_keys.h"
 
@@ -52,7 +52,7 @@ TEST(JwsTest, TheSignatureOfRfc8037AppendixA4Verifies) {
 TEST(JwsTest, ADetachedOneHasNoPayload) {
   Jws jws;
   jws.header.alg = "ES256";
-  jws.protected_header = ToBase64Url(ToJson(jws.header));
+  jws.protected_header = crypto::ToBase64Url(ToJson(jws.header));
   jws.signature = "signature";
   const std::string text = ToCompact(jws);
   EXPECT_EQ(text, "eyJhbGciOiJFUzI1NiJ9..c2lnbmF0dXJl");
@@ -65,7 +65,7 @@ TEST(JwsTest, APayloadThatIsNotEncodedIsSignedAsItIs) {
   EXPECT_EQ(ToJson({.alg = "HS256", .kid = {}, .typ = {}, .iat = std::nullopt, .b64 = false}),
             header);
   EXPECT_FALSE(ParseJwsHeader(header)->b64);
-  const std::string encoded = ToBase64Url(header);
+  const std::string encoded = crypto::ToBase64Url(header);
   EXPECT_EQ(encoded, "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19");
   EXPECT_EQ(SigningInput(encoded, false, "$.02"), encoded + ".$.02");
   EXPECT_OK(ParseCompact(encoded + "..c2ln"));

@@ -5,23 +5,24 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "crypto/base64.h"
 #include "crypto/public_key.h"
-#include "jose/base64url.h"
 
 namespace keysvc::jose {
 
 // RFC 7515 appendix A.3.1.
 inline std::unique_ptr<crypto::PublicKey> P256Key() {
   return crypto::PublicKey::FromP256Point(
-             absl::StrCat("\x04", *FromBase64Url("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
-                          *FromBase64Url("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")))
+             absl::StrCat("\x04",
+                          *crypto::FromBase64Url("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
+                          *crypto::FromBase64Url("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")))
       .value();
 }
 
 // RFC 8037 appendix A.2.
 inline std::unique_ptr<crypto::PublicKey> Ed25519Key() {
   return crypto::PublicKey::FromEd25519(
-             *FromBase64Url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"))
+             *crypto::FromBase64Url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"))
       .value();
 }
 
@@ -35,7 +36,9 @@ inline constexpr char kModulus[] =
     "bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3"
     "XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
 inline std::unique_ptr<crypto::PublicKey> RsaKey() {
-  return crypto::PublicKey::FromRsa(*FromBase64Url(kModulus), *FromBase64Url("AQAB")).value();
+  return crypto::PublicKey::FromRsa(*crypto::FromBase64Url(kModulus),
+                                    *crypto::FromBase64Url("AQAB"))
+      .value();
 }
 
 }  // namespace keysvc::jose

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "crypto/base64.h"
 #include "crypto/public_key.h"
 #include "gtest/gtest.h"
-#include "jose/base64url.h"
 #include "jose/jws.h"
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
@@ -51,7 +51,7 @@ class JwsTest : public SigningTest {
 
   // The JWS with another header over the same payload and signature.
   static std::string WithHeader(const std::string& jws, const std::string& json) {
-    return jose::ToBase64Url(json) + jws.substr(jws.find('.'));
+    return crypto::ToBase64Url(json) + jws.substr(jws.find('.'));
   }
 
   const KeyName kKey{"acme", "orders"};
