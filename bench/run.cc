@@ -17,6 +17,7 @@
 #include "bench/cards.h"
 #include "bench/child_process.h"
 #include "bench/clients.h"
+#include "bench/control_cost.h"
 #include "bench/deployment.h"
 #include "bench/signing_ceiling.h"
 #include "bench/store_ceiling.h"
@@ -33,6 +34,7 @@ namespace {
 
 constexpr std::size_t kBatchesInFlight = 16;
 constexpr double kPacedPart = 0.5;
+constexpr char kControlCost[] = "control-cost";
 constexpr absl::Duration kEchoPatience = absl::Seconds(20);
 
 std::uint64_t RandomNumber(std::uint64_t below) {
@@ -133,6 +135,9 @@ class Bench {
       ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
       ASSIGN_OR_RETURN(const auto key, keys::OpenDatabaseKey(config.deployment, *hsm));
       ASSIGN_OR_RETURN(store_ceiling_, StoreCeiling::Open(copy, key));
+      ASSIGN_OR_RETURN(
+          control_cost_,
+          ControlCost::Make(config, options_.profile, deployment_->folder() + "/records.db", key));
     }
     ASSIGN_OR_RETURN(signing_ceiling_, SigningCeiling::Open(config.token));
     return absl::OkStatus();
@@ -166,6 +171,7 @@ class Bench {
             calls_.DetokenizeBatch(), kBatchesInFlight);
     AddLoad("public-key.256", "GetPublicKey, 256 in flight", clients_.revealing,
             Calls::GetPublicKey(p256_), 256);
+    AddControlCost();
     AddSigning("p256", "P-256", p256_, pkcs11::Mechanism::kEcdsaP256Sha256, {64, 256, 1});
     AddSigning("rsa", "RSA-2048", rsa_, pkcs11::Mechanism::kRsaPssSha256, {64});
   }
@@ -217,6 +223,18 @@ class Bench {
                          }});
   }
 
+  void AddControlCost() {
+    if (deployment_ == nullptr) return;
+    measures_.push_back({kControlCost, "audit, policy and limits of a call, 64 in flight", false,
+                         [this]() -> absl::StatusOr<Sample> {
+                           Sample sample;
+                           ASSIGN_OR_RETURN(sample.server_time,
+                                            control_cost_->Measure(options_.stretch.counted));
+                           sample.rate = 1e6 / sample.server_time;
+                           return sample;
+                         }});
+  }
+
   pid_t Service() const { return deployment_ == nullptr ? 0 : deployment_->service(); }
 
   void AddBounds(Figures& figures) const {
@@ -234,6 +252,12 @@ class Bench {
         values.push_back(recorded->rounds[i].server_time - echo->rounds[i].server_time);
       }
       figures.bounds.push_back({"GetPublicKey beyond the echo: policy, audit, lane", "us", 10,
+                                SpreadOf(std::move(values))});
+    }
+    if (const Figure* control = figures.Find(kControlCost); control != nullptr) {
+      std::vector<double> values;
+      for (const Sample& sample : control->rounds) values.push_back(sample.server_time);
+      figures.bounds.push_back({"audit, policy and limits together on a unary call", "us", 10,
                                 SpreadOf(std::move(values))});
     }
     if (Service() != 0) {
@@ -270,6 +294,7 @@ class Bench {
   SigningKey rsa_;
   std::unique_ptr<StoreCeiling> store_ceiling_;
   std::unique_ptr<SigningCeiling> signing_ceiling_;
+  std::unique_ptr<ControlCost> control_cost_;
   std::unique_ptr<ChildProcess> echo_;
   Channels echo_channels_;
   std::vector<Measure> measures_;

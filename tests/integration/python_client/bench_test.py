@@ -40,7 +40,7 @@ class Bench(unittest.TestCase):
         done = self.bench("--plot", self.folder / "ratios.svg")
         figures = self.figures()
         rates = {figure["id"]: figure["rate_per_second"] for figure in figures["figures"]}
-        self.assertEqual(set(rates), SERVICE | CEILINGS)
+        self.assertEqual(set(rates), SERVICE | CEILINGS | {"control-cost"})
         for name, rate in rates.items():
             self.assertGreater(rate["min"], 0, name)
         for figure in figures["figures"]:
@@ -53,6 +53,8 @@ class Bench(unittest.TestCase):
         for ratio in figures["ratios"]:
             self.assertTrue(math.isfinite(ratio["reached"]["median"]), ratio)
         self.assertGreaterEqual(len([r for r in figures["ratios"] if r["floor"]]), 7)
+        bounds = {bound["what"]: bound["reached"]["min"] for bound in figures["bounds"]}
+        self.assertGreater(bounds["audit, policy and limits together on a unary call"], 0)
         self.assertEqual(figures["failures"], [])
         self.assertIn("Tokenize known, 256 in flight / echo", done.stdout)
         picture = xml.etree.ElementTree.parse(self.folder / "ratios.svg").getroot()
