@@ -10,6 +10,7 @@ from source_tree import Finding
 READERS = {
     "crypto/aead.cc",
     "crypto/aes_block.cc",
+    "crypto/ff1.cc",
     "crypto/kdf.cc",
     "crypto/mac.cc",
     "crypto/recovery_key.cc",
