@@ -46,6 +46,14 @@ inline constexpr std::string_view kAesKey =
 inline constexpr std::string_view kAesIn = "00112233445566778899aabbccddeeff";
 inline constexpr std::string_view kAesOut = "8ea2b7ca516745bfeafc49904b496089";
 
+// NIST's ninth sample of FF1: numerals of radix 36, one a byte.
+inline constexpr unsigned kFf1Radix = 36;
+inline constexpr std::string_view kFf1Key =
+    "2b7e151628aed2a6abf7158809cf4f3cef4359d8d580aa4f7f036d6f04fc6a94";
+inline constexpr std::string_view kFf1Tweak = "3737373770717273373737";
+inline constexpr std::string_view kFf1Plain = "000102030405060708090a0b0c0d0e0f101112";
+inline constexpr std::string_view kFf1Permuted = "211c080a000a2311020a1f220a1522231e200d";
+
 // RFC 5869 with kAesKey, an empty salt and 32 bytes of output; computed with pyca/cryptography.
 inline constexpr std::string_view kHkdfInfo = "keysvc self-test";
 inline constexpr std::string_view kHkdfOut =

@@ -7,6 +7,7 @@
 #include "crypto/aead.h"
 #include "crypto/aes_block.h"
 #include "crypto/digest.h"
+#include "crypto/ff1.h"
 #include "crypto/kdf.h"
 #include "crypto/known_answers.h"
 #include "crypto/mac.h"
@@ -75,6 +76,18 @@ absl::StatusOr<bool> AesAnswers() {
          aes->Decrypt(block(known::kAesOut)) == block(known::kAesIn);
 }
 
+absl::StatusOr<bool> Ff1Answers() {
+  ASSIGN_OR_RETURN(const SecretKey<32> key, Key(known::kFf1Key));
+  ASSIGN_OR_RETURN(const auto ff1, Ff1::Create(key, known::kFf1Radix));
+  const std::string plain = known::Bytes(known::kFf1Plain);
+  const std::string permuted = known::Bytes(known::kFf1Permuted);
+  const std::string tweak = known::Bytes(known::kFf1Tweak);
+  ASSIGN_OR_RETURN(const SecretBytes encrypted, ff1->Encrypt(AsBytes(plain), tweak));
+  ASSIGN_OR_RETURN(const SecretBytes decrypted, ff1->Decrypt(AsBytes(permuted), tweak));
+  return AsText(encrypted.Expose(SecretAccess::kGranted)) == permuted &&
+         AsText(decrypted.Expose(SecretAccess::kGranted)) == plain;
+}
+
 bool Verifies(const PublicKey& key, SignatureAlgorithm algorithm, std::string_view message,
               std::string_view signature_hex) {
   const std::string signature = known::Bytes(signature_hex);
@@ -116,9 +129,10 @@ struct KnownAnswer {
 };
 
 constexpr KnownAnswer kKnownAnswers[] = {
-    {"SHA-256", Sha256Answers},  {"HMAC-SHA-256", HmacAnswers}, {"HKDF", HkdfAnswers},
-    {"AES-256-GCM", GcmAnswers}, {"AES-256", AesAnswers},       {"ECDSA P-256", EcdsaAnswers},
-    {"Ed25519", Ed25519Answers}, {"RSA", RsaAnswers},           {"random", RandomAnswers},
+    {"SHA-256", Sha256Answers},    {"HMAC-SHA-256", HmacAnswers}, {"HKDF", HkdfAnswers},
+    {"AES-256-GCM", GcmAnswers},   {"AES-256", AesAnswers},       {"FF1", Ff1Answers},
+    {"ECDSA P-256", EcdsaAnswers}, {"Ed25519", Ed25519Answers},   {"RSA", RsaAnswers},
+    {"random", RandomAnswers},
 };
 
 }  // namespace
