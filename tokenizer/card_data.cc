@@ -16,7 +16,6 @@ using crypto::SecretAccess;
 
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kLongestName = 128;
-constexpr std::ptrdiff_t kShortestPan = 12;
 constexpr std::uint16_t kFirstYear = 2000;
 constexpr std::uint16_t kLastYear = 2099;
 
@@ -49,7 +48,7 @@ bool IsPrintableUtf8(crypto::ByteView text) {
 bool MayHoldCardData(crypto::ByteView text) {
   const std::ptrdiff_t digits = std::count_if(
       text.begin(), text.end(), [](std::uint8_t byte) { return byte >= '0' && byte <= '9'; });
-  return digits >= kShortestPan ||
+  return digits >= static_cast<std::ptrdiff_t>(kShortestPan) ||
          crypto::AsText(text).find_first_of("%^;=") != std::string_view::npos;
 }
 

@@ -10,8 +10,6 @@
 namespace keysvc::tokenizer {
 namespace {
 
-constexpr std::size_t kShortest = 12;
-constexpr std::size_t kLongest = 19;
 constexpr std::size_t kFirst = 6;
 constexpr std::size_t kLast = 4;
 constexpr std::size_t kLeastHidden = 4;
@@ -26,19 +24,22 @@ std::string Truncated(crypto::ByteView digits, std::size_t shown) {
 
 }  // namespace
 
-bool PassesLuhn(crypto::ByteView digits) {
+std::optional<unsigned> LuhnRemainder(crypto::ByteView digits) {
   unsigned sum = 0;
   bool twice = false;
   for (std::size_t i = digits.size(); i-- > 0; twice = !twice) {
-    if (digits[i] < '0' || digits[i] > '9') return false;
+    if (digits[i] < '0' || digits[i] > '9') return std::nullopt;
     const unsigned digit = static_cast<unsigned>(digits[i] - '0') << (twice ? 1U : 0U);
     sum += digit > 9 ? digit - 9 : digit;
   }
-  return !digits.empty() && sum % 10 == 0;
+  if (digits.empty()) return std::nullopt;
+  return sum % 10;
 }
 
+bool PassesLuhn(crypto::ByteView digits) { return LuhnRemainder(digits) == 0U; }
+
 absl::StatusOr<Pan> Pan::Parse(crypto::ByteView digits) {
-  const bool right_length = digits.size() >= kShortest && digits.size() <= kLongest;
+  const bool right_length = digits.size() >= kShortestPan && digits.size() <= kLongestPan;
   const bool all_the_same = std::all_of(
       digits.begin(), digits.end(), [&](std::uint8_t digit) { return digit == digits.front(); });
   if (!right_length || all_the_same || !PassesLuhn(digits)) {

@@ -1,12 +1,17 @@
 #ifndef KEYSVC_TOKENIZER_PAN_H_
 #define KEYSVC_TOKENIZER_PAN_H_
 
+#include <cstddef>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "crypto/secret_bytes.h"
 
 namespace keysvc::tokenizer {
+
+constexpr std::size_t kShortestPan = 12;
+constexpr std::size_t kLongestPan = 19;
 
 // A primary account number (ISO/IEC 7812-1): 12 to 19 ASCII digits with a right Luhn check digit,
 // not all the same. A secret: moves, never copies, prints nowhere; never held as an integer.
@@ -31,6 +36,8 @@ class Pan {
   crypto::SecretBytes digits_;
 };
 
+// The Luhn sum of the digits modulo 10 (ISO/IEC 7812-1 annex B); nullopt for anything but digits.
+std::optional<unsigned> LuhnRemainder(crypto::ByteView digits);
 // Whether the digits pass the Luhn check (ISO/IEC 7812-1 annex B). False for anything but digits.
 bool PassesLuhn(crypto::ByteView digits);
 

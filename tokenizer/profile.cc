@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "policy/name.h"
+#include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::tokenizer {
@@ -17,6 +18,13 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
     }
     if (profile->number == 0) {
       return Error(Reason::kConfigInvalid, "a token profile has the number 0");
+    }
+    if (profile->family == Family::kFf1) {
+      RETURN_IF_ERROR(profile->ff1.Check());
+      if (!profile->deterministic) {
+        return Error(Reason::kConfigInvalid,
+                     "FF1 makes one token per card for ever: it is always deterministic");
+      }
     }
     const bool taken = std::any_of(profiles.begin(), profile, [&](const Profile& earlier) {
       return earlier.tenant == profile->tenant &&

@@ -7,8 +7,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "tokenizer/ff1_format.h"
 
 namespace keysvc::tokenizer {
+
+// What kind of tokens a profile makes: opaque ones, whose cards are kept in rows, or digits that
+// the card is computed from, of which nothing is kept.
+enum class Family { kOpaque, kFf1 };
 
 // How a tenant's cards become tokens. Declared in the configuration.
 struct Profile {
@@ -16,6 +21,8 @@ struct Profile {
   std::string name;
   std::uint16_t number = 0;    // 1 .. 65535, unique in the tenant, inside tokens: never changed
   bool deterministic = false;  // one token per card for ever; otherwise a new one per call
+  Family family = Family::kOpaque;
+  Ff1Format ff1 = {};  // of the family kFf1, which is deterministic
 
   std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
 };
@@ -24,7 +31,8 @@ struct Profile {
 class Profiles {
  public:
   // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number, for the
-  // number 0 and for what is no name.
+  // number 0, for what is no name, and for an FF1 profile that is not deterministic or whose format
+  // does not pass its Check().
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

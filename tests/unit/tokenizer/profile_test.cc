@@ -33,6 +33,18 @@ TEST(ProfilesTest, ContradictionsAreRefused) {
   EXPECT_THAT(Profiles::Create({{"acme", "a", 0, false}}), HasReason(Reason::kConfigInvalid));
   EXPECT_THAT(Profiles::Create({{"acme", "a/b", 1, false}}), HasReason(Reason::kConfigInvalid));
   EXPECT_THAT(Profiles::Create({{"", "a", 1, false}}), HasReason(Reason::kConfigInvalid));
+  Profile ff1{.tenant = "acme",
+              .name = "a",
+              .number = 1,
+              .deterministic = true,
+              .family = Family::kFf1,
+              .ff1 = {.shortest_card = 12, .longest_card = 19, .luhn_offset = 1}};
+  EXPECT_OK(Profiles::Create({ff1}));
+  ff1.deterministic = false;
+  EXPECT_THAT(Profiles::Create({ff1}), HasReason(Reason::kConfigInvalid));
+  ff1.deterministic = true;
+  ff1.ff1.keep_first = 6;
+  EXPECT_THAT(Profiles::Create({ff1}), HasReason(Reason::kConfigInvalid));
 }
 
 }  // namespace
