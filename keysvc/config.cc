@@ -253,7 +253,8 @@ class Reader {
     ASSIGN_OR_RETURN(const YamlNode node, root.Get("token_profiles"));
     ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
     for (const YamlNode& item : items) {
-      RETURN_IF_ERROR(RequireKeys(item, {"tenant", "name", "number", "deterministic"}));
+      RETURN_IF_ERROR(
+          RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1"}));
       tokenizer::Profile profile;
       ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
       ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
@@ -262,6 +263,7 @@ class Reader {
       profile.number = static_cast<std::uint16_t>(value);
       ASSIGN_OR_RETURN(const YamlNode deterministic, item.Get("deterministic"));
       ASSIGN_OR_RETURN(profile.deterministic, deterministic.AsBool());
+      RETURN_IF_ERROR(ReadFamily(item, profile));
       config_.profiles.push_back(std::move(profile));
       const auto together = tokenizer::Profiles::Create(config_.profiles);
       if (!together.ok()) {
@@ -269,6 +271,50 @@ class Reader {
       }
     }
     return absl::OkStatus();
+  }
+
+  static absl::Status ReadFamily(const YamlNode& item, tokenizer::Profile& profile) {
+    const std::optional<YamlNode> family = item.Find("family");
+    if (family.has_value()) {
+      ASSIGN_OR_RETURN(const std::string name, family->AsString());
+      if (name == "ff1") {
+        profile.family = tokenizer::Family::kFf1;
+      } else if (name != "opaque") {
+        return family->Fault("opaque or ff1 is expected");
+      }
+    }
+    const std::optional<YamlNode> ff1 = item.Find("ff1");
+    if (profile.family == tokenizer::Family::kFf1) {
+      if (!ff1.has_value()) return item.Fault("a profile of the family ff1 needs its format, ff1");
+      ASSIGN_OR_RETURN(profile.ff1, ReadFf1Format(*ff1));
+    } else if (ff1.has_value()) {
+      return ff1->Fault("only a profile of the family ff1 has such a format");
+    }
+    return absl::OkStatus();
+  }
+
+  // All but the prefix has to be said, since none of it can be changed later.
+  static absl::StatusOr<tokenizer::Ff1Format> ReadFf1Format(const YamlNode& node) {
+    RETURN_IF_ERROR(RequireKeys(node, {"shortest_card", "longest_card", "keep_first", "keep_last",
+                                       "luhn_offset", "prefix"}));
+    tokenizer::Ff1Format format;
+    const auto read = [&node](std::string_view key) -> absl::StatusOr<std::size_t> {
+      ASSIGN_OR_RETURN(const YamlNode value, node.Get(key));
+      ASSIGN_OR_RETURN(const std::int64_t number, value.AsInteger(0, 99));
+      return static_cast<std::size_t>(number);
+    };
+    ASSIGN_OR_RETURN(format.shortest_card, read("shortest_card"));
+    ASSIGN_OR_RETURN(format.longest_card, read("longest_card"));
+    ASSIGN_OR_RETURN(format.keep_first, read("keep_first"));
+    ASSIGN_OR_RETURN(format.keep_last, read("keep_last"));
+    ASSIGN_OR_RETURN(const std::size_t offset, read("luhn_offset"));
+    format.luhn_offset = static_cast<unsigned>(offset);
+    if (const std::optional<YamlNode> prefix = node.Find("prefix")) {
+      ASSIGN_OR_RETURN(format.prefix, prefix->AsString());
+    }
+    const absl::Status sound = format.Check();
+    if (sound.ok()) return format;
+    return node.Fault({sound.message().data(), sound.message().size()});
   }
 
   const std::filesystem::path folder_;

@@ -36,6 +36,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kTokenNotFound, "TOKEN_NOT_FOUND", kNotFound, false},
     {Reason::kKeyNotFound, "KEY_NOT_FOUND", kNotFound, false},
     {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", kNotFound, false},
+    {Reason::kProfileChanged, "PROFILE_CHANGED", kFailedPrecondition, false},
     {Reason::kKeyExists, "KEY_EXISTS", kAlreadyExists, false},
     {Reason::kKeyNotActive, "KEY_NOT_ACTIVE", kFailedPrecondition, false},
     {Reason::kKeyNotRotatable, "KEY_NOT_ROTATABLE", kFailedPrecondition, false},

@@ -37,6 +37,7 @@ enum class Reason {
   kTokenNotFound,
   kKeyNotFound,
   kProfileNotFound,
+  kProfileChanged,
   kKeyExists,
   kKeyNotActive,
   kKeyNotRotatable,

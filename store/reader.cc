@@ -22,7 +22,8 @@ constexpr char kTokensAfter[] =
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
-    "state, is_primary, revision, mac FROM key_versions ORDER BY tenant, name, version";
+    "state, is_primary, revision, mac, token_format FROM key_versions ORDER BY tenant, name, "
+    "version";
 constexpr char kIdempotency[] =
     "SELECT principal, request_id, fingerprint, answer, expires_ms FROM idempotency "
     "WHERE request_id = ? AND principal = ? AND expires_ms > ?";
@@ -64,6 +65,7 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .hsm_label = row.Bytes(10),
       .wrapped = row.Bytes(11),
       .public_key = row.Bytes(12),
+      .token_format = row.Bytes(19),
       .recovery = row.Bytes(13),
       .reserved_uses = static_cast<std::uint64_t>(row.Integer(14)),
       .state = row.Bytes(15),

@@ -41,9 +41,10 @@ struct KeyVersionRow {
   std::int64_t created_ms = 0;
   std::int64_t originator_end_ms = 0;  // end of the originator-usage period (SP 800-57)
   std::int64_t recipient_end_ms = 0;
-  std::string hsm_label;   // protection "hsm"
-  std::string wrapped;     // protection "envelope"
-  std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
+  std::string hsm_label;          // protection "hsm"
+  std::string wrapped;            // protection "envelope"
+  std::string public_key;         // DER SubjectPublicKeyInfo, key pairs only
+  std::string token_format = {};  // of the tokens that the key makes by itself, purpose "ff1" only
   // Mutable:
   std::string recovery;             // the key, sealed to the recovery key; empty: it is not
   std::uint64_t reserved_uses = 0;  // how often the key may have been used to encrypt

@@ -94,7 +94,11 @@ ALTER TABLE key_versions ADD COLUMN reserved_uses INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tokens ADD COLUMN leaf_index INTEGER;
 )sql";
 
-constexpr std::array kSteps = {kVersion1, kVersion2};
+constexpr char kVersion3[] = R"sql(
+ALTER TABLE key_versions ADD COLUMN token_format TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

@@ -25,8 +25,8 @@ constexpr char kFindKey[] =
 constexpr char kPutKey[] =
     "INSERT OR REPLACE INTO key_versions (tenant, name, version, purpose, algorithm, protection, "
     "environment, created_ms, originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, "
-    "recovery, reserved_uses, state, is_primary, revision, mac) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "recovery, reserved_uses, state, is_primary, revision, mac, token_format) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kFindIdempotency[] =
     "SELECT 1 FROM idempotency WHERE request_id = ? AND principal = ? AND expires_ms > ?";
 constexpr char kPutIdempotency[] =
@@ -216,7 +216,7 @@ absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
                               row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                               Text{row.hsm_label}, Blob{row.wrapped}, Blob{row.public_key},
                               Blob{row.recovery}, row.reserved_uses, Text{row.state}, row.primary,
-                              row.revision, Blob{row.mac})
+                              row.revision, Blob{row.mac}, Text{row.token_format})
                         .Run());
   }
   if (!mutation.idempotency.has_value()) return absl::OkStatus();

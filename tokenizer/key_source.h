@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "crypto/aead.h"
 #include "crypto/aes_block.h"
+#include "crypto/ff1.h"
 #include "crypto/mac.h"
 #include "tokenizer/answer_key.h"
 #include "tokenizer/profile.h"
@@ -44,6 +45,11 @@ class KeySource {
   virtual absl::StatusOr<Versioned<crypto::Aes256Block>> TokenKey(std::string_view tenant) = 0;
   virtual absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenKey(
       std::string_view tenant, std::uint32_t version) = 0;
+
+  // Of FF1 profiles: the numerals are decimal digits. Their tokens name no version, and there is
+  // but one; the second is for what it made, when it may make no more.
+  virtual absl::StatusOr<Versioned<crypto::Ff1>> Ff1Key(const Profile& profile) = 0;
+  virtual absl::StatusOr<Versioned<crypto::Ff1>> Ff1OpeningKey(const Profile& profile) = 0;
 
   virtual absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMacKey(
       std::string_view tenant) = 0;

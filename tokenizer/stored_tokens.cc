@@ -123,6 +123,12 @@ class Check {
       ++found_.undeclared;
       return absl::OkStatus();
     }
+    if (profile->family != Family::kOpaque) {
+      return Error(Reason::kProfileChanged,
+                   absl::StrCat("the store holds tokens of ", profile->ResourceName(),
+                                ", or of another profile of its number, from before it was of a "
+                                "family without rows: declare another profile"));
+    }
     const auto versions = std::tuple(profile, row.data_version, row.index_version);
     if (known_.contains(versions)) return absl::OkStatus();
     RETURN_IF_ERROR(LostOrOk(keys_.DataKey(*profile, row.data_version).status()));

@@ -5,6 +5,7 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/ff1_token.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -35,25 +36,26 @@ TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store
 absl::StatusOr<std::vector<TokenReading>> TokenReader::Read(
     const std::vector<absl::StatusOr<TokenName>>& names) {
   std::vector<TokenReading> readings(names.size());
-  std::vector<absl::StatusOr<Allowed>> allowed;
+  std::vector<std::pair<TokenReading*, Allowed>> with_rows;
   std::vector<std::int64_t> handles;
-  allowed.reserve(names.size());
+  with_rows.reserve(names.size());
   handles.reserve(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    allowed.push_back(names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status());
-    if (allowed.back().ok()) handles.push_back(allowed.back()->content.handle);
-  }
-  std::vector<std::optional<store::TokenRow>> rows;
-  if (!handles.empty()) {
-    ASSIGN_OR_RETURN(rows, store_.FindTokens(handles));
-  }
-  auto row = rows.begin();
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (allowed[i].ok()) {
-      readings[i].token = Open(*allowed[i], std::move(*row++));
+    const auto allowed = names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status();
+    if (!allowed.ok()) {
+      readings[i].token = allowed.status();
+    } else if (allowed->profile->family == Family::kFf1) {
+      readings[i].token = Compute(*names[i], *allowed, readings[i]);
     } else {
-      readings[i].token = allowed[i].status();
+      with_rows.emplace_back(&readings[i], *allowed);
+      handles.push_back(allowed->content.handle);
     }
+  }
+  if (handles.empty()) return readings;
+  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, store_.FindTokens(handles));
+  for (std::size_t i = 0; i < with_rows.size(); ++i) {
+    const auto& [reading, allowed] = with_rows[i];
+    reading->token = Open(allowed, std::move(rows[i]));
   }
   return readings;
 }
@@ -61,20 +63,44 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::Read(
 absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
                                                         TokenReading& reading) {
   if (name.tenant != tenant_) return NotFound();
+  const Profile* named = nullptr;
+  if (!name.profile.empty()) {
+    ASSIGN_OR_RETURN(const Allowed by_name, AllowNamed(name, reading));
+    if (by_name.profile->family == Family::kFf1) return by_name;
+    named = by_name.profile;
+  }
   ASSIGN_OR_RETURN(const std::uint32_t version, TokenKeyVersion(name.token));
   ASSIGN_OR_RETURN(const TokenContent content, Decode(name, version));
   reading.name = name.ToString();
   const Profile* profile = profiles_.Find(tenant_, content.profile);
-  if (profile == nullptr) {
+  if (profile == nullptr || profile->family != Family::kOpaque) {
     return Error(Reason::kProfileNotFound, "the token's profile is not declared any more");
   }
   reading.profile = profile->ResourceName();
-  auto narrowed = narrowed_.find(content.profile);
+  if (named != nullptr && named != profile) return NotFound();
+  const absl::StatusOr<policy::Permit>& permit = PermitFor(reading.profile);
+  if (!permit.ok()) return permit.status();
+  return Allowed{content, version, profile, &*permit};
+}
+
+absl::StatusOr<TokenReader::Allowed> TokenReader::AllowNamed(const TokenName& name,
+                                                             TokenReading& reading) {
+  const absl::StatusOr<const Profile*> profile = profiles_.Find(name.profile);
+  if (profile.ok()) reading.profile = name.profile;
+  // Whoever may not read a profile's tokens is not told whether it is declared.
+  const absl::StatusOr<policy::Permit>& permit = PermitFor(name.profile);
+  if (!permit.ok()) return permit.status();
+  if (!profile.ok()) return profile.status();
+  if ((*profile)->tenant != tenant_) return NotFound();
+  return Allowed{{}, 0, *profile, &*permit};
+}
+
+const absl::StatusOr<policy::Permit>& TokenReader::PermitFor(const std::string& profile) {
+  auto narrowed = narrowed_.find(profile);
   if (narrowed == narrowed_.end()) {
-    narrowed = narrowed_.emplace(content.profile, gate_.Narrow(permit_, reading.profile)).first;
+    narrowed = narrowed_.emplace(profile, gate_.Narrow(permit_, profile)).first;
   }
-  if (!narrowed->second.ok()) return narrowed->second.status();
-  return Allowed{content, version, profile, &*narrowed->second};
+  return narrowed->second;
 }
 
 absl::StatusOr<TokenContent> TokenReader::Decode(const TokenName& name, std::uint32_t version) {
@@ -107,7 +133,18 @@ absl::StatusOr<ReadToken> TokenReader::Open(const Allowed& allowed,
   ASSIGN_OR_RETURN(OpenedRow opened, OpenRow(*row, *data_key));
   // A restored store gives handles again that an older token names: that token is another's.
   if (opened.token_key_version != allowed.key_version) return NotFound();
-  return ReadToken{allowed.profile, *std::move(row), std::move(opened.card),
+  return ReadToken{allowed.profile,        std::move(row),           0,
+                   std::move(opened.card), allowed.permit->reveal(), allowed.permit->rule()};
+}
+
+absl::StatusOr<ReadToken> TokenReader::Compute(const TokenName& name, const Allowed& allowed,
+                                               TokenReading& reading) {
+  ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, Once(ff1_keys_, allowed.profile, [&] {
+                     return keys_.Ff1OpeningKey(*allowed.profile);
+                   }));
+  ASSIGN_OR_RETURN(CardData card, OpenFf1Token(*allowed.profile, name.token, *key.key));
+  reading.name = name.ToString();
+  return ReadToken{allowed.profile,          std::nullopt,          key.version, std::move(card),
                    allowed.permit->reveal(), allowed.permit->rule()};
 }
 

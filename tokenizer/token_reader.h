@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "crypto/aead.h"
 #include "crypto/aes_block.h"
+#include "crypto/ff1.h"
 #include "crypto/mac.h"
 #include "policy/gate.h"
 #include "store/store.h"
@@ -26,7 +27,8 @@ namespace keysvc::tokenizer {
 // A token that may be read, and how.
 struct ReadToken {
   const Profile* profile = nullptr;
-  store::TokenRow row;
+  std::optional<store::TokenRow> row;  // none: the card was computed
+  std::uint32_t ff1_version = 0;       // of the key that did it
   CardData card;
   policy::Reveal reveal = policy::Reveal::kLastFour;
   std::string rule;  // that allowed the token's profile
@@ -39,7 +41,7 @@ struct TokenReading {
 };
 
 // Reads the tokens of one call: decodes them, asks the gate for each profile once, and only then
-// looks at the rows, all at once. Not thread-safe; one call's.
+// looks at the rows, all at once, or computes the cards. Not thread-safe; one call's.
 class TokenReader {
  public:
   TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
@@ -50,17 +52,22 @@ class TokenReader {
       const std::vector<absl::StatusOr<TokenName>>& names);
 
  private:
-  // What is known of a token before its row is read.
+  // What is known of a token before its row is read, or its card computed.
   struct Allowed {
-    TokenContent content;
+    TokenContent content;  // opaque tokens only
     std::uint32_t key_version = 0;
     const Profile* profile = nullptr;
     const policy::Permit* permit = nullptr;
   };
 
   absl::StatusOr<Allowed> Allow(const TokenName& name, TokenReading& reading);
+  // By the profile that the caller says.
+  absl::StatusOr<Allowed> AllowNamed(const TokenName& name, TokenReading& reading);
+  const absl::StatusOr<policy::Permit>& PermitFor(const std::string& profile);
   absl::StatusOr<TokenContent> Decode(const TokenName& name, std::uint32_t version);
   absl::StatusOr<ReadToken> Open(const Allowed& allowed, std::optional<store::TokenRow> row);
+  absl::StatusOr<ReadToken> Compute(const TokenName& name, const Allowed& allowed,
+                                    TokenReading& reading);
 
   const Profiles& profiles_;
   KeySource& keys_;
@@ -68,10 +75,11 @@ class TokenReader {
   const policy::Gate& gate_;
   const policy::Permit& permit_;
   std::string tenant_;
-  std::map<std::uint16_t, absl::StatusOr<policy::Permit>> narrowed_;
+  std::map<std::string, absl::StatusOr<policy::Permit>> narrowed_;  // by profile
   // Asked of the key source once for the call, not for each token: finding a key and judging its
   // state costs more than using it.
   std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Block>> token_keys_;
+  std::map<const Profile*, Versioned<crypto::Ff1>> ff1_keys_;
   std::shared_ptr<const crypto::HmacSha256> row_mac_;
   std::map<std::pair<std::uint16_t, std::uint32_t>, std::shared_ptr<const crypto::Aes256Gcm>>
       data_keys_;  // by profile and version

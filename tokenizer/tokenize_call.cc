@@ -9,6 +9,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
+#include "tokenizer/ff1_token.h"
 #include "tokenizer/kept_tokens.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
@@ -39,6 +40,12 @@ void TokenizeCall::Run(const policy::Permit& permit) {
 
 absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
   RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kTokenize, profile_.ResourceName()));
+  if (profile_.family == Family::kFf1) {
+    for (absl::StatusOr<CardData>& card : cards_) {
+      if (!card.ok()) continue;
+      if (absl::Status refused = CheckFf1Card(profile_, *card); !refused.ok()) card = refused;
+    }
+  }
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(profile_.tenant));
   ASSIGN_OR_RETURN(fingerprint_,
@@ -105,6 +112,7 @@ absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutatio
 }
 
 absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& mutation) {
+  if (profile_.family == Family::kFf1) return ComputeTokens();
   const bool any_card = std::any_of(cards_.begin(), cards_.end(),
                                     [](const absl::StatusOr<CardData>& card) { return card.ok(); });
   Results names;  // of the groups
@@ -126,6 +134,23 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& 
     } else {
       results.push_back(cards_[i].status());
     }
+  }
+  return results;
+}
+
+absl::StatusOr<TokenizeCall::Results> TokenizeCall::ComputeTokens() {
+  Results results;
+  for (const absl::StatusOr<CardData>& card : cards_) {
+    if (!card.ok()) {
+      results.push_back(card.status());
+      continue;
+    }
+    if (keys_.ff1.key == nullptr) {
+      RETURN_IF_ERROR(MayOpenKeys());
+      ASSIGN_OR_RETURN(keys_.ff1, services_.keys.Ff1Key(profile_));
+    }
+    ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, card->pan, *keys_.ff1.key));
+    results.push_back(TokenName{profile_.tenant, std::move(token)});
   }
   return results;
 }
@@ -253,6 +278,9 @@ void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutat
     SetFailed(entry, results.status());
   }
   if (!data_versions_.empty()) entry.details["data_key_version"] = Listed(data_versions_);
+  if (keys_.ff1.key != nullptr) {
+    entry.details["ff1_key_version"] = std::to_string(keys_.ff1.version);
+  }
   if (repetition_) entry.details["repetition"] = "true";
   const bool writes = !mutation.empty();
   services_.journal.Submit(

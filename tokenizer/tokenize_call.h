@@ -56,6 +56,7 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
     Versioned<crypto::Aes256Block> token;
     std::shared_ptr<const crypto::HmacSha256> row_mac;
     Versioned<crypto::HmacSha256> index;  // deterministic profiles only
+    Versioned<crypto::Ff1> ff1;           // FF1 profiles only, and then the only one
     std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Gcm>> openers;
     std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Block>> namers;
   };
@@ -64,6 +65,8 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   void Attempt();
   absl::StatusOr<std::optional<Results>> FindKept();
   absl::StatusOr<Results> MakeTokens(store::Mutation& mutation);
+  // The tokens of an FF1 profile.
+  absl::StatusOr<Results> ComputeTokens();
   absl::Status Keep(const Results& results, store::Mutation& mutation);
   // Sorts the cards into groups; `group_of_` tells which card is in which.
   absl::StatusOr<std::vector<Group>> MakeGroups();

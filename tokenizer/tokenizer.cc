@@ -26,20 +26,23 @@ void DescribeReadings(const std::vector<TokenReading>& readings, audit::Entry& e
   std::set<std::string> rules;
   std::set<std::string> reveals;
   std::set<std::uint32_t> data_versions;
+  std::set<std::uint32_t> ff1_versions;
   for (const TokenReading& reading : readings) {
     AddItem(entry, reading.name, reading.token.status());
     if (!reading.profile.empty()) profiles.insert(reading.profile);
     if (!reading.token.ok()) continue;
     rules.insert(reading.token->rule);
     reveals.insert(std::string(policy::NameOf(reading.token->reveal)));
-    data_versions.insert(reading.token->row.data_version);
+    if (reading.token->row.has_value()) data_versions.insert(reading.token->row->data_version);
+    if (reading.token->ff1_version != 0) ff1_versions.insert(reading.token->ff1_version);
   }
   SetOutcomeOfItems(entry);
   entry.profile = Listed(profiles);
   if (rules.empty()) return;
   entry.rule = Listed(rules);
   entry.details["reveal"] = Listed(reveals);
-  entry.details["data_key_version"] = Listed(data_versions);
+  if (!data_versions.empty()) entry.details["data_key_version"] = Listed(data_versions);
+  if (!ff1_versions.empty()) entry.details["ff1_key_version"] = Listed(ff1_versions);
 }
 
 RevealedCard Reveal(ReadToken token) {
@@ -51,10 +54,11 @@ RevealedCard Reveal(ReadToken token) {
   return card;
 }
 
-TokenView ViewOf(const ReadToken& token) {
+absl::StatusOr<TokenView> ViewOf(const ReadToken& token) {
+  if (!token.row.has_value()) return Error(Reason::kTokenNotFound, "no such token");
   return TokenView{token.profile->ResourceName(), MaskedFor(token.reveal, token.card.pan),
-                   token.card.expiry, absl::FromUnixMillis(token.row.created_ms),
-                   token.row.data_version};
+                   token.card.expiry, absl::FromUnixMillis(token.row->created_ms),
+                   token.row->data_version};
 }
 
 }  // namespace

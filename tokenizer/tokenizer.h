@@ -29,6 +29,9 @@ struct RequestFacts {
 struct TokenName {
   std::string tenant;
   std::string token;
+  // The resource name of the profile, where the caller says it. FF1 tokens do not; of others it is
+  // compared.
+  std::string profile = {};
 
   // INVALID_ARGUMENT/FIELD_INVALID, field "name", when the text is not of that form.
   static absl::StatusOr<TokenName> Parse(std::string_view name);
@@ -62,14 +65,15 @@ class Tokenizer {
   // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
   // comes as its error and stays one. With a request id, a repetition within 24 hours gets the same
   // tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT when others
-  // kept writing the same cards.
+  // kept writing the same cards. An FF1 profile refuses what it cannot keep, as CheckFf1Card says.
   void Tokenize(policy::Permit permit, const Profile& profile,
                 std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                 audit::Done<std::vector<absl::StatusOr<TokenName>>> done);
 
   // The permit is for tenants/{tenant}/tokens; the gate decides again for each token's profile.
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;
-  // PERMISSION_DENIED when the policy does not allow the token's profile.
+  // PERMISSION_DENIED when the policy does not allow the token's profile. FF1 tokens are found only
+  // when their names say the profile.
   void Detokenize(policy::Permit permit, std::string tenant,
                   std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                   audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);

@@ -197,6 +197,10 @@ class CommandLine {
         ->required();
     detokenize.add_option("--purpose", detokenize_.purpose, "What for, as the policy calls it")
         ->option_text("PURPOSE");
+    detokenize
+        .add_option("--profile", detokenize_.profile,
+                    "The profile of tokens that do not tell it, which are digits")
+        ->option_text("NAME");
     detokenize.add_flag("--reveal", detokenize_.reveal, "Show the whole card number");
 
     Named(Remote(tokens, "get", "Describes a token without its card.",

@@ -147,6 +147,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     v1::DetokenizeRequest request;
     request.set_name(options.names.front());
     request.set_purpose(options.purpose);
+    request.set_profile(options.profile);
     request.set_request_id(NewRequestId());
     v1::DetokenizeResponse response;
     const grpc::Status status = stub->Detokenize(connection.Call().get(), request, &response);
@@ -172,6 +173,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     };
     request.set_parent(tenant(options.names[begin]));
     request.set_purpose(options.purpose);
+    request.set_profile(options.profile);
     request.set_request_id(NewRequestId());
     while (begin < options.names.size() && request.names_size() < kBatch &&
            tenant(options.names[begin]) == request.parent()) {

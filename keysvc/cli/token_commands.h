@@ -20,6 +20,7 @@ ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, 
 struct DetokenizeOptions {
   std::vector<std::string> names;
   std::string purpose;
+  std::string profile;
   bool reveal = false;
 };
 ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options, Output& output);

@@ -64,6 +64,9 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   entry.details["purpose"] = NameOf(version.parameters.purpose);
   entry.details["algorithm"] = NameOf(version.parameters.algorithm);
   entry.details["protection"] = NameOf(version.parameters.protection);
+  if (!version.parameters.token_format.empty()) {
+    entry.details["token_format"] = version.parameters.token_format;
+  }
 
   // The row that says it failed is sealed beforehand, since the HSM that failed could not seal it.
   const KeyRecord given_up = GivenUp(record);

@@ -33,6 +33,7 @@ void ReadCeremony(const Entry& entry, KeyHistory& history) {
   version.purpose = Detail(entry, "purpose");
   version.algorithm = Detail(entry, "algorithm");
   version.protection = Detail(entry, "protection");
+  version.token_format = Detail(entry, "token_format");
   version.made = entry.outcome == Outcome::kSuccess;
   version.recovery_sha256 = Detail(entry, "recovery_sha256");
 }
@@ -94,7 +95,7 @@ absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
         absl::StrCat("version ", row.version, " of ", row.tenant, "/", row.key, std::string(what)));
   };
   if (row.purpose != recorded.purpose || row.algorithm != recorded.algorithm ||
-      row.protection != recorded.protection) {
+      row.protection != recorded.protection || row.token_format != recorded.token_format) {
     return contradicts(" is not of the kind that the log says");
   }
   const bool should_exist = recorded.made && !recorded.lost;

@@ -19,6 +19,7 @@ struct RecordedVersion {
   bool made = false;  // its outcome is a success
   bool lost = false;  // with the HSM that held it
   std::string purpose, algorithm, protection;
+  std::string token_format;     // empty but for keys that make tokens by themselves
   std::string recovery_sha256;  // of the copy sealed last; empty when there is none
 };
 

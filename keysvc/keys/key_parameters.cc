@@ -10,7 +10,7 @@ namespace {
 
 // In enum order.
 constexpr auto kPurposes = std::to_array<std::string_view>(
-    {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws"});
+    {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws", "ff1"});
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519"});
 constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope"});
@@ -33,6 +33,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
              algorithm == Algorithm::kRsa3072 || algorithm == Algorithm::kEd25519;
     case Purpose::kData:
     case Purpose::kToken:
+    case Purpose::kFf1:
       return algorithm == Algorithm::kAes256;
     case Purpose::kMac:
     case Purpose::kIndex:

@@ -13,7 +13,7 @@ namespace keysvc::keys {
 
 // What a key is for; fixed with its first version. kSign and kMac are over messages as callers give
 // them, the other signatures over what the service itself puts together.
-enum class Purpose { kSign, kMac, kData, kIndex, kToken, kRowMac, kRequest, kJws };
+enum class Purpose { kSign, kMac, kData, kIndex, kToken, kRowMac, kRequest, kJws, kFf1 };
 enum class Algorithm { kEcP256, kRsa2048, kRsa3072, kHmacSha256, kAes256, kEd25519 };
 enum class Protection { kHsm, kEnvelope };
 // SP 800-57 part 1, section 7.
@@ -38,6 +38,8 @@ struct KeyParameters {
   Protection protection = Protection::kHsm;
   // The originator-usage period, 1 day .. 3 years (SP 800-57, table 1).
   absl::Duration cryptoperiod = kYear;
+  // Of the tokens that the key makes by itself, as tokenizer::Ff1Format writes it; kFf1 only.
+  std::string token_format = {};
 
   friend bool operator==(const KeyParameters&, const KeyParameters&) = default;
 };

@@ -44,7 +44,7 @@ std::string RequestText(const audit::Entry& entry, const KeyName& name,
 // Ids that the service gives to its own keys.
 bool IsReserved(std::string_view key) {
   return key == TokenKeyOf("").key || key == RowMacKeyOf("").key || key == RequestKeyOf("").key ||
-         key.ends_with("-data") || key.ends_with("-index");
+         key.ends_with("-data") || key.ends_with("-index") || key.ends_with("-ff1");
 }
 
 absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
@@ -58,13 +58,27 @@ absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters
 }
 
 absl::Status CheckRotatable(Purpose purpose) {
-  if (purpose == Purpose::kIndex || purpose == Purpose::kRowMac || purpose == Purpose::kRequest) {
+  if (purpose == Purpose::kIndex || purpose == Purpose::kRowMac || purpose == Purpose::kRequest ||
+      purpose == Purpose::kFf1) {
     return Error(Reason::kKeyNotRotatable, "what this key made would have to be rewritten first");
   }
   return absl::OkStatus();
 }
 
 absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such key"); }
+
+absl::Status Changed(const tokenizer::Profile& profile) {
+  return Error(Reason::kProfileChanged,
+               absl::StrCat(profile.ResourceName(),
+                            " was declared otherwise when its key was made, and its tokens could "
+                            "not be read any more: declare another profile"));
+}
+
+// A caller's key may have the name from before it was the service's.
+bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
+  const KeyRecord* primary = rings.FindPrimary(name);
+  return primary != nullptr && primary->version.parameters.purpose == purpose;
+}
 
 bool NeedsHsmKey(const KeyVersion& version) {
   return version.parameters.protection == Protection::kHsm &&
@@ -82,6 +96,9 @@ KeyName DataKeyOf(const tokenizer::Profile& profile) {
 }
 KeyName IndexKeyOf(const tokenizer::Profile& profile) {
   return {profile.tenant, profile.name + "-index"};
+}
+KeyName Ff1KeyOf(const tokenizer::Profile& profile) {
+  return {profile.tenant, profile.name + "-ff1"};
 }
 
 KeyRegistry::KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store,
@@ -117,13 +134,26 @@ absl::StatusOr<std::unique_ptr<KeyRegistry>> KeyRegistry::Load(
 
 absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   const KeyName data = DataKeyOf(profile);
-  if (!policy::IsName(data.tenant) || !policy::IsName(IndexKeyOf(profile).key)) {
+  const KeyName ff1 = Ff1KeyOf(profile);
+  const bool is_ff1 = profile.family == tokenizer::Family::kFf1;
+  if (!policy::IsName(data.tenant) || !policy::IsName(IndexKeyOf(profile).key) ||
+      (is_ff1 && !policy::IsName(ff1.key))) {
     return Error(Reason::kConfigInvalid, "a profile's tenant or name is no id, or too long");
   }
   const std::lock_guard lock(ceremony_mutex_);
+  if (HasKey(*Rings(), is_ff1 ? data : ff1, is_ff1 ? Purpose::kData : Purpose::kFf1)) {
+    return Changed(profile);
+  }
   RETURN_IF_ERROR(EnsureKey(TokenKeyOf(profile.tenant), Purpose::kToken));
   RETURN_IF_ERROR(EnsureKey(RowMacKeyOf(profile.tenant), Purpose::kRowMac));
   RETURN_IF_ERROR(EnsureKey(RequestKeyOf(profile.tenant), Purpose::kRequest));
+  if (is_ff1) {
+    const std::string format = profile.ff1.ToString();
+    RETURN_IF_ERROR(EnsureKey(ff1, Purpose::kFf1, format));
+    const auto rings = Rings();
+    const KeyParameters& made = rings->FindPrimary(ff1)->version.parameters;
+    return made.token_format == format ? absl::OkStatus() : Changed(profile);
+  }
   RETURN_IF_ERROR(EnsureKey(data, Purpose::kData));
   if (!profile.deterministic) return absl::OkStatus();
   return EnsureKey(IndexKeyOf(profile), Purpose::kIndex);
@@ -427,16 +457,19 @@ absl::StatusOr<std::optional<KeyVersion>> KeyRegistry::FindEarlier(const audit::
   return record->version;
 }
 
-absl::Status KeyRegistry::EnsureKey(const KeyName& name, Purpose purpose) {
+absl::Status KeyRegistry::EnsureKey(const KeyName& name, Purpose purpose,
+                                    std::string token_format) {
   if (const auto rings = Rings(); const KeyRecord* primary = rings->FindPrimary(name)) {
     if (primary->version.parameters.purpose == purpose) return absl::OkStatus();
     return Error(Reason::kKeyExists, "a key of another purpose has this name");
   }
-  const bool is_mac = purpose != Purpose::kData && purpose != Purpose::kToken;
+  const bool is_mac =
+      purpose != Purpose::kData && purpose != Purpose::kToken && purpose != Purpose::kFf1;
   const KeyParameters parameters{.purpose = purpose,
                                  .algorithm = is_mac ? Algorithm::kHmacSha256 : Algorithm::kAes256,
                                  .protection = Protection::kEnvelope,
-                                 .cryptoperiod = kYear};
+                                 .cryptoperiod = kYear,
+                                 .token_format = std::move(token_format)};
   const audit::Entry entry = SystemEntry("KeyService.CreateKey", name.ToString());
   // The decision is repeated inside: a race with an unknown outcome may have made the key.
   bool exists = false;

@@ -40,6 +40,7 @@ KeyName RowMacKeyOf(std::string_view tenant);
 KeyName RequestKeyOf(std::string_view tenant);
 KeyName DataKeyOf(const tokenizer::Profile& profile);
 KeyName IndexKeyOf(const tokenizer::Profile& profile);  // deterministic profiles only
+KeyName Ff1KeyOf(const tokenizer::Profile& profile);    // instead of both, in FF1 profiles
 
 // Every key and its versions: what is in the store, checked against its MACs, kept in memory and
 // changed only through the journal. Thread-safe. Reads never block on the HSM (but for Open);
@@ -59,6 +60,8 @@ class KeyRegistry {
   KeyRegistry& operator=(const KeyRegistry&) = delete;
 
   // Makes the keys that a declared profile needs and that do not exist yet (actor "system").
+  // FAILED_PRECONDITION/PROFILE_CHANGED when the profile is of another family than the keys that it
+  // has, or its tokens would have another format: those that are out could not be read any more.
   absl::Status EnsureProfileKeys(const tokenizer::Profile& profile);
 
   // A key for signing or MACs; ids that the service uses itself are refused. Recorded errors:
@@ -74,7 +77,7 @@ class KeyRegistry {
                                                      std::string_view request_id);
   // A new version with the parameters of the primary one, which becomes primary; the old one may
   // still process (verify, open) but no longer apply. FAILED_PRECONDITION/KEY_NOT_ROTATABLE for
-  // index, row-MAC and request keys, whose outputs have to be rewritten first. Repetitions as
+  // index, row-MAC, request and FF1 keys, whose outputs have to be rewritten first. Repetitions as
   // above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Rotate(const policy::Permit& permit,
                                                      const KeyName& name,
@@ -139,7 +142,7 @@ class KeyRegistry {
                                                         const KeptRequest& request,
                                                         const KeyRings& rings) const;
   // Makes a key of the service's own unless it exists. The ceremony mutex is held.
-  absl::Status EnsureKey(const KeyName& name, Purpose purpose);
+  absl::Status EnsureKey(const KeyName& name, Purpose purpose, std::string token_format = {});
   KeyVersion Draft(const KeyName& name, std::uint32_t number,
                    const KeyParameters& parameters) const;
 

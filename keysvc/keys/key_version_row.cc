@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint8_t kWrapContextFormat = 1;
 constexpr std::uint8_t kMacFormat = 1;
 constexpr std::uint8_t kMacFormatWithRecovery = 2;
+constexpr std::uint8_t kMacFormatWithTokenFormat = 3;
 
 std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
@@ -37,8 +38,8 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   version.created = absl::FromUnixMillis(row.created_ms);
   version.originator_end = absl::FromUnixMillis(row.originator_end_ms);
   version.recipient_end = absl::FromUnixMillis(row.recipient_end_ms);
-  version.parameters = {*purpose, *algorithm, *protection,
-                        version.originator_end - version.created};
+  version.parameters = {*purpose, *algorithm, *protection, version.originator_end - version.created,
+                        row.token_format};
   version.state = *state;
   version.primary = row.primary;
   version.environment = row.environment;
@@ -64,6 +65,7 @@ store::KeyVersionRow RowOf(const KeyRecord& record) {
           .hsm_label = version.hsm_label,
           .wrapped = record.wrapped,
           .public_key = version.public_key,
+          .token_format = version.parameters.token_format,
           .recovery = record.recovery,
           .reserved_uses = record.reserved_uses,
           .state = std::string(NameOf(version.state)),
@@ -86,12 +88,15 @@ std::string WrapContextOf(const KeyVersion& version) {
 }
 
 std::string MacInputOf(const store::KeyVersionRow& row) {
-  // A row of schema 1 has neither column. Which format a row is under follows from all of it, so
-  // that emptying the two columns does not make one of the other.
-  const bool first = row.recovery.empty() && row.reserved_uses == 0;
+  // Rows of older schemas lack the last columns. Which format a row is under follows from all of
+  // it, so that emptying columns does not make a row of one format one of another.
+  const bool third = !row.token_format.empty();
+  const bool first = !third && row.recovery.empty() && row.reserved_uses == 0;
   crypto::CanonicalWriter input;
   input.Bytes("keysvc key row")
-      .U8(first ? kMacFormat : kMacFormatWithRecovery)
+      .U8(third   ? kMacFormatWithTokenFormat
+          : first ? kMacFormat
+                  : kMacFormatWithRecovery)
       .Bytes(row.tenant)
       .Bytes(row.key)
       .U32(row.version)
@@ -109,6 +114,7 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
       .U8(row.primary ? 1 : 0)
       .U64(row.revision);
   if (!first) input.Bytes(row.recovery).U64(row.reserved_uses);
+  if (third) input.Bytes(row.token_format);
   return input.Take();
 }
 

@@ -27,6 +27,12 @@ absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> Expand<tokenizer::
   return ExpandRequestKey(key);
 }
 
+template <>
+absl::StatusOr<std::shared_ptr<const crypto::Ff1>> Expand<crypto::Ff1>(
+    const crypto::SecretKey<32>& key) {
+  return crypto::Ff1::Create(key, 10);
+}
+
 // What is stored names a version that is not there: the store has lost it.
 absl::Status LostIfNotFound(const absl::Status& status) {
   if (ReasonOf(status) != Reason::kKeyNotFound) return status;
@@ -71,11 +77,21 @@ absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> OpenedKeys::TokenKey(
   return GetVersion<crypto::Aes256Block>({TokenKeyOf(tenant), version}, Purpose::kToken);
 }
 
+absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> OpenedKeys::Ff1Key(
+    const tokenizer::Profile& profile) {
+  return GetPrimary<crypto::Ff1>(Ff1KeyOf(profile), Purpose::kFf1);
+}
+
+absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> OpenedKeys::Ff1OpeningKey(
+    const tokenizer::Profile& profile) {
+  return GetPrimary<crypto::Ff1>(Ff1KeyOf(profile), Purpose::kFf1, Use::kProcess);
+}
+
 absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> OpenedKeys::RowMacKey(
     std::string_view tenant) {
-  auto version = registry_.PrimaryFor(RowMacKeyOf(tenant), Use::kProcess);
-  if (!version.ok()) return LostIfNotFound(version.status());
-  return Get<crypto::HmacSha256>(*version, Purpose::kRowMac);
+  ASSIGN_OR_RETURN(auto row_mac, GetPrimary<crypto::HmacSha256>(RowMacKeyOf(tenant),
+                                                                Purpose::kRowMac, Use::kProcess));
+  return std::move(row_mac.key);
 }
 
 absl::StatusOr<tokenizer::RequestKeys> OpenedKeys::RequestKeysOf(std::string_view tenant) {
@@ -131,8 +147,8 @@ absl::StatusOr<std::shared_ptr<const Key>> OpenedKeys::Get(const KeyVersion& ver
 
 template <typename Key>
 absl::StatusOr<tokenizer::Versioned<Key>> OpenedKeys::GetPrimary(const KeyName& name,
-                                                                 Purpose purpose) {
-  auto version = registry_.PrimaryFor(name, Use::kApply);
+                                                                 Purpose purpose, Use use) {
+  auto version = registry_.PrimaryFor(name, use);
   if (!version.ok()) return LostIfNotFound(version.status());
   ASSIGN_OR_RETURN(auto key, Get<Key>(*version, purpose));
   return tokenizer::Versioned<Key>{version->name.version, std::move(key)};

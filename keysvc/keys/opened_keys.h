@@ -42,6 +42,10 @@ class OpenedKeys : public tokenizer::KeySource {
       std::string_view tenant) override;
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenKey(
       std::string_view tenant, std::uint32_t version) override;
+  absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> Ff1Key(
+      const tokenizer::Profile& profile) override;
+  absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> Ff1OpeningKey(
+      const tokenizer::Profile& profile) override;
   absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMacKey(
       std::string_view tenant) override;
   absl::StatusOr<tokenizer::RequestKeys> RequestKeysOf(std::string_view tenant) override;
@@ -66,7 +70,8 @@ class OpenedKeys : public tokenizer::KeySource {
   template <typename Key>
   absl::StatusOr<std::shared_ptr<const Key>> Get(const KeyVersion& version, Purpose purpose);
   template <typename Key>
-  absl::StatusOr<tokenizer::Versioned<Key>> GetPrimary(const KeyName& name, Purpose purpose);
+  absl::StatusOr<tokenizer::Versioned<Key>> GetPrimary(const KeyName& name, Purpose purpose,
+                                                       Use use = Use::kApply);
   template <typename Key>
   absl::StatusOr<std::shared_ptr<const Key>> GetVersion(const KeyVersionName& name,
                                                         Purpose purpose);
@@ -76,8 +81,8 @@ class OpenedKeys : public tokenizer::KeySource {
   const absl::Duration lifetime_;
   const std::function<absl::Duration()> since_boot_;
   std::mutex mutex_;
-  std::tuple<Slots<crypto::Aes256Gcm>, Slots<crypto::Aes256Block>, Slots<crypto::HmacSha256>,
-             Slots<tokenizer::RequestKeys>>
+  std::tuple<Slots<crypto::Aes256Gcm>, Slots<crypto::Aes256Block>, Slots<crypto::Ff1>,
+             Slots<crypto::HmacSha256>, Slots<tokenizer::RequestKeys>>
       slots_;
   std::jthread sweeper_;  // last: it uses all the others
 };

@@ -30,7 +30,7 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kJws) + 1 == v1::KEY_PURPOSE_JWS);
+static_assert(static_cast<int>(keys::Purpose::kFf1) + 1 == v1::KEY_PURPOSE_FF1);
 static_assert(static_cast<int>(keys::Algorithm::kEd25519) + 1 == v1::KEY_ALGORITHM_ED25519);
 static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
@@ -69,17 +69,26 @@ absl::StatusOr<std::string> TenantOf(std::string_view parent) {
   return std::string(parent.substr(kTenants.size()));
 }
 
-absl::Status CheckProfileName(std::string_view name) {
-  if (name.empty()) return Error(Reason::kFieldRequired, "the parent is required", "parent");
+absl::Status CheckProfileName(std::string_view name, std::string_view field) {
+  if (name.empty()) return Error(Reason::kFieldRequired, "the profile is required", field);
   const std::size_t tenant_end = name.find('/', kTenants.size());
   const std::string_view rest =
       tenant_end == std::string_view::npos ? std::string_view() : name.substr(tenant_end + 1);
   if (!TenantOf(name.substr(0, tenant_end)).ok() || !rest.starts_with(kProfiles) ||
       !policy::IsName(rest.substr(kProfiles.size()))) {
     return Error(Reason::kFieldInvalid,
-                 "the parent is not tenants/{tenant}/tokenProfiles/{profile}", "parent");
+                 "a profile's name is tenants/{tenant}/tokenProfiles/{profile}", field);
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckTokensProfile(std::string_view name, std::string_view tenant) {
+  if (name.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckProfileName(name, "profile"));
+  if (name.starts_with(absl::StrCat(ToAbsl(kTenants), ToAbsl(tenant), "/"))) {
+    return absl::OkStatus();
+  }
+  return Error(Reason::kFieldInvalid, "the profile is another tenant's", "profile");
 }
 
 absl::Status CheckBatchSize(int size) {

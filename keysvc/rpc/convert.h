@@ -30,8 +30,10 @@ absl::Status CheckRequestId(std::string_view text);  // a UUID in its usual spel
 absl::Status CheckPurpose(std::string_view text);    // [a-z-]{1,64}, or empty
 // "tenants/{tenant}" gives the tenant.
 absl::StatusOr<std::string> TenantOf(std::string_view parent);
-// "tenants/{tenant}/tokenProfiles/{profile}", field "parent".
-absl::Status CheckProfileName(std::string_view name);
+// "tenants/{tenant}/tokenProfiles/{profile}".
+absl::Status CheckProfileName(std::string_view name, std::string_view field = "parent");
+// The same, of this tenant, or empty; field "profile".
+absl::Status CheckTokensProfile(std::string_view name, std::string_view tenant);
 // BATCH_SIZE unless 1 to 100.
 absl::Status CheckBatchSize(int size);
 

@@ -104,6 +104,8 @@ void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::Detokeni
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(name.tenant),
                              request.request_id(), request.purpose()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
+  name.profile = request.profile();
   std::string tenant = name.tenant;
   std::vector<absl::StatusOr<TokenName>> names;
   names.push_back(std::move(name));
@@ -125,9 +127,13 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(tenant),
                              request.request_id(), request.purpose()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
   std::vector<absl::StatusOr<TokenName>> names;
-  for (const std::string& name : request.names()) names.push_back(TokenName::Parse(name));
+  for (const std::string& text : request.names()) {
+    names.push_back(TokenName::Parse(text));
+    if (names.back().ok()) names.back()->profile = request.profile();
+  }
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),

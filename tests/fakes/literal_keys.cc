@@ -75,6 +75,19 @@ absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> LiteralKeys::TokenKey
   return Make<crypto::Aes256Block>("token " + std::string(tenant) + std::to_string(version));
 }
 
+absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> LiteralKeys::Ff1Key(
+    const tokenizer::Profile& profile) {
+  if (fault_.has_value()) return Error(*fault_, "the keys are away");
+  ASSIGN_OR_RETURN(std::shared_ptr<const crypto::Ff1> key,
+                   crypto::Ff1::Create(LiteralKey("ff1 " + Of(profile)), 10));
+  return tokenizer::Versioned<crypto::Ff1>{1, std::move(key)};
+}
+
+absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> LiteralKeys::Ff1OpeningKey(
+    const tokenizer::Profile& profile) {
+  return Ff1Key(profile);
+}
+
 absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> LiteralKeys::RowMacKey(
     std::string_view tenant) {
   return Make<crypto::HmacSha256>("row mac " + std::string(tenant));

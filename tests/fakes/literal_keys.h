@@ -53,6 +53,10 @@ class LiteralKeys : public tokenizer::KeySource {
       std::string_view tenant) override;
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenKey(
       std::string_view tenant, std::uint32_t version) override;
+  absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> Ff1Key(
+      const tokenizer::Profile& profile) override;
+  absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> Ff1OpeningKey(
+      const tokenizer::Profile& profile) override;
   absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMacKey(
       std::string_view tenant) override;
   absl::StatusOr<tokenizer::RequestKeys> RequestKeysOf(std::string_view tenant) override;

@@ -30,6 +30,19 @@ const KeyParameters kEcSign{};
 const KeyParameters kMac{Purpose::kMac, Algorithm::kHmacSha256, Protection::kHsm, kYear};
 const tokenizer::Profile kCards{"acme", "cards", 1, true};
 
+tokenizer::Profile Ff1Profile() {
+  return {.tenant = "acme",
+          .name = "legacy",
+          .number = 3,
+          .deterministic = true,
+          .family = tokenizer::Family::kFf1,
+          .ff1 = {.shortest_card = 16,
+                  .longest_card = 19,
+                  .keep_first = 6,
+                  .keep_last = 0,
+                  .luhn_offset = 3}};
+}
+
 class KeyRegistryTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_OK(world_.Start()); }
@@ -98,7 +111,8 @@ TEST_F(KeyRegistryTest, WhatIsRefusedIsRecordedAndTouchesNothing) {
   EXPECT_EQ(LastCall(world_.store).reason, "KEY_EXISTS");
   EXPECT_EQ(LastCall(world_.store).outcome, "failed");
   EXPECT_THAT(world_.Rotate({"acme", "other"}), HasReason(Reason::kKeyNotFound));
-  for (const char* reserved : {"token", "row-mac", "request", "cards-data", "cards-index", "A"}) {
+  for (const char* reserved :
+       {"token", "row-mac", "request", "cards-data", "cards-index", "cards-ff1", "A"}) {
     EXPECT_THAT(world_.Create({"acme", reserved}, kEcSign), HasReason(Reason::kFieldInvalid));
   }
   KeyParameters data{Purpose::kData, Algorithm::kAes256, Protection::kEnvelope, kYear};
@@ -353,6 +367,61 @@ TEST_F(KeyRegistryTest, ATokenWithoutTheRegistryKeyIsNotOurs) {
   ASSERT_OK(world_.Create(kWebhook, kEcSign));
   ASSERT_OK(world_.hsm.Destroy(world_.deployment.RegistryLabel()));
   EXPECT_THAT(world_.Restart(), HasReason(Reason::kNotInitialized));
+}
+
+TEST_F(KeyRegistryTest, AnFf1ProfileHasAKeyThatIsBoundToItsFormatAndDoesNotRotate) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  const KeyName name = Ff1KeyOf(Ff1Profile());
+  EXPECT_EQ(name.ToString(), "tenants/acme/keys/legacy-ff1");
+  const auto version = world_.registry().PrimaryFor(name, Use::kApply);
+  ASSERT_OK(version);
+  EXPECT_EQ(version->parameters.purpose, Purpose::kFf1);
+  EXPECT_EQ(version->parameters.algorithm, Algorithm::kAes256);
+  EXPECT_EQ(version->parameters.protection, Protection::kEnvelope);
+  EXPECT_EQ(version->parameters.token_format, Ff1Profile().ff1.ToString());
+  EXPECT_EQ(world_.registry().Open(version->name).value().size(), 32U);
+  EXPECT_THAT(world_.registry().Versions(DataKeyOf(Ff1Profile())), HasReason(Reason::kKeyNotFound));
+  EXPECT_THAT(world_.Rotate(name), HasReason(Reason::kKeyNotRotatable));
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  EXPECT_EQ(world_.registry().Versions(name)->size(), 1U);
+}
+
+TEST_F(KeyRegistryTest, AnFf1ProfileThatIsDeclaredOtherwiseIsRefusedAlsoAfterARestart) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  ASSERT_OK(world_.Restart());
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  const auto refused = [&](auto change) {
+    tokenizer::Profile profile = Ff1Profile();
+    change(profile.ff1);
+    EXPECT_THAT(world_.registry().EnsureProfileKeys(profile), HasReason(Reason::kProfileChanged));
+  };
+  refused([](auto& format) { format.shortest_card = 17; });
+  refused([](auto& format) { format.longest_card = 18; });
+  refused([](auto& format) { format.keep_first = 0; });
+  refused([](auto& format) { format.luhn_offset = 4; });
+  refused([](auto& format) { format.prefix = "ppt_"; });
+  refused([](auto& format) {
+    format.keep_last = 4;
+    format.prefix = "ppt_";
+  });
+  EXPECT_EQ(world_.registry().Versions(Ff1KeyOf(Ff1Profile()))->size(), 1U);
+}
+
+TEST_F(KeyRegistryTest, AProfileDoesNotChangeItsFamily) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  tokenizer::Profile opaque = Ff1Profile();
+  opaque.family = tokenizer::Family::kOpaque;
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(opaque), HasReason(Reason::kProfileChanged));
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  tokenizer::Profile ff1 = Ff1Profile();
+  ff1.name = kCards.name;
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(ff1), HasReason(Reason::kProfileChanged));
+}
+
+TEST_F(KeyRegistryTest, AProfileNameThatLeavesNoRoomForTheKeysIsRefused) {
+  tokenizer::Profile ff1 = Ff1Profile();
+  ff1.name = "a12345678901";
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(ff1), HasReason(Reason::kConfigInvalid));
 }
 
 }  // namespace

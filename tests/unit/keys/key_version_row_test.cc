@@ -107,6 +107,27 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverWhatLaterRowsHave) {
   EXPECT_EQ(opened->reserved_uses, 258u);
 }
 
+// Golden: what a third format adds to the second.
+TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheFormatOfTheKeysTokens) {
+  KeyRecord record = SomeRecord();
+  record.recovery = "sealed";
+  record.reserved_uses = 258;
+  std::string expected = MacInputOf(*rows_.Seal(record));
+  record.version.parameters.token_format = "ff1 1";
+  auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  expected[18] = 3;
+  expected += absl::HexStringToBytes("00000005") + "ff1 1";
+  EXPECT_EQ(MacInputOf(*row), expected);
+  const auto opened = rows_.Open(*row);
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->version.parameters.token_format, "ff1 1");
+  row->token_format = "ff1 2";
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->token_format.clear();
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(KeyVersionRowTest, ARowIsNotTakenBackToTheFirstFormat) {
   KeyRecord record = SomeRecord();
   record.recovery = "sealed";

@@ -174,5 +174,30 @@ TEST_F(OpenedKeysTest, CallersThatNeedTheSameKeyAskTheHsmOnce) {
   EXPECT_EQ(unwraps(), before + 1);
 }
 
+TEST_F(OpenedKeysTest, AnFf1KeyThatMayMakeNoMoreStillOpens) {
+  const tokenizer::Profile legacy{
+      .tenant = "acme",
+      .name = "legacy",
+      .number = 3,
+      .deterministic = true,
+      .family = tokenizer::Family::kFf1,
+      .ff1 = {.shortest_card = 16, .longest_card = 16, .luhn_offset = 3}};
+  ASSERT_OK(world_.registry().EnsureProfileKeys(legacy));
+  const std::string numerals(6, '\1');
+  const auto permuted = keys_->Ff1Key(legacy)->key->Encrypt(crypto::AsBytes(numerals), "tweak");
+  ASSERT_OK(permuted);
+  world_.Advance(kYear);
+  EXPECT_THAT(keys_->Ff1Key(legacy), HasReason(Reason::kKeyNotActive));
+  const auto opening = keys_->Ff1OpeningKey(legacy);
+  ASSERT_OK(opening);
+  EXPECT_EQ(opening->version, 1u);
+  const auto back =
+      opening->key->Decrypt(permuted->Expose(crypto::SecretAccess::kGranted), "tweak");
+  ASSERT_OK(back);
+  EXPECT_EQ(crypto::AsText(back->Expose(crypto::SecretAccess::kGranted)), numerals);
+  world_.Advance(3 * kYear);
+  EXPECT_THAT(keys_->Ff1OpeningKey(legacy), HasReason(Reason::kKeyNotActive));
+}
+
 }  // namespace
 }  // namespace keysvc::keys

@@ -131,6 +131,37 @@ TEST_F(RestorationTest, EveryKeyIsTheSameOnTheNewTokenAndTokenAndDataKeysGoOnWit
   EXPECT_EQ(same, 5U);
 }
 
+TEST_F(RestorationTest, AnFf1KeyGoesOnAsItWasSinceItsTokensLieWithOthers) {
+  const tokenizer::Profile legacy{
+      .tenant = "acme",
+      .name = "legacy",
+      .number = 3,
+      .deterministic = true,
+      .family = tokenizer::Family::kFf1,
+      .ff1 = {.shortest_card = 16, .longest_card = 16, .luhn_offset = 3}};
+  ASSERT_OK(world_.registry().EnsureProfileKeys(legacy));
+  const auto row_of = [](const std::vector<store::KeyVersionRow>& rows) {
+    return *std::find_if(rows.begin(), rows.end(),
+                         [](const store::KeyVersionRow& row) { return row.key == "legacy-ff1"; });
+  };
+  ASSERT_OK(Check(Rows()));
+  const auto restored = Restore();
+  ASSERT_OK(restored);
+  const store::KeyVersionRow after = row_of(restored->mutation.keys);
+  EXPECT_EQ(after.version, 1U);
+  EXPECT_TRUE(after.primary);
+  EXPECT_EQ(after.state, "active");
+  EXPECT_EQ(after.token_format, legacy.ff1.ToString());
+  EXPECT_OK(KeyVersionRows(new_hsm_, deployment_.RegistryLabel()).Open(after));
+
+  // Without the lost HSM's MACs, the log says what the format is.
+  std::vector<store::KeyVersionRow> rows = Rows();
+  for (store::KeyVersionRow& row : rows) {
+    if (row.key == "legacy-ff1") row.token_format = "ff1 1 cards=16-16 first=6";
+  }
+  EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(RestorationTest, AKeyThatLivedInTheLostHsmOnlyIsDestroyedAndNamed) {
   const auto restored = Restore();
   ASSERT_OK(restored);

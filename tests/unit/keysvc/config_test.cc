@@ -237,5 +237,62 @@ TEST(Config, SaysWhichFileCannotBeRead) {
   EXPECT_THAT(LoadConfig(folder.File("large")), HasReason(Reason::kConfigInvalid));
 }
 
+// The example with one more profile of the tenant, of which these are the last lines.
+std::string ExampleWithProfile(const std::string& lines) {
+  return ExampleWith("\ntoken_profiles:\n",
+                     "\ntoken_profiles:\n"
+                     "  - tenant: acme\n"
+                     "    name: legacy\n"
+                     "    number: 4\n" +
+                         lines);
+}
+
+std::string Ff1Lines(const std::string& shortest, const std::string& first, const std::string& last,
+                     const std::string& offset, const std::string& more = {}) {
+  return "    deterministic: true\n    family: ff1\n    ff1:\n      shortest_card: " + shortest +
+         "\n      longest_card: 19\n      keep_first: " + first + "\n      keep_last: " + last +
+         "\n      luhn_offset: " + offset + "\n" + more;
+}
+
+TEST(Config, ReadsAnFf1Profile) {
+  const auto config =
+      Parse(ExampleWithProfile(Ff1Lines("16", "6", "4", "3", "      prefix: ppt_\n")));
+  ASSERT_OK(config);
+  const tokenizer::Profile& profile = config->profiles.front();
+  EXPECT_EQ(profile.name, "legacy");
+  EXPECT_EQ(profile.family, tokenizer::Family::kFf1);
+  EXPECT_EQ(profile.ff1.ToString(), "ff1 1 cards=16-19 first=6 last=4 offset=3 prefix=ppt_");
+  EXPECT_EQ(config->profiles.back().family, tokenizer::Family::kOpaque);
+  const auto opaque = Parse(ExampleWithProfile("    deterministic: false\n    family: opaque\n"));
+  ASSERT_OK(opaque);
+  EXPECT_EQ(opaque->profiles.front().family, tokenizer::Family::kOpaque);
+}
+
+TEST(Config, RefusesFf1ProfilesThatContradictThemselves) {
+  const std::string deterministic = "    deterministic: true\n";
+  ExpectFault(ExampleWithProfile(Ff1Lines("15", "6", "4", "3", "      prefix: ppt_\n")),
+              "of a card of 15 digits 5 would be permuted");
+  ExpectFault(ExampleWithProfile(Ff1Lines("16", "6", "4", "3")), "need a prefix");
+  ExpectFault(ExampleWithProfile(Ff1Lines("16", "6", "0", "0")), "Luhn offset");
+  ExpectFault(ExampleWithProfile(Ff1Lines("16", "7", "0", "3")), "0, 6 or 8");
+  ExpectFault(ExampleWithProfile(Ff1Lines("16", "6", "0", "3", "      ttl: 4\n")), "ttl");
+  ExpectFault(ExampleWithProfile(deterministic + "    family: ff1\n"), "needs its format");
+  ExpectFault(ExampleWithProfile(deterministic + "    family: ff1\n    ff1: {keep_first: 6}\n"),
+              "shortest_card");
+  ExpectFault(ExampleWithProfile(deterministic + "    family: ff3\n"), "opaque or ff1");
+  ExpectFault(ExampleWithProfile(deterministic + "    ff1: {keep_first: 6}\n"),
+              "only a profile of the family ff1");
+  std::string random = ExampleWithProfile(Ff1Lines("16", "6", "0", "3"));
+  random.replace(random.find(deterministic), deterministic.size(), "    deterministic: false\n");
+  ExpectFault(random, "always deterministic");
+}
+
+TEST(Config, AFaultOfAnFf1ProfileSaysItsPlace) {
+  const std::string text = ExampleWithProfile(Ff1Lines("13", "8", "0", "3"));
+  const std::string before = text.substr(0, text.find("shortest_card"));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  ExpectFault(text, absl::StrCat("config.yaml:", line, ":7: of a card of 13 digits"));
+}
+
 }  // namespace
 }  // namespace keysvc

@@ -49,6 +49,18 @@ TEST(TenantOf, TakesTheTenantOfItsNameOnly) {
   }
 }
 
+TEST(CheckTokensProfile, TakesNothingOrAFullNameOfTheTenant) {
+  EXPECT_OK(CheckTokensProfile("", "acme"));
+  EXPECT_OK(CheckTokensProfile("tenants/acme/tokenProfiles/cards", "acme"));
+  for (const char* text :
+       {"cards", "tenants/acme/tokenProfiles/", "tenants/beta/tokenProfiles/cards",
+        "tenants/acme-b/tokenProfiles/cards", "4111111111111111"}) {
+    const absl::Status checked = CheckTokensProfile(text, "acme");
+    EXPECT_THAT(checked, HasReason(Reason::kFieldInvalid)) << text;
+    EXPECT_EQ(FieldOf(checked), "profile");
+  }
+}
+
 TEST(CheckProfileName, TakesFullNamesOnly) {
   EXPECT_OK(CheckProfileName("tenants/acme/tokenProfiles/cards"));
   EXPECT_THAT(CheckProfileName(""), HasReason(Reason::kFieldRequired));

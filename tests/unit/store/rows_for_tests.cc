@@ -51,6 +51,7 @@ KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {
           .hsm_label = "label",
           .wrapped = "wrapped" + kBytes,
           .public_key = "der" + kBytes,
+          .token_format = "format",
           .recovery = "recovery" + kBytes,
           .reserved_uses = 9,
           .state = "active",
@@ -95,7 +96,7 @@ bool SameKey(const KeyVersionRow& a, const KeyVersionRow& b) {
     return std::tie(row.tenant, row.key, row.version, row.purpose, row.algorithm, row.protection,
                     row.environment, row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                     row.hsm_label, row.wrapped, row.public_key, row.recovery, row.reserved_uses,
-                    row.state, row.primary, row.revision, row.mac);
+                    row.state, row.primary, row.revision, row.mac, row.token_format);
   };
   return all(a) == all(b);
 }

@@ -47,6 +47,7 @@ TEST_F(SchemaTest, AStoreOfVersion1OpensAndReads) {
   store::KeyVersionRow key = KeyRowOf(1, 1);
   key.recovery.clear();
   key.reserved_uses = 0;
+  key.token_format.clear();
   EXPECT_TRUE(SameKey(store->ListKeyVersions().value().at(0), key));
   const auto answer = IdempotencyRowOf("r", 10);
   EXPECT_TRUE(

@@ -23,6 +23,8 @@ inline constexpr std::string_view kVisa = "4111111111111111";
 inline constexpr std::string_view kAmex = "378282246310005";
 inline constexpr char kCards[] = "tenants/acme/tokenProfiles/cards";
 inline constexpr char kOneTime[] = "tenants/acme/tokenProfiles/one-time";
+inline constexpr char kLegacy[] = "tenants/acme/tokenProfiles/legacy";
+inline constexpr char kOtherLegacy[] = "tenants/acme/tokenProfiles/legacy-b";
 
 inline absl::StatusOr<CardData> Card(std::string_view pan, std::string_view expiry = "2030-12",
                                      std::string_view name = "Ada Lovelace") {
@@ -43,7 +45,8 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
   policy.principals = {
       {"checkout", "spiffe://x/checkout", PrincipalKind::kService, {"tokenizing"}},
       {"settlement", "spiffe://x/settlement", PrincipalKind::kService, {"settling"}},
-      {"fraud", "spiffe://x/fraud", PrincipalKind::kService, {"screening"}}};
+      {"fraud", "spiffe://x/fraud", PrincipalKind::kService, {"screening"}},
+      {"all", "spiffe://x/all", PrincipalKind::kService, {"seeing-all"}}};
   policy.rules = {
       {"tokenizes",
        {"tokenizing"},
@@ -53,7 +56,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"settles",
        {"settling"},
        {policy::Action::kDetokenize},
-       {kCards},
+       {kCards, kLegacy, kOtherLegacy},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -62,8 +65,28 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {kCards},
        {},
        Reveal::kMasked},
-      {"screens-one-time", {"screening"}, {policy::Action::kDetokenize}, {kOneTime}, {}}};
+      {"screens-one-time", {"screening"}, {policy::Action::kDetokenize}, {kOneTime}, {}},
+      {"sees-all",
+       {"seeing-all"},
+       {policy::Action::kDetokenize},
+       {"tenants/acme/tokenProfiles/*"},
+       {},
+       Reveal::kMasked}};
   return std::make_shared<const policy::Policy>(std::move(policy));
+}
+
+// Takes cards of 16 digits and keeps the first six.
+inline Profile LegacyProfile(std::string name, std::uint16_t number, unsigned luhn_offset) {
+  return {.tenant = "acme",
+          .name = std::move(name),
+          .number = number,
+          .deterministic = true,
+          .family = Family::kFf1,
+          .ff1 = {.shortest_card = 16,
+                  .longest_card = 16,
+                  .keep_first = 6,
+                  .keep_last = 0,
+                  .luhn_offset = luhn_offset}};
 }
 
 // The tokenizer over a real journal. The store is a parameter: in memory and SQLCipher.
@@ -169,8 +192,11 @@ class Service {
   const keysvc::testing::TemporaryDirectory directory_;
   const std::unique_ptr<keysvc::testing::SoftwareSigner> signer_ =
       keysvc::testing::SoftwareSigner::Ed25519();
-  const Profiles profiles_ = *Profiles::Create(
-      {{"acme", "cards", 1, true}, {"acme", "one-time", 2, false}, {"beta", "cards", 1, true}});
+  const Profiles profiles_ = *Profiles::Create({{"acme", "cards", 1, true},
+                                                {"acme", "one-time", 2, false},
+                                                {"beta", "cards", 1, true},
+                                                LegacyProfile("legacy", 3, 3),
+                                                LegacyProfile("legacy-b", 4, 4)});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;
