@@ -8,6 +8,15 @@
 #include "status/reason.h"
 
 namespace keysvc::tokenizer {
+namespace {
+
+// Whether nothing tells the tokens of one from those of the other.
+bool MayTakeTokensOf(const Profile& one, const Profile& other) {
+  return one.family == Family::kFf1 && other.family == Family::kFf1 && one.tenant == other.tenant &&
+         one.ff1.prefix == other.ff1.prefix && one.ff1.luhn_offset == other.ff1.luhn_offset;
+}
+
+}  // namespace
 
 std::string Profile::ResourceName() const { return "tenants/" + tenant + "/tokenProfiles/" + name; }
 
@@ -32,6 +41,12 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
     });
     if (taken) {
       return Error(Reason::kConfigInvalid, "two token profiles of a tenant share name or number");
+    }
+    if (std::any_of(profiles.begin(), profile,
+                    [&](const Profile& earlier) { return MayTakeTokensOf(*profile, earlier); })) {
+      return Error(Reason::kConfigInvalid,
+                   "two FF1 profiles of a tenant share prefix and Luhn offset, and each would take "
+                   "the other's tokens for its own");
     }
   }
   return Profiles(std::move(profiles));

@@ -31,8 +31,8 @@ struct Profile {
 class Profiles {
  public:
   // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number, for the
-  // number 0, for what is no name, and for an FF1 profile that is not deterministic or whose format
-  // does not pass its Check().
+  // number 0, for what is no name, and for an FF1 profile that is not deterministic, whose format
+  // does not pass its Check(), or whose prefix and Luhn offset are another one's of the tenant.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

@@ -40,6 +40,18 @@ TEST(ProfilesTest, ContradictionsAreRefused) {
               .family = Family::kFf1,
               .ff1 = {.shortest_card = 12, .longest_card = 19, .luhn_offset = 1}};
   EXPECT_OK(Profiles::Create({ff1}));
+  Profile second = ff1;
+  second.name = "b";
+  second.number = 2;
+  EXPECT_THAT(Profiles::Create({ff1, second}), HasReason(Reason::kConfigInvalid));
+  second.ff1.luhn_offset = 2;
+  EXPECT_OK(Profiles::Create({ff1, second}));
+  second.ff1.luhn_offset = 1;
+  second.ff1.prefix = "ppt_";
+  EXPECT_OK(Profiles::Create({ff1, second}));
+  second.ff1.prefix.clear();
+  second.tenant = "beta";
+  EXPECT_OK(Profiles::Create({ff1, second}));
   ff1.deterministic = false;
   EXPECT_THAT(Profiles::Create({ff1}), HasReason(Reason::kConfigInvalid));
   ff1.deterministic = true;
