@@ -15,6 +15,7 @@ enum class Action {
   kGetToken,
   kSign,
   kSignJws,
+  kSignHttpMessage,
   kVerify,
   kGetPublicKey,
   kCreateKey,

@@ -26,6 +26,7 @@ Subject SubjectOf(Action action) {
       return Subject::kProfile;
     case Action::kSign:
     case Action::kSignJws:
+    case Action::kSignHttpMessage:
     case Action::kVerify:
     case Action::kGetPublicKey:
     case Action::kCreateKey:
@@ -90,6 +91,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kGetToken:
     case Action::kSign:
     case Action::kSignJws:
+    case Action::kSignHttpMessage:
     case Action::kVerify:
       return kind == PrincipalKind::kService;
     case Action::kCreateKey:

@@ -38,8 +38,10 @@ const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
     {"ed25519", v1::KEY_ALGORITHM_ED25519},
     {"rsa-3072", v1::KEY_ALGORITHM_RSA_3072},
     {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256}};
-const std::map<std::string, v1::KeyPurpose> kPurposes = {
-    {"sign", v1::KEY_PURPOSE_SIGN}, {"mac", v1::KEY_PURPOSE_MAC}, {"jws", v1::KEY_PURPOSE_JWS}};
+const std::map<std::string, v1::KeyPurpose> kPurposes = {{"sign", v1::KEY_PURPOSE_SIGN},
+                                                         {"mac", v1::KEY_PURPOSE_MAC},
+                                                         {"jws", v1::KEY_PURPOSE_JWS},
+                                                         {"http", v1::KEY_PURPOSE_HTTP}};
 const std::map<std::string, Format> kFormats = {{"table", Format::kTable}, {"json", Format::kJson}};
 const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};
 
@@ -300,7 +302,7 @@ class CommandLine {
     AddChoice(create, "--algorithm", create_key_.algorithm, kAlgorithms,
               "What it signs with [ec-p256]");
     AddChoice(create, "--purpose", create_key_.purpose, kPurposes,
-              "What it signs: bare messages, or JWS [sign; mac for hmac-sha256]");
+              "What it signs: bare messages, JWS, or HTTP messages [sign; mac for hmac-sha256]");
     create
         .add_option("--days", create_key_.cryptoperiod_days,
                     "For how long it makes new signatures [365]")

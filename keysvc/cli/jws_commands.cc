@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kPayloadLimit = 64 << 10;
 constexpr std::size_t kJwsLimit = 96 << 10;
-constexpr std::string_view kFaultPrefix = "JWS_FAULT_";
+constexpr std::string_view kFaultPrefix = "SIGNATURE_FAULT_";
 
 ExitCode WriteLine(const std::string& out, const std::string& line) {
   const absl::Status written = WriteFile(out, line + "\n");
@@ -61,7 +61,8 @@ ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Outp
   if (!status.ok()) return Report(FromWire(status));
   Fields fields = {{"valid", response.valid()}, {"key_version", response.key_version()}};
   if (!response.valid()) {
-    fields.emplace_back("fault", v1::JwsFault_Name(response.fault()).substr(kFaultPrefix.size()));
+    fields.emplace_back("fault",
+                        v1::SignatureFault_Name(response.fault()).substr(kFaultPrefix.size()));
   }
   output.Show(fields);
   return response.valid() ? ExitCode::kOk : ExitCode::kNo;

@@ -7,6 +7,7 @@
 #include "jose/jwk.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_version.h"
+#include "keysvc/keys/signature.h"
 #include "status/macros.h"
 
 namespace keysvc::keys {
@@ -16,7 +17,8 @@ absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& publ
   ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions, registry.Versions(name));
   std::vector<std::string> jwks;
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-    ASSIGN_OR_RETURN(const std::string_view alg, JwsAlgOf(version->parameters));
+    RETURN_IF_ERROR(CheckServes(version->parameters.purpose, {Purpose::kJws, Purpose::kHttp}));
+    ASSIGN_OR_RETURN(const std::string_view alg, JoseAlgOf(version->parameters.algorithm));
     if (!CheckUse(*version, Use::kProcess, absl::Now()).ok()) continue;
     ASSIGN_OR_RETURN(const auto half, public_keys.Of(*version));
     jwks.push_back(jose::Jwk(*half->key, std::string(alg)));

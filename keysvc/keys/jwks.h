@@ -11,8 +11,8 @@
 namespace keysvc::keys {
 
 // The JWK set of every version of a key that may still verify, newest first.
-// NOT_FOUND/KEY_NOT_FOUND, FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for keys of another purpose
-// than jws.
+// NOT_FOUND/KEY_NOT_FOUND, FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for keys of other purposes
+// than jws and http.
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
                                    const KeyName& name);
 

@@ -27,9 +27,8 @@ bool IsType(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<std::string_view> JwsAlgOf(const KeyParameters& parameters) {
-  RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kJws}));
-  switch (parameters.algorithm) {
+absl::StatusOr<std::string_view> JoseAlgOf(Algorithm algorithm) {
+  switch (algorithm) {
     case Algorithm::kEcP256:
       return "ES256";
     case Algorithm::kRsa2048:
@@ -42,6 +41,11 @@ absl::StatusOr<std::string_view> JwsAlgOf(const KeyParameters& parameters) {
       break;
   }
   return Error(Reason::kAlgorithmUnsupported, "no JWS is signed with this algorithm");
+}
+
+absl::StatusOr<std::string_view> JwsAlgOf(const KeyParameters& parameters) {
+  RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kJws}));
+  return JoseAlgOf(parameters.algorithm);
 }
 
 JwsSignature::JwsSignature(std::string payload, JwsOptions options)

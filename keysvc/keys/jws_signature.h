@@ -8,8 +8,10 @@
 
 namespace keysvc::keys {
 
-// The name of RFC 7518 (RFC 8037: "EdDSA") for what a key of the purpose jws signs with. RSA keys
-// sign with PSS only: FAPI and the open-banking profiles forbid RS256.
+// The name of RFC 7518 (RFC 8037: "EdDSA") for what keys of an algorithm sign with. RSA keys sign
+// with PSS only: FAPI and the open-banking profiles forbid RS256.
+absl::StatusOr<std::string_view> JoseAlgOf(Algorithm algorithm);
+// The same of a key of the purpose jws; FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for others.
 absl::StatusOr<std::string_view> JwsAlgOf(const KeyParameters& parameters);
 
 struct JwsOptions {

@@ -1,12 +1,17 @@
 #include "keysvc/keys/verifier.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <utility>
 
 #include "crypto/bytes.h"
 #include "crypto/public_key.h"
+#include "http/content_digest.h"
+#include "http/signature_base.h"
+#include "http/signature_input.h"
 #include "keysvc/keys/call_record.h"
+#include "keysvc/keys/http_signature.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/message_signature.h"
 #include "status/macros.h"
@@ -19,6 +24,9 @@ namespace {
 constexpr std::size_t kLongestJws = std::size_t{96} * 1024;
 // By how much a signer's clock may be ahead.
 constexpr absl::Duration kClockTolerance = absl::Minutes(1);
+constexpr std::string_view kInputField = "signature-input";
+constexpr std::string_view kField = "signature";
+constexpr std::string_view kContentDigest = "content-digest";
 
 Verification Wrong(Fault fault) { return Verification{.fault = fault, .key_version = {}}; }
 
@@ -35,13 +43,57 @@ absl::StatusOr<std::string> PayloadOf(const jose::Jws& jws, const JwsVerifyReque
   return *request.payload;
 }
 
-Fault CheckAge(const jose::JwsHeader& header, std::optional<absl::Duration> max_age,
+Fault CheckAge(std::optional<std::int64_t> issue_time, std::optional<absl::Duration> max_age,
                absl::Time now) {
-  if (!header.iat.has_value()) return max_age.has_value() ? Fault::kIssueTimeMissing : Fault::kNone;
-  const absl::Time issued = absl::FromUnixSeconds(*header.iat);
+  if (!issue_time.has_value()) return max_age.has_value() ? Fault::kIssueTimeMissing : Fault::kNone;
+  const absl::Time issued = absl::FromUnixSeconds(*issue_time);
   if (issued > now + kClockTolerance) return Fault::kFromTheFuture;
   if (max_age.has_value() && issued < now - *max_age) return Fault::kTooOld;
   return Fault::kNone;
+}
+
+absl::Status NoSignature() {
+  return Error(Reason::kFieldInvalid, "Signature is not in the form of RFC 9421", "message.fields");
+}
+
+// The members of a field of signatures (RFC 9421 section 4).
+absl::StatusOr<std::vector<http::Member>> MembersOf(const http::Message& message,
+                                                    std::string_view field) {
+  const std::optional<std::string> value = http::FieldOf(message, field);
+  if (value.has_value()) return http::ParseDictionary(*value);
+  return Error(Reason::kFieldRequired, "the message has no signature", "message.fields");
+}
+
+absl::StatusOr<std::string> MemberOf(const http::Message& message, std::string_view field,
+                                     std::string_view label) {
+  ASSIGN_OR_RETURN(const std::vector<http::Member> members, MembersOf(message, field));
+  for (const http::Member& member : members) {
+    if (member.label == label) return member.value;
+  }
+  return Error(Reason::kFieldInvalid, "the message has no signature under the label", "label");
+}
+
+// The label that is asked for, or the only one there is.
+absl::StatusOr<std::string> LabelOf(const HttpVerifyRequest& request) {
+  if (!request.label.empty()) return request.label;
+  ASSIGN_OR_RETURN(const std::vector<http::Member> members,
+                   MembersOf(request.message, kInputField));
+  if (members.size() == 1) return members.front().label;
+  return Error(Reason::kFieldRequired, "the message has several signatures", "label");
+}
+
+bool Covers(const http::SignatureInput& input, std::string_view component) {
+  return std::find(input.components.begin(), input.components.end(), component) !=
+         input.components.end();
+}
+
+// A digest that is covered and not compared would be worth nothing.
+absl::StatusOr<bool> IsBodyTheDigests(const http::Message& message) {
+  const std::optional<std::string> digest = http::FieldOf(message, kContentDigest);
+  if (!digest.has_value()) return false;
+  if (message.body.has_value()) return http::IsDigestOf(*digest, *message.body);
+  return Error(Reason::kFieldRequired, "Content-Digest is covered, and the body is needed",
+               "message.body");
 }
 
 }  // namespace
@@ -62,6 +114,12 @@ std::string_view NameOf(Fault fault) {
       return "TOO_OLD";
     case Fault::kFromTheFuture:
       return "FROM_THE_FUTURE";
+    case Fault::kExpired:
+      return "EXPIRED";
+    case Fault::kComponentMissing:
+      return "COMPONENT_MISSING";
+    case Fault::kDigestWrong:
+      return "DIGEST_WRONG";
   }
   return "";
 }
@@ -88,6 +146,14 @@ void Verifier::VerifyJws(policy::Permit permit, const JwsVerifyRequest& request,
       EntryOf(permit, "SigningService.VerifyJws", request.key.ToString(), request.request_id);
   entry.trace_id = request.trace_id;
   Record(std::move(entry), CheckJws(permit, request), std::move(done));
+}
+
+void Verifier::VerifyHttpMessage(policy::Permit permit, const HttpVerifyRequest& request,
+                                 audit::Done<Verification> done) {
+  audit::Entry entry = EntryOf(permit, "SigningService.VerifyHttpMessage", request.key.ToString(),
+                               request.request_id);
+  entry.trace_id = request.trace_id;
+  Record(std::move(entry), CheckHttpMessage(permit, request), std::move(done));
 }
 
 void Verifier::Record(audit::Entry entry, absl::StatusOr<Verification> result,
@@ -160,29 +226,64 @@ absl::StatusOr<Verification> Verifier::CheckJws(const policy::Permit& permit,
   ASSIGN_OR_RETURN(const std::string payload, PayloadOf(jws, request));
   ASSIGN_OR_RETURN(const std::vector<KeyVersion> candidates,
                    Candidates(request.key, request.version));
-  ASSIGN_OR_RETURN(Verification verification, FindSigner(jws, payload, candidates));
+  const Claimed claimed{jws.header.kid, jws.header.alg,
+                        jose::SigningInput(jws.protected_header, jws.header.b64, payload),
+                        jws.signature};
+  ASSIGN_OR_RETURN(Verification verification, FindSigner(claimed, JwsAlgOf, candidates));
   if (!verification.valid()) return verification;
-  const Fault fault = CheckAge(jws.header, request.max_age, clock_());
+  const Fault fault = CheckAge(jws.header.iat, request.max_age, clock_());
   return fault == Fault::kNone ? verification : Wrong(fault);
 }
 
-absl::StatusOr<Verification> Verifier::FindSigner(const jose::Jws& jws, const std::string& payload,
+absl::StatusOr<Verification> Verifier::CheckHttpMessage(const policy::Permit& permit,
+                                                        const HttpVerifyRequest& request) {
+  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kVerify, request.key.ToString()));
+  RETURN_IF_ERROR(http::CheckMessage(request.message));
+  ASSIGN_OR_RETURN(const std::string label, LabelOf(request));
+  ASSIGN_OR_RETURN(const std::string input_text, MemberOf(request.message, kInputField, label));
+  ASSIGN_OR_RETURN(const http::SignatureInput input, http::ParseSignatureInput(input_text));
+  ASSIGN_OR_RETURN(const std::string signature_text, MemberOf(request.message, kField, label));
+  const std::optional<std::string> signature = http::FromByteSequence(signature_text);
+  if (!signature.has_value()) return NoSignature();
+
+  for (const std::string& required : request.required_components) {
+    if (!Covers(input, required)) return Wrong(Fault::kComponentMissing);
+  }
+  if (Covers(input, kContentDigest)) {
+    ASSIGN_OR_RETURN(const bool right, IsBodyTheDigests(request.message));
+    if (!right) return Wrong(Fault::kDigestWrong);
+  }
+  ASSIGN_OR_RETURN(std::string base, http::SignatureBase(request.message, input));
+  const Claimed claimed{input.Text("keyid").value_or(""), input.Text("alg").value_or(""),
+                        std::move(base), *signature};
+  ASSIGN_OR_RETURN(const std::vector<KeyVersion> candidates,
+                   Candidates(request.key, request.version));
+  ASSIGN_OR_RETURN(Verification verification, FindSigner(claimed, HttpAlgOf, candidates));
+  if (!verification.valid()) return verification;
+  const auto expires = input.Integer("expires");
+  if (expires.has_value() && absl::FromUnixSeconds(*expires) <= clock_()) {
+    return Wrong(Fault::kExpired);
+  }
+  const Fault fault = CheckAge(input.Integer("created"), request.max_age, clock_());
+  return fault == Fault::kNone ? verification : Wrong(fault);
+}
+
+absl::StatusOr<Verification> Verifier::FindSigner(const Claimed& claimed, AlgOf alg_of,
                                                   const std::vector<KeyVersion>& candidates) {
-  const std::string input = jose::SigningInput(jws.protected_header, jws.header.b64, payload);
   Fault fault = Fault::kKeyUnknown;
   for (const KeyVersion& version : candidates) {
-    ASSIGN_OR_RETURN(const std::string_view alg, JwsAlgOf(version.parameters));
+    ASSIGN_OR_RETURN(const std::string_view alg, alg_of(version.parameters));
     ASSIGN_OR_RETURN(const auto half, public_keys_.Of(version));
-    if (!jws.header.kid.empty() && jws.header.kid != half->thumbprint) continue;
-    // The key says how it signs; a header that says otherwise is somebody's attempt.
-    if (jws.header.alg != alg) {
+    if (!claimed.key_id.empty() && claimed.key_id != half->thumbprint) continue;
+    // The key says how it signs; whoever says otherwise tries something.
+    if (!claimed.alg.empty() && claimed.alg != alg) {
       fault = Fault::kAlgorithmMismatch;
       continue;
     }
     fault = Fault::kSignatureWrong;
     ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, RsaPadding::kPss));
-    const auto signature = DecodeSignature(scheme, SignatureEncoding::kP1363, jws.signature);
-    if (signature.has_value() && half->key->Verify(*scheme.check, input, *signature)) {
+    const auto signature = DecodeSignature(scheme, SignatureEncoding::kP1363, claimed.signature);
+    if (signature.has_value() && half->key->Verify(*scheme.check, claimed.input, *signature)) {
       return Verification{.fault = Fault::kNone, .key_version = version.name};
     }
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "audit/entry.h"
 #include "audit/journal.h"
+#include "http/message.h"
 #include "jose/jws.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/public_keys.h"
@@ -42,15 +44,29 @@ struct JwsVerifyRequest {
   std::string trace_id;
 };
 
+struct HttpVerifyRequest {
+  KeyName key;
+  std::uint32_t version = 0;                     // as in JwsVerifyRequest, by `keyid`
+  http::Message message;                         // with its Signature-Input and Signature
+  std::string label;                             // empty: there is one signature only
+  std::vector<std::string> required_components;  // what has to be covered
+  std::optional<absl::Duration> max_age;         // how old `created` may be, if that matters
+  std::string request_id;
+  std::string trace_id;
+};
+
 // Why a signature is not accepted.
 enum class Fault {
   kNone,
   kSignatureWrong,
-  kKeyUnknown,         // `kid` names no version of the key that may still verify
+  kKeyUnknown,         // `kid`, `keyid` names no version of the key that may still verify
   kAlgorithmMismatch,  // `alg` is not the key's
-  kIssueTimeMissing,   // there is no `iat`
+  kIssueTimeMissing,   // there is no `iat`, no `created`
   kTooOld,
-  kFromTheFuture,  // by more than a minute
+  kFromTheFuture,     // by more than a minute
+  kExpired,           // `expires` is over
+  kComponentMissing,  // what has to be covered is not
+  kDigestWrong,       // Content-Digest is not the body's
 };
 // "SIGNATURE_WRONG" ..., as records say it; empty for kNone.
 std::string_view NameOf(Fault fault);
@@ -75,6 +91,11 @@ class Verifier {
   // (`crit`); a payload that is there twice, or not at all.
   void VerifyJws(policy::Permit permit, const JwsVerifyRequest& request,
                  audit::Done<Verification> done);
+  // INVALID_ARGUMENT for a message that is none or lacks what is covered; a signature or its input
+  // that is not in the form of RFC 9421 or has what is not understood; several without a label; a
+  // covered Content-Digest without the body.
+  void VerifyHttpMessage(policy::Permit permit, const HttpVerifyRequest& request,
+                         audit::Done<Verification> done);
 
  private:
   void Record(audit::Entry entry, absl::StatusOr<Verification> result,
@@ -87,7 +108,17 @@ class Verifier {
   absl::StatusOr<bool> IsBy(const KeyVersion& version, const VerifyRequest& request);
   absl::StatusOr<Verification> CheckJws(const policy::Permit& permit,
                                         const JwsVerifyRequest& request);
-  absl::StatusOr<Verification> FindSigner(const jose::Jws& jws, const std::string& payload,
+  absl::StatusOr<Verification> CheckHttpMessage(const policy::Permit& permit,
+                                                const HttpVerifyRequest& request);
+  // A signature of r || s, as whoever made it describes it.
+  struct Claimed {
+    std::string key_id;  // a thumbprint; empty where nothing is said
+    std::string alg;     // empty where nothing is said
+    std::string input;   // the bytes that are signed
+    std::string signature;
+  };
+  using AlgOf = absl::StatusOr<std::string_view> (*)(const KeyParameters&);
+  absl::StatusOr<Verification> FindSigner(const Claimed& claimed, AlgOf alg_of,
                                           const std::vector<KeyVersion>& candidates);
 
   KeyRegistry& registry_;

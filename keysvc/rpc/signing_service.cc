@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,7 +11,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "http/message.h"
+#include "keysvc/keys/http_signature.h"
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_name.h"
@@ -27,7 +31,7 @@ constexpr std::size_t kSignatureLimit = 1024;
 // Short against the time that a key is announced before it signs, or verifies after it signed.
 constexpr int kJwksMaxAgeSeconds = 300;
 
-static_assert(static_cast<int>(keys::Fault::kFromTheFuture) == v1::JWS_FAULT_FROM_THE_FUTURE);
+static_assert(static_cast<int>(keys::Fault::kDigestWrong) == v1::SIGNATURE_FAULT_DIGEST_WRONG);
 
 absl::Status CheckSignature(std::string_view signature) {
   if (signature.empty()) {
@@ -67,6 +71,40 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
   return message;
 }
 
+// 0: any age.
+absl::StatusOr<std::optional<absl::Duration>> MaxAgeOf(std::int64_t seconds) {
+  if (seconds < 0) {
+    return Error(Reason::kFieldInvalid, "an age is not negative", "max_age_seconds");
+  }
+  if (seconds == 0) return std::nullopt;
+  return absl::Seconds(seconds);
+}
+
+// Of JWS and HTTP messages.
+template <typename Response>
+Response ResultOf(const keys::Verification& verification) {
+  Response message;
+  message.set_valid(verification.valid());
+  message.set_fault(static_cast<v1::SignatureFault>(verification.fault));
+  if (message.valid()) message.set_key_version(verification.key_version.ToString());
+  return message;
+}
+
+http::Message TakeMessage(v1::HttpMessage& wire) {
+  http::Message message;
+  message.method = std::move(*wire.mutable_method());
+  message.scheme = std::move(*wire.mutable_scheme());
+  message.authority = std::move(*wire.mutable_authority());
+  message.path = std::move(*wire.mutable_path());
+  message.query = std::move(*wire.mutable_query());
+  if (wire.status() != 0) message.status = wire.status();
+  for (v1::HttpField& field : *wire.mutable_fields()) {
+    message.fields.push_back({std::move(*field.mutable_name()), std::move(*field.mutable_value())});
+  }
+  if (!wire.body().empty()) message.body = std::move(*wire.mutable_body());
+  return message;
+}
+
 }  // namespace
 
 void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_lane) {
@@ -83,6 +121,12 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
   methods.AddUnary<v1::VerifyJwsRequest, v1::VerifyJwsResponse>(
       "SigningService", "VerifyJws", data_lane,
       [this](auto& request, auto reply) { VerifyJws(request, std::move(reply)); });
+  methods.AddUnary<v1::SignHttpMessageRequest, v1::SignHttpMessageResponse>(
+      "SigningService", "SignHttpMessage", hsm_lane,
+      [this](auto& request, auto reply) { SignHttpMessage(request, std::move(reply)); });
+  methods.AddUnary<v1::VerifyHttpMessageRequest, v1::VerifyHttpMessageResponse>(
+      "SigningService", "VerifyHttpMessage", data_lane,
+      [this](auto& request, auto reply) { VerifyHttpMessage(request, std::move(reply)); });
   methods.AddUnary<v1::GetJwksRequest, v1::GetJwksResponse>(
       "SigningService", "GetJwks", data_lane,
       [this](auto& request, auto reply) { GetJwks(request, std::move(reply)); });
@@ -174,28 +218,76 @@ void SigningService::VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJw
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  if (request.max_age_seconds() < 0) {
-    return reply.RecordAndRefuse(
-        Error(Reason::kFieldInvalid, "an age is not negative", "max_age_seconds"));
-  }
   keys::JwsVerifyRequest verify;
+  ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
   verify.key = std::move(name.key);
   verify.version = name.version;
   verify.jws = std::move(*request.mutable_jws());
   if (!request.payload().empty()) verify.payload = std::move(*request.mutable_payload());
-  if (request.max_age_seconds() > 0) verify.max_age = absl::Seconds(request.max_age_seconds());
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
   verifier_.VerifyJws(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), [](const keys::Verification& verification) {
-      v1::VerifyJwsResponse message;
-      message.set_valid(verification.valid());
-      message.set_fault(static_cast<v1::JwsFault>(verification.fault));
-      if (message.valid()) message.set_key_version(verification.key_version.ToString());
+    reply.Answer(std::move(done), ResultOf<v1::VerifyJwsResponse>);
+  });
+}
+
+void SigningService::SignHttpMessage(v1::SignHttpMessageRequest& request,
+                                     Reply<v1::SignHttpMessageResponse> reply) {
+  keys::SignRequest sign;
+  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kSignHttpMessage, sign.key.ToString(),
+                             request.request_id()));
+  keys::HttpSignatureOptions options;
+  options.components.assign(request.components().begin(), request.components().end());
+  if (!request.label().empty()) options.label = request.label();
+  options.valid_for = absl::Seconds(request.valid_seconds());
+  options.nonce = request.nonce();
+  options.tag = request.tag();
+  sign.format = std::make_shared<keys::HttpSignature>(TakeMessage(*request.mutable_message()),
+                                                      std::move(options));
+  REFUSE_IF_ERROR(reply, sign.format->Check());
+  sign.request_id = request.request_id();
+  sign.trace_id = reply.record().trace_id;
+
+  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), [](const keys::Signature& signature) {
+      v1::SignHttpMessageResponse message;
+      for (const auto line : absl::StrSplit(signature.bytes, '\n', absl::SkipEmpty())) {
+        const std::pair<std::string, std::string> parts =
+            absl::StrSplit(line, absl::MaxSplits(": ", 1));
+        v1::HttpField& field = *message.add_fields();
+        field.set_name(parts.first);
+        field.set_value(parts.second);
+      }
+      message.set_key_version(signature.key_version.ToString());
       return message;
     });
   });
+}
+
+void SigningService::VerifyHttpMessage(v1::VerifyHttpMessageRequest& request,
+                                       Reply<v1::VerifyHttpMessageResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
+  keys::HttpVerifyRequest verify;
+  ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
+  verify.key = std::move(name.key);
+  verify.version = name.version;
+  verify.message = TakeMessage(*request.mutable_message());
+  verify.label = request.label();
+  verify.required_components.assign(request.required_components().begin(),
+                                    request.required_components().end());
+  verify.request_id = request.request_id();
+  verify.trace_id = reply.record().trace_id;
+
+  verifier_.VerifyHttpMessage(
+      std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
+        reply.Answer(std::move(done), ResultOf<v1::VerifyHttpMessageResponse>);
+      });
 }
 
 void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,

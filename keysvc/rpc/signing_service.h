@@ -32,6 +32,10 @@ class SigningService {
   void Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply);
   void SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsResponse> reply);
   void VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJwsResponse> reply);
+  void SignHttpMessage(v1::SignHttpMessageRequest& request,
+                       Reply<v1::SignHttpMessageResponse> reply);
+  void VerifyHttpMessage(v1::VerifyHttpMessageRequest& request,
+                         Reply<v1::VerifyHttpMessageResponse> reply);
   void GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksResponse> reply);
   void GetPublicKey(v1::GetPublicKeyRequest& request, Reply<v1::GetPublicKeyResponse> reply);
 

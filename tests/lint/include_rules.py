@@ -17,14 +17,16 @@ from source_tree import Finding
 ARROWS = {
     "status": (),
     "crypto": ("status",),
+    "http": ("status", "crypto"),
     "jose": ("status", "crypto"),
     "pkcs11": ("status", "crypto"),
     "store": ("status", "crypto"),
     "audit": ("status", "crypto", "store"),
     "policy": ("status", "crypto/digest.h"),
     "tokenizer": ("status", "crypto", "store", "audit", "policy"),
-    "keysvc/keys": ("status", "crypto", "jose", "pkcs11", "store", "audit", "policy", "tokenizer"),
-    "keysvc/rpc": ("status", "crypto", "store", "audit", "policy", "tokenizer", "keysvc/keys",
+    "keysvc/keys": ("status", "crypto", "http", "jose", "pkcs11", "store", "audit", "policy",
+                    "tokenizer"),
+    "keysvc/rpc": ("status", "crypto", "http", "store", "audit", "policy", "tokenizer", "keysvc/keys",
                    "keysvc/v1"),
     "keysvc/v1": (),  # generated from proto/
     "keysvc/cli": ("status", "crypto", "policy", "audit/verifier.h", "keysvc/v1"),

@@ -16,12 +16,13 @@ import sys
 import threading
 import unittest
 import uuid
+from typing import Iterator
 
 import cards
 import grpc
 import leak_scan
 from deployment import Deployment
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from wire import CARDS, SECONDS, Client, audit, keys, refusal_of, signing, tokens
 
 # Who may call a service at all; another one is refused before its fields are looked at.
@@ -40,8 +41,16 @@ def wrong_uses(pan: str) -> list[str]:
             f"tenants/acme/keys/a/versions/{pan}", f"tok_{pan}", pan * 300]
 
 
-def with_field(message, field: FieldDescriptor, value: str) -> None:
-    """Sets one field, of whatever type of text or bytes, and the others rightly."""
+def texts_of(message: Descriptor) -> Iterator[list[FieldDescriptor]]:
+    """Every field of text or bytes, after the fields that it is inside of."""
+    for field in message.fields:
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            yield from ([field, *inner] for inner in texts_of(field.message_type))
+        elif field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+            yield [field]
+
+
+def fill_rightly(message) -> None:
     for other in message.DESCRIPTOR.fields:
         if other.name in RIGHT and other.label != FieldDescriptor.LABEL_REPEATED:
             right = RIGHT[other.name]
@@ -49,6 +58,11 @@ def with_field(message, field: FieldDescriptor, value: str) -> None:
                 as_bytes = other.type == FieldDescriptor.TYPE_BYTES
                 setattr(message, other.name,
                         right if isinstance(right, bytes) == as_bytes else b"m")
+
+
+def with_field(message, field: FieldDescriptor, value: str) -> None:
+    """Sets one field, of whatever type of text or bytes, and the others rightly."""
+    fill_rightly(message)
     if field.type == FieldDescriptor.TYPE_BYTES:
         value = value.encode()
     if field.label == FieldDescriptor.LABEL_REPEATED:
@@ -81,20 +95,17 @@ class Canaries(unittest.TestCase):
                   "AuditService": audit}[service]
         for method in module.DESCRIPTOR.services_by_name[service].methods:
             request = getattr(module, method.input_type.name)
-            for field in method.input_type.fields:
-                if field.type == FieldDescriptor.TYPE_MESSAGE:
-                    for inner in field.message_type.fields:
-                        message = request(parent=CARDS)
-                        card = getattr(message, field.name)
-                        card = card.add() if hasattr(card, "add") else card
-                        card.pan = pan
-                        setattr(card, inner.name, pan)
-                        yield method.name, message
-                elif field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
-                    for value in wrong_uses(pan):
-                        message = request()
-                        with_field(message, field, value)
-                        yield method.name, message
+            for *outer, field in texts_of(method.input_type):
+                for value in wrong_uses(pan):
+                    message = part = request()
+                    for holder in outer:
+                        fill_rightly(part)
+                        part = getattr(part, holder.name)
+                        part = part.add() if hasattr(part, "add") else part
+                        if "pan" in holder.message_type.fields_by_name:
+                            part.pan = pan
+                    with_field(part, field, value)
+                    yield method.name, message
 
     def send_in_every_field(self) -> None:
         for number, (service, callers) in enumerate(CALLERS.items()):

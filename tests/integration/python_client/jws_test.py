@@ -12,7 +12,7 @@ from jwcrypto import jwk, jws
 from wire import SECONDS, Client, keys, refusal, signing
 
 PAYLOAD = b'{"amount": "12.50", "currency": "EUR"}'
-FAULTS = signing.JwsFault
+FAULTS = signing.SignatureFault
 
 
 class Jws(unittest.TestCase):
@@ -91,9 +91,9 @@ class Jws(unittest.TestCase):
     def test_what_others_signed_is_told_from_it(self):
         theirs = jwk.JWK.generate(kty="EC", crv="P-256")
         kid = self.key_set(self.key).export(as_dict=True)["keys"][0]["kid"]
-        for header, fault in (({"alg": "ES256"}, FAULTS.JWS_FAULT_SIGNATURE_WRONG),
-                              ({"alg": "ES256", "kid": kid}, FAULTS.JWS_FAULT_SIGNATURE_WRONG),
-                              ({"alg": "ES256", "kid": "x"}, FAULTS.JWS_FAULT_KEY_UNKNOWN)):
+        for header, fault in (({"alg": "ES256"}, FAULTS.SIGNATURE_FAULT_SIGNATURE_WRONG),
+                              ({"alg": "ES256", "kid": kid}, FAULTS.SIGNATURE_FAULT_SIGNATURE_WRONG),
+                              ({"alg": "ES256", "kid": "x"}, FAULTS.SIGNATURE_FAULT_KEY_UNKNOWN)):
             with self.subTest(header=header):
                 made = jws.JWS(PAYLOAD)
                 made.add_signature(theirs, None, json.dumps(header))
@@ -106,7 +106,7 @@ class Jws(unittest.TestCase):
         confused.add_signature(jwk.JWK.from_password(public.pem), None,
                                json.dumps({"alg": "HS256", "kid": kid}))
         self.assertEqual(self.verify(self.key, confused.serialize(compact=True)).fault,
-                         FAULTS.JWS_FAULT_ALGORITHM_MISMATCH)
+                         FAULTS.SIGNATURE_FAULT_ALGORITHM_MISMATCH)
 
     def test_bad_input_is_refused_by_field(self):
         text = self.sign(self.key)

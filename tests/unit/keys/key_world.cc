@@ -17,7 +17,7 @@ std::shared_ptr<const policy::Policy> AllowAll() {
   policy.principals = {{kCaller, kIdentity, policy::PrincipalKind::kService, {"all"}}};
   policy.rules = {{"all-keys",
                    {"all"},
-                   {kSign, kSignJws, kVerify, kCreateKey, kRotateKey},
+                   {kSign, kSignJws, kSignHttpMessage, kVerify, kCreateKey, kRotateKey},
                    {"tenants/*/keys/*"},
                    {},
                    policy::Reveal::kLastFour}};

@@ -53,6 +53,12 @@ class SigningTest : public ::testing::Test {
     return Await<Verification>(
         [&](auto done) { verifier_->VerifyJws(std::move(permit), request, std::move(done)); });
   }
+  absl::StatusOr<Verification> VerifyHttpMessage(const HttpVerifyRequest& request) {
+    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
+    return Await<Verification>([&](auto done) {
+      verifier_->VerifyHttpMessage(std::move(permit), request, std::move(done));
+    });
+  }
 
   template <typename T, typename Call>
   absl::StatusOr<T> Await(Call call) {

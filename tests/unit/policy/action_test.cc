@@ -15,10 +15,10 @@ namespace {
 TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
-  EXPECT_THAT(names,
-              ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "Sign", "SignJws",
-                                     "Verify", "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
-                                     "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
+  EXPECT_THAT(names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "Sign", "SignJws",
+                                            "SignHttpMessage", "Verify", "GetPublicKey",
+                                            "CreateKey", "RotateKey", "ListKeys", "GetKey",
+                                            "LockKeys", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

@@ -526,6 +526,8 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.SigningService.Verify", Named<v1::VerifyRequest>(key)},
       {"keysvc.v1.SigningService.SignJws", Named<v1::SignJwsRequest>(key)},
       {"keysvc.v1.SigningService.VerifyJws", Named<v1::VerifyJwsRequest>(key)},
+      {"keysvc.v1.SigningService.SignHttpMessage", Named<v1::SignHttpMessageRequest>(key)},
+      {"keysvc.v1.SigningService.VerifyHttpMessage", Named<v1::VerifyHttpMessageRequest>(key)},
       {"keysvc.v1.SigningService.GetJwks", Named<v1::GetJwksRequest>(key)},
       {"keysvc.v1.SigningService.GetPublicKey", Named<v1::GetPublicKeyRequest>(key)},
       {"keysvc.v1.KeyService.CreateKey", With<v1::CreateKeyRequest>([](auto& request) {

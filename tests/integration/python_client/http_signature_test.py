@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""HTTP message signatures, checked by a signature base that is made here from RFC 9421 and by a
+library that the service does not use."""
+
+import base64
+import hashlib
+import json
+import re
+import time
+import unittest
+import uuid
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from deployment import Deployment
+from wire import SECONDS, Client, keys, refusal, signing
+
+BODY = b'{"amount": "12.50"}'
+COVERED = ["@method", "@target-uri", "content-type", "content-digest"]
+FAULTS = signing.SignatureFault
+
+
+def message(**changes) -> signing.HttpMessage:
+    parts = {"method": "POST", "scheme": "https", "authority": "Bank.Example:443",
+             "path": "/payments", "query": "a=1", "body": BODY,
+             "fields": [signing.HttpField(name="Content-Type", value=" application/json")]}
+    return signing.HttpMessage(**{**parts, **changes})
+
+
+def base_of(parameters: str, fields: dict[str, str]) -> bytes:
+    """What is signed, of the message above."""
+    values = {"@method": "POST", "@target-uri": "https://bank.example/payments?a=1",
+              "content-type": "application/json", **fields}
+    names = re.findall(r'"([^"]+)"', parameters[:parameters.index(")")])
+    lines = [f'"{name}": {values[name]}' for name in names]
+    return "\n".join([*lines, f'"@signature-params": {parameters}']).encode()
+
+
+class HttpSignatures(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.deployment = cls.enterClassContext(Deployment())
+        cls.deployment.start()
+        cls.settlement = cls.enterClassContext(Client(cls.deployment, "settlement")).signing
+        cls.checkout = cls.enterClassContext(Client(cls.deployment, "checkout")).signing
+        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1")).keys
+        cls.key = cls.create_key(keys.KEY_ALGORITHM_EC_P256)
+
+    @classmethod
+    def create_key(cls, algorithm) -> str:
+        return cls.officer.CreateKey(keys.CreateKeyRequest(
+            parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:10]}",
+            purpose=keys.KEY_PURPOSE_HTTP, algorithm=algorithm, cryptoperiod_days=365),
+            timeout=60).key.name
+
+    def sign(self, key: str, signed: signing.HttpMessage, **options):
+        request = signing.SignHttpMessageRequest(
+            name=key, message=signed, components=options.pop("components", COVERED), **options)
+        return self.settlement.SignHttpMessage(request, timeout=SECONDS)
+
+    def signed(self, key: str, **options) -> signing.HttpMessage:
+        whole = message()
+        whole.fields.extend(self.sign(key, message(), **options).fields)
+        return whole
+
+    def verify(self, whole: signing.HttpMessage, **options):
+        request = signing.VerifyHttpMessageRequest(name=self.key, message=whole, **options)
+        return self.settlement.VerifyHttpMessage(request, timeout=SECONDS)
+
+    def test_another_library_verifies_what_rfc_9421_says_is_signed(self):
+        for algorithm in (keys.KEY_ALGORITHM_EC_P256, keys.KEY_ALGORITHM_ED25519):
+            with self.subTest(algorithm=algorithm):
+                key = self.create_key(algorithm)
+                before = int(time.time())
+                answer = self.sign(key, message(), valid_seconds=60, nonce="n", tag="bank")
+                fields = {field.name: field.value for field in answer.fields}
+                digest = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
+                self.assertEqual(fields["content-digest"], f"sha-256=:{digest}:")
+                label, parameters = fields["signature-input"].split("=", 1)
+                self.assertEqual(label, "sig1")
+                created = int(re.search(r"created=(\d+)", parameters)[1])
+                self.assertTrue(before <= created <= time.time())
+                self.assertIn(f';expires={created + 60};nonce="n";keyid="', parameters)
+                jwks = self.settlement.GetJwks(signing.GetJwksRequest(name=key), timeout=SECONDS)
+                self.assertIn(json.loads(jwks.jwks)["keys"][0]["kid"], parameters)
+
+                signature = base64.b64decode(
+                    re.fullmatch(r"sig1=:(.+):", fields["signature"])[1], validate=True)
+                public = serialization.load_der_public_key(self.settlement.GetPublicKey(
+                    signing.GetPublicKeyRequest(name=key), timeout=SECONDS).der)
+                self.check(public, signature, base_of(parameters, fields))
+                with self.assertRaises(InvalidSignature):
+                    self.check(public, signature, base_of(parameters + ";x=1", fields))
+
+    def check(self, public, signature: bytes, signed: bytes) -> None:
+        if isinstance(public, ed25519.Ed25519PublicKey):
+            return public.verify(signature, signed)
+        r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+        return public.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
+
+    def test_the_service_tells_what_is_wrong(self):
+        whole = self.signed(self.key)
+        self.assertTrue(self.verify(whole, required_components=COVERED, max_age_seconds=60).valid)
+        changed = signing.HttpMessage()
+        changed.CopyFrom(whole)
+        changed.query = "a=2"
+        self.assertEqual(self.verify(changed).fault, FAULTS.SIGNATURE_FAULT_SIGNATURE_WRONG)
+        changed.CopyFrom(whole)
+        changed.body += b" "
+        self.assertEqual(self.verify(changed).fault, FAULTS.SIGNATURE_FAULT_DIGEST_WRONG)
+        self.assertEqual(self.verify(whole, required_components=["@query"]).fault,
+                         FAULTS.SIGNATURE_FAULT_COMPONENT_MISSING)
+
+    def test_a_response_is_signed_too(self):
+        response = signing.HttpMessage(status=201)
+        response.fields.extend(
+            self.sign(self.key, signing.HttpMessage(status=201), components=["@status"]).fields)
+        self.assertTrue(self.verify(response).valid)
+        response.status = 200
+        self.assertFalse(self.verify(response).valid)
+
+    def test_bad_input_is_refused_by_field(self):
+        twice = signing.HttpField(name="signature-input", value='sig1=("@method" "@method")')
+        no_form = signing.HttpField(name="signature", value="sig1=a")
+        evil = signing.HttpField(name="X", value='a\n"@method": GET')
+        for call, reason, field in (
+                (lambda: self.sign(self.key, message(), components=[]), "FIELD_REQUIRED",
+                 "components"),
+                (lambda: self.sign(self.key, message(), components=["@method"] * 2),
+                 "FIELD_INVALID", "components"),
+                (lambda: self.sign(self.key, message(), components=["date"]), "FIELD_INVALID",
+                 "message"),
+                (lambda: self.sign(self.key, message(fields=[evil])), "FIELD_INVALID", "message"),
+                (lambda: self.sign(self.key, message(path="payments")), "FIELD_INVALID", "message"),
+                (lambda: self.sign(self.key, message(), label="A"), "FIELD_INVALID", "label"),
+                (lambda: self.sign(self.key, message(), valid_seconds=-1), "FIELD_INVALID",
+                 "valid_seconds"),
+                (lambda: self.sign(self.key, message(body=b"x" * 65536)), "MESSAGE_TOO_LARGE",
+                 "message"),
+                (lambda: self.verify(message()), "FIELD_REQUIRED", "message.fields"),
+                (lambda: self.verify(message(fields=[twice, no_form])), "FIELD_INVALID",
+                 "message.fields"),
+                (lambda: self.verify(self.signed(self.key), label="x"), "FIELD_INVALID", "label")):
+            with self.subTest(reason=reason, field=field):
+                refused = refusal(call)
+                self.assertEqual((refused.reason, refused.field), (reason, field))
+
+    def test_who_may_not_sign_messages_does_not(self):
+        request = signing.SignHttpMessageRequest(name=self.key, message=message(),
+                                                 components=COVERED)
+        refused = refusal(lambda: self.checkout.SignHttpMessage(request, timeout=SECONDS))
+        self.assertEqual(refused.reason, "POLICY_DENIED")
+
+
+if __name__ == "__main__":
+    unittest.main()
