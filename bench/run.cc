@@ -244,16 +244,6 @@ class Bench {
       figures.bounds.push_back({"p99 of Tokenize, new card, at half of the peak", "ms", 10,
                                 SpreadOf(std::move(values))});
     }
-    const Figure* recorded = figures.Find("public-key.256");
-    const Figure* echo = figures.Find("echo.256");
-    if (recorded != nullptr && echo != nullptr) {
-      std::vector<double> values;
-      for (std::size_t i = 0; i < recorded->rounds.size(); ++i) {
-        values.push_back(recorded->rounds[i].server_time - echo->rounds[i].server_time);
-      }
-      figures.bounds.push_back({"GetPublicKey beyond the echo: policy, audit, lane", "us", 10,
-                                SpreadOf(std::move(values))});
-    }
     if (const Figure* control = figures.Find(kControlCost); control != nullptr) {
       std::vector<double> values;
       for (const Sample& sample : control->rounds) values.push_back(sample.server_time);
