@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "audit/checkpoint_directory.h"
 #include "crypto/recovery_key.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/key_ceremony.h"
@@ -22,6 +23,18 @@
 namespace keysvc {
 namespace {
 
+// What init would find fault with only after it has made keys.
+absl::Status CheckNothingIsThere(const Config& config) {
+  const bool database = std::filesystem::exists(config.store.path);
+  if (database && !std::filesystem::exists(config.deployment.sidecar_path)) {
+    return Error(Reason::kStoreForeign, "there is a database already");
+  }
+  ASSIGN_OR_RETURN(const auto outside,
+                   audit::CheckpointDirectory::Open(config.checkpoint_directory));
+  if (database || outside.empty()) return absl::OkStatus();
+  return Error(Reason::kRollbackDetected, "there are checkpoints, but the database is missing");
+}
+
 absl::Status MakeKeysAndStore(const Config& config, pkcs11::Hsm& hsm) {
   ASSIGN_OR_RETURN(const auto recovery, LoadRecoveryCertificate(config));
   auto database_key = keys::InitializeDeployment(config.deployment, hsm, recovery.get());
@@ -38,6 +51,7 @@ absl::Status MakeKeysAndStore(const Config& config, pkcs11::Hsm& hsm) {
 absl::Status Init(const Config& config) {
   // A policy that is refused must leave nothing behind.
   RETURN_IF_ERROR(policy::LoadPolicy(config.policy_file).status());
+  RETURN_IF_ERROR(CheckNothingIsThere(config));
   ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
   RETURN_IF_ERROR(MakeKeysAndStore(config, *hsm));
   ASSIGN_OR_RETURN(const auto deployment,

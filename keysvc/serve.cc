@@ -87,7 +87,7 @@ void ReloadPolicy(const std::string& file, policy::Gate& gate, audit::Journal& j
     SayError("the old policy stays: ", policy.status());
   }
   const auto receipt = journal.Record(std::move(entry));
-  if (!receipt.ok()) return SayError("the old policy stays: ", receipt.status());
+  if (!receipt.ok()) return SayError("the old policy stays: ", ForOperator(receipt.status()));
   if (policy.ok()) gate.Replace(*policy);
 }
 

@@ -42,6 +42,7 @@ const std::map<std::string, v1::KeyPurpose> kPurposes = {{"sign", v1::KEY_PURPOS
                                                          {"mac", v1::KEY_PURPOSE_MAC},
                                                          {"jws", v1::KEY_PURPOSE_JWS},
                                                          {"http", v1::KEY_PURPOSE_HTTP}};
+constexpr std::int64_t kLongestAge = std::int64_t{100} * 366 * 24 * 60 * 60;
 const std::map<std::string, Format> kFormats = {{"table", Format::kTable}, {"json", Format::kJson}};
 const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};
 
@@ -274,7 +275,7 @@ class CommandLine {
         ->option_text("FILE");
     verify.add_option("--max-age", jws_.max_age_seconds, "How old it may be [any age]")
         ->option_text("SECONDS")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(std::int64_t{1}, kLongestAge));
   }
 
   // Hides the global --key here; before the verb, in a profile file or as --private-key it works.

@@ -21,6 +21,12 @@ ExitCode WriteLine(const std::string& out, const std::string& line) {
   return written.ok() ? ExitCode::kOk : Report(written);
 }
 
+// A newer service may know faults that this program does not.
+std::string WordOf(v1::SignatureFault fault) {
+  const std::string& name = v1::SignatureFault_Name(fault);
+  return name.starts_with(kFaultPrefix) ? name.substr(kFaultPrefix.size()) : std::to_string(fault);
+}
+
 }  // namespace
 
 ExitCode SignJws(const Connection& connection, const JwsOptions& options) {
@@ -61,8 +67,7 @@ ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Outp
   if (!status.ok()) return Report(FromWire(status));
   Fields fields = {{"valid", response.valid()}, {"key_version", response.key_version()}};
   if (!response.valid()) {
-    fields.emplace_back("fault",
-                        v1::SignatureFault_Name(response.fault()).substr(kFaultPrefix.size()));
+    fields.emplace_back("fault", WordOf(response.fault()));
   }
   output.Show(fields);
   return response.valid() ? ExitCode::kOk : ExitCode::kNo;

@@ -3,7 +3,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "jose/jwk.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_version.h"
@@ -13,13 +12,13 @@
 namespace keysvc::keys {
 
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
-                                   const KeyName& name) {
+                                   const KeyName& name, absl::Time now) {
   ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions, registry.Versions(name));
   std::vector<std::string> jwks;
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
     RETURN_IF_ERROR(CheckServes(version->parameters.purpose, {Purpose::kJws, Purpose::kHttp}));
     ASSIGN_OR_RETURN(const std::string_view alg, JoseAlgOf(version->parameters.algorithm));
-    if (!CheckUse(*version, Use::kProcess, absl::Now()).ok()) continue;
+    if (!CheckUse(*version, Use::kProcess, now).ok()) continue;
     ASSIGN_OR_RETURN(const auto half, public_keys.Of(*version));
     jwks.push_back(jose::Jwk(*half->key, std::string(alg)));
   }

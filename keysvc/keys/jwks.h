@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/public_keys.h"
@@ -14,7 +15,7 @@ namespace keysvc::keys {
 // NOT_FOUND/KEY_NOT_FOUND, FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for keys of other purposes
 // than jws and http.
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
-                                   const KeyName& name);
+                                   const KeyName& name, absl::Time now);
 
 }  // namespace keysvc::keys
 

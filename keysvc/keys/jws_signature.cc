@@ -76,6 +76,16 @@ std::string JwsSignature::FingerprintInput(const KeyName& key) const {
       .Take();
 }
 
+std::string JwsSignature::ToKept(std::string answer) const {
+  const std::size_t from = answer.find('.') + 1;
+  return answer.erase(from, answer.rfind('.') - from);
+}
+
+std::string JwsSignature::FromKept(std::string kept) const {
+  if (options_.detached) return kept;
+  return kept.insert(kept.find('.') + 1, crypto::ToBase64Url(payload_));
+}
+
 absl::StatusOr<SignatureFormat::Draft> JwsSignature::DraftFor(const KeyVersion& version,
                                                               PublicKeys& public_keys,
                                                               absl::Time now) const {

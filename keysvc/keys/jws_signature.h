@@ -31,6 +31,9 @@ class JwsSignature : public SignatureFormat {
   std::string_view method() const override { return "SigningService.SignJws"; }
   absl::Status Check() const override;
   std::string FingerprintInput(const KeyName& key) const override;
+  // Without the payload, which the fingerprint holds to.
+  std::string ToKept(std::string answer) const override;
+  std::string FromKept(std::string kept) const override;
   absl::StatusOr<Draft> DraftFor(const KeyVersion& version, PublicKeys& public_keys,
                                  absl::Time now) const override;
 

@@ -38,6 +38,11 @@ class SignatureFormat {
     // From the HSM's signature to the caller's.
     std::function<absl::StatusOr<std::string>(std::string raw)> finish;
   };
+  // What is kept of the answer for a repetition, and the answer again: what the caller has anyway
+  // is not kept. FromKept(ToKept(x)) is x.
+  virtual std::string ToKept(std::string answer) const { return answer; }
+  virtual std::string FromKept(std::string kept) const { return kept; }
+
   // FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH or ALGORITHM_UNSUPPORTED when the key is not for this.
   virtual absl::StatusOr<Draft> DraftFor(const KeyVersion& version, PublicKeys& public_keys,
                                          absl::Time now) const = 0;

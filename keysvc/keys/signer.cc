@@ -74,7 +74,9 @@ absl::StatusOr<std::optional<Signature>> Signer::FindEarlier(const SignCall& cal
                    store_.FindIdempotency(call.entry.actor, call.request.request_id,
                                           absl::ToUnixMillis(journal_.UnsteppedTime())));
   if (!row.has_value()) return std::nullopt;
-  return OpenKeptSignature(*row, call.fingerprint, call.keys);
+  ASSIGN_OR_RETURN(Signature kept, OpenKeptSignature(*row, call.fingerprint, call.keys));
+  kept.bytes = call.request.format->FromKept(std::move(kept.bytes));
+  return kept;
 }
 
 absl::StatusOr<Signature> Signer::MakeSignature(const SignRequest& request) const {
@@ -93,7 +95,9 @@ void Signer::RecordFirst(std::shared_ptr<SignCall> call, Signature signature) {
   entry.details["algorithm"] = signature.algorithm;
   store::Mutation mutation;
   if (!call->request.request_id.empty()) {
-    auto kept = KeepSignature(signature, entry.actor, call->request.request_id, call->fingerprint,
+    Signature to_keep = signature;
+    to_keep.bytes = call->request.format->ToKept(std::move(to_keep.bytes));
+    auto kept = KeepSignature(to_keep, entry.actor, call->request.request_id, call->fingerprint,
                               clock_() + kKeepAnswers, call->keys);
     if (!kept.ok()) return Record(std::move(call), kept.status());
     mutation.idempotency = *std::move(kept);

@@ -277,7 +277,7 @@ absl::StatusOr<Verification> Verifier::FindSigner(const Claimed& claimed, AlgOf 
     if (!claimed.key_id.empty() && claimed.key_id != half->thumbprint) continue;
     // The key says how it signs; whoever says otherwise tries something.
     if (!claimed.alg.empty() && claimed.alg != alg) {
-      fault = Fault::kAlgorithmMismatch;
+      if (fault == Fault::kKeyUnknown) fault = Fault::kAlgorithmMismatch;
       continue;
     }
     fault = Fault::kSignatureWrong;

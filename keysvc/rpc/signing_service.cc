@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "http/message.h"
 #include "keysvc/keys/http_signature.h"
@@ -28,7 +29,7 @@ namespace keysvc::rpc {
 namespace {
 
 constexpr std::size_t kSignatureLimit = 1024;
-// Short against the time that a key is announced before it signs, or verifies after it signed.
+// For so long verifiers may meet a new version that they do not know yet, and fetch the set again.
 constexpr int kJwksMaxAgeSeconds = 300;
 
 static_assert(static_cast<int>(keys::Fault::kDigestWrong) == v1::SIGNATURE_FAULT_DIGEST_WRONG);
@@ -305,7 +306,8 @@ void SigningService::GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksRespo
   ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kGetPublicKey, name.ToString()));
   v1::GetJwksResponse message;
-  ASSIGN_OR_REFUSE(reply, *message.mutable_jwks(), keys::JwksOf(registry_, public_keys_, name));
+  ASSIGN_OR_REFUSE(reply, *message.mutable_jwks(),
+                   keys::JwksOf(registry_, public_keys_, name, absl::Now()));
   message.set_max_age_seconds(kJwksMaxAgeSeconds);
   reply.RecordAndSend(std::move(message));
 }

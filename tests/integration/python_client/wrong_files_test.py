@@ -156,6 +156,23 @@ class WrongFiles(unittest.TestCase):
         self.put_back(newer, "tokens", "data")
         self.check()
 
+    def test_init_makes_nothing_where_a_part_of_a_deployment_is_left(self):
+        def content() -> dict[pathlib.Path, bytes]:
+            return {path: path.read_bytes() for place in ("data", "checkpoints", "tokens")
+                    for path in (self.folder / place).rglob("*") if path.is_file()}
+
+        for gone, reason in ((self.sidecar, "STORE_FOREIGN"), (self.vault, "ROLLBACK_DETECTED")):
+            with self.subTest(gone=gone.name):
+                aside = self.folder / "aside"
+                gone.rename(aside)
+                before = content()
+                done = self.deployment.daemon("init")
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(f"keysvcd: {reason}: ", done.stderr)
+                self.assertEqual(content(), before)
+                aside.rename(gone)
+        self.check()
+
     def test_a_service_manager_leaves_a_store_alone_that_is_not_what_it_was(self):
         unit = (ROOT / "deploy/keysvc.service").read_text()
         self.assertRegex(unit, rf"(?m)^RestartPreventExitStatus={DATA_LOSS}$")

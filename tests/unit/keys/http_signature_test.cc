@@ -125,7 +125,8 @@ TEST_F(HttpSignatureTest, EveryKeyThatMaySignsUnderItsName) {
   EXPECT_THAT(Sign(Payment(), Covering())->bytes, HasSubstr(R"(;alg="ecdsa-p256-sha256")"));
   EXPECT_THAT(Sign(Payment(), Covering(), {}, edwards)->bytes, HasSubstr(R"(;alg="ed25519")"));
   EXPECT_THAT(Sign(Payment(), Covering(), {}, rsa), HasReason(Reason::kAlgorithmUnsupported));
-  EXPECT_THAT(*JwksOf(world_.registry(), public_keys_, edwards), HasSubstr(R"("alg":"EdDSA")"));
+  EXPECT_THAT(*JwksOf(world_.registry(), public_keys_, edwards, world_.Now()),
+              HasSubstr(R"("alg":"EdDSA")"));
 }
 
 TEST_F(HttpSignatureTest, TheParametersAreTheOnesThatWereAskedFor) {

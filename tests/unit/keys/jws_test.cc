@@ -80,7 +80,8 @@ TEST_F(JwsTest, EveryAlgorithmSignsUnderItsNameAndThumbprint) {
     EXPECT_EQ(jws->payload, kPayload);
     EXPECT_EQ(jws->signature.size(), c.size);
 
-    const auto set = nlohmann::json::parse(*JwksOf(world_.registry(), public_keys_, key));
+    const auto set =
+        nlohmann::json::parse(*JwksOf(world_.registry(), public_keys_, key, world_.clock()()));
     ASSERT_EQ(set["keys"].size(), 1U);
     EXPECT_EQ(set["keys"][0]["kid"], jws->header.kid);
     EXPECT_EQ(set["keys"][0]["alg"], c.alg);
@@ -171,13 +172,28 @@ TEST_F(JwsTest, AfterARotationTheOldVersionStillVerifiesAndIsPublished) {
   EXPECT_NE(jose::ParseCompact(now)->header.kid, jose::ParseCompact(old)->header.kid);
   EXPECT_EQ(VerifyJws(Check(old))->key_version, (KeyVersionName{kKey, 1}));
   EXPECT_EQ(VerifyJws(Check(now))->key_version, (KeyVersionName{kKey, 2}));
-  const auto set = nlohmann::json::parse(*JwksOf(world_.registry(), public_keys_, kKey));
+  const auto set =
+      nlohmann::json::parse(*JwksOf(world_.registry(), public_keys_, kKey, world_.clock()()));
   ASSERT_EQ(set["keys"].size(), 2U);
   EXPECT_EQ(set["keys"][0]["kid"], jose::ParseCompact(now)->header.kid);
   // One version of it alone.
   JwsVerifyRequest second = Check(old);
   second.version = 2;
   EXPECT_EQ(FaultOf(second), Fault::kKeyUnknown);
+}
+
+TEST_F(JwsTest, AVersionThatMayVerifyNoLongerIsNeitherBelievedNorPublished) {
+  const std::string old = Jws();
+  world_.Advance(kYear / 2);
+  ASSERT_OK(world_.Rotate(kKey));
+  const std::string now = Jws();
+  world_.Advance(kYear * 8 - kYear / 4);
+  EXPECT_EQ(FaultOf(Check(old)), Fault::kKeyUnknown);
+  EXPECT_EQ(FaultOf(Check(now)), Fault::kNone);
+  const auto set =
+      nlohmann::json::parse(*JwksOf(world_.registry(), public_keys_, kKey, world_.clock()()));
+  ASSERT_EQ(set["keys"].size(), 1U);
+  EXPECT_EQ(set["keys"][0]["kid"], jose::ParseCompact(now)->header.kid);
 }
 
 TEST_F(JwsTest, AKeySignsNothingThatItIsNotFor) {
@@ -199,8 +215,25 @@ TEST_F(JwsTest, AKeySignsNothingThatItIsNotFor) {
   check.message = kPayload;
   check.signature = "x";
   EXPECT_THAT(Verify(check), HasReason(Reason::kKeyPurposeMismatch));
-  EXPECT_THAT(JwksOf(world_.registry(), public_keys_, bare),
+  EXPECT_THAT(JwksOf(world_.registry(), public_keys_, bare, world_.clock()()),
               HasReason(Reason::kKeyPurposeMismatch));
+}
+
+TEST_F(JwsTest, APermitForAnotherKeyOpensNone) {
+  const JwsVerifyRequest request = Check(Jws());
+  auto permit = world_.PermitFor(policy::Action::kVerify, "tenants/acme/keys/orders2");
+  EXPECT_THAT(Await<Verification>([&](auto done) {
+                verifier_->VerifyJws(std::move(permit), request, std::move(done));
+              }),
+              HasReason(Reason::kInternal));
+}
+
+TEST_F(JwsTest, ARepetitionDoesNotKeepThePayload) {
+  const std::string payload(10'000, 'x');
+  const auto first = Sign(kKey, {}, payload, kRequestId);
+  ASSERT_OK(first);
+  EXPECT_LT(world_.store.Snapshot().idempotency.begin()->second.answer.size(), 1000U);
+  EXPECT_EQ(Sign(kKey, {}, payload, kRequestId)->bytes, first->bytes);
 }
 
 TEST_F(JwsTest, WhatCannotBeSignedIsRefused) {
@@ -217,11 +250,20 @@ TEST_F(JwsTest, ARepeatedRequestGetsTheSameOne) {
   ASSERT_OK(first);
   world_.Advance(absl::Minutes(5));
   EXPECT_EQ(Sign(kKey, {}, kPayload, kRequestId)->bytes, first->bytes);
+  EXPECT_THAT(Sign(kKey, {}, std::string(kPayload) + " ", kRequestId),
+              HasReason(Reason::kRequestIdReused));
+  const KeyName other{"acme", "others"};
+  ASSERT_OK(world_.Create(other, {Purpose::kJws, Algorithm::kEcP256, Protection::kHsm, kYear}));
+  EXPECT_THAT(Sign(other, {}, kPayload, kRequestId), HasReason(Reason::kRequestIdReused));
   EXPECT_THAT(Sign(kKey, {.typ = "JOSE"}, kPayload, kRequestId),
               HasReason(Reason::kRequestIdReused));
   EXPECT_THAT(Sign(kKey, {.typ = {}, .detached = true}, kPayload, kRequestId),
               HasReason(Reason::kRequestIdReused));
   EXPECT_THAT(Sign(kKey, {.typ = {}, .without_issue_time = true}, kPayload, kRequestId),
+              HasReason(Reason::kRequestIdReused));
+  constexpr char kDetachedId[] = "3f0c2a52-58c5-4c1b-8d7e-0a8a4d0e2c12";
+  ASSERT_OK(Sign(kKey, {.typ = {}, .detached = true}, kPayload, kDetachedId));
+  EXPECT_THAT(Sign(kKey, {.typ = {}, .detached = true, .unencoded = true}, kPayload, kDetachedId),
               HasReason(Reason::kRequestIdReused));
 }
 
