@@ -205,8 +205,10 @@ Sample RunPaced(const Channels& channels, const Call& call, double rate, const S
   std::optional<Meter> meter;
   std::uint64_t started = 0;
   std::size_t next = 0;
-  while (Clock::now() < end) {
-    const auto now = Clock::now();
+  // As in RunClosed.
+  const auto patience = end + kLongestStretch;
+  for (auto now = Clock::now(); now < end || (!shared.counted && now < patience);
+       now = Clock::now()) {
     if (!meter.has_value() && now >= counted_from) meter.emplace(shared, server);
     const double elapsed = std::chrono::duration<double>(now - began).count();
     for (; static_cast<double>(started) < elapsed * rate; ++started) {

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "absl/strings/str_join.h"
 #include "crypto/base64.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
@@ -45,9 +46,7 @@ std::string Jwk(const crypto::PublicKey& key, const std::string& alg) {
 }
 
 std::string JwkSet(const std::vector<std::string>& jwks) {
-  Json keys = Json::array();
-  for (const std::string& jwk : jwks) keys.push_back(Json::parse(jwk));
-  return Json{{"keys", keys}}.dump();
+  return R"({"keys":[)" + absl::StrJoin(jwks, ",") + "]}";
 }
 
 }  // namespace keysvc::jose

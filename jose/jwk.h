@@ -16,7 +16,7 @@ std::string Thumbprint(const crypto::PublicKey& key);
 // "kid" the thumbprint. `alg` is a name of RFC 7518 section 3.1, or "EdDSA".
 std::string Jwk(const crypto::PublicKey& key, const std::string& alg);
 
-// A JWK set (RFC 7517 section 5) of such keys.
+// A JWK set (RFC 7517 section 5) of what Jwk gave.
 std::string JwkSet(const std::vector<std::string>& jwks);
 
 }  // namespace keysvc::jose

@@ -28,6 +28,14 @@ constexpr std::string_view kInputField = "signature-input";
 constexpr std::string_view kField = "signature";
 constexpr std::string_view kContentDigest = "content-digest";
 
+template <typename Request>
+audit::Entry EntryFor(const policy::Permit& permit, std::string_view method,
+                      const Request& request) {
+  audit::Entry entry = EntryOf(permit, method, request.key.ToString(), request.request_id);
+  entry.trace_id = request.trace_id;
+  return entry;
+}
+
 Verification Wrong(Fault fault) { return Verification{.fault = fault, .key_version = {}}; }
 
 // The payload that the JWS is over, which is in it or beside it.
@@ -134,26 +142,20 @@ Verifier::Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& jour
 
 void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
                       audit::Done<Verification> done) {
-  audit::Entry entry =
-      EntryOf(permit, "SigningService.Verify", request.key.ToString(), request.request_id);
-  entry.trace_id = request.trace_id;
-  Record(std::move(entry), CheckMessage(permit, request), std::move(done));
+  Record(EntryFor(permit, "SigningService.Verify", request), CheckMessage(permit, request),
+         std::move(done));
 }
 
 void Verifier::VerifyJws(policy::Permit permit, const JwsVerifyRequest& request,
                          audit::Done<Verification> done) {
-  audit::Entry entry =
-      EntryOf(permit, "SigningService.VerifyJws", request.key.ToString(), request.request_id);
-  entry.trace_id = request.trace_id;
-  Record(std::move(entry), CheckJws(permit, request), std::move(done));
+  Record(EntryFor(permit, "SigningService.VerifyJws", request), CheckJws(permit, request),
+         std::move(done));
 }
 
 void Verifier::VerifyHttpMessage(policy::Permit permit, const HttpVerifyRequest& request,
                                  audit::Done<Verification> done) {
-  audit::Entry entry = EntryOf(permit, "SigningService.VerifyHttpMessage", request.key.ToString(),
-                               request.request_id);
-  entry.trace_id = request.trace_id;
-  Record(std::move(entry), CheckHttpMessage(permit, request), std::move(done));
+  Record(EntryFor(permit, "SigningService.VerifyHttpMessage", request),
+         CheckHttpMessage(permit, request), std::move(done));
 }
 
 void Verifier::Record(audit::Entry entry, absl::StatusOr<Verification> result,

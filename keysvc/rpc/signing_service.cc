@@ -142,7 +142,6 @@ void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> repl
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kSign, sign.key.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, keys::CheckMessage(request.message(), "message"));
   ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
   ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
   sign.format = std::make_shared<keys::MessageSignature>(std::move(*request.mutable_message()),
@@ -166,7 +165,6 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, keys::CheckMessage(request.message(), "message"));
   REFUSE_IF_ERROR(reply, CheckSignature(request.signature()));
   keys::VerifyRequest verify;
   ASSIGN_OR_REFUSE(reply, verify.encoding, EncodingOf(request.encoding()));
@@ -200,7 +198,6 @@ void SigningService::SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsRespo
                        .detached = request.detached(),
                        .unencoded = request.unencoded(),
                        .without_issue_time = request.without_issue_time()});
-  REFUSE_IF_ERROR(reply, sign.format->Check());
   sign.request_id = request.request_id();
   sign.trace_id = reply.record().trace_id;
 
@@ -248,7 +245,6 @@ void SigningService::SignHttpMessage(v1::SignHttpMessageRequest& request,
   options.tag = request.tag();
   sign.format = std::make_shared<keys::HttpSignature>(TakeMessage(*request.mutable_message()),
                                                       std::move(options));
-  REFUSE_IF_ERROR(reply, sign.format->Check());
   sign.request_id = request.request_id();
   sign.trace_id = reply.record().trace_id;
 

@@ -8,13 +8,12 @@ import json
 import re
 import time
 import unittest
-import uuid
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from deployment import Deployment
-from wire import SECONDS, Client, keys, refusal, signing
+from wire import SECONDS, Client, keys, new_key, refusal, signing
 
 BODY = b'{"amount": "12.50"}'
 COVERED = ["@method", "@target-uri", "content-type", "content-digest"]
@@ -44,15 +43,12 @@ class HttpSignatures(unittest.TestCase):
         cls.deployment.start()
         cls.settlement = cls.enterClassContext(Client(cls.deployment, "settlement")).signing
         cls.checkout = cls.enterClassContext(Client(cls.deployment, "checkout")).signing
-        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1")).keys
+        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1"))
         cls.key = cls.create_key(keys.KEY_ALGORITHM_EC_P256)
 
     @classmethod
     def create_key(cls, algorithm) -> str:
-        return cls.officer.CreateKey(keys.CreateKeyRequest(
-            parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:10]}",
-            purpose=keys.KEY_PURPOSE_HTTP, algorithm=algorithm, cryptoperiod_days=365),
-            timeout=60).key.name
+        return new_key(cls.officer, algorithm, keys.KEY_PURPOSE_HTTP)
 
     def sign(self, key: str, signed: signing.HttpMessage, **options):
         request = signing.SignHttpMessageRequest(

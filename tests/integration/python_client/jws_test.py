@@ -5,11 +5,10 @@ the keys that it publishes, and what that library signs the service tells from i
 import json
 import time
 import unittest
-import uuid
 
 from deployment import Deployment
 from jwcrypto import jwk, jws
-from wire import SECONDS, Client, keys, refusal, signing
+from wire import SECONDS, Client, keys, new_key, refusal, signing
 
 PAYLOAD = b'{"amount": "12.50", "currency": "EUR"}'
 FAULTS = signing.SignatureFault
@@ -22,14 +21,12 @@ class Jws(unittest.TestCase):
         cls.deployment.start()
         cls.settlement = cls.enterClassContext(Client(cls.deployment, "settlement")).signing
         cls.checkout = cls.enterClassContext(Client(cls.deployment, "checkout")).signing
-        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1")).keys
+        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1"))
         cls.key = cls.create_key(keys.KEY_ALGORITHM_EC_P256)
 
     @classmethod
     def create_key(cls, algorithm, purpose=keys.KEY_PURPOSE_JWS) -> str:
-        return cls.officer.CreateKey(keys.CreateKeyRequest(
-            parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:10]}", purpose=purpose,
-            algorithm=algorithm, cryptoperiod_days=365), timeout=60).key.name
+        return new_key(cls.officer, algorithm, purpose)
 
     def sign(self, key: str, payload: bytes = PAYLOAD, **options) -> str:
         request = signing.SignJwsRequest(name=key, payload=payload, **options)
@@ -82,7 +79,7 @@ class Jws(unittest.TestCase):
     def test_a_rotation_breaks_no_verifier(self):
         key = self.create_key(keys.KEY_ALGORITHM_EC_P256)
         old = self.sign(key)
-        self.officer.RotateKey(keys.RotateKeyRequest(name=key), timeout=60)
+        self.officer.keys.RotateKey(keys.RotateKeyRequest(name=key), timeout=60)
         new = self.sign(key)
         for text, version in ((old, 1), (new, 2)):
             self.opened_elsewhere(key, text)

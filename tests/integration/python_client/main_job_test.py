@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, audit, keys, refusal, signing, tokens
+from wire import CARDS, SECONDS, Client, audit, keys, new_key, refusal, signing, tokens
 
 
 class MainJob(unittest.TestCase):
@@ -33,10 +33,7 @@ class MainJob(unittest.TestCase):
         return self.settlement.tokens.Detokenize(request, timeout=SECONDS)
 
     def create_key(self, algorithm, purpose=keys.KEY_PURPOSE_SIGN) -> str:
-        request = keys.CreateKeyRequest(parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:10]}",
-                                        purpose=purpose, algorithm=algorithm, cryptoperiod_days=365,
-                                        request_id=str(uuid.uuid4()))
-        return self.officer.keys.CreateKey(request, timeout=60).key.name
+        return new_key(self.officer, algorithm, purpose)
 
     def sign(self, name: str, message: bytes, **options):
         request = signing.SignRequest(name=name, message=message, **options)

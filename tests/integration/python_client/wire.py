@@ -1,5 +1,6 @@
 """The service as a client of another language sees it: stubs, credentials, errors."""
 
+import uuid
 from typing import NamedTuple
 
 import grpc
@@ -13,7 +14,7 @@ from keysvc.v1 import signing_service_pb2_grpc
 from keysvc.v1 import token_service_pb2 as tokens
 from keysvc.v1 import token_service_pb2_grpc
 
-__all__ = ["Client", "Refusal", "audit", "keys", "refusal", "signing", "tokens"]
+__all__ = ["Client", "Refusal", "audit", "keys", "new_key", "refusal", "signing", "tokens"]
 
 CARDS = "tenants/acme/tokenProfiles/cards"
 SECONDS = 10  # the deadline of a call that is expected to be answered
@@ -57,6 +58,14 @@ class Client:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def new_key(officer: Client, algorithm, purpose=keys.KEY_PURPOSE_SIGN) -> str:
+    """The name of a key that the officer makes for it."""
+    return officer.keys.CreateKey(keys.CreateKeyRequest(
+        parent="tenants/acme", key_id=f"k{uuid.uuid4().hex[:10]}", purpose=purpose,
+        algorithm=algorithm, cryptoperiod_days=365, request_id=str(uuid.uuid4())),
+        timeout=60).key.name
 
 
 class Refusal(NamedTuple):
