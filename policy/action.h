@@ -16,6 +16,7 @@ enum class Action {
   kSign,
   kSignJws,
   kSignHttpMessage,
+  kSignWebhook,
   kVerify,
   kGetPublicKey,
   kCreateKey,

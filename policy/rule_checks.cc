@@ -27,6 +27,7 @@ Subject SubjectOf(Action action) {
     case Action::kSign:
     case Action::kSignJws:
     case Action::kSignHttpMessage:
+    case Action::kSignWebhook:
     case Action::kVerify:
     case Action::kGetPublicKey:
     case Action::kCreateKey:
@@ -92,6 +93,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kSign:
     case Action::kSignJws:
     case Action::kSignHttpMessage:
+    case Action::kSignWebhook:
     case Action::kVerify:
       return kind == PrincipalKind::kService;
     case Action::kCreateKey:

@@ -41,7 +41,8 @@ const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
 const std::map<std::string, v1::KeyPurpose> kPurposes = {{"sign", v1::KEY_PURPOSE_SIGN},
                                                          {"mac", v1::KEY_PURPOSE_MAC},
                                                          {"jws", v1::KEY_PURPOSE_JWS},
-                                                         {"http", v1::KEY_PURPOSE_HTTP}};
+                                                         {"http", v1::KEY_PURPOSE_HTTP},
+                                                         {"webhook", v1::KEY_PURPOSE_WEBHOOK}};
 constexpr std::int64_t kLongestAge = std::int64_t{100} * 366 * 24 * 60 * 60;
 const std::map<std::string, Format> kFormats = {{"table", Format::kTable}, {"json", Format::kJson}};
 const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};

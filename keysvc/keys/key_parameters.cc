@@ -9,8 +9,9 @@ namespace keysvc::keys {
 namespace {
 
 // In enum order.
-constexpr auto kPurposes = std::to_array<std::string_view>(
-    {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws", "ff1", "http"});
+constexpr auto kPurposes =
+    std::to_array<std::string_view>({"sign", "mac", "data", "index", "token", "row-mac", "request",
+                                     "jws", "ff1", "http", "webhook"});
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519"});
 constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope"});
@@ -32,6 +33,8 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kHttp:
       return algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kRsa2048 ||
              algorithm == Algorithm::kRsa3072 || algorithm == Algorithm::kEd25519;
+    case Purpose::kWebhook:
+      return algorithm == Algorithm::kEd25519;
     case Purpose::kData:
     case Purpose::kToken:
     case Purpose::kFf1:
@@ -87,7 +90,8 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
 absl::Duration RecipientPeriodOf(Purpose purpose) { return Signs(purpose) ? 7 * kYear : 3 * kYear; }
 
 bool Signs(Purpose purpose) {
-  return purpose == Purpose::kSign || purpose == Purpose::kJws || purpose == Purpose::kHttp;
+  return purpose == Purpose::kSign || purpose == Purpose::kJws || purpose == Purpose::kHttp ||
+         purpose == Purpose::kWebhook;
 }
 
 bool IsMadeByRequest(Purpose purpose) { return Signs(purpose) || purpose == Purpose::kMac; }

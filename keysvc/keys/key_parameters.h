@@ -13,7 +13,19 @@ namespace keysvc::keys {
 
 // What a key is for; fixed with its first version. kSign and kMac are over messages as callers give
 // them, the other signatures over what the service itself puts together.
-enum class Purpose { kSign, kMac, kData, kIndex, kToken, kRowMac, kRequest, kJws, kFf1, kHttp };
+enum class Purpose {
+  kSign,
+  kMac,
+  kData,
+  kIndex,
+  kToken,
+  kRowMac,
+  kRequest,
+  kJws,
+  kFf1,
+  kHttp,
+  kWebhook
+};
 enum class Algorithm { kEcP256, kRsa2048, kRsa3072, kHmacSha256, kAes256, kEd25519 };
 enum class Protection { kHsm, kEnvelope };
 // SP 800-57 part 1, section 7.

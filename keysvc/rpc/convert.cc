@@ -30,7 +30,7 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kHttp) + 1 == v1::KEY_PURPOSE_HTTP);
+static_assert(static_cast<int>(keys::Purpose::kWebhook) + 1 == v1::KEY_PURPOSE_WEBHOOK);
 static_assert(static_cast<int>(keys::Algorithm::kEd25519) + 1 == v1::KEY_ALGORITHM_ED25519);
 static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
@@ -155,6 +155,9 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
       break;
     case v1::KEY_PURPOSE_HTTP:
       parameters.purpose = keys::Purpose::kHttp;
+      break;
+    case v1::KEY_PURPOSE_WEBHOOK:
+      parameters.purpose = keys::Purpose::kWebhook;
       break;
     case v1::KEY_PURPOSE_UNSPECIFIED:
       return Error(Reason::kFieldRequired, "the purpose is required", "purpose");

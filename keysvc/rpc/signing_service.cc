@@ -15,11 +15,17 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "http/message.h"
+#include "http/webhook.h"
 #include "keysvc/keys/http_signature.h"
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/message_signature.h"
+#include "keysvc/keys/presented_http_message.h"
+#include "keysvc/keys/presented_jws.h"
+#include "keysvc/keys/presented_message.h"
+#include "keysvc/keys/presented_webhook.h"
+#include "keysvc/keys/webhook_signature.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
 #include "status/macros.h"
@@ -31,6 +37,9 @@ namespace {
 constexpr std::size_t kSignatureLimit = 1024;
 // For so long verifiers may meet a new version that they do not know yet, and fetch the set again.
 constexpr int kJwksMaxAgeSeconds = 300;
+// What senders and receivers of webhooks commonly agree on; a receiver that asks for no age would
+// take any replay.
+constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
 
 static_assert(static_cast<int>(keys::Fault::kDigestWrong) == v1::SIGNATURE_FAULT_DIGEST_WRONG);
 
@@ -69,6 +78,10 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
   message.set_pem(half->pem);
   message.set_der(found->public_key);
   message.set_algorithm(std::string(keys::NameOf(found->parameters.algorithm)));
+  if (found->parameters.purpose == keys::Purpose::kWebhook) {
+    ASSIGN_OR_RETURN(const std::string point, half->key->Ed25519Point());
+    message.set_webhook_key(http::WebhookPublicKey(point));
+  }
   return message;
 }
 
@@ -81,7 +94,7 @@ absl::StatusOr<std::optional<absl::Duration>> MaxAgeOf(std::int64_t seconds) {
   return absl::Seconds(seconds);
 }
 
-// Of JWS and HTTP messages.
+// Of all but bare messages.
 template <typename Response>
 Response ResultOf(const keys::Verification& verification) {
   Response message;
@@ -89,6 +102,30 @@ Response ResultOf(const keys::Verification& verification) {
   message.set_fault(static_cast<v1::SignatureFault>(verification.fault));
   if (message.valid()) message.set_key_version(verification.key_version.ToString());
   return message;
+}
+
+// From lines "name: value".
+template <typename Response>
+Response FieldsOf(const keys::Signature& signature) {
+  Response message;
+  for (const auto line : absl::StrSplit(signature.bytes, '\n', absl::SkipEmpty())) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(line, absl::MaxSplits(": ", 1));
+    v1::HttpField& field = *message.add_fields();
+    field.set_name(parts.first);
+    field.set_value(parts.second);
+  }
+  message.set_key_version(signature.key_version.ToString());
+  return message;
+}
+
+template <typename WireFields>
+std::vector<http::Field> TakeFields(WireFields& wire) {
+  std::vector<http::Field> fields;
+  for (v1::HttpField& field : wire) {
+    fields.push_back({std::move(*field.mutable_name()), std::move(*field.mutable_value())});
+  }
+  return fields;
 }
 
 http::Message TakeMessage(v1::HttpMessage& wire) {
@@ -99,9 +136,7 @@ http::Message TakeMessage(v1::HttpMessage& wire) {
   message.path = std::move(*wire.mutable_path());
   message.query = std::move(*wire.mutable_query());
   if (wire.status() != 0) message.status = wire.status();
-  for (v1::HttpField& field : *wire.mutable_fields()) {
-    message.fields.push_back({std::move(*field.mutable_name()), std::move(*field.mutable_value())});
-  }
+  message.fields = TakeFields(*wire.mutable_fields());
   if (!wire.body().empty()) message.body = std::move(*wire.mutable_body());
   return message;
 }
@@ -128,6 +163,12 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
   methods.AddUnary<v1::VerifyHttpMessageRequest, v1::VerifyHttpMessageResponse>(
       "SigningService", "VerifyHttpMessage", data_lane,
       [this](auto& request, auto reply) { VerifyHttpMessage(request, std::move(reply)); });
+  methods.AddUnary<v1::SignWebhookRequest, v1::SignWebhookResponse>(
+      "SigningService", "SignWebhook", hsm_lane,
+      [this](auto& request, auto reply) { SignWebhook(request, std::move(reply)); });
+  methods.AddUnary<v1::VerifyWebhookRequest, v1::VerifyWebhookResponse>(
+      "SigningService", "VerifyWebhook", data_lane,
+      [this](auto& request, auto reply) { VerifyWebhook(request, std::move(reply)); });
   methods.AddUnary<v1::GetJwksRequest, v1::GetJwksResponse>(
       "SigningService", "GetJwks", data_lane,
       [this](auto& request, auto reply) { GetJwks(request, std::move(reply)); });
@@ -166,13 +207,14 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
   REFUSE_IF_ERROR(reply, CheckSignature(request.signature()));
+  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
+  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
   keys::VerifyRequest verify;
-  ASSIGN_OR_REFUSE(reply, verify.encoding, EncodingOf(request.encoding()));
-  ASSIGN_OR_REFUSE(reply, verify.padding, PaddingOf(request.rsa_padding()));
   verify.key = std::move(name.key);
   verify.version = name.version;
-  verify.message = std::move(*request.mutable_message());
-  verify.signature = std::move(*request.mutable_signature());
+  verify.presented = std::make_shared<keys::PresentedMessage>(
+      std::move(*request.mutable_message()), std::move(*request.mutable_signature()), encoding,
+      padding);
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
@@ -216,16 +258,18 @@ void SigningService::VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJw
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  keys::JwsVerifyRequest verify;
+  std::optional<std::string> payload;
+  if (!request.payload().empty()) payload = std::move(*request.mutable_payload());
+  keys::VerifyRequest verify;
   ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
   verify.key = std::move(name.key);
   verify.version = name.version;
-  verify.jws = std::move(*request.mutable_jws());
-  if (!request.payload().empty()) verify.payload = std::move(*request.mutable_payload());
+  verify.presented =
+      std::make_shared<keys::PresentedJws>(std::move(*request.mutable_jws()), std::move(payload));
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
-  verifier_.VerifyJws(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
+  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
     reply.Answer(std::move(done), ResultOf<v1::VerifyJwsResponse>);
   });
 }
@@ -249,18 +293,7 @@ void SigningService::SignHttpMessage(v1::SignHttpMessageRequest& request,
   sign.trace_id = reply.record().trace_id;
 
   signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), [](const keys::Signature& signature) {
-      v1::SignHttpMessageResponse message;
-      for (const auto line : absl::StrSplit(signature.bytes, '\n', absl::SkipEmpty())) {
-        const std::pair<std::string, std::string> parts =
-            absl::StrSplit(line, absl::MaxSplits(": ", 1));
-        v1::HttpField& field = *message.add_fields();
-        field.set_name(parts.first);
-        field.set_value(parts.second);
-      }
-      message.set_key_version(signature.key_version.ToString());
-      return message;
-    });
+    reply.Answer(std::move(done), FieldsOf<v1::SignHttpMessageResponse>);
   });
 }
 
@@ -270,21 +303,58 @@ void SigningService::VerifyHttpMessage(v1::VerifyHttpMessageRequest& request,
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  keys::HttpVerifyRequest verify;
+  keys::VerifyRequest verify;
   ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
   verify.key = std::move(name.key);
   verify.version = name.version;
-  verify.message = TakeMessage(*request.mutable_message());
-  verify.label = request.label();
-  verify.required_components.assign(request.required_components().begin(),
-                                    request.required_components().end());
+  verify.presented = std::make_shared<keys::PresentedHttpMessage>(
+      TakeMessage(*request.mutable_message()), request.label(),
+      std::vector<std::string>(request.required_components().begin(),
+                               request.required_components().end()));
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
-  verifier_.VerifyHttpMessage(
-      std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
-        reply.Answer(std::move(done), ResultOf<v1::VerifyHttpMessageResponse>);
-      });
+  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), ResultOf<v1::VerifyHttpMessageResponse>);
+  });
+}
+
+void SigningService::SignWebhook(v1::SignWebhookRequest& request,
+                                 Reply<v1::SignWebhookResponse> reply) {
+  keys::SignRequest sign;
+  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kSignWebhook, sign.key.ToString(),
+                             request.request_id()));
+  sign.format = std::make_shared<keys::WebhookSignature>(request.message_id(),
+                                                         std::move(*request.mutable_payload()));
+  sign.request_id = request.request_id();
+  sign.trace_id = reply.record().trace_id;
+
+  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), FieldsOf<v1::SignWebhookResponse>);
+  });
+}
+
+void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
+                                   Reply<v1::VerifyWebhookResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
+  keys::VerifyRequest verify;
+  ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
+  if (!verify.max_age.has_value()) verify.max_age = kWebhookMaxAge;
+  verify.key = std::move(name.key);
+  verify.version = name.version;
+  verify.presented = std::make_shared<keys::PresentedWebhook>(
+      TakeFields(*request.mutable_fields()), std::move(*request.mutable_payload()));
+  verify.request_id = request.request_id();
+  verify.trace_id = reply.record().trace_id;
+
+  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), ResultOf<v1::VerifyWebhookResponse>);
+  });
 }
 
 void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,

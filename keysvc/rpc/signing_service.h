@@ -37,6 +37,8 @@ class SigningService {
   void VerifyHttpMessage(v1::VerifyHttpMessageRequest& request,
                          Reply<v1::VerifyHttpMessageResponse> reply);
   void GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksResponse> reply);
+  void SignWebhook(v1::SignWebhookRequest& request, Reply<v1::SignWebhookResponse> reply);
+  void VerifyWebhook(v1::VerifyWebhookRequest& request, Reply<v1::VerifyWebhookResponse> reply);
   void GetPublicKey(v1::GetPublicKeyRequest& request, Reply<v1::GetPublicKeyResponse> reply);
 
   const policy::Gate& gate_;

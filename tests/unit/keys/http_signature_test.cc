@@ -2,6 +2,7 @@
 #include "keysvc/keys/http_signature.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "http/signature_input.h"
 #include "keysvc/keys/jwks.h"
+#include "keysvc/keys/presented_http_message.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
 #include "tests/unit/keys/signing_fixture.h"
@@ -42,6 +44,22 @@ HttpSignatureOptions Covering(std::vector<std::string> components = {"@method", 
   return options;
 }
 
+struct Presented {
+  KeyName key;
+  http::Message message;
+  std::string label;
+  std::vector<std::string> required_components;
+  std::optional<absl::Duration> max_age;
+
+  VerifyRequest ToRequest() const {
+    VerifyRequest request;
+    request.key = key;
+    request.presented = std::make_shared<PresentedHttpMessage>(message, label, required_components);
+    request.max_age = max_age;
+    return request;
+  }
+};
+
 class HttpSignatureTest : public SigningTest {
  protected:
   void SetUp() override {
@@ -69,15 +87,13 @@ class HttpSignatureTest : public SigningTest {
     }
     return message;
   }
-  HttpVerifyRequest Check(http::Message message) const {
-    HttpVerifyRequest request;
+  Presented Check(http::Message message) const {
+    Presented request;
     request.key = kKey;
     request.message = std::move(message);
     return request;
   }
-  Fault FaultOf(const HttpVerifyRequest& request) {
-    return VerifyHttpMessage(request).value().fault;
-  }
+  Fault FaultOf(const Presented& request) { return Verify(request).value().fault; }
   Fault FaultOf(http::Message message) { return FaultOf(Check(std::move(message))); }
 
   // Changes the Signature-Input in its own field.
@@ -97,7 +113,7 @@ class HttpSignatureTest : public SigningTest {
 TEST_F(HttpSignatureTest, WhatWasSignedVerifiesAndNothingElse) {
   const http::Message message = Signed(Payment());
   EXPECT_EQ(message.fields.size(), 4U);
-  const auto verified = VerifyHttpMessage(Check(message));
+  const auto verified = Verify(Check(message));
   ASSERT_OK(verified);
   EXPECT_TRUE(verified->valid());
   EXPECT_EQ(verified->key_version, (KeyVersionName{kKey, 1}));
@@ -154,7 +170,7 @@ TEST_F(HttpSignatureTest, TheParametersAreTheOnesThatWereAskedFor) {
 }
 
 TEST_F(HttpSignatureTest, AVerifierSaysWhatHasToBeCovered) {
-  HttpVerifyRequest check = Check(Signed(Payment(), Covering({"@method"})));
+  Presented check = Check(Signed(Payment(), Covering({"@method"})));
   EXPECT_EQ(FaultOf(check), Fault::kNone);
   check.required_components = {"@method"};
   EXPECT_EQ(FaultOf(check), Fault::kNone);
@@ -163,9 +179,9 @@ TEST_F(HttpSignatureTest, AVerifierSaysWhatHasToBeCovered) {
 }
 
 TEST_F(HttpSignatureTest, ADigestThatIsCoveredIsCompared) {
-  HttpVerifyRequest check = Check(Signed(Payment()));
+  Presented check = Check(Signed(Payment()));
   check.message.body.reset();
-  EXPECT_THAT(VerifyHttpMessage(check), HasReason(Reason::kFieldRequired));
+  EXPECT_THAT(Verify(check), HasReason(Reason::kFieldRequired));
   http::Message own = Payment();
   own.fields.push_back({"Content-Digest", "sha-256=:YQ==:"});
   EXPECT_THAT(Sign(own, Covering()), HasReason(Reason::kFieldInvalid));
@@ -180,7 +196,7 @@ TEST_F(HttpSignatureTest, WhatIsWrongWithItIsAResult) {
   EXPECT_EQ(FaultOf(With(message, "ecdsa-p256-sha256", "hmac-sha256")), Fault::kAlgorithmMismatch);
   EXPECT_EQ(FaultOf(With(message, "(\"@method\" ", "(")), Fault::kSignatureWrong);
 
-  HttpVerifyRequest aged = Check(message);
+  Presented aged = Check(message);
   aged.max_age = absl::Seconds(300);
   world_.Advance(absl::Seconds(300));
   EXPECT_EQ(FaultOf(aged), Fault::kNone);
@@ -194,30 +210,29 @@ TEST_F(HttpSignatureTest, WhatIsWrongWithItIsAResult) {
 TEST_F(HttpSignatureTest, OfSeveralSignaturesOneIsMeant) {
   HttpSignatureOptions second = Covering({"@path"});
   second.label = "other";
-  HttpVerifyRequest check = Check(Signed(Signed(Payment()), second));
-  EXPECT_THAT(VerifyHttpMessage(check), HasReason(Reason::kFieldRequired));
+  Presented check = Check(Signed(Signed(Payment()), second));
+  EXPECT_THAT(Verify(check), HasReason(Reason::kFieldRequired));
   check.label = "other";
   EXPECT_EQ(FaultOf(check), Fault::kNone);
   check.label = "sig1";
   EXPECT_EQ(FaultOf(check), Fault::kNone);
   check.label = "third";
-  EXPECT_THAT(VerifyHttpMessage(check), HasReason(Reason::kFieldInvalid));
+  EXPECT_THAT(Verify(check), HasReason(Reason::kFieldInvalid));
 }
 
 TEST_F(HttpSignatureTest, WhatIsNoSignatureIsRefused) {
-  EXPECT_THAT(VerifyHttpMessage(Check(Payment())), HasReason(Reason::kFieldRequired));
+  EXPECT_THAT(Verify(Check(Payment())), HasReason(Reason::kFieldRequired));
   const http::Message message = Signed(Payment());
   for (const auto& [from, to] :
        std::vector<std::pair<std::string, std::string>>{{"\"@method\"", "\"@method\";req"},
                                                         {"\"@method\"", "\"@method\" \"@method\""},
                                                         {"created=", "created=x"},
                                                         {"sig1=", "sig1=("}}) {
-    EXPECT_THAT(VerifyHttpMessage(Check(With(message, from, to))), HasReason(Reason::kFieldInvalid))
-        << to;
+    EXPECT_THAT(Verify(Check(With(message, from, to))), HasReason(Reason::kFieldInvalid)) << to;
   }
   http::Message broken = message;
   broken.fields.back().value = "sig1=YQ==";
-  EXPECT_THAT(VerifyHttpMessage(Check(broken)), HasReason(Reason::kFieldInvalid));
+  EXPECT_THAT(Verify(Check(broken)), HasReason(Reason::kFieldInvalid));
 }
 
 TEST_F(HttpSignatureTest, WhatCannotBeSignedIsRefused) {
@@ -266,9 +281,9 @@ TEST_F(HttpSignatureTest, KeysOfOtherPurposesSignNoMessages) {
   const KeyName jws{"acme", "jws"};
   ASSERT_OK(world_.Create(jws, {Purpose::kJws, Algorithm::kEcP256, Protection::kHsm, kYear}));
   EXPECT_THAT(Sign(Payment(), Covering(), {}, jws), HasReason(Reason::kKeyPurposeMismatch));
-  HttpVerifyRequest check = Check(Signed(Payment()));
+  Presented check = Check(Signed(Payment()));
   check.key = jws;
-  EXPECT_THAT(VerifyHttpMessage(check), HasReason(Reason::kKeyPurposeMismatch));
+  EXPECT_THAT(Verify(check), HasReason(Reason::kKeyPurposeMismatch));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // JSON Web Signatures by keys of the purpose jws.
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/message_signature.h"
+#include "keysvc/keys/presented_jws.h"
+#include "keysvc/keys/presented_message.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
@@ -23,6 +26,23 @@ using keysvc::testing::LastCall;
 
 constexpr char kPayload[] = R"({"amount":"12.50","currency":"EUR"})";
 constexpr char kRequestId[] = "3f0c2a52-58c5-4c1b-8d7e-0a8a4d0e2c11";
+
+struct Presented {
+  KeyName key;
+  std::uint32_t version = 0;
+  std::string jws;
+  std::optional<std::string> payload;
+  std::optional<absl::Duration> max_age;
+
+  VerifyRequest ToRequest() const {
+    VerifyRequest request;
+    request.key = key;
+    request.version = version;
+    request.presented = std::make_shared<PresentedJws>(jws, payload);
+    request.max_age = max_age;
+    return request;
+  }
+};
 
 class JwsTest : public SigningTest {
  protected:
@@ -41,13 +61,13 @@ class JwsTest : public SigningTest {
   }
   std::string Jws(JwsOptions options = {}) { return Sign(kKey, std::move(options)).value().bytes; }
 
-  JwsVerifyRequest Check(std::string jws) const {
-    JwsVerifyRequest request;
+  Presented Check(std::string jws) const {
+    Presented request;
     request.key = kKey;
     request.jws = std::move(jws);
     return request;
   }
-  Fault FaultOf(const JwsVerifyRequest& request) { return VerifyJws(request).value().fault; }
+  Fault FaultOf(const Presented& request) { return Verify(request).value().fault; }
 
   // The JWS with another header over the same payload and signature.
   static std::string WithHeader(const std::string& jws, const std::string& json) {
@@ -86,9 +106,9 @@ TEST_F(JwsTest, EveryAlgorithmSignsUnderItsNameAndThumbprint) {
     EXPECT_EQ(set["keys"][0]["kid"], jws->header.kid);
     EXPECT_EQ(set["keys"][0]["alg"], c.alg);
 
-    JwsVerifyRequest check = Check(signature->bytes);
+    Presented check = Check(signature->bytes);
     check.key = key;
-    const auto verified = VerifyJws(check);
+    const auto verified = Verify(check);
     ASSERT_OK(verified);
     EXPECT_TRUE(verified->valid());
     EXPECT_EQ(verified->key_version, (KeyVersionName{key, 1}));
@@ -99,18 +119,18 @@ TEST_F(JwsTest, EveryAlgorithmSignsUnderItsNameAndThumbprint) {
 
 TEST_F(JwsTest, ADetachedPayloadIsGivenBesideIt) {
   for (const bool unencoded : {false, true}) {
-    JwsVerifyRequest check = Check(Jws({.typ = {}, .detached = true, .unencoded = unencoded}));
+    Presented check = Check(Jws({.typ = {}, .detached = true, .unencoded = unencoded}));
     EXPECT_EQ(jose::ParseCompact(check.jws)->payload, std::nullopt);
     EXPECT_EQ(jose::ParseCompact(check.jws)->header.b64, !unencoded);
-    EXPECT_THAT(VerifyJws(check), HasReason(Reason::kFieldRequired));
+    EXPECT_THAT(Verify(check), HasReason(Reason::kFieldRequired));
     check.payload = kPayload;
     EXPECT_EQ(FaultOf(check), Fault::kNone);
     check.payload->back() = ']';
     EXPECT_EQ(FaultOf(check), Fault::kSignatureWrong);
   }
-  JwsVerifyRequest attached = Check(Jws());
+  Presented attached = Check(Jws());
   attached.payload = kPayload;
-  EXPECT_THAT(VerifyJws(attached), HasReason(Reason::kFieldInvalid));
+  EXPECT_THAT(Verify(attached), HasReason(Reason::kFieldInvalid));
 }
 
 TEST_F(JwsTest, WhatIsWrongWithItIsAResult) {
@@ -134,17 +154,16 @@ TEST_F(JwsTest, WhatIsWrongWithItIsAResult) {
 }
 
 TEST_F(JwsTest, WhatIsNoneIsRefusedAndRecorded) {
-  EXPECT_THAT(VerifyJws(Check("")), HasReason(Reason::kFieldRequired));
-  EXPECT_THAT(VerifyJws(Check("a.b.c")), HasReason(Reason::kFieldInvalid));
+  EXPECT_THAT(Verify(Check("")), HasReason(Reason::kFieldRequired));
+  EXPECT_THAT(Verify(Check("a.b.c")), HasReason(Reason::kFieldInvalid));
   EXPECT_EQ(LastCall(world_.store).reason, "FIELD_INVALID");
-  EXPECT_THAT(VerifyJws(Check(std::string(96 * 1024 + 1, 'a'))),
-              HasReason(Reason::kMessageTooLarge));
-  EXPECT_THAT(VerifyJws(Check(WithHeader(Jws(), R"({"alg":"ES256","exp":1,"crit":["exp"]})"))),
+  EXPECT_THAT(Verify(Check(std::string(96 * 1024 + 1, 'a'))), HasReason(Reason::kMessageTooLarge));
+  EXPECT_THAT(Verify(Check(WithHeader(Jws(), R"({"alg":"ES256","exp":1,"crit":["exp"]})"))),
               HasReason(Reason::kFieldInvalid));
 }
 
 TEST_F(JwsTest, ItsAgeIsJudgedByTheTimeInIt) {
-  JwsVerifyRequest check = Check(Jws());
+  Presented check = Check(Jws());
   check.max_age = absl::Seconds(300);
   world_.Advance(absl::Seconds(300));
   EXPECT_EQ(FaultOf(check), Fault::kNone);
@@ -153,12 +172,12 @@ TEST_F(JwsTest, ItsAgeIsJudgedByTheTimeInIt) {
   check.max_age = std::nullopt;
   EXPECT_EQ(FaultOf(check), Fault::kNone);
 
-  JwsVerifyRequest timeless = Check(Jws({.typ = {}, .without_issue_time = true}));
+  Presented timeless = Check(Jws({.typ = {}, .without_issue_time = true}));
   EXPECT_EQ(FaultOf(timeless), Fault::kNone);
   timeless.max_age = absl::Seconds(300);
   EXPECT_EQ(FaultOf(timeless), Fault::kIssueTimeMissing);
 
-  JwsVerifyRequest early = Check(Jws());
+  Presented early = Check(Jws());
   world_.Advance(-absl::Seconds(60));
   EXPECT_EQ(FaultOf(early), Fault::kNone);
   world_.Advance(-absl::Seconds(1));
@@ -170,14 +189,14 @@ TEST_F(JwsTest, AfterARotationTheOldVersionStillVerifiesAndIsPublished) {
   ASSERT_OK(world_.Rotate(kKey));
   const std::string now = Jws();
   EXPECT_NE(jose::ParseCompact(now)->header.kid, jose::ParseCompact(old)->header.kid);
-  EXPECT_EQ(VerifyJws(Check(old))->key_version, (KeyVersionName{kKey, 1}));
-  EXPECT_EQ(VerifyJws(Check(now))->key_version, (KeyVersionName{kKey, 2}));
+  EXPECT_EQ(Verify(Check(old))->key_version, (KeyVersionName{kKey, 1}));
+  EXPECT_EQ(Verify(Check(now))->key_version, (KeyVersionName{kKey, 2}));
   const auto set =
       nlohmann::json::parse(*JwksOf(world_.registry(), public_keys_, kKey, world_.clock()()));
   ASSERT_EQ(set["keys"].size(), 2U);
   EXPECT_EQ(set["keys"][0]["kid"], jose::ParseCompact(now)->header.kid);
   // One version of it alone.
-  JwsVerifyRequest second = Check(old);
+  Presented second = Check(old);
   second.version = 2;
   EXPECT_EQ(FaultOf(second), Fault::kKeyUnknown);
 }
@@ -207,23 +226,23 @@ TEST_F(JwsTest, AKeySignsNothingThatItIsNotFor) {
   EXPECT_THAT(Sign(bare), HasReason(Reason::kKeyPurposeMismatch));
   EXPECT_THAT(Sign(KeyName{"acme", "request"}), HasReason(Reason::kAlgorithmUnsupported));
 
-  JwsVerifyRequest jws = Check(Jws());
+  Presented jws = Check(Jws());
   jws.key = bare;
-  EXPECT_THAT(VerifyJws(jws), HasReason(Reason::kKeyPurposeMismatch));
+  EXPECT_THAT(Verify(jws), HasReason(Reason::kKeyPurposeMismatch));
   VerifyRequest check;
   check.key = kKey;
-  check.message = kPayload;
-  check.signature = "x";
+  check.presented =
+      std::make_shared<PresentedMessage>(kPayload, "x", SignatureEncoding::kDer, RsaPadding::kPss);
   EXPECT_THAT(Verify(check), HasReason(Reason::kKeyPurposeMismatch));
   EXPECT_THAT(JwksOf(world_.registry(), public_keys_, bare, world_.clock()()),
               HasReason(Reason::kKeyPurposeMismatch));
 }
 
 TEST_F(JwsTest, APermitForAnotherKeyOpensNone) {
-  const JwsVerifyRequest request = Check(Jws());
+  const Presented request = Check(Jws());
   auto permit = world_.PermitFor(policy::Action::kVerify, "tenants/acme/keys/orders2");
   EXPECT_THAT(Await<Verification>([&](auto done) {
-                verifier_->VerifyJws(std::move(permit), request, std::move(done));
+                verifier_->Verify(std::move(permit), request.ToRequest(), std::move(done));
               }),
               HasReason(Reason::kInternal));
 }

@@ -10,6 +10,7 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/message_signature.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/presented_message.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
 #include "keysvc/keys/verifier.h"
@@ -132,8 +133,8 @@ class RealKeysTest : public ::testing::Test {
     std::promise<absl::StatusOr<Verification>> answer;
     VerifyRequest request;
     request.key = signature.key_version.key;
-    request.message = message;
-    request.signature = signature.bytes;
+    request.presented = std::make_shared<PresentedMessage>(
+        message, signature.bytes, SignatureEncoding::kDer, RsaPadding::kPss);
     policy::Permit permit = PermitFor(policy::Action::kVerify, request.key.ToString());
     verifier_->Verify(std::move(permit), request,
                       [&answer](absl::StatusOr<audit::Recorded<Verification>> recorded) {

@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "keysvc/keys/message_signature.h"
+#include "keysvc/keys/presented_message.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
 #include "tests/unit/keys/signing_fixture.h"
@@ -39,6 +40,23 @@ struct Asked {
   }
 };
 
+struct Presented {
+  KeyName key;
+  std::uint32_t version = 0;
+  std::string message;
+  std::string signature;
+  SignatureEncoding encoding = SignatureEncoding::kDer;
+  RsaPadding padding = RsaPadding::kPss;
+
+  VerifyRequest ToRequest() const {
+    VerifyRequest request;
+    request.key = key;
+    request.version = version;
+    request.presented = std::make_shared<PresentedMessage>(message, signature, encoding, padding);
+    return request;
+  }
+};
+
 class SignerTest : public SigningTest {
  protected:
   void SetUp() override {
@@ -56,8 +74,8 @@ class SignerTest : public SigningTest {
     request.request_id = request_id;
     return request;
   }
-  VerifyRequest Check(const std::string& signature) const {
-    VerifyRequest request;
+  Presented Check(const std::string& signature) const {
+    Presented request;
     request.key = kKey;
     request.message = kMessage;
     request.signature = signature;
@@ -99,7 +117,7 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
     EXPECT_EQ(signature->key_version, (KeyVersionName{key, 1}));
     EXPECT_TRUE(c.size == 0 || signature->bytes.size() == c.size);
 
-    VerifyRequest check = Check(signature->bytes);
+    Presented check = Check(signature->bytes);
     check.key = key;
     check.encoding = c.encoding;
     check.padding = c.padding;
@@ -108,7 +126,7 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
     EXPECT_TRUE(verified->valid());
     EXPECT_EQ(verified->key_version, signature->key_version);
 
-    VerifyRequest wrong = check;
+    Presented wrong = check;
     wrong.message += ".";
     EXPECT_FALSE(Verify(wrong)->valid());
     for (const std::size_t at : {std::size_t{0}, check.signature.size() - 1}) {
@@ -156,7 +174,7 @@ TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {
     ASSERT_OK(old);
     ASSERT_OK(world_.Rotate(key));
     EXPECT_EQ(Sign(request)->key_version.version, 2u);
-    VerifyRequest check = Check(old->bytes);
+    Presented check = Check(old->bytes);
     check.key = key;
     EXPECT_EQ(Verify(check)->key_version.version, 1u);
     check.version = 1;

@@ -43,23 +43,16 @@ class SigningTest : public ::testing::Test {
     return Await<Signature>(
         [&](auto done) { signer_->Sign(std::move(permit), std::move(request), std::move(done)); });
   }
+  // Of a Presented... of the tests, or of what it becomes.
+  template <typename Presented>
+  absl::StatusOr<Verification> Verify(const Presented& presented) {
+    return Verify(presented.ToRequest());
+  }
   absl::StatusOr<Verification> Verify(const VerifyRequest& request) {
     auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
     return Await<Verification>(
         [&](auto done) { verifier_->Verify(std::move(permit), request, std::move(done)); });
   }
-  absl::StatusOr<Verification> VerifyJws(const JwsVerifyRequest& request) {
-    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
-    return Await<Verification>(
-        [&](auto done) { verifier_->VerifyJws(std::move(permit), request, std::move(done)); });
-  }
-  absl::StatusOr<Verification> VerifyHttpMessage(const HttpVerifyRequest& request) {
-    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
-    return Await<Verification>([&](auto done) {
-      verifier_->VerifyHttpMessage(std::move(permit), request, std::move(done));
-    });
-  }
-
   template <typename T, typename Call>
   absl::StatusOr<T> Await(Call call) {
     std::promise<absl::StatusOr<T>> answer;

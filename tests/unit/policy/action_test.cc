@@ -16,9 +16,9 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
   EXPECT_THAT(names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "Sign", "SignJws",
-                                            "SignHttpMessage", "Verify", "GetPublicKey",
-                                            "CreateKey", "RotateKey", "ListKeys", "GetKey",
-                                            "LockKeys", "ExportAudit", "GetCheckpoint"));
+                                            "SignHttpMessage", "SignWebhook", "Verify",
+                                            "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
+                                            "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

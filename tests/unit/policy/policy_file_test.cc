@@ -253,7 +253,8 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("checkout", key), "");
   EXPECT_EQ(allowed("settlement", cards), "");
   EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
-  EXPECT_EQ(allowed("settlement", key), "Sign SignJws SignHttpMessage Verify GetPublicKey");
+  EXPECT_EQ(allowed("settlement", key),
+            "Sign SignJws SignHttpMessage SignWebhook Verify GetPublicKey");
   EXPECT_EQ(allowed("fraud", cards, "settlement"), "");
   EXPECT_EQ(allowed("fraud", cards, "fraud-screening"), "Detokenize");
   for (const char* officer : {"officer-1", "officer-2"}) {

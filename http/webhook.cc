@@ -1,0 +1,61 @@
+#include "http/webhook.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "crypto/base64.h"
+#include "status/abseil.h"
+
+namespace keysvc::http {
+namespace {
+
+constexpr std::size_t kLongestId = 64;
+constexpr char kEd25519[] = "v1a,";
+
+}  // namespace
+
+bool IsWebhookId(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestId &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+         });
+}
+
+std::optional<std::int64_t> WebhookTimestamp(std::string_view text) {
+  std::int64_t seconds = 0;
+  if (!absl::SimpleAtoi(ToAbsl(text), &seconds) || seconds < 0) return std::nullopt;
+  if (absl::StrCat(seconds) != text) return std::nullopt;
+  return seconds;
+}
+
+std::string WebhookSigningInput(std::string_view id, std::int64_t timestamp,
+                                std::string_view payload) {
+  return absl::StrCat(ToAbsl(id), ".", timestamp, ".", ToAbsl(payload));
+}
+
+std::string WebhookSignature(std::string_view signature) {
+  return kEd25519 + crypto::ToBase64(signature);
+}
+
+std::vector<std::string> WebhookSignatures(std::string_view list) {
+  std::vector<std::string> signatures;
+  for (absl::string_view one : absl::StrSplit(ToAbsl(list), ' ')) {
+    if (!absl::ConsumePrefix(&one, kEd25519)) continue;
+    if (auto bytes = crypto::FromBase64({one.data(), one.size()}); bytes.has_value()) {
+      signatures.push_back(*std::move(bytes));
+    }
+  }
+  return signatures;
+}
+
+std::string WebhookPublicKey(std::string_view ed25519_point) {
+  return "whpk_" + crypto::ToBase64(ed25519_point);
+}
+
+}  // namespace keysvc::http

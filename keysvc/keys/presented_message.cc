@@ -1,0 +1,29 @@
+#include "keysvc/keys/presented_message.h"
+
+#include <utility>
+
+#include "keysvc/keys/message_signature.h"
+#include "status/macros.h"
+
+namespace keysvc::keys {
+
+PresentedMessage::PresentedMessage(std::string message, std::string signature,
+                                   SignatureEncoding encoding, RsaPadding padding)
+    : message_(std::move(message)),
+      signature_(std::move(signature)),
+      encoding_(encoding),
+      padding_(padding) {}
+
+absl::StatusOr<std::string_view> PresentedMessage::AlgOf(const KeyParameters& parameters) const {
+  RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kSign, Purpose::kMac}));
+  ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(parameters, padding_));
+  return scheme.name;
+}
+
+absl::StatusOr<PresentedSignature::Claims> PresentedMessage::Read() const {
+  RETURN_IF_ERROR(CheckMessage(message_, "message"));
+  return Claims{
+      .input = message_, .signatures = {signature_}, .encoding = encoding_, .padding = padding_};
+}
+
+}  // namespace keysvc::keys

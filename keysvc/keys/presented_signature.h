@@ -1,0 +1,64 @@
+#ifndef KEYSVC_KEYSVC_KEYS_PRESENTED_SIGNATURE_H_
+#define KEYSVC_KEYSVC_KEYS_PRESENTED_SIGNATURE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "keysvc/keys/key_parameters.h"
+#include "keysvc/keys/signature.h"
+
+namespace keysvc::keys {
+
+// Why a signature is not accepted.
+enum class Fault {
+  kNone,
+  kSignatureWrong,
+  kKeyUnknown,         // `kid`, `keyid` names no version of the key that may still verify
+  kAlgorithmMismatch,  // `alg` is not the key's
+  kIssueTimeMissing,   // there is no `iat`, no `created`
+  kTooOld,
+  kFromTheFuture,     // by more than a minute
+  kExpired,           // `expires` is over
+  kComponentMissing,  // what has to be covered is not
+  kDigestWrong,       // Content-Digest is not the body's
+};
+// "SIGNATURE_WRONG" ..., as records say it; empty for kNone.
+std::string_view NameOf(Fault fault);
+
+// One signature as it is presented to be verified: the counterpart of SignatureFormat. Immutable.
+class PresentedSignature {
+ public:
+  virtual ~PresentedSignature() = default;
+
+  // Its method as records call it.
+  virtual std::string_view method() const = 0;
+
+  // What keys of the right purpose call their algorithm in this form. FAILED_PRECONDITION with
+  // KEY_PURPOSE_MISMATCH or ALGORITHM_UNSUPPORTED when the key is not for this.
+  virtual absl::StatusOr<std::string_view> AlgOf(const KeyParameters& parameters) const = 0;
+
+  // What whoever made it says.
+  struct Claims {
+    std::string key_id = {};  // a thumbprint (RFC 7638); empty where nothing is said
+    std::string alg = {};     // empty where nothing is said
+    std::string input = {};   // the bytes that are signed
+    // One of them has to be right.
+    std::vector<std::string> signatures = {};
+    SignatureEncoding encoding = SignatureEncoding::kP1363;
+    RsaPadding padding = RsaPadding::kPss;
+    std::optional<std::int64_t> issue_time = {};  // seconds since 1970
+    std::optional<std::int64_t> expires = {};     // seconds since 1970
+    // What is wrong with it by whatever key.
+    Fault fault = Fault::kNone;
+  };
+  // INVALID_ARGUMENT for what is not in the form.
+  virtual absl::StatusOr<Claims> Read() const = 0;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_PRESENTED_SIGNATURE_H_

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Webhooks, checked as a receiver does it: by what Standard Webhooks says is signed, and a library
+that the service does not use."""
+
+import base64
+import time
+import unittest
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from deployment import Deployment
+from wire import SECONDS, Client, keys, new_key, refusal, signing
+
+PAYLOAD = '{"type": "payment.settled", "café": true}'.encode()
+FAULTS = signing.SignatureFault
+
+
+class Webhooks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.deployment = cls.enterClassContext(Deployment())
+        cls.deployment.start()
+        cls.settlement = cls.enterClassContext(Client(cls.deployment, "settlement")).signing
+        cls.checkout = cls.enterClassContext(Client(cls.deployment, "checkout")).signing
+        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1"))
+        cls.key = new_key(cls.officer, keys.KEY_ALGORITHM_ED25519, keys.KEY_PURPOSE_WEBHOOK)
+
+    def sign(self, message_id: str = "msg_1", payload: bytes = PAYLOAD, stub=None, **options):
+        request = signing.SignWebhookRequest(name=self.key, message_id=message_id, payload=payload,
+                                             **options)
+        return (stub or self.settlement).SignWebhook(request, timeout=SECONDS)
+
+    def verify(self, fields, payload: bytes = PAYLOAD, **options):
+        request = signing.VerifyWebhookRequest(name=self.key, fields=fields, payload=payload,
+                                               **options)
+        return self.settlement.VerifyWebhook(request, timeout=SECONDS)
+
+    def test_a_receiver_with_the_public_key_verifies_it(self):
+        public = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=self.key),
+                                              timeout=SECONDS)
+        prefix, key = public.webhook_key.split("_", 1)
+        self.assertEqual(prefix, "whpk")
+        receiver = ed25519.Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True))
+
+        before = int(time.time())
+        answer = self.sign()
+        self.assertEqual(answer.key_version, public.name)
+        fields = {field.name: field.value for field in answer.fields}
+        self.assertEqual(list(fields), ["webhook-id", "webhook-timestamp", "webhook-signature"])
+        self.assertTrue(before <= int(fields["webhook-timestamp"]) <= time.time())
+        version, signature = fields["webhook-signature"].split(",")
+        self.assertEqual(version, "v1a")
+        signed = f'{fields["webhook-id"]}.{fields["webhook-timestamp"]}.'.encode()
+        receiver.verify(base64.b64decode(signature, validate=True), signed + PAYLOAD)
+        with self.assertRaises(InvalidSignature):
+            receiver.verify(base64.b64decode(signature, validate=True), signed + PAYLOAD + b" ")
+
+    def test_the_service_tells_what_is_wrong(self):
+        fields = self.sign().fields
+        self.assertTrue(self.verify(fields).valid)
+        self.assertEqual(self.verify(fields, PAYLOAD + b" ").fault,
+                         FAULTS.SIGNATURE_FAULT_SIGNATURE_WRONG)
+        other = signing.HttpField(name="webhook-signature", value="v1,YQ==")
+        self.assertEqual(self.verify([*fields[:2], other]).fault,
+                         FAULTS.SIGNATURE_FAULT_SIGNATURE_WRONG)
+        # Nobody can have signed it: what counts is that a field is not taken for its form alone.
+        old = signing.HttpField(name="webhook-timestamp", value=str(int(time.time()) - 301))
+        self.assertFalse(self.verify([fields[0], old, fields[2]]).valid)
+
+    def test_bad_input_is_refused_by_field(self):
+        fields = self.sign().fields
+        for call, reason, field in (
+                (lambda: self.sign("a.b"), "FIELD_INVALID", "message_id"),
+                (lambda: self.sign(""), "FIELD_INVALID", "message_id"),
+                (lambda: self.sign(payload=b""), "FIELD_REQUIRED", "payload"),
+                (lambda: self.sign(payload=b"x" * 65537), "MESSAGE_TOO_LARGE", "payload"),
+                (lambda: self.verify(fields[:2]), "FIELD_REQUIRED", "fields"),
+                (lambda: self.verify([*fields, fields[1]]), "FIELD_INVALID", "fields"),
+                (lambda: self.verify(fields, max_age_seconds=-1), "FIELD_INVALID",
+                 "max_age_seconds")):
+            with self.subTest(reason=reason, field=field):
+                refused = refusal(call)
+                self.assertEqual((refused.reason, refused.field), (reason, field))
+
+    def test_who_may_not_sign_webhooks_does_not(self):
+        self.assertEqual(refusal(lambda: self.sign(stub=self.checkout)).reason, "POLICY_DENIED")
+
+    def test_only_ed25519_keys_are_made_for_webhooks(self):
+        refused = refusal(lambda: new_key(self.officer, keys.KEY_ALGORITHM_EC_P256,
+                                          keys.KEY_PURPOSE_WEBHOOK))
+        self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "algorithm"))
+
+
+if __name__ == "__main__":
+    unittest.main()
