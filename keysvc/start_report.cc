@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_version.h"
+#include "keysvc/keys/key_version_row.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 
@@ -25,7 +26,9 @@ absl::StatusOr<std::vector<std::string>> FindUnfinished(store::Store& store) {
   ASSIGN_OR_RETURN(const std::vector<store::KeyVersionRow> rows, store.ListKeyVersions());
   std::vector<std::string> names;
   for (const store::KeyVersionRow& row : rows) {
-    if (row.state != keys::NameOf(keys::KeyState::kPreActivation)) continue;
+    if (row.state != keys::NameOf(keys::KeyState::kPreActivation) || keys::IsPrepared(row)) {
+      continue;
+    }
     names.push_back(keys::KeyVersionName{{row.tenant, row.key}, row.version}.ToString());
   }
   return names;

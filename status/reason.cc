@@ -40,6 +40,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kKeyExists, "KEY_EXISTS", kAlreadyExists, false},
     {Reason::kKeyNotActive, "KEY_NOT_ACTIVE", kFailedPrecondition, false},
     {Reason::kKeyNotRotatable, "KEY_NOT_ROTATABLE", kFailedPrecondition, false},
+    {Reason::kKeyNotPublished, "KEY_NOT_PUBLISHED", kFailedPrecondition, false},
     {Reason::kKeyPurposeMismatch, "KEY_PURPOSE_MISMATCH", kFailedPrecondition, false},
     {Reason::kKeyUsesExhausted, "KEY_USES_EXHAUSTED", kFailedPrecondition, false},
     {Reason::kAlgorithmUnsupported, "ALGORITHM_UNSUPPORTED", kFailedPrecondition, false},

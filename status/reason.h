@@ -41,6 +41,7 @@ enum class Reason {
   kKeyExists,
   kKeyNotActive,
   kKeyNotRotatable,
+  kKeyNotPublished,
   kKeyPurposeMismatch,
   kKeyUsesExhausted,
   kAlgorithmUnsupported,

@@ -304,7 +304,8 @@ class CommandLine {
     AddChoice(create, "--algorithm", create_key_.algorithm, kAlgorithms,
               "What it signs with [ec-p256]");
     AddChoice(create, "--purpose", create_key_.purpose, kPurposes,
-              "What it signs: bare messages, JWS, or HTTP messages [sign; mac for hmac-sha256]");
+              "What it signs: bare messages, JWS, HTTP messages or webhooks "
+              "[sign; mac for hmac-sha256]");
     create
         .add_option("--days", create_key_.cryptoperiod_days,
                     "For how long it makes new signatures [365]")
@@ -312,14 +313,28 @@ class CommandLine {
         ->check(CLI::Range(1, 1095));
     AddRequestId(create, create_key_.request_id);
 
-    CLI::App& rotate = Remote(
-        keys, "rotate", "Makes a new version, which signs from now on; old ones still verify.",
-        "keysvc keys rotate tenants/acme/keys/orders",
+    CLI::App& create_version = Remote(
+        keys, "create-version",
+        "Makes the next version of a key that signs, and publishes it; rotate makes it sign.",
+        "keysvc keys create-version tenants/acme/keys/statements",
         [this](const Connection& connection, Output& output) {
-          return RotateKey(connection, name_, create_key_.request_id, output);
+          change_key_.name = name_;
+          return CreateKeyVersion(connection, change_key_, output);
         });
+    Named(create_version, "The key");
+    AddRequestId(create_version, change_key_.request_id);
+
+    CLI::App& rotate =
+        Remote(keys, "rotate", "Makes the next version sign from now on; old ones still verify.",
+               "keysvc keys rotate tenants/acme/keys/orders",
+               [this](const Connection& connection, Output& output) {
+                 change_key_.name = name_;
+                 return RotateKey(connection, change_key_, output);
+               });
     Named(rotate, "The key");
-    AddRequestId(rotate, create_key_.request_id);
+    rotate.add_flag("--at-once", change_key_.at_once,
+                    "Also to a version that is published for less than five minutes");
+    AddRequestId(rotate, change_key_.request_id);
 
     Named(Remote(keys, "get", "Shows the versions of a key.",
                  "keysvc keys get tenants/acme/keys/orders",
@@ -506,6 +521,7 @@ class CommandLine {
   SignOptions sign_;
   JwsOptions jws_;
   CreateKeyOptions create_key_;
+  ChangeKeyOptions change_key_;
   PublicKeyOptions public_key_;
   ExportOptions export_;
   VerifyOptions verify_;

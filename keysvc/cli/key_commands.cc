@@ -69,11 +69,24 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
   return ExitCode::kOk;
 }
 
-ExitCode RotateKey(const Connection& connection, const std::string& name,
-                   const std::string& request_id, Output& output) {
+ExitCode CreateKeyVersion(const Connection& connection, const ChangeKeyOptions& options,
+                          Output& output) {
+  v1::CreateKeyVersionRequest request;
+  request.set_name(options.name);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  v1::CreateKeyVersionResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status = stub->CreateKeyVersion(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  ShowKey(response.key(), output);
+  return ExitCode::kOk;
+}
+
+ExitCode RotateKey(const Connection& connection, const ChangeKeyOptions& options, Output& output) {
   v1::RotateKeyRequest request;
-  request.set_name(name);
-  request.set_request_id(request_id.empty() ? NewRequestId() : request_id);
+  request.set_name(options.name);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  request.set_at_once(options.at_once);
   v1::RotateKeyResponse response;
   const auto stub = v1::KeyService::NewStub(connection.channel());
   const grpc::Status status = stub->RotateKey(connection.Call().get(), request, &response);

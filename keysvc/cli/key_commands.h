@@ -20,8 +20,14 @@ struct CreateKeyOptions {
 };
 ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output);
 
-ExitCode RotateKey(const Connection& connection, const std::string& name,
-                   const std::string& request_id, Output& output);
+struct ChangeKeyOptions {
+  std::string name;
+  bool at_once = false;  // RotateKey only
+  std::string request_id;
+};
+ExitCode CreateKeyVersion(const Connection& connection, const ChangeKeyOptions& options,
+                          Output& output);
+ExitCode RotateKey(const Connection& connection, const ChangeKeyOptions& options, Output& output);
 ExitCode GetKey(const Connection& connection, const std::string& name, Output& output);
 // All keys of "tenants/{tenant}", page by page.
 ExitCode ListKeys(const Connection& connection, const std::string& tenant, Output& output);

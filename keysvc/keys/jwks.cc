@@ -19,7 +19,7 @@ absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& publ
     RETURN_IF_ERROR(CheckServes(version->parameters.purpose,
                                 {Purpose::kJws, Purpose::kHttp, Purpose::kWebhook}));
     ASSIGN_OR_RETURN(const std::string_view alg, JoseAlgOf(version->parameters.algorithm));
-    if (!CheckUse(*version, Use::kProcess, now).ok()) continue;
+    if (!IsPrepared(*version) && !CheckUse(*version, Use::kProcess, now).ok()) continue;
     ASSIGN_OR_RETURN(const auto half, public_keys.Of(*version));
     jwks.push_back(jose::Jwk(*half->key, std::string(alg)));
   }

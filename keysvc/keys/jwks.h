@@ -11,9 +11,9 @@
 
 namespace keysvc::keys {
 
-// The JWK set of every version of a key that may still verify, newest first.
-// NOT_FOUND/KEY_NOT_FOUND, FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for keys of other purposes
-// than jws and http.
+// The JWK set of every version of a key that may still verify and of the one that will sign next,
+// newest first. NOT_FOUND/KEY_NOT_FOUND, FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for keys of other
+// purposes than jws, http and webhook.
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
                                    const KeyName& name, absl::Time now);
 

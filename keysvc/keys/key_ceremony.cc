@@ -42,6 +42,16 @@ KeyRecord Demoted(KeyRecord record) {
   return record;
 }
 
+void Describe(const KeyVersion& version, audit::Entry& entry) {
+  entry.resource = version.name.ToString();
+  entry.details["purpose"] = NameOf(version.parameters.purpose);
+  entry.details["algorithm"] = NameOf(version.parameters.algorithm);
+  entry.details["protection"] = NameOf(version.parameters.protection);
+  if (!version.parameters.token_format.empty()) {
+    entry.details["token_format"] = version.parameters.token_format;
+  }
+}
+
 }  // namespace
 
 KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersionRows& rows,
@@ -54,19 +64,12 @@ KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersi
       limits_(limits) {}
 
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
-    audit::Entry entry, KeyVersion fresh, std::optional<store::IdempotencyRow> kept,
-    KeyRings& rings) {
+    audit::Entry entry, KeyVersion fresh, Becomes becomes,
+    std::optional<store::IdempotencyRow> kept, KeyRings& rings) {
   KeyRecord record;
   record.version = std::move(fresh);
   record.revision = 1;
-  const KeyVersion& version = record.version;
-  entry.resource = version.name.ToString();
-  entry.details["purpose"] = NameOf(version.parameters.purpose);
-  entry.details["algorithm"] = NameOf(version.parameters.algorithm);
-  entry.details["protection"] = NameOf(version.parameters.protection);
-  if (!version.parameters.token_format.empty()) {
-    entry.details["token_format"] = version.parameters.token_format;
-  }
+  Describe(record.version, entry);
 
   // The row that says it failed is sealed beforehand, since the HSM that failed could not seal it.
   const KeyRecord given_up = GivenUp(record);
@@ -81,7 +84,7 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   rings.Put(record);
   entry.details["intent"] = absl::StrCat(intent.index());
 
-  const auto change = MakeKey(record, rings);
+  const auto change = MakeKey(record, becomes, rings);
   if (!change.ok()) {
     ASSIGN_OR_RETURN(audit::Receipt receipt, Write(Failed(std::move(entry), change.status()),
                                                    {given_up}, ChangeOf({*given_up_row}), rings));
@@ -98,21 +101,48 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   return audit::Recorded<KeyVersion>{std::move(receipt), change->records.front().version};
 }
 
-absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, const KeyRings& rings) {
+absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
+    audit::Entry entry, const KeyRecord& prepared, std::optional<store::IdempotencyRow> kept,
+    KeyRings& rings) {
+  Describe(prepared.version, entry);
+  const auto change = Activation(prepared, rings);
+  if (!change.ok()) return Refuse(std::move(entry), change.status());
+  entry.outcome = audit::Outcome::kSuccess;
+  store::Mutation mutation = ChangeOf(change->rows);
+  mutation.idempotency = std::move(kept);
+  ASSIGN_OR_RETURN(audit::Receipt receipt,
+                   Write(std::move(entry), change->records, std::move(mutation), rings));
+  return audit::Recorded<KeyVersion>{std::move(receipt), change->records.front().version};
+}
+
+absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, Becomes becomes,
+                                                         const KeyRings& rings) {
   if (record.version.parameters.protection == Protection::kHsm) {
     RETURN_IF_ERROR(MakeInHsm(record.version));
   } else {
     RETURN_IF_ERROR(MakeEnvelope(record));
   }
-  Change change;
+  record.intent.reset();
+  if (becomes == Becomes::kPrimary) return Activation(std::move(record), rings);
+  record.revision += 1;
+  return Sealed({std::move(record)}, rings);
+}
+
+absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record,
+                                                            const KeyRings& rings) {
   const KeyRecord* old_primary = rings.FindPrimary(record.version.name.key);
   record.version.state = KeyState::kActive;
   record.version.primary = true;
   record.revision += 1;
-  record.intent.reset();
   if (CountsUses(record.version.parameters.purpose)) record.reserved_uses = limits_.Next(0);
-  change.records.push_back(std::move(record));
-  if (old_primary != nullptr) change.records.push_back(Demoted(*old_primary));
+  std::vector<KeyRecord> records{std::move(record)};
+  if (old_primary != nullptr) records.push_back(Demoted(*old_primary));
+  return Sealed(std::move(records), rings);
+}
+
+absl::StatusOr<KeyCeremony::Change> KeyCeremony::Sealed(std::vector<KeyRecord> records,
+                                                        const KeyRings& rings) const {
+  Change change{.records = std::move(records), .rows = {}};
   for (const KeyRecord& changed : change.records) {
     const KeyRecord* old = rings.FindVersion(changed.version.name);
     if (old == nullptr || (old->version.state != changed.version.state &&

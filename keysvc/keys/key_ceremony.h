@@ -21,7 +21,8 @@ namespace keysvc::keys {
 // another:
 //   1. the intent is recorded with a row in pre-activation, which takes the version's number;
 //   2. the key is made, found again and used once;
-//   3. the outcome is recorded with the row made active and primary and the old primary demoted.
+//   3. the outcome is recorded with the row made active and primary and the old primary demoted; or
+//      with the public half in the row, which stays in pre-activation until it is activated.
 // A stop between the steps leaves a row in pre-activation, which Settle gives up; its number and
 // label are never used again, and its key, if the HSM made one, stays there unused. Not
 // thread-safe: one ceremony at a time.
@@ -30,13 +31,23 @@ class KeyCeremony {
   KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersionRows& rows,
               store::Store& store, audit::Journal& journal, const UseLimits& limits);
 
+  // What a version that was made is then: in use at once, or published and waiting (IsPrepared).
+  enum class Becomes { kPrimary, kPrepared };
+
   // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
   // what became durable. `kept` is written with the outcome. `entry` says who and why; outcome and
   // resource are filled in. An outer error means that a record could not be made, or that it is
   // unknown whether one was: the rows have to be read again.
   absl::StatusOr<audit::Recorded<KeyVersion>> AddVersion(audit::Entry entry, KeyVersion fresh,
+                                                         Becomes becomes,
                                                          std::optional<store::IdempotencyRow> kept,
                                                          KeyRings& rings);
+
+  // Makes a prepared version primary and demotes the old primary, in one change; errors as above.
+  absl::StatusOr<audit::Recorded<KeyVersion>> Activate(audit::Entry entry,
+                                                       const KeyRecord& prepared,
+                                                       std::optional<store::IdempotencyRow> kept,
+                                                       KeyRings& rings);
 
   // Gives up every version that is still in pre-activation and records the outcome of its intent.
   // ABORTED/CONFLICT when a row has changed since `rings` was read.
@@ -56,12 +67,15 @@ class KeyCeremony {
                                                      const absl::Status& status);
 
  private:
-  // What step 3 writes: the new version, then the old primary.
+  // What step 3 writes: the new version, then the old primary if it is one no longer.
   struct Change {
     std::vector<KeyRecord> records;
     std::vector<store::KeyVersionRow> rows;
   };
-  absl::StatusOr<Change> MakeKey(KeyRecord record, const KeyRings& rings);
+  absl::StatusOr<Change> MakeKey(KeyRecord record, Becomes becomes, const KeyRings& rings);
+  // The record as primary version, and the old primary demoted.
+  absl::StatusOr<Change> Activation(KeyRecord record, const KeyRings& rings);
+  absl::StatusOr<Change> Sealed(std::vector<KeyRecord> records, const KeyRings& rings) const;
   // Writes the changed records with an entry that says what all rows are then.
   absl::StatusOr<audit::Receipt> Write(audit::Entry entry, const std::vector<KeyRecord>& changed,
                                        store::Mutation mutation, KeyRings& rings);

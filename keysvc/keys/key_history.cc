@@ -9,6 +9,7 @@
 #include "audit/recorded_entry.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
+#include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -18,6 +19,8 @@ namespace {
 
 using audit::Entry;
 using audit::Outcome;
+
+constexpr std::string_view kCreateVersion = "KeyService.CreateKeyVersion";
 
 std::string Detail(const Entry& entry, const std::string& name) {
   const auto found = entry.details.find(name);
@@ -34,7 +37,11 @@ void ReadCeremony(const Entry& entry, KeyHistory& history) {
   version.algorithm = Detail(entry, "algorithm");
   version.protection = Detail(entry, "protection");
   version.token_format = Detail(entry, "token_format");
-  version.made = entry.outcome == Outcome::kSuccess;
+  if (entry.action == kCreateVersion) {
+    version.prepared = entry.outcome == Outcome::kSuccess;
+  } else {
+    version.made = entry.outcome == Outcome::kSuccess;
+  }
   version.recovery_sha256 = Detail(entry, "recovery_sha256");
 }
 
@@ -100,7 +107,8 @@ absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
   }
   const bool should_exist = recorded.made && !recorded.lost;
   const KeyState state = newest ? KeyState::kActive : KeyState::kDeactivated;
-  if (Exists(row) != should_exist || row.primary != newest ||
+  const bool should_wait = recorded.prepared && !recorded.made && !recorded.lost;
+  if (IsPrepared(row) != should_wait || Exists(row) != should_exist || row.primary != newest ||
       (should_exist && row.state != NameOf(state))) {
     return contradicts(" is in another state than the log says");
   }
@@ -122,7 +130,8 @@ absl::StatusOr<KeyHistory> ReadKeyHistory(store::Store& store) {
   RETURN_IF_ERROR(audit::VisitEntries(
       store, "KeyService", "Log", [&](std::uint64_t index, const Entry& entry) -> absl::Status {
         if (entry.action.starts_with("Log.")) return ReadLogRecord(index, entry, history);
-        if (entry.action == "KeyService.CreateKey" || entry.action == "KeyService.RotateKey") {
+        if (entry.action == "KeyService.CreateKey" || entry.action == kCreateVersion ||
+            entry.action == "KeyService.RotateKey") {
           ReadCeremony(entry, history);
         } else if (entry.action == "KeyService.Recovered") {
           history.versions[entry.resource].made = false;
@@ -157,7 +166,7 @@ absl::Status CheckRowsAgainst(const KeyHistory& history,
     present.insert(name);
   }
   for (const auto& [name, recorded] : history.versions) {
-    if (recorded.made && !present.contains(name)) {
+    if ((recorded.made || recorded.prepared) && !present.contains(name)) {
       return Contradiction("the store lacks " + name + ", which the log says was made");
     }
   }

@@ -16,8 +16,9 @@ namespace keysvc::keys {
 
 // What the log says of a key version.
 struct RecordedVersion {
-  bool made = false;  // its outcome is a success
-  bool lost = false;  // with the HSM that held it
+  bool prepared = false;  // it was made and published, whether or not it has been activated since
+  bool made = false;      // it was made and activated
+  bool lost = false;      // with the HSM that held it
   std::string purpose, algorithm, protection;
   std::string token_format;     // empty but for keys that make tokens by themselves
   std::string recovery_sha256;  // of the copy sealed last; empty when there is none

@@ -82,8 +82,8 @@ bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
 
 bool NeedsHsmKey(const KeyVersion& version) {
   return version.parameters.protection == Protection::kHsm &&
-         (version.state == KeyState::kActive || version.state == KeyState::kSuspended ||
-          version.state == KeyState::kDeactivated);
+         (IsPrepared(version) || version.state == KeyState::kActive ||
+          version.state == KeyState::kSuspended || version.state == KeyState::kDeactivated);
 }
 
 }  // namespace
@@ -171,7 +171,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
   if (checked.ok()) checked = EnsureKey(RequestKeyOf(name.tenant), Purpose::kRequest);
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
   const std::string request = RequestText(entry, name, &parameters);
-  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
+  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
     if (rings.FindPrimary(name) != nullptr) {
       return Error(Reason::kKeyExists, "there is a key of this name");
     }
@@ -179,25 +179,55 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
     if (!kind.has_value() || !hsm_.capabilities().Supports(*kind)) {
       return Error(Reason::kAlgorithmUnsupported, "the HSM does not support the algorithm");
     }
-    return parameters;
+    return Addition{.parameters = parameters};
   };
   return AddVersion(entry, name, request, decide);
 }
 
+absl::StatusOr<RecordedVersion> KeyRegistry::CreateVersion(const policy::Permit& permit,
+                                                           const KeyName& name,
+                                                           std::string_view request_id) {
+  const audit::Entry entry =
+      EntryOf(permit, "KeyService.CreateKeyVersion", name.ToString(), request_id);
+  const std::lock_guard lock(ceremony_mutex_);
+  const absl::Status checked = CheckPermit(permit, policy::Action::kRotateKey, name.ToString());
+  if (!checked.ok()) return ceremony_.Refuse(entry, checked);
+  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
+    const KeyRecord* primary = rings.FindPrimary(name);
+    if (primary == nullptr) return NotFound();
+    const KeyParameters& parameters = primary->version.parameters;
+    if (!Signs(parameters.purpose)) {
+      return Error(Reason::kKeyPurposeMismatch, "the key has no public half to publish");
+    }
+    if (rings.FindPrepared(name) != nullptr) {
+      return Error(Reason::kKeyExists, "the key's next version is there already");
+    }
+    return Addition{.parameters = parameters, .becomes = KeyCeremony::Becomes::kPrepared};
+  };
+  return AddVersion(entry, name, RequestText(entry, name, nullptr), decide);
+}
+
 absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit,
                                                     const KeyName& name,
-                                                    std::string_view request_id) {
+                                                    std::string_view request_id, Urgency urgency) {
   const audit::Entry entry = EntryOf(permit, "KeyService.RotateKey", name.ToString(), request_id);
   const std::lock_guard lock(ceremony_mutex_);
   const absl::Status checked = CheckPermit(permit, policy::Action::kRotateKey, name.ToString());
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
-  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
+  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
     const KeyRecord* primary = rings.FindPrimary(name);
     if (primary == nullptr) return NotFound();
     RETURN_IF_ERROR(CheckRotatable(primary->version.parameters.purpose));
-    return primary->version.parameters;
+    const KeyRecord* prepared = rings.FindPrepared(name);
+    if (prepared != nullptr && urgency == Urgency::kInDueTime &&
+        clock_() < prepared->version.created + kJwksMaxAge) {
+      return Error(Reason::kKeyNotPublished, "verifiers may not know the next version yet");
+    }
+    return Addition{.parameters = primary->version.parameters, .prepared = prepared};
   };
-  return AddVersion(entry, name, RequestText(entry, name, nullptr), decide);
+  std::string request = RequestText(entry, name, nullptr);
+  if (urgency == Urgency::kSoon) request += '\1';
+  return AddVersion(entry, name, request, decide);
 }
 
 absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& name) const {
@@ -418,9 +448,11 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
     if (!earlier.ok()) return ceremony_.Refuse(entry, earlier.status());
     if (earlier->has_value()) return ceremony_.Repeat(entry, **std::move(earlier));
   }
-  const auto parameters = decide(rings);
-  if (!parameters.ok()) return ceremony_.Refuse(entry, parameters.status());
-  KeyVersion fresh = Draft(name, rings.NextVersion(name), *parameters);
+  const auto addition = decide(rings);
+  if (!addition.ok()) return ceremony_.Refuse(entry, addition.status());
+  KeyVersion fresh = addition->prepared != nullptr
+                         ? addition->prepared->version
+                         : Draft(name, rings.NextVersion(name), addition->parameters);
   std::optional<store::IdempotencyRow> kept;
   if (!entry.request_id.empty()) {
     auto row = KeepVersion(fresh.name, entry.actor, entry.request_id, opened.fingerprint,
@@ -428,7 +460,10 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
     if (!row.ok()) return ceremony_.Refuse(entry, row.status());
     kept = *std::move(row);
   }
-  return ceremony_.AddVersion(entry, std::move(fresh), std::move(kept), rings);
+  if (addition->prepared != nullptr) {
+    return ceremony_.Activate(entry, *addition->prepared, std::move(kept), rings);
+  }
+  return ceremony_.AddVersion(entry, std::move(fresh), addition->becomes, std::move(kept), rings);
 }
 
 absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const KeyName& name,
@@ -473,12 +508,11 @@ absl::Status KeyRegistry::EnsureKey(const KeyName& name, Purpose purpose,
   const audit::Entry entry = SystemEntry("KeyService.CreateKey", name.ToString());
   // The decision is repeated inside: a race with an unknown outcome may have made the key.
   bool exists = false;
-  auto added =
-      AddVersion(entry, name, {}, [&](const KeyRings& rings) -> absl::StatusOr<KeyParameters> {
-        exists = rings.FindPrimary(name) != nullptr;
-        if (exists) return Error(Reason::kKeyExists, "there is a key of this name");
-        return parameters;
-      });
+  auto added = AddVersion(entry, name, {}, [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
+    exists = rings.FindPrimary(name) != nullptr;
+    if (exists) return Error(Reason::kKeyExists, "there is a key of this name");
+    return Addition{.parameters = parameters};
+  });
   RETURN_IF_ERROR(added.status());
   return exists ? absl::OkStatus() : added->value.status();
 }

@@ -75,13 +75,25 @@ class KeyRegistry {
                                                      const KeyName& name,
                                                      const KeyParameters& parameters,
                                                      std::string_view request_id);
-  // A new version with the parameters of the primary one, which becomes primary; the old one may
-  // still process (verify, open) but no longer apply. FAILED_PRECONDITION/KEY_NOT_ROTATABLE for
-  // index, row-MAC, request and FF1 keys, whose outputs have to be rewritten first. Repetitions as
-  // above.
+  // A new version with the parameters of the primary one, which is published (IsPrepared) and
+  // waits for Rotate, so that verifiers know it before it signs. FAILED_PRECONDITION with
+  // KEY_PURPOSE_MISMATCH for keys without a public half; ALREADY_EXISTS/KEY_EXISTS when one waits
+  // already. Repetitions as above.
+  absl::StatusOr<audit::Recorded<KeyVersion>> CreateVersion(const policy::Permit& permit,
+                                                            const KeyName& name,
+                                                            std::string_view request_id);
+
+  // kSoon: also a version that verifiers may not know yet, as when the old key is compromised.
+  enum class Urgency { kInDueTime, kSoon };
+  // Makes the prepared version primary, or a new one with the parameters of the primary one; the
+  // old one may still process (verify, open) but no longer apply. FAILED_PRECONDITION with
+  // KEY_NOT_PUBLISHED for a prepared version that is younger than what verifiers may keep
+  // (kJwksMaxAge), with KEY_NOT_ROTATABLE for index, row-MAC, request and FF1 keys, whose outputs
+  // have to be rewritten first. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Rotate(const policy::Permit& permit,
                                                      const KeyName& name,
-                                                     std::string_view request_id);
+                                                     std::string_view request_id,
+                                                     Urgency urgency = Urgency::kInDueTime);
 
   // Oldest first. NOT_FOUND/KEY_NOT_FOUND.
   absl::StatusOr<std::vector<KeyVersion>> Versions(const KeyName& name) const;
@@ -120,10 +132,16 @@ class KeyRegistry {
   absl::Status SettleDoubt();
   // Compares the rings with what the token holds.
   absl::Status CheckHsm();
-  // Adds a version with the parameters that `decide` gives for the rings as they are then; an error
-  // of `decide` is recorded. `request` is all that the caller asked for, in canonical form. The
-  // ceremony mutex is held.
-  using Decide = std::function<absl::StatusOr<KeyParameters>(const KeyRings& rings)>;
+  // A version to make, or one that is prepared.
+  struct Addition {
+    KeyParameters parameters;
+    KeyCeremony::Becomes becomes = KeyCeremony::Becomes::kPrimary;
+    const KeyRecord* prepared = nullptr;
+  };
+  // Adds the version that `decide` gives for the rings as they are then; an error of `decide` is
+  // recorded. `request` is all that the caller asked for, in canonical form. The ceremony mutex is
+  // held.
+  using Decide = std::function<absl::StatusOr<Addition>(const KeyRings& rings)>;
   absl::StatusOr<audit::Recorded<KeyVersion>> AddVersion(const audit::Entry& entry,
                                                          const KeyName& name,
                                                          std::string_view request,

@@ -68,6 +68,15 @@ const KeyRecord* KeyRings::FindPrimary(const KeyName& name) const {
   return found == ring->rend() ? nullptr : &*found;
 }
 
+const KeyRecord* KeyRings::FindPrepared(const KeyName& name) const {
+  const Ring* ring = Find(name);
+  if (ring == nullptr) return nullptr;
+  const auto found = std::find_if(ring->begin(), ring->end(), [](const KeyRecord& record) {
+    return IsPrepared(record.version);
+  });
+  return found == ring->end() ? nullptr : &*found;
+}
+
 std::uint32_t KeyRings::NextVersion(const KeyName& name) const {
   const Ring* ring = Find(name);
   return ring == nullptr ? 1 : static_cast<std::uint32_t>(ring->size() + 1);
@@ -77,8 +86,9 @@ std::vector<KeyRecord> KeyRings::Unfinished() const {
   std::vector<KeyRecord> unfinished;
   for (const auto& [name, ring] : rings_) {
     std::copy_if(
-        ring.begin(), ring.end(), std::back_inserter(unfinished),
-        [](const KeyRecord& record) { return record.version.state == KeyState::kPreActivation; });
+        ring.begin(), ring.end(), std::back_inserter(unfinished), [](const KeyRecord& record) {
+          return record.version.state == KeyState::kPreActivation && !IsPrepared(record.version);
+        });
   }
   return unfinished;
 }

@@ -26,6 +26,9 @@ class KeyRings {
   const KeyRecord* FindVersion(const KeyVersionName& name) const;
   const KeyRecord* FindPrimary(const KeyName& name) const;
 
+  // The version that the next rotation makes primary (IsPrepared), if there is one.
+  const KeyRecord* FindPrepared(const KeyName& name) const;
+
   // The number that the next version of a key gets.
   std::uint32_t NextVersion(const KeyName& name) const;
   // Versions that were announced and neither made nor given up.

@@ -4,6 +4,10 @@
 
 namespace keysvc::keys {
 
+bool IsPrepared(const KeyVersion& version) {
+  return version.state == KeyState::kPreActivation && !version.public_key.empty();
+}
+
 absl::Status CheckUse(const KeyVersion& version, Use use, absl::Time now) {
   if (!Allows(version.state, use)) {
     return Error(Reason::kKeyNotActive, "the key version's state forbids this use");

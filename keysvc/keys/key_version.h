@@ -26,6 +26,14 @@ struct KeyVersion {
   std::uint64_t use_limit = 0;
 };
 
+// For how long verifiers may keep a JWK set, and therefore for how long a version is published
+// before it signs.
+constexpr absl::Duration kJwksMaxAge = absl::Minutes(5);
+
+// Whether it is made and published, and waits for the rotation that makes it primary: in
+// pre-activation with its public half, which a version that is still being made does not have.
+bool IsPrepared(const KeyVersion& version);
+
 // Whether state and cryptoperiod allow the use at `now`. FAILED_PRECONDITION/KEY_NOT_ACTIVE.
 absl::Status CheckUse(const KeyVersion& version, Use use, absl::Time now);
 

@@ -50,6 +50,10 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
 
 }  // namespace
 
+bool IsPrepared(const store::KeyVersionRow& row) {
+  return row.state == NameOf(KeyState::kPreActivation) && !row.public_key.empty();
+}
+
 store::KeyVersionRow RowOf(const KeyRecord& record) {
   const KeyVersion& version = record.version;
   return {.tenant = version.name.key.tenant,

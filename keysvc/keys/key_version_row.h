@@ -28,6 +28,9 @@ struct KeyRecord {
 // What the wrap of an envelope key is bound to.
 std::string WrapContextOf(const KeyVersion& version);
 
+// As IsPrepared of the version.
+bool IsPrepared(const store::KeyVersionRow& row);
+
 // The row of a record, without its MAC.
 store::KeyVersionRow RowOf(const KeyRecord& record);
 

@@ -21,8 +21,9 @@ bool IsRotatedByRestoration(const KeyVersion& version) {
 
 bool LivesInHsm(const KeyVersion& version) {
   return version.parameters.protection == Protection::kHsm &&
-         (version.state == KeyState::kActive || version.state == KeyState::kSuspended ||
-          version.state == KeyState::kDeactivated || version.state == KeyState::kCompromised);
+         (IsPrepared(version) || version.state == KeyState::kActive ||
+          version.state == KeyState::kSuspended || version.state == KeyState::kDeactivated ||
+          version.state == KeyState::kCompromised);
 }
 
 bool Holds(const std::vector<pkcs11::HsmKey>& present, const KeyVersion& version) {

@@ -83,6 +83,9 @@ void KeyService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::GetKeyRequest, v1::GetKeyResponse>(
       "KeyService", "GetKey", lane,
       [this](auto& request, auto reply) { GetKey(request, std::move(reply)); });
+  methods.AddUnary<v1::CreateKeyVersionRequest, v1::CreateKeyVersionResponse>(
+      "KeyService", "CreateKeyVersion", lane,
+      [this](auto& request, auto reply) { CreateKeyVersion(request, std::move(reply)); });
   methods.AddUnary<v1::RotateKeyRequest, v1::RotateKeyResponse>(
       "KeyService", "RotateKey", lane,
       [this](auto& request, auto reply) { RotateKey(request, std::move(reply)); });
@@ -97,6 +100,13 @@ absl::Status KeyService::CheckChangesAllowed() const {
                "outside development, keys are changed by officers logged in with two factors");
 }
 
+template <typename Response>
+absl::StatusOr<Response> KeyService::WithKey(const keys::KeyName& name) const {
+  Response message;
+  ASSIGN_OR_RETURN(*message.mutable_key(), KeyOf(registry_, name));
+  return message;
+}
+
 void KeyService::CreateKey(v1::CreateKeyRequest& request, Reply<v1::CreateKeyResponse> reply) {
   ASSIGN_OR_REFUSE(reply, keys::KeyName name, NewKeyName(request));
   ASSIGN_OR_REFUSE(
@@ -105,11 +115,18 @@ void KeyService::CreateKey(v1::CreateKeyRequest& request, Reply<v1::CreateKeyRes
   REFUSE_IF_ERROR(reply, CheckChangesAllowed());
   ASSIGN_OR_REFUSE(reply, const keys::KeyParameters parameters, ParametersOf(request));
   reply.Answer(registry_.Create(permit, name, parameters, request.request_id()),
-               [this, &name](const auto& /*version*/) -> absl::StatusOr<v1::CreateKeyResponse> {
-                 v1::CreateKeyResponse message;
-                 ASSIGN_OR_RETURN(*message.mutable_key(), KeyOf(registry_, name));
-                 return message;
-               });
+               [this, &name](const auto&) { return WithKey<v1::CreateKeyResponse>(name); });
+}
+
+void KeyService::CreateKeyVersion(v1::CreateKeyVersionRequest& request,
+                                  Reply<v1::CreateKeyVersionResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, const keys::KeyName name, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, const policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kRotateKey, name.ToString(), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckChangesAllowed());
+  reply.Answer(registry_.CreateVersion(permit, name, request.request_id()),
+               [this, &name](const auto&) { return WithKey<v1::CreateKeyVersionResponse>(name); });
 }
 
 void KeyService::RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyResponse> reply) {
@@ -118,12 +135,10 @@ void KeyService::RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyRes
       reply, const policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kRotateKey, name.ToString(), request.request_id()));
   REFUSE_IF_ERROR(reply, CheckChangesAllowed());
-  reply.Answer(registry_.Rotate(permit, name, request.request_id()),
-               [this, &name](const auto& /*version*/) -> absl::StatusOr<v1::RotateKeyResponse> {
-                 v1::RotateKeyResponse message;
-                 ASSIGN_OR_RETURN(*message.mutable_key(), KeyOf(registry_, name));
-                 return message;
-               });
+  using Urgency = keys::KeyRegistry::Urgency;
+  const Urgency urgency = request.at_once() ? Urgency::kSoon : Urgency::kInDueTime;
+  reply.Answer(registry_.Rotate(permit, name, request.request_id(), urgency),
+               [this, &name](const auto&) { return WithKey<v1::RotateKeyResponse>(name); });
 }
 
 void KeyService::ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysResponse> reply) {

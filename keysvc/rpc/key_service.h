@@ -30,10 +30,15 @@ class KeyService {
   void CreateKey(v1::CreateKeyRequest& request, Reply<v1::CreateKeyResponse> reply);
   void ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysResponse> reply);
   void GetKey(v1::GetKeyRequest& request, Reply<v1::GetKeyResponse> reply);
+  void CreateKeyVersion(v1::CreateKeyVersionRequest& request,
+                        Reply<v1::CreateKeyVersionResponse> reply);
   void RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyResponse> reply);
   void LockKeys(v1::LockKeysRequest& request, Reply<v1::LockKeysResponse> reply);
 
   absl::Status CheckChangesAllowed() const;
+  // The answer to a change: the key as it is now.
+  template <typename Response>
+  absl::StatusOr<Response> WithKey(const keys::KeyName& name) const;
 
   const policy::Gate& gate_;
   keys::KeyRegistry& registry_;

@@ -35,8 +35,6 @@ namespace keysvc::rpc {
 namespace {
 
 constexpr std::size_t kSignatureLimit = 1024;
-// For so long verifiers may meet a new version that they do not know yet, and fetch the set again.
-constexpr int kJwksMaxAgeSeconds = 300;
 // What senders and receivers of webhooks commonly agree on; a receiver that asks for no age would
 // take any replay.
 constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
@@ -374,7 +372,7 @@ void SigningService::GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksRespo
   v1::GetJwksResponse message;
   ASSIGN_OR_REFUSE(reply, *message.mutable_jwks(),
                    keys::JwksOf(registry_, public_keys_, name, absl::Now()));
-  message.set_max_age_seconds(kJwksMaxAgeSeconds);
+  message.set_max_age_seconds(static_cast<int>(absl::ToInt64Seconds(keys::kJwksMaxAge)));
   reply.RecordAndSend(std::move(message));
 }
 

@@ -85,6 +85,28 @@ class Jws(unittest.TestCase):
             self.opened_elsewhere(key, text)
             self.assertEqual(self.verify(key, text).key_version, f"{key}/versions/{version}")
 
+    def test_the_next_version_is_published_before_it_signs(self):
+        key = self.create_key(keys.KEY_ALGORITHM_EC_P256)
+        next_version = self.officer.keys.CreateKeyVersion(
+            keys.CreateKeyVersionRequest(name=key), timeout=60).key.versions[0]
+        self.assertEqual((next_version.state, next_version.primary),
+                         (keys.KEY_STATE_PRE_ACTIVATION, False))
+        known = self.key_set(key)
+        self.assertEqual(len(known["keys"]), 2)
+        self.assertEqual(self.verify(key, self.sign(key)).key_version, f"{key}/versions/1")
+
+        rotate = keys.RotateKeyRequest(name=key)
+        early = refusal(lambda: self.officer.keys.RotateKey(rotate, timeout=60))
+        self.assertEqual((early.code, early.reason), ("FAILED_PRECONDITION", "KEY_NOT_PUBLISHED"))
+        rotate.at_once = True
+        self.officer.keys.RotateKey(rotate, timeout=60)
+        text = self.sign(key)
+        self.assertEqual(self.verify(key, text).key_version, next_version.name)
+        # A verifier that fetched the set before the rotation knows the new key.
+        opened = jws.JWS()
+        opened.deserialize(text)
+        opened.verify(known.get_key(opened.jose_header["kid"]))
+
     def test_what_others_signed_is_told_from_it(self):
         theirs = jwk.JWK.generate(kty="EC", crv="P-256")
         kid = self.key_set(self.key).export(as_dict=True)["keys"][0]["kid"]

@@ -232,6 +232,94 @@ TEST_F(KeyRegistryTest, RotationMovesThePrimaryAndTheOldVersionOnlyProcesses) {
   EXPECT_THAT(StatesOf(kWebhook), ElementsAre(KeyState::kDeactivated, KeyState::kActive));
 }
 
+TEST_F(KeyRegistryTest, ThePreparedVersionIsPublishedAndSignsOnlyAfterARotation) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  const auto prepared = world_.CreateVersion(kWebhook);
+  ASSERT_OK(prepared);
+  EXPECT_TRUE(IsPrepared(*prepared));
+  EXPECT_FALSE(prepared->primary);
+  EXPECT_EQ(prepared->public_key, *world_.hsm.PublicKey("dev/acme/webhook/v2"));
+  EXPECT_EQ(world_.registry().PrimaryFor(kWebhook, Use::kApply)->name.version, 1u);
+  EXPECT_THAT(world_.registry().VersionFor(prepared->name, Use::kApply),
+              HasReason(Reason::kKeyNotActive));
+  EXPECT_THAT(world_.registry().VersionFor(prepared->name, Use::kProcess),
+              HasReason(Reason::kKeyNotActive));
+  EXPECT_EQ(LastCall(world_.store).action, "KeyService.CreateKeyVersion");
+
+  world_.Advance(kJwksMaxAge - absl::Seconds(1));
+  EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
+  ASSERT_OK(world_.Restart());
+  EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
+  EXPECT_THAT(StatesOf(kWebhook), ElementsAre(KeyState::kActive, KeyState::kPreActivation));
+  EXPECT_THAT(world_.registry().orphans(), IsEmpty());
+  world_.Advance(absl::Seconds(1));
+  const std::size_t made = world_.hsm.calls(HsmVerb::kGenerate);
+  ASSERT_OK(world_.Rotate(kWebhook));
+  EXPECT_EQ(world_.hsm.calls(HsmVerb::kGenerate), made);
+  EXPECT_THAT(StatesOf(kWebhook), ElementsAre(KeyState::kDeactivated, KeyState::kActive));
+  EXPECT_EQ(world_.registry().PrimaryFor(kWebhook, Use::kApply)->name, prepared->name);
+  EXPECT_EQ(LastCall(world_.store).resource, prepared->name.ToString());
+
+  // The next rotation has none that is prepared.
+  ASSERT_OK(world_.Rotate(kWebhook));
+  EXPECT_EQ(world_.registry().PrimaryFor(kWebhook, Use::kApply)->name.version, 3u);
+  ASSERT_OK(world_.Restart());
+}
+
+TEST_F(KeyRegistryTest, AfterACompromiseTheNextVersionSignsAtOnce) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  ASSERT_OK(world_.Rotate(kWebhook, KeyRegistry::Urgency::kSoon));
+  EXPECT_EQ(world_.registry().PrimaryFor(kWebhook, Use::kApply)->name.version, 2u);
+}
+
+TEST_F(KeyRegistryTest, ARotationInDueTimeAndOneAtOnceAreTwoRequests) {
+  constexpr char kRequest[] = "5d0f0f5e-6f2f-4c53-9a38-2f4bb7a3f0a1";
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  const auto rotate = [&](KeyRegistry::Urgency urgency) {
+    return world_.registry()
+        .Rotate(world_.PermitFor(policy::Action::kRotateKey, kWebhook.ToString()), kWebhook,
+                kRequest, urgency)
+        ->value;
+  };
+  ASSERT_OK(rotate(KeyRegistry::Urgency::kSoon));
+  EXPECT_EQ(rotate(KeyRegistry::Urgency::kSoon)->name.version, 2u);
+  EXPECT_THAT(rotate(KeyRegistry::Urgency::kInDueTime), HasReason(Reason::kRequestIdReused));
+}
+
+TEST_F(KeyRegistryTest, OneVersionOfAKeyWithAPublicHalfIsPreparedAtATime) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  EXPECT_THAT(world_.CreateVersion(kWebhook), HasReason(Reason::kKeyExists));
+  const KeyName mac{"acme", "mac"};
+  ASSERT_OK(world_.Create(mac, kMac));
+  EXPECT_THAT(world_.CreateVersion(mac), HasReason(Reason::kKeyPurposeMismatch));
+  EXPECT_THAT(world_.CreateVersion({"acme", "other"}), HasReason(Reason::kKeyNotFound));
+}
+
+TEST_F(KeyRegistryTest, ARepeatedRequestForAVersionMakesOne) {
+  constexpr char kRequest[] = "5d0f0f5e-6f2f-4c53-9a38-2f4bb7a3f0a1";
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.CreateVersion(kWebhook, kRequest));
+  const auto repeated = world_.CreateVersion(kWebhook, kRequest);
+  ASSERT_OK(repeated);
+  EXPECT_EQ(repeated->name.version, 2u);
+  EXPECT_EQ(StatesOf(kWebhook).size(), 2u);
+  // Its id belongs to that request, not to a rotation.
+  EXPECT_THAT(world_.registry()
+                  .Rotate(world_.PermitFor(policy::Action::kRotateKey, kWebhook.ToString()),
+                          kWebhook, kRequest, KeyRegistry::Urgency::kSoon)
+                  ->value,
+              HasReason(Reason::kRequestIdReused));
+}
+
+TEST_F(KeyRegistryTest, APreparedVersionThatTheTokenLostIsFoundAtLoad) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  ASSERT_OK(world_.hsm.Destroy("dev/acme/webhook/v2"));
+  EXPECT_THAT(world_.Restart(), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(KeyRegistryTest, ATokenProfileGetsItsKeysOnce) {
   ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
   ASSERT_OK(world_.registry().EnsureProfileKeys({"acme", "plain", 2, false}));

@@ -110,9 +110,16 @@ absl::StatusOr<keys::KeyVersion> KeyWorld::Create(const keys::KeyName& name,
                                    parameters, ""));
 }
 
-absl::StatusOr<keys::KeyVersion> KeyWorld::Rotate(const keys::KeyName& name) {
+absl::StatusOr<keys::KeyVersion> KeyWorld::CreateVersion(const keys::KeyName& name,
+                                                         std::string_view request_id) {
+  return ValueOf(registry_->CreateVersion(PermitFor(policy::Action::kRotateKey, name.ToString()),
+                                          name, request_id));
+}
+
+absl::StatusOr<keys::KeyVersion> KeyWorld::Rotate(const keys::KeyName& name,
+                                                  keys::KeyRegistry::Urgency urgency) {
   return ValueOf(
-      registry_->Rotate(PermitFor(policy::Action::kRotateKey, name.ToString()), name, ""));
+      registry_->Rotate(PermitFor(policy::Action::kRotateKey, name.ToString()), name, "", urgency));
 }
 
 }  // namespace keysvc::testing

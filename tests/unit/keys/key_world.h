@@ -51,7 +51,11 @@ class KeyWorld {
   // The new version's outcome: of the outer error or the recorded one.
   absl::StatusOr<keys::KeyVersion> Create(const keys::KeyName& name,
                                           const keys::KeyParameters& parameters);
-  absl::StatusOr<keys::KeyVersion> Rotate(const keys::KeyName& name);
+  absl::StatusOr<keys::KeyVersion> CreateVersion(const keys::KeyName& name,
+                                                 std::string_view request_id = {});
+  absl::StatusOr<keys::KeyVersion> Rotate(
+      const keys::KeyName& name,
+      keys::KeyRegistry::Urgency urgency = keys::KeyRegistry::Urgency::kInDueTime);
 
   absl::Time Now() const { return absl::FromUnixMillis(now_ms_.load()); }
   void Advance(absl::Duration step) {

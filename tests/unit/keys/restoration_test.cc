@@ -174,6 +174,14 @@ TEST_F(RestorationTest, AKeyThatLivedInTheLostHsmOnlyIsDestroyedAndNamed) {
   }
 }
 
+TEST_F(RestorationTest, APreparedVersionThatLivedInTheLostHsmOnlyIsDestroyedAndNamedToo) {
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  const auto restored = Restore();
+  ASSERT_OK(restored);
+  EXPECT_THAT(restored->lost, UnorderedElementsAre("tenants/acme/keys/webhook/versions/1",
+                                                   "tenants/acme/keys/webhook/versions/2"));
+}
+
 TEST_F(RestorationTest, NoVersionThatCountsItsUsesSealsOn) {
   // With an older store nobody knows how often the versions of before have sealed.
   std::size_t counted = 0;
@@ -270,6 +278,26 @@ TEST_F(RestorationTest, AVersionThatIsMissingOrOneTooManyContradictsTheLog) {
   const absl::Status missing = Check(rows);
   EXPECT_THAT(missing, HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(std::string(missing.message()), HasSubstr("lacks"));
+}
+
+TEST_F(RestorationTest, APreparedVersionIsComparedWithTheLogTooUntilAfterItsRotation) {
+  const KeyName orders{"acme", "prepared"};
+  ASSERT_OK(world_.Create(orders, KeyParameters{}));
+  ASSERT_OK(world_.CreateVersion(orders));
+  EXPECT_OK(Check(Rows()));
+  std::vector<store::KeyVersionRow> rows = Rows();
+  const auto prepared =
+      std::find_if(rows.begin(), rows.end(), [](const auto& row) { return IsPrepared(row); });
+  ASSERT_NE(prepared, rows.end());
+  for (const char* state : {"active", "destroyed"}) {
+    std::vector<store::KeyVersionRow> changed = rows;
+    changed[static_cast<std::size_t>(prepared - rows.begin())].state = state;
+    EXPECT_THAT(Check(changed), HasReason(Reason::kIntegrityFailure)) << state;
+  }
+  rows.erase(prepared);
+  EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
+  ASSERT_OK(world_.Rotate(orders, KeyRegistry::Urgency::kSoon));
+  EXPECT_OK(Check(Rows()));
 }
 
 TEST_F(RestorationTest, AVersionWhoseMakingBrokeOffIsNoContradiction) {
