@@ -22,4 +22,10 @@ void RecentTokens::Forget() {
   pan_indexes_.clear();
 }
 
+void RecentTokens::ForgetRows() {
+  // In this order: whoever sees the count then reads in no snapshot from before the change.
+  Forget();
+  changes_.fetch_add(1, std::memory_order_release);
+}
+
 }  // namespace keysvc::store

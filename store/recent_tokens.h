@@ -29,8 +29,15 @@ class RecentTokens {
   // Begins a new generation: snapshots of earlier ones count no more.
   void Forget();
 
+  // How often rows that were there have been changed or removed, or may have been. A row that was
+  // read after the present count was seen is right until it is another one.
+  std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+  // After such a commit, before anybody hears of it. Begins a new generation too.
+  void ForgetRows();
+
  private:
   std::atomic<std::uint64_t> generation_ = 0;
+  std::atomic<std::uint64_t> changes_ = 0;
   mutable std::mutex mutex_;
   std::unordered_set<std::string> pan_indexes_;
 };

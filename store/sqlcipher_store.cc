@@ -26,6 +26,7 @@
 #include "store/reader_pool.h"
 #include "store/recent_tokens.h"
 #include "store/schema.h"
+#include "store/token_cache.h"
 #include "store/writer.h"
 
 namespace keysvc::store {
@@ -36,6 +37,9 @@ using crypto::SecretKey;
 // A visit of all leaves is cut into pieces, so that it keeps neither a reader nor the write-ahead
 // log for long.
 constexpr std::size_t kHashesPerRead = 8192;
+
+// Of each cache of rows: about 60 MiB, beside the page caches.
+constexpr std::size_t kRowsInMemory = std::size_t{1} << 17;
 
 absl::StatusOr<SecretKey<32>> CopyOf(const SecretKey<32>& key) {
   return SecretKey<32>::From(
@@ -85,6 +89,8 @@ class SqlcipherStore : public Store {
     // is there for good.
     return readers_.WhileClosed([this]() -> absl::Status {
       writer_.reset();
+      // The commit whose outcome nobody knows may have changed rows.
+      recent_.ForgetRows();
       RETURN_IF_ERROR(OpenWriter());
       absl::Status settled = writer_->connection().CheckpointAll();
       if (!settled.ok()) writer_.reset();
@@ -98,19 +104,34 @@ class SqlcipherStore : public Store {
 
   absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokens(
       std::span<const std::int64_t> handles) override {
-    return readers_.Use([&](Reader& reader) { return reader.FindTokens(handles); });
+    return FindRows(
+        by_handle_, handles, [](const TokenRow&) { return true; },
+        [](Reader& reader, std::span<const std::int64_t> missing) {
+          return reader.FindTokens(missing);
+        });
   }
 
   absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByPanIndex(
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes) override {
-    return readers_.Use([&](Reader& reader) {
-      return reader.FindTokensByPanIndex(tenant, profile, index_version, pan_indexes);
-    });
+    return FindRows(
+        by_pan_index_, pan_indexes,
+        [&](const TokenRow& row) {
+          return row.tenant == tenant && row.profile == profile &&
+                 row.index_version == index_version;
+        },
+        [&](Reader& reader, std::span<const std::string> missing) {
+          return reader.FindTokensByPanIndex(tenant, profile, index_version, missing);
+        });
   }
 
   absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after, std::size_t limit) override {
-    return readers_.Use([&](Reader& reader) { return reader.ReadTokens(after, limit); });
+    const std::uint64_t changes = recent_.changes();
+    ASSIGN_OR_RETURN(std::vector<TokenRow> rows,
+                     readers_.Use([&](Reader& reader) { return reader.ReadTokens(after, limit); }));
+    // Whoever reads all of them, as each start does, leaves the newest in memory.
+    for (const TokenRow& row : rows) by_handle_.Keep(changes, row.handle, row);
+    return rows;
   }
 
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions() override {
@@ -157,6 +178,36 @@ class SqlcipherStore : public Store {
   }
 
  private:
+  // The rows that `cache` holds and that are `meant`, and the others as `read` finds them. Each
+  // kind of look-up has a cache of its own: a row that was found by its handle proves nothing of
+  // the index over cards.
+  template <typename Key, typename Meant, typename Read>
+  absl::StatusOr<std::vector<std::optional<TokenRow>>> FindRows(TokenCache<Key>& cache,
+                                                                std::span<const Key> keys,
+                                                                Meant meant, Read read) {
+    const std::uint64_t changes = recent_.changes();
+    const std::vector<std::shared_ptr<const TokenRow>> held = cache.Find(keys);
+    std::vector<std::optional<TokenRow>> rows(keys.size());
+    std::vector<Key> missing;
+    std::vector<std::size_t> places;  // of the missing ones
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (held[i] != nullptr && meant(*held[i])) {
+        rows[i] = *held[i];
+      } else {
+        missing.push_back(keys[i]);
+        places.push_back(i);
+      }
+    }
+    if (missing.empty()) return rows;
+    ASSIGN_OR_RETURN(std::vector<std::optional<TokenRow>> found,
+                     readers_.Use([&](Reader& reader) { return read(reader, missing); }));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (found[i].has_value()) cache.Keep(changes, missing[i], *found[i]);
+      rows[places[i]] = std::move(found[i]);
+    }
+    return rows;
+  }
+
   // Moves the write-ahead log into the file and lets it start over with the next commit.
   absl::Status Checkpoint() {
     Connection& connection = writer_->connection();
@@ -191,6 +242,8 @@ class SqlcipherStore : public Store {
   const SecretKey<32> key_;
   const ProcessLock lock_;  // let go of last
   RecentTokens recent_;
+  TokenCache<std::int64_t> by_handle_{recent_, kRowsInMemory};
+  TokenCache<std::string> by_pan_index_{recent_, kRowsInMemory};
   std::unique_ptr<Writer> writer_;
   std::atomic<std::int64_t> next_handle_ = 1;
   ReaderPool readers_;

@@ -108,7 +108,7 @@ class Writer::Transaction : public WriteTransaction {
     whole_ = false;
     if (writer_.commit_.Bind().Run().ok()) {
       if (writer_.connection_->TakeTokensChanged()) {
-        writer_.recent_.Forget();
+        writer_.recent_.ForgetRows();
       } else {
         writer_.recent_.Add(std::move(pan_indexes_));
       }

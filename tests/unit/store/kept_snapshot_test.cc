@@ -53,8 +53,9 @@ std::optional<TokenRow> FindByIndex(Readable& readable, std::int64_t handle) {
       .at(0);
 }
 
-std::optional<TokenRow> FindByHandle(Reader& reader, std::int64_t handle) {
-  return reader.FindTokens(std::vector<std::int64_t>{handle}).value().at(0);
+template <typename Readable>
+std::optional<TokenRow> FindByHandle(Readable& readable, std::int64_t handle) {
+  return readable.FindTokens(std::vector<std::int64_t>{handle}).value().at(0);
 }
 
 // One reader and one writer over a file.
@@ -111,7 +112,9 @@ TEST_F(KeptSnapshotTest, ARowThatIsChangedOrRemovedIsNotAnsweredAsItWas) {
     ASSERT_OK(writer_->connection().Execute(sql));
     EXPECT_EQ(FindByHandle(*reader_, 1)->state, 1);
     EXPECT_EQ(FindByIndex(*reader_, 2)->state, 1);
+    const std::uint64_t changes = recent_.changes();
     ASSERT_OK(transaction->Commit());
+    EXPECT_EQ(recent_.changes(), changes + 1);
   };
   change("UPDATE tokens SET state = 7 WHERE handle = 3");
   EXPECT_EQ(FindByHandle(*reader_, 3)->state, 7);
@@ -124,8 +127,10 @@ TEST_F(KeptSnapshotTest, ARowThatIsChangedOrRemovedIsNotAnsweredAsItWas) {
 
 TEST_F(KeptSnapshotTest, RowsThatAreOnlyAddedEndNoSnapshot) {
   const std::uint64_t generation = recent_.generation();
+  const std::uint64_t changes = recent_.changes();
   Insert(*writer_, RowOf(2));
   EXPECT_EQ(recent_.generation(), generation);
+  EXPECT_EQ(recent_.changes(), changes);
 }
 
 TEST(RecentTokensTest, WhatAnOldSnapshotLacksMayBeThere) {
@@ -149,25 +154,93 @@ class KeptStoreTest : public ::testing::Test {
     const auto writer = Writer::Create(Connect(path_, Connection::Mode::kWriter), unheard).value();
     Insert(*writer, row);
   }
+  void ChangeStatesPast() {
+    ASSERT_OK(Connect(path_, Connection::Mode::kWriter)->Execute("UPDATE tokens SET state = 7"));
+  }
+  // Commits until the log is moved into the file, which ends every snapshot.
+  void MoveLog() {
+    const std::uintmax_t before = std::filesystem::file_size(path_);
+    TokenRow large = TokenRowOf(kFirstLarge, "");
+    large.sealed.assign(std::size_t{1} << 20, 's');
+    for (; std::filesystem::file_size(path_) == before; ++large.handle) {
+      ASSERT_LT(large.handle, kFirstLarge + 1000);
+      ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {large}}));
+    }
+  }
 
+  static constexpr std::int64_t kFirstLarge = 1000;
   TemporaryDirectory directory_;
   const std::string path_ = directory_.File("db");
   std::unique_ptr<Store> store_ = store::CreateSqlcipherStore(OptionsAt(path_), KeyOf(1)).value();
 };
 
 TEST_F(KeptStoreTest, ARowIsFoundByItsIndexAfterTheLogWasMovedIntoTheFile) {
-  constexpr std::int64_t kRow = 1;
-  EXPECT_FALSE(FindByIndex(*store_, kRow).has_value());
-  ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {RowOf(kRow)}}));
-  const std::uintmax_t before = std::filesystem::file_size(path_);
-  TokenRow large = TokenRowOf(kRow + 1, "");
-  large.sealed.assign(std::size_t{1} << 20, 's');
-  constexpr std::int64_t kAtMost = 1000;
-  for (; std::filesystem::file_size(path_) == before; ++large.handle) {
-    ASSERT_LT(large.handle, kAtMost);
-    ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {large}}));
+  EXPECT_FALSE(FindByIndex(*store_, 1).has_value());
+  ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {RowOf(1)}}));
+  MoveLog();
+  EXPECT_TRUE(FindByIndex(*store_, 1).has_value());
+}
+
+TEST_F(KeptStoreTest, ARowThatWasReadIsNotReadAgainForALookUpOfThatKind) {
+  ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {RowOf(1), RowOf(2)}}));
+  EXPECT_EQ(FindByHandle(*store_, 1)->state, 1);
+  EXPECT_EQ(FindByIndex(*store_, 2)->state, 1);
+  ChangeStatesPast();
+  MoveLog();
+  EXPECT_EQ(FindByHandle(*store_, 1)->state, 1);
+  EXPECT_EQ(FindByIndex(*store_, 2)->state, 1);
+  EXPECT_EQ(FindByIndex(*store_, 1)->state, 7);
+  EXPECT_EQ(FindByHandle(*store_, 2)->state, 7);
+}
+
+TEST_F(KeptStoreTest, RowsThatAreReadInTheirOrderStayInMemoryButAreNotTakenForFoundByTheirCards) {
+  ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {RowOf(1), RowOf(2)}}));
+  EXPECT_EQ(store_->ReadTokens(0, 10).value().size(), 2u);
+  ChangeStatesPast();
+  EXPECT_EQ(FindByHandle(*store_, 2)->state, 1);
+  EXPECT_EQ(FindByIndex(*store_, 2)->state, 7);
+}
+
+TEST_F(KeptStoreTest, ARowThatWasReadIsOfItsTenantProfileAndIndexVersionOnly) {
+  const TokenRow row = RowOf(1);
+  ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {row}}));
+  EXPECT_TRUE(FindByIndex(*store_, 1).has_value());
+  const std::vector<std::string> indexes{row.pan_index};
+  const auto profile = static_cast<std::uint16_t>(row.profile + 1);
+  EXPECT_FALSE(store_->FindTokensByPanIndex("other", row.profile, row.index_version, indexes)
+                   .value()[0]
+                   .has_value());
+  EXPECT_FALSE(store_->FindTokensByPanIndex(row.tenant, profile, row.index_version, indexes)
+                   .value()[0]
+                   .has_value());
+  EXPECT_FALSE(store_->FindTokensByPanIndex(row.tenant, row.profile, row.index_version + 1, indexes)
+                   .value()[0]
+                   .has_value());
+}
+
+TEST_F(KeptStoreTest, RowsInMemoryAndInTheFileComeInTheOrderAskedFor) {
+  for (std::int64_t handle = 1; handle <= 4; ++handle) {
+    ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {RowOf(handle)}}));
   }
-  EXPECT_TRUE(FindByIndex(*store_, kRow).has_value());
+  EXPECT_TRUE(FindByHandle(*store_, 2).has_value());
+  EXPECT_TRUE(FindByHandle(*store_, 4).has_value());
+  const std::vector<std::int64_t> wanted{3, 2, 9, 4, 1};
+  const auto rows = store_->FindTokens(wanted).value();
+  ASSERT_EQ(rows.size(), wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    ASSERT_EQ(rows[i].has_value(), wanted[i] != 9) << i;
+    EXPECT_TRUE(!rows[i].has_value() || SameToken(*rows[i], RowOf(wanted[i]))) << i;
+  }
+}
+
+TEST_F(KeptStoreTest, NoRowInMemoryOutlivesAReopen) {
+  ASSERT_OK(ApplyAndCommit(*store_, {.tokens = {RowOf(1)}}));
+  EXPECT_EQ(FindByHandle(*store_, 1)->state, 1);
+  EXPECT_EQ(FindByIndex(*store_, 1)->state, 1);
+  ChangeStatesPast();
+  ASSERT_OK(store_->Reopen());
+  EXPECT_EQ(FindByHandle(*store_, 1)->state, 7);
+  EXPECT_EQ(FindByIndex(*store_, 1)->state, 7);
 }
 
 TEST_F(KeptStoreTest, NoSnapshotOutlivesAReopen) {
