@@ -1,5 +1,6 @@
 #include "crypto/aead.h"
 
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -82,7 +83,8 @@ absl::StatusOr<SecretBytes> Aes256Gcm::Open(std::string_view sealed, std::string
   const std::size_t size = sealed.size() - kOverhead;
   const std::uint8_t* const nonce = AsBytes(sealed).data();
   const std::uint8_t* const ciphertext = nonce + kNonceSize;
-  std::string tag(sealed.substr(kNonceSize + size));
+  std::array<char, kTagSize> tag;  // OpenSSL asks for one that it might change
+  sealed.copy(tag.data(), tag.size(), kNonceSize + size);
   ASSIGN_OR_RETURN(SecretBytes plaintext, SecretBytes::Create(size));
   const std::span<std::uint8_t> out = plaintext.ExposeMutable(SecretAccess::kGranted);
   const bool done = impl_->opening.With(

@@ -1,5 +1,6 @@
 #include "crypto/canonical.h"
 
+#include <array>
 #include <cstdlib>
 #include <limits>
 
@@ -10,7 +11,11 @@ namespace keysvc::crypto {
 namespace {
 
 void Append(std::string& out, std::uint64_t value, std::size_t width) {
-  for (std::size_t i = width; i-- > 0;) out.push_back(static_cast<char>(value >> (8 * i)));
+  std::array<char, sizeof(value)> bytes;
+  for (std::size_t i = 0; i < width; ++i) {
+    bytes[i] = static_cast<char>(value >> (8 * (width - 1 - i)));
+  }
+  out.append(bytes.data(), width);
 }
 
 absl::Status EndsEarly() { return Error(Reason::kIntegrityFailure, "stored data ends too early"); }

@@ -3,6 +3,7 @@
 #ifndef KEYSVC_CRYPTO_CANONICAL_H_
 #define KEYSVC_CRYPTO_CANONICAL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@ namespace keysvc::crypto {
 
 class CanonicalWriter {
  public:
+  // What is authenticated with a row has about a hundred bytes: one allocation rather than five.
+  CanonicalWriter() { out_.reserve(kUsualSize); }
   CanonicalWriter& U8(std::uint8_t value);
   CanonicalWriter& U16(std::uint16_t value);
   CanonicalWriter& U32(std::uint32_t value);
@@ -21,6 +24,7 @@ class CanonicalWriter {
   std::string Take() { return std::move(out_); }
 
  private:
+  static constexpr std::size_t kUsualSize = 160;
   std::string out_;
 };
 

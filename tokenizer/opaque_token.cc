@@ -40,13 +40,36 @@ std::uint64_t Integer(std::span<const std::uint8_t> in) {
 
 // What the block's last bytes must be; the permutation spreads it over the whole block.
 crypto::Sha256Digest CheckOf(std::string_view tenant, std::uint32_t key_version) {
-  return crypto::Sha256(crypto::CanonicalWriter()
-                            .Bytes("keysvc opaque token")
-                            .U8(kFormat)
-                            .U32(key_version)
-                            .Bytes(tenant)
-                            .Take());
+  struct Last {
+    std::string tenant;
+    std::uint32_t key_version = 0;
+    std::optional<crypto::Sha256Digest> check;
+  };
+  // Nearly always that of the token before: a call has one tenant, and few versions are in use.
+  thread_local Last last;
+  if (!last.check.has_value() || last.key_version != key_version || last.tenant != tenant) {
+    last = {std::string(tenant), key_version,
+            crypto::Sha256(crypto::CanonicalWriter()
+                               .Bytes("keysvc opaque token")
+                               .U8(kFormat)
+                               .U32(key_version)
+                               .Bytes(tenant)
+                               .Take())};
+  }
+  return *last.check;
 }
+
+constexpr std::uint8_t kNoLetter = 0xff;
+
+// What each character is worth.
+constexpr std::array<std::uint8_t, 256> kValues = [] {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kNoLetter);
+  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
+    values.at(static_cast<std::uint8_t>(kAlphabet[i])) = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}();
 
 std::string Unpadded32(const Packed& bytes) {
   std::string text;
@@ -69,9 +92,9 @@ std::optional<Packed> Parse32(std::string_view text) {
   std::uint32_t pending = 0;
   unsigned bits = 0;
   for (const char c : text) {
-    const std::size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    pending = (pending << 5U | static_cast<std::uint32_t>(value)) & 0xfffU;
+    const std::uint8_t value = kValues[static_cast<std::uint8_t>(c)];
+    if (value == kNoLetter) return std::nullopt;
+    pending = (pending << 5U | value) & 0xfffU;
     bits += 5;
     if (bits < 8) continue;
     bits -= 8;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -18,7 +19,9 @@ bool MayTakeTokensOf(const Profile& one, const Profile& other) {
 
 }  // namespace
 
-std::string Profile::ResourceName() const { return "tenants/" + tenant + "/tokenProfiles/" + name; }
+std::string Profile::ResourceName() const {
+  return absl::StrCat("tenants/", tenant, "/tokenProfiles/", name);
+}
 
 absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
   for (auto profile = profiles.begin(); profile != profiles.end(); ++profile) {

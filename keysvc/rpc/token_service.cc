@@ -130,6 +130,7 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
   std::vector<absl::StatusOr<TokenName>> names;
+  names.reserve(static_cast<std::size_t>(request.names_size()));
   for (const std::string& text : request.names()) {
     names.push_back(TokenName::Parse(text));
     if (names.back().ok()) names.back()->profile = request.profile();
