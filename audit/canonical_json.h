@@ -1,6 +1,7 @@
 #ifndef KEYSVC_AUDIT_CANONICAL_JSON_H_
 #define KEYSVC_AUDIT_CANONICAL_JSON_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ void AppendJsonString(std::string& out, std::string_view text);
 // ASCII and need no escapes.
 class JsonObject {
  public:
+  // `expected` bytes are set aside: growing step by step costs more than writing.
+  explicit JsonObject(std::size_t expected = 256) { out_.reserve(expected); }
+
   void Text(std::string_view name, std::string_view value);
   // Left out when empty.
   void OptionalText(std::string_view name, std::string_view value);

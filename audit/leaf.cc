@@ -1,5 +1,6 @@
 #include "audit/leaf.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,9 @@ namespace {
 
 constexpr std::string_view kLeafVersion("\x01", 1);
 constexpr std::size_t kSaltSize = 16;
+// A successful item's text; that of a body without its items.
+constexpr std::size_t kExpectedItem = 120;
+constexpr std::size_t kExpectedBody = 640;
 
 std::string HeaderOf(const Entry& entry, std::uint64_t index, std::string_view time) {
   const std::string_view action = entry.action;
@@ -30,9 +34,10 @@ std::string HeaderOf(const Entry& entry, std::uint64_t index, std::string_view t
 
 std::string ItemsOf(const Entry& entry) {
   std::string items = "[";
+  items.reserve(kExpectedItem * entry.items.size());
   for (const Item& item : entry.items) {
     if (items.size() > 1) items += ',';
-    JsonObject object;
+    JsonObject object(kExpectedItem);
     object.Text("outcome", NameOf(item.outcome));
     object.OptionalText("reason", item.reason);
     object.OptionalText("resource", item.resource);
@@ -53,7 +58,7 @@ std::string DetailsOf(const Entry& entry) {
 }
 
 std::string BodyOf(const Entry& entry) {
-  JsonObject body;
+  JsonObject body(kExpectedBody + kExpectedItem * entry.items.size());
   if (!entry.details.empty()) body.Raw("details", DetailsOf(entry));
   body.OptionalText("identity", entry.identity);
   if (!entry.items.empty()) body.Raw("items", ItemsOf(entry));

@@ -152,12 +152,18 @@ void Writer::RunWriter() {
 }
 
 void Writer::TakeGroupLocked() {
-  std::size_t rows = 0;
-  while (!waiting_.empty() && rows < options_.group_limit) {
-    rows += RowsOf(waiting_.front()->submission);
+  while (!waiting_.empty() && group_rows_ < options_.group_limit) {
+    group_rows_ += RowsOf(waiting_.front()->submission);
     in_flight_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
+}
+
+bool Writer::TakeMore() {
+  const std::lock_guard lock(mutex_);
+  const std::size_t before = in_flight_.size();
+  TakeGroupLocked();
+  return in_flight_.size() > before;
 }
 
 Writer::Fate Writer::WriteGroup(const Group& group, Results& results) {
@@ -198,8 +204,14 @@ absl::Status Writer::Fill(store::WriteTransaction& transaction, const Group& gro
     tree.Append(HashOfLeaf(leaf));
   }
   const std::string log_time = LogTime(now);
-  for (const auto& pending : group) {
-    Submission& submission = pending->submission;
+  // What has come in the meantime joins the group: most of what a commit costs is the same for any
+  // number of records. All of them have the group's time.
+  const auto is_left = [&](std::size_t at) {
+    return at < group.size() || (&group == &in_flight_ && TakeMore());
+  };
+  for (std::size_t i = 0; is_left(i); ++i) {
+    Pending& pending = *group[i];
+    Submission& submission = pending.submission;
     for (store::TokenRow& row : submission.mutation.tokens) row.leaf_index = tree.size();
     if (!submission.mutation.empty()) {
       ASSIGN_OR_RETURN(const auto applied, transaction.Apply(submission.mutation, kept_until_ms));
@@ -211,8 +223,8 @@ absl::Status Writer::Fill(store::WriteTransaction& transaction, const Group& gro
     Written written;
     written.index = tree.size();
     if (submission.entry.has_value()) {
-      LeafBody body = pending->body.has_value() ? *std::exchange(pending->body, std::nullopt)
-                                                : MakeLeafBody(*submission.entry);
+      LeafBody body = pending.body.has_value() ? *std::exchange(pending.body, std::nullopt)
+                                               : MakeLeafBody(*submission.entry);
       const store::LeafRow leaf =
           MakeLeaf(*submission.entry, std::move(body), tree.size(), log_time);
       RETURN_IF_ERROR(transaction.AppendLeaf(leaf));
@@ -269,6 +281,7 @@ void Writer::Settle(Fate fate, Results results) {
       }
     }
     in_flight_.clear();
+    group_rows_ = 0;
   }
   Answer(std::move(answers));
 }

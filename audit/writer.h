@@ -117,7 +117,10 @@ class Writer {
   absl::Status RefusalLocked(Source source);
 
   void RunWriter();
+  // Takes what waits into the group in flight, as far as its limit lets it.
   void TakeGroupLocked();
+  // The same while the group is being filled; whether anything came.
+  bool TakeMore();
   Fate WriteGroup(const Group& group, Results& results);
   absl::Status Fill(store::WriteTransaction& transaction, const Group& group, Frontier& tree,
                     Results& results);
@@ -153,6 +156,7 @@ class Writer {
   bool writer_ended_ = false;
 
   // The writer thread's own.
+  std::size_t group_rows_ = 0;          // of the group in flight
   Frontier frontier_;                   // the tree as it is known to be stored
   std::optional<Frontier> unresolved_;  // what it is instead, if the last commit took effect
   ClockWatch::Reading clocks_;          // when the last group was filled

@@ -1,7 +1,9 @@
 #include "audit/journal.h"
 
+#include <atomic>
 #include <filesystem>
 #include <latch>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -115,6 +117,27 @@ TEST_F(JournalTest, WhatWaitsIsWrittenInGroupsOfTheLimit) {
   store_.ReleaseCommits();
   answers.Await(36);
   EXPECT_EQ(store_.commits(), commits + 1 + 4);
+}
+
+TEST_F(JournalTest, WhatComesWhileAGroupIsFilledJoinsItUpToTheLimit) {
+  options_.group_limit = 10;
+  std::unique_ptr<Journal> journal;
+  Answers answers;
+  std::atomic<bool> joining = false;
+  options_.clock = [&] {
+    // A group asks for the time before it is filled; nobody else does while the log is quiet.
+    if (joining.exchange(false)) {
+      for (int i = 0; i < 20; ++i) journal->Submit(SomeEntry(), {}, answers.Next());
+    }
+    return absl::Now();
+  };
+  journal = Start();
+  const int commits = store_.commits();
+  joining = true;
+  journal->Submit(SomeEntry(), {}, answers.Next());
+  answers.Await(21);
+  EXPECT_EQ(store_.commits(), commits + 3);
+  EXPECT_OK(ExportAndVerify(*journal));
 }
 
 TEST_F(JournalTest, ACallbackMaySubmitAgain) {
