@@ -14,7 +14,7 @@ import cards
 from authority import DAY
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from deployment import Deployment
+from deployment import WITHOUT_JEMALLOC, Deployment
 from mixed_load import CARDS, SIGNING_KEY, Clients, MixedLoad, allow_receipts
 from wire import SECONDS, refusal, signing, tokens
 
@@ -33,7 +33,8 @@ class Clock(unittest.TestCase):
         self.clock = self.deployment.folder / "clock"
         self.deployment.launcher = [
             "env", f"LD_PRELOAD={library}", f"FAKETIME_TIMESTAMP_FILE={self.clock}",
-            "FAKETIME_NO_CACHE=1", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+            "FAKETIME_NO_CACHE=1", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            *WITHOUT_JEMALLOC]
         self.load = MixedLoad(self.deployment, random.Random(SEED))
         self.set_clock(0)
 

@@ -27,6 +27,11 @@ def in_memory() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
+# For the end of a launcher that preloads a library. Those of libfiu and libfaketime allocate within
+# calls that jemalloc makes itself, which it cannot bear: the C and C++ libraries allocate instead.
+WITHOUT_JEMALLOC = ["sh", "-c", 'LD_PRELOAD="$LD_PRELOAD libstdc++.so.6 libc.so.6" exec "$@"', "sh"]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

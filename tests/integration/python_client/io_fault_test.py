@@ -13,7 +13,7 @@ import sys
 import time
 import unittest
 
-from deployment import Deployment
+from deployment import WITHOUT_JEMALLOC, Deployment
 from mixed_load import AWAY, Clients, MixedLoad, allow_receipts
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 4
@@ -43,6 +43,7 @@ class IoFault(unittest.TestCase):
         self.deployment.launcher = ["fiu-run", "-x", "-f", control]
         for each in faults:
             self.deployment.launcher += ["-c", each]
+        self.deployment.launcher += WITHOUT_JEMALLOC
         deadline = time.monotonic() + 30
         while True:
             before = self.deployment.log.stat().st_size if self.deployment.log.exists() else 0
