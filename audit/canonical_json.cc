@@ -32,10 +32,21 @@ std::size_t SequenceLength(std::string_view text) {
 // How much of `text` stands for itself: most records are nothing else, and one append for all of it
 // costs a tenth of one for each character.
 std::size_t PlainLength(std::string_view text) {
-  const auto special = std::find_if(text.begin(), text.end(), [](char c) {
+  const auto is_special = [](char c) {
     const auto byte = static_cast<std::uint8_t>(c);
-    return byte < 0x20 || byte >= 0x80 || c == '"' || c == '\\';
-  });
+    return (byte < 0x20) | (byte >= 0x80) | (c == '"') | (c == '\\');
+  };
+  // A whole piece without a branch, which the compiler turns into a few instructions.
+  constexpr std::size_t kPiece = 16;
+  std::size_t plain = 0;
+  for (; text.size() - plain >= kPiece; plain += kPiece) {
+    const char* const piece = text.data() + plain;
+    bool special = false;
+    for (std::size_t i = 0; i < kPiece; ++i) special |= is_special(piece[i]);
+    if (special) break;
+  }
+  const auto special =
+      std::find_if(text.begin() + static_cast<std::ptrdiff_t>(plain), text.end(), is_special);
   return static_cast<std::size_t>(special - text.begin());
 }
 

@@ -1,7 +1,9 @@
 #include "audit/canonical_json.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "gtest/gtest.h"
 
@@ -23,6 +25,22 @@ TEST(CanonicalJsonTest, OnlyWhatMustBeEscapedIs) {
   EXPECT_EQ(JsonString("\x7f"), "\"\x7f\"");
   EXPECT_EQ(JsonString("\xe2\x82\xac \xf0\x9f\x98\x80 \xc3\xb6"),
             "\"\xe2\x82\xac \xf0\x9f\x98\x80 \xc3\xb6\"");
+}
+
+TEST(CanonicalJsonTest, WhatMustBeEscapedIsAtAnyPlaceOfALongText) {
+  const std::pair<char, std::string_view> escapes[] = {
+      {'"', R"(\")"}, {'\\', R"(\\)"}, {'\x1f', R"(\u001f)"}, {'\x80', "\xef\xbf\xbd"}};
+  for (std::size_t size = 1; size <= 70; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const auto& [special, escaped] : escapes) {
+        std::string text(size, 'a');
+        text[at] = special;
+        std::string expected(size, 'a');
+        expected.replace(at, 1, escaped);
+        EXPECT_EQ(JsonString(text), '"' + expected + '"') << size << " " << at;
+      }
+    }
+  }
 }
 
 TEST(CanonicalJsonTest, WhatIsNotUtf8IsReplacedByteForByte) {
