@@ -9,6 +9,8 @@
 #include "audit/canonical_json.h"
 #include "audit/merkle.h"
 #include "crypto/random.h"
+#include "status/abseil.h"
+#include "status/reason.h"
 
 namespace keysvc::audit {
 namespace {
@@ -84,6 +86,21 @@ crypto::Sha256Digest HashOfParts(const crypto::Sha256Digest& header,
 
 std::string LogTime(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+absl::StatusOr<absl::Time> TimeOf(const store::LeafRow& leaf) {
+  // The order of members makes the time the last one, and a time needs no escapes.
+  constexpr std::string_view kMember = R"("time":")";
+  constexpr std::string_view kEnd = R"("})";
+  std::string_view header = leaf.header;
+  const std::size_t member = header.rfind(kMember);
+  absl::Time time;
+  if (member != std::string_view::npos && header.ends_with(kEnd)) {
+    header.remove_prefix(member + kMember.size());
+    header.remove_suffix(kEnd.size());
+    if (absl::ParseTime(absl::RFC3339_full, ToAbsl(header), &time, nullptr)) return time;
+  }
+  return Error(Reason::kIntegrityFailure, "a record of the log has no time");
 }
 
 LeafBody MakeLeafBody(const Entry& entry) {

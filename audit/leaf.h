@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "audit/entry.h"
 #include "crypto/digest.h"
@@ -14,6 +15,9 @@ namespace keysvc::audit {
 
 // RFC 3339 in UTC with milliseconds, as every time in the log is written.
 std::string LogTime(absl::Time time);
+
+// When the record was made, as its header says. DATA_LOSS/INTEGRITY_FAILURE when it does not.
+absl::StatusOr<absl::Time> TimeOf(const store::LeafRow& leaf);
 
 // The stored form of a record: header and body are canonical JSON (RFC 8785), each committed to
 // under a salt of its own, so that an export can prove a header while it keeps the body back.

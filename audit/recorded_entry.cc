@@ -1,5 +1,6 @@
 #include "audit/recorded_entry.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -40,6 +41,7 @@ absl::StatusOr<Entry> FromJson(const Json& header, const Json& body) {
   if (!outcome.has_value()) return Malformed();
   entry.outcome = *outcome;
   entry.resource = body.value("resource", "");
+  entry.rule = body.value("rule", "");
   entry.reason = body.value("reason", "");
   entry.request_id = body.value("request_id", "");
   const Json details = body.value("details", Json::object());
@@ -53,6 +55,26 @@ absl::StatusOr<Entry> FromJson(const Json& header, const Json& body) {
     entry.items.push_back({json.value("resource", ""), *result, json.value("reason", "")});
   }
   return entry;
+}
+
+// How the header of a record of this class starts: its members are in the order of their names, so
+// that the action is always first.
+std::string StartOf(std::string_view name) { return R"({"action":")" + std::string(name) + "."; }
+
+// Every leaf from `next` on, in order.
+absl::Status VisitLeaves(store::Store& store, std::uint64_t next,
+                         const std::function<absl::Status(const store::LeafRow&)>& visit) {
+  ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
+  while (next < frontier.size) {
+    ASSIGN_OR_RETURN(const std::vector<store::LeafRow> leaves,
+                     store.ReadLeaves(next, kLeavesAtOnce));
+    if (leaves.empty()) return Malformed();
+    for (const store::LeafRow& leaf : leaves) {
+      if (leaf.index != next++) return Malformed();
+      RETURN_IF_ERROR(visit(leaf));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -69,24 +91,38 @@ absl::StatusOr<Entry> ReadEntry(const store::LeafRow& leaf) {
 absl::Status VisitEntries(
     store::Store& store, std::string_view first, std::string_view second,
     const std::function<absl::Status(std::uint64_t index, const Entry&)>& visit) {
-  ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
-  // Members are in the order of their names, so the action is always first.
-  const std::string first_start = R"({"action":")" + std::string(first) + ".";
-  const std::string second_start = R"({"action":")" + std::string(second) + ".";
-  for (std::uint64_t next = 0; next < frontier.size;) {
-    ASSIGN_OR_RETURN(const std::vector<store::LeafRow> leaves,
-                     store.ReadLeaves(next, kLeavesAtOnce));
-    if (leaves.empty()) return Malformed();
-    for (const store::LeafRow& leaf : leaves) {
-      if (leaf.index != next++) return Malformed();
-      // Also of what is passed over: a record under another action would not be missed.
-      if (crypto::AsText(HashOfLeaf(leaf)) != leaf.leaf_hash) return Malformed();
-      if (!leaf.header.starts_with(first_start) && !leaf.header.starts_with(second_start)) continue;
-      ASSIGN_OR_RETURN(const Entry entry, ReadEntry(leaf));
-      RETURN_IF_ERROR(visit(leaf.index, entry));
+  const std::string first_start = StartOf(first);
+  const std::string second_start = StartOf(second);
+  return VisitLeaves(store, 0, [&](const store::LeafRow& leaf) -> absl::Status {
+    // Also of what is passed over: a record under another action would not be missed.
+    if (crypto::AsText(HashOfLeaf(leaf)) != leaf.leaf_hash) return Malformed();
+    if (!leaf.header.starts_with(first_start) && !leaf.header.starts_with(second_start)) {
+      return absl::OkStatus();
     }
+    ASSIGN_OR_RETURN(const Entry entry, ReadEntry(leaf));
+    return visit(leaf.index, entry);
+  });
+}
+
+absl::Status VisitEntriesSince(
+    store::Store& store, absl::Time since, std::string_view only,
+    const std::function<absl::Status(absl::Time time, const Entry&)>& visit) {
+  ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
+  std::uint64_t first = frontier.size;
+  for (absl::Time time = absl::InfiniteFuture(); first > 0 && time >= since;) {
+    first -= std::min<std::uint64_t>(first, kLeavesAtOnce);
+    ASSIGN_OR_RETURN(const std::vector<store::LeafRow> leaf, store.ReadLeaves(first, 1));
+    if (leaf.size() != 1) return Malformed();
+    ASSIGN_OR_RETURN(time, TimeOf(leaf.front()));
   }
-  return absl::OkStatus();
+  const std::string start = StartOf(only);
+  return VisitLeaves(store, first, [&](const store::LeafRow& leaf) -> absl::Status {
+    if (!leaf.header.starts_with(start)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const absl::Time time, TimeOf(leaf));
+    if (time < since) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const Entry entry, ReadEntry(leaf));
+    return visit(time, entry);
+  });
 }
 
 }  // namespace keysvc::audit

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "audit/entry.h"
 #include "store/rows.h"
 #include "store/store.h"
@@ -22,6 +23,12 @@ absl::StatusOr<Entry> ReadEntry(const store::LeafRow& leaf);
 absl::Status VisitEntries(
     store::Store& store, std::string_view first, std::string_view second,
     const std::function<absl::Status(std::uint64_t index, const Entry&)>& visit);
+
+// Calls `visit` with the entries of a class that were recorded at `since` or later, in order, until
+// it fails. Reads the end of the log only, as far back as it takes.
+absl::Status VisitEntriesSince(
+    store::Store& store, absl::Time since, std::string_view only,
+    const std::function<absl::Status(absl::Time time, const Entry&)>& visit);
 
 }  // namespace keysvc::audit
 

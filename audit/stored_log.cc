@@ -11,7 +11,6 @@
 #include "audit/leaf.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
-#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -72,21 +71,8 @@ absl::StatusOr<bool> EndsWithStop(store::Store& store, std::uint64_t size) {
 absl::StatusOr<absl::Time> LastTime(store::Store& store, std::uint64_t size) {
   if (size == 0) return absl::InfinitePast();
   ASSIGN_OR_RETURN(const auto last, store.ReadLeaves(size - 1, 1));
-  // The order of members makes the time the last one, and a time needs no escapes.
-  constexpr std::string_view kMember = R"("time":")";
-  constexpr std::string_view kEnd = R"("})";
-  std::string_view header = last.empty() ? std::string_view() : last.front().header;
-  const std::size_t member = header.rfind(kMember);
-  absl::Time time;
-  if (member == std::string_view::npos || !header.ends_with(kEnd)) {
-    return Damaged("the log's last leaf has no time");
-  }
-  header.remove_prefix(member + kMember.size());
-  header.remove_suffix(kEnd.size());
-  if (!absl::ParseTime(absl::RFC3339_full, ToAbsl(header), &time, nullptr)) {
-    return Damaged("the log's last leaf has no time");
-  }
-  return time;
+  if (last.size() != 1) return Damaged("the log's last leaf is missing");
+  return TimeOf(last.front());
 }
 
 }  // namespace

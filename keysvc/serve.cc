@@ -157,6 +157,7 @@ absl::Status Serve(const Config& config) {
                        }));
   tokenizer::Tokenizer tokenizer(profiles, opened_keys, deployment->store(), deployment->journal(),
                                  deployment->gate());
+  RETURN_IF_ERROR(tokenizer.CountRecords());
   keys::PublicKeys public_keys;
   keys::Signer signer(deployment->keys(), hsm->in_place(), deployment->journal(),
                       deployment->store(), opened_keys, public_keys);

@@ -6,7 +6,7 @@
 
 namespace keysvc::policy {
 
-Permit::Permit(Caller caller, Action action, std::string resource, std::string rule,
+Permit::Permit(Caller caller, Action action, std::string resource, std::shared_ptr<const Rule> rule,
                std::string purpose, Reveal reveal)
     : caller_(std::move(caller)),
       action_(action),
@@ -36,7 +36,8 @@ absl::StatusOr<Permit> Gate::Authorize(const Caller& caller, Action action,
   }
   if (rule == nullptr) return Error(Reason::kPolicyDenied, "the policy does not allow this");
   const Reveal reveal = resource.ends_with("/tokens") ? Reveal::kLastFour : rule->reveal;
-  return Permit(caller, action, std::string(resource), rule->id, std::string(purpose), reveal);
+  return Permit(caller, action, std::string(resource), std::shared_ptr<const Rule>(in_force, rule),
+                std::string(purpose), reveal);
 }
 
 absl::StatusOr<Permit> Gate::Narrow(const Permit& permit, std::string_view profile_resource) const {

@@ -31,19 +31,20 @@ class Permit {
   const Caller& caller() const { return caller_; }
   Action action() const { return action_; }
   const std::string& resource() const { return resource_; }
-  const std::string& rule() const { return rule_; }
+  const std::string& rule() const { return rule_->id; }
+  const Limits& limits() const { return rule_->limits; }
   const std::string& purpose() const { return purpose_; }
   Reveal reveal() const { return reveal_; }
 
  private:
   friend class Gate;
-  Permit(Caller caller, Action action, std::string resource, std::string rule, std::string purpose,
-         Reveal reveal);
+  Permit(Caller caller, Action action, std::string resource, std::shared_ptr<const Rule> rule,
+         std::string purpose, Reveal reveal);
 
   Caller caller_;
   Action action_;
   std::string resource_;
-  std::string rule_;
+  std::shared_ptr<const Rule> rule_;  // never null; keeps its whole policy
   std::string purpose_;
   Reveal reveal_;
 };

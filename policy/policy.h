@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "policy/action.h"
+#include "policy/limits.h"
 
 namespace keysvc::policy {
 
@@ -32,6 +33,7 @@ struct Rule {
   std::vector<std::string> resources;
   std::vector<std::string> purposes;
   Reveal reveal = Reveal::kLastFour;  // for kDetokenize
+  Limits limits = {};
 };
 
 // Whether a pattern covers a resource. Patterns are

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/digest.h"
+#include "policy/limits_file.h"
 #include "policy/name.h"
 #include "policy/policy.h"
 #include "policy/rule_checks.h"
@@ -152,7 +153,8 @@ absl::Status CheckActionsMeetResources(const YamlNode& node, const Rule& rule) {
 }
 
 absl::StatusOr<Rule> ReadRule(const YamlNode& node) {
-  RETURN_IF_ERROR(node.RequireKeys({"id", "roles", "actions", "resources", "purposes", "reveal"}));
+  RETURN_IF_ERROR(
+      node.RequireKeys({"id", "roles", "actions", "resources", "purposes", "reveal", "limits"}));
   Rule rule;
   ASSIGN_OR_RETURN(const YamlNode id, node.Get("id"));
   ASSIGN_OR_RETURN(rule.id, ReadName(id));
@@ -174,6 +176,9 @@ absl::StatusOr<Rule> ReadRule(const YamlNode& node) {
       return reveal->Fault("\"reveal\" goes with the action Detokenize only");
     }
     rule.reveal = *named;
+  }
+  if (const std::optional<YamlNode> limits = node.Find("limits")) {
+    ASSIGN_OR_RETURN(rule.limits, ReadLimits(*limits, rule.actions));
   }
   RETURN_IF_ERROR(CheckActionsMeetResources(node, rule));
   return rule;

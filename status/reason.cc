@@ -33,6 +33,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kCertificateRejected, "CERTIFICATE_REJECTED", kUnauthenticated, false},
     {Reason::kPolicyDenied, "POLICY_DENIED", kPermissionDenied, false},
     {Reason::kOfficerLoginRequired, "OFFICER_LOGIN_REQUIRED", kFailedPrecondition, false},
+    {Reason::kMissesExhausted, "MISSES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kTokenNotFound, "TOKEN_NOT_FOUND", kNotFound, false},
     {Reason::kKeyNotFound, "KEY_NOT_FOUND", kNotFound, false},
     {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", kNotFound, false},
@@ -89,6 +90,11 @@ static_assert(kReasons.size() == static_cast<std::size_t>(Reason::kInternal) + 1
 std::span<const ReasonInfo> AllReasons() { return kReasons; }
 
 const ReasonInfo& InfoOf(Reason reason) { return kReasons.at(static_cast<std::size_t>(reason)); }
+
+bool IsDenial(Reason reason) {
+  return reason == Reason::kPolicyDenied || reason == Reason::kOfficerLoginRequired ||
+         reason == Reason::kMissesExhausted;
+}
 
 absl::Status Error(Reason reason, std::string_view message, std::string_view field) {
   const ReasonInfo& info = InfoOf(reason);

@@ -33,6 +33,7 @@ enum class Reason {
   kCertificateRejected,
   kPolicyDenied,
   kOfficerLoginRequired,
+  kMissesExhausted,
   // What the call names.
   kTokenNotFound,
   kKeyNotFound,
@@ -94,6 +95,9 @@ struct ReasonInfo {
 std::span<const ReasonInfo> AllReasons();
 
 const ReasonInfo& InfoOf(Reason reason);
+
+// Whether the policy, or a limit that it sets, forbids what was asked: records call that denied.
+bool IsDenial(Reason reason);
 
 // Makes an error. `message` is for people and never contains input, SQL, a PIN or a key; `field`
 // names the request field at fault, as a proto path such as "card.pan", when there is one.

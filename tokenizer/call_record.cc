@@ -9,8 +9,8 @@ namespace {
 
 audit::Outcome OutcomeOf(const absl::Status& status) {
   if (status.ok()) return audit::Outcome::kSuccess;
-  return ReasonOf(status) == Reason::kPolicyDenied ? audit::Outcome::kDenied
-                                                   : audit::Outcome::kFailed;
+  return IsDenial(ReasonOf(status).value_or(Reason::kInternal)) ? audit::Outcome::kDenied
+                                                                : audit::Outcome::kFailed;
 }
 
 std::string WordOf(const absl::Status& status) {

@@ -91,6 +91,10 @@ Tokenizer::Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& st
       gate_(gate),
       clock_(std::move(clock)) {}
 
+absl::Status Tokenizer::CountRecords() {
+  return budgets_.CountRecords(store_, journal_.UnsteppedTime());
+}
+
 void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
                          std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                          audit::Done<std::vector<absl::StatusOr<TokenName>>> done) {
@@ -107,8 +111,7 @@ void Tokenizer::Detokenize(policy::Permit permit, std::string tenant,
   audit::Entry entry = EntryOf(permit, "TokenService.Detokenize", facts);
   const auto cards = [&]() -> absl::StatusOr<Cards> {
     RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kDetokenize, TokensOf(tenant)));
-    TokenReader reader(profiles_, keys_, store_, gate_, permit, tenant);
-    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.Read(tokens));
+    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, Read(permit, tenant, tokens));
     DescribeReadings(readings, entry);
     Cards revealed;
     for (TokenReading& reading : readings) {
@@ -134,8 +137,7 @@ void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts fa
   audit::Entry entry = EntryOf(permit, "TokenService.GetToken", facts);
   const auto view = [&]() -> absl::StatusOr<TokenView> {
     RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kGetToken, TokensOf(token.tenant)));
-    TokenReader reader(profiles_, keys_, store_, gate_, permit, token.tenant);
-    ASSIGN_OR_RETURN(const std::vector<TokenReading> readings, reader.Read({token}));
+    ASSIGN_OR_RETURN(const std::vector<TokenReading> readings, Read(permit, token.tenant, {token}));
     DescribeReadings(readings, entry);
     entry.details.erase("reveal");
     if (!readings[0].token.ok()) return readings[0].token.status();
@@ -148,6 +150,21 @@ void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts fa
                    done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
                     audit::Complete<TokenView>(std::move(receipt), std::move(value), done);
                   });
+}
+
+absl::StatusOr<std::vector<TokenReading>> Tokenizer::Read(
+    const policy::Permit& permit, const std::string& tenant,
+    const std::vector<absl::StatusOr<TokenName>>& names) {
+  // A clock that is set forward frees nothing.
+  const absl::Time now = journal_.UnsteppedTime();
+  RETURN_IF_ERROR(budgets_.CheckMisses(permit, now));
+  TokenReader reader(profiles_, keys_, store_, gate_, permit, tenant);
+  ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.Read(names));
+  for (TokenReading& reading : readings) {
+    const absl::Status told = budgets_.CountLookUp(permit, reading.token.status(), now);
+    if (!told.ok()) reading.token = told;
+  }
+  return readings;
 }
 
 }  // namespace keysvc::tokenizer

@@ -13,6 +13,7 @@
 #include "audit/journal.h"
 #include "policy/gate.h"
 #include "store/store.h"
+#include "tokenizer/budgets.h"
 #include "tokenizer/card_data.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
@@ -46,6 +47,8 @@ struct RevealedCard {
   std::optional<CardData> full;
 };
 
+struct TokenReading;
+
 struct TokenView {
   std::string profile;  // resource name
   std::string masked_pan;
@@ -62,6 +65,10 @@ class Tokenizer {
   Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& store, audit::Journal& journal,
             const policy::Gate& gate, std::function<absl::Time()> clock = absl::Now);
 
+  // Takes over from the log what callers have used up of their limits. Once, before the first call.
+  // The store's errors.
+  absl::Status CountRecords();
+
   // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
   // comes as its error and stays one. With a request id, a repetition within 24 hours gets the same
   // tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT when others
@@ -73,23 +80,30 @@ class Tokenizer {
   // The permit is for tenants/{tenant}/tokens; the gate decides again for each token's profile.
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;
   // PERMISSION_DENIED when the policy does not allow the token's profile. FF1 tokens are found only
-  // when their names say the profile.
+  // when their names say the profile. RESOURCE_EXHAUSTED/MISSES_EXHAUSTED, for the call or for
+  // what is left of a batch, once the caller has named too many tokens that there are not.
   void Detokenize(policy::Permit permit, std::string tenant,
                   std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                   audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);
 
   // Of a token, all but its card. At most masked, and only the last four unless the rule that
-  // allows it reveals more.
+  // allows it reveals more. MISSES_EXHAUSTED as above.
   void Describe(policy::Permit permit, TokenName token, RequestFacts facts,
                 audit::Done<TokenView> done);
 
  private:
+  // Reads the tokens as far as the caller's limits let it hear of them.
+  absl::StatusOr<std::vector<TokenReading>> Read(
+      const policy::Permit& permit, const std::string& tenant,
+      const std::vector<absl::StatusOr<TokenName>>& names);
+
   const Profiles& profiles_;
   KeySource& keys_;
   store::Store& store_;
   audit::Journal& journal_;
   const policy::Gate& gate_;
   std::function<absl::Time()> clock_;
+  Budgets budgets_;
 };
 
 }  // namespace keysvc::tokenizer

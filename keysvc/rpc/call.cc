@@ -79,7 +79,7 @@ void Call::RefuseCounted(const absl::Status& why) {
 }
 
 void Call::Refuse(const absl::Status& why) {
-  edge_.troubles.Note(record_.action, why);
+  edge_.troubles.Note(record_.action, why, caller_.principal);
   if (WireReason(why) == Reason::kOverloaded) {
     context_.AddTrailingMetadata("grpc-retry-pushback-ms", "100");
   }

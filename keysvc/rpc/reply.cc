@@ -9,13 +9,6 @@
 namespace keysvc::rpc {
 namespace {
 
-audit::Outcome OutcomeOf(Reason reason) {
-  return InfoOf(reason).code == absl::StatusCode::kPermissionDenied ||
-                 reason == Reason::kOfficerLoginRequired
-             ? audit::Outcome::kDenied
-             : audit::Outcome::kFailed;
-}
-
 bool MeansNoRecord(Reason reason) {
   switch (reason) {
     case Reason::kAuditUnavailable:
@@ -40,7 +33,7 @@ const policy::Caller& AnyReply::caller() const { return call_->caller_; }
 audit::Entry& AnyReply::record() { return call_->record_; }
 
 void AnyReply::Note(const absl::Status& status) {
-  call_->edge_.troubles.Note(call_->record_.action, status);
+  call_->edge_.troubles.Note(call_->record_.action, status, call_->caller_.principal);
 }
 
 void AnyReply::Refuse(audit::Receipt /*receipt*/, absl::Status why) { Take()->Refuse(why); }
@@ -53,7 +46,7 @@ void AnyReply::Unavailable(absl::Status why) {
 
 void AnyReply::RecordAndRefuse(absl::Status why) {
   audit::Entry entry = record();
-  entry.outcome = OutcomeOf(WireReason(why));
+  entry.outcome = IsDenial(WireReason(why)) ? audit::Outcome::kDenied : audit::Outcome::kFailed;
   entry.reason = std::string(InfoOf(WireReason(why)).name);
   audit::Journal& journal = call_->edge_.journal;
   journal.Submit(std::move(entry), {},

@@ -18,6 +18,11 @@ void AddDetail(v1::Status& status, const char* type, const google::protobuf::Mes
 
 v1::RetryInfo RetryDelay(Reason reason) {
   v1::RetryInfo retry;
+  // A step of the shortest window that limits count in.
+  if (reason == Reason::kMissesExhausted) {
+    retry.mutable_retry_delay()->set_seconds(60);
+    return retry;
+  }
   // Load and conflicts pass at once; what is away takes longer to come back.
   const bool short_wait = reason == Reason::kOverloaded || reason == Reason::kConflict ||
                           reason == Reason::kLockedMemory;

@@ -22,8 +22,11 @@ bool IsOurTrouble(Reason reason) {
          code == absl::StatusCode::kDataLoss || code == absl::StatusCode::kUnavailable;
 }
 
+// What a caller did, rather than what befell the service.
+bool IsOfCaller(Reason reason) { return reason == Reason::kMissesExhausted; }
+
 bool IsAlarm(Reason reason) {
-  return InfoOf(reason).code == absl::StatusCode::kDataLoss ||
+  return IsOfCaller(reason) || InfoOf(reason).code == absl::StatusCode::kDataLoss ||
          reason == Reason::kAuditUnavailable || reason == Reason::kKeyUsesExhausted;
 }
 
@@ -32,10 +35,12 @@ bool IsAlarm(Reason reason) {
 TroubleLog::TroubleLog(Sink sink, std::function<absl::Time()> clock)
     : sink_(std::move(sink)), clock_(std::move(clock)) {}
 
-void TroubleLog::Note(std::string_view action, const absl::Status& status) {
+void TroubleLog::Note(std::string_view action, const absl::Status& status,
+                      std::string_view caller) {
   const std::optional<Reason> reason = ReasonOf(status);
   if (reason.has_value() && IsAlarm(*reason)) {
-    return Alarm(InfoOf(*reason).name, action, {status.message().data(), status.message().size()});
+    return Alarm(InfoOf(*reason).name, IsOfCaller(*reason) ? caller : action,
+                 {status.message().data(), status.message().size()});
   }
   if (reason.has_value() && !IsOurTrouble(*reason)) return;
   // The text of an error made elsewhere may hold input.

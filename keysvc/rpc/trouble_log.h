@@ -31,9 +31,10 @@ class TroubleLog {
   // From now on alarms are recorded there. The journal outlives every later call of this object.
   void RecordIn(audit::Journal& journal);
 
-  // `action` is what records call the method. Other errors are ignored; stored data that is not
-  // what it was, a log that is away and a key that must not encrypt any more are alarms.
-  void Note(std::string_view action, const absl::Status& status);
+  // `action` is what records call the method, `caller` the principal, where there is one. Other
+  // errors are ignored; stored data that is not what it was, a log that is away, a key that must
+  // not encrypt any more and a caller who has used up a limit are alarms, the last by its name.
+  void Note(std::string_view action, const absl::Status& status, std::string_view caller = {});
   // `word` is UPPER_SNAKE like a reason, `cause` what it is about. Neither holds a caller's text.
   void Alarm(std::string_view word, std::string_view cause, std::string_view what);
 

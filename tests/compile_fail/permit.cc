@@ -9,7 +9,7 @@ void Call(Permit permit);
 
 void Use(Permit permit) {
 #ifdef FORGE
-  Call(Permit(Caller(), Action::kDetokenize, "", "", "", Reveal::kFull));
+  Call(Permit(Caller(), Action::kDetokenize, "", nullptr, "", Reveal::kFull));
 #endif
 #ifdef COPY
   Call(permit);

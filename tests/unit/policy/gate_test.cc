@@ -16,8 +16,8 @@ using keysvc::testing::HasReason;
 static_assert(!std::is_copy_constructible_v<Permit> && !std::is_copy_assignable_v<Permit>);
 static_assert(std::is_nothrow_move_constructible_v<Permit>);
 static_assert(!std::is_default_constructible_v<Permit>);
-static_assert(!std::is_constructible_v<Permit, Caller, Action, std::string, std::string,
-                                       std::string, Reveal>);
+static_assert(!std::is_constructible_v<Permit, Caller, Action, std::string,
+                                       std::shared_ptr<const Rule>, std::string, Reveal>);
 
 constexpr char kIdentity[] = "spiffe://dev.keysvc.example/payment/settlement";
 constexpr char kCards[] = "tenants/acme/tokenProfiles/cards";

@@ -97,6 +97,39 @@ TEST(PolicyFileTest, WithoutALevelOnlyTheLastFourAreRevealed) {
   EXPECT_EQ((*policy)->rules[0].reveal, Reveal::kLastFour);
 }
 
+TEST(PolicyFileTest, MissesHaveALimitAlsoWhereTheRuleSaysNone) {
+  const auto policy = ParsePolicy(kGood, "p.yaml");
+  ASSERT_OK(policy);
+  EXPECT_EQ((*policy)->rules[0].limits.misses.count, 50U);
+  EXPECT_EQ((*policy)->rules[0].limits.misses.percent, 1U);
+  const auto with =
+      ParsePolicy(Replaced("    reveal: masked\n",
+                           "    reveal: masked\n    limits: {misses: {count: 7, percent: 0}}\n"),
+                  "p.yaml");
+  ASSERT_OK(with);
+  EXPECT_EQ((*with)->rules[0].limits.misses.count, 7U);
+  EXPECT_EQ((*with)->rules[0].limits.misses.percent, 0U);
+}
+
+TEST(PolicyFileTest, EveryFaultOfALimitIsNamedWithItsPlace) {
+  const auto limited = [](std::string_view limits) {
+    return Replaced("    reveal: masked\n", "    limits: " + std::string(limits) + "\n");
+  };
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {limited("50"), "20:13: a mapping is expected"},
+      {limited("{calls: 5}"), "20:14: unknown key \"calls\""},
+      {limited("{misses: 50}"), "20:22: a mapping is expected"},
+      {limited("{misses: {percent: 1}}"), "20:22: the key \"count\" is missing"},
+      {limited("{misses: {count: 0}}"), "20:30: a number from 1 to 1000000 is expected"},
+      {limited("{misses: {count: 5, percent: 101}}"), "20:42: a number from 0 to 100 is expected"},
+      {limited("{misses: {count: 5, window: 1h}}"), "20:33: unknown key \"window\""},
+      {Replaced("    resources: [\"tenants/acme/keys/*\"]\n",
+                "    resources: [\"tenants/acme/keys/*\"]\n    limits: {misses: {count: 5}}\n"),
+       "25:22: \"misses\" goes with the actions Detokenize and GetToken only"},
+  };
+  for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
+}
+
 TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
   const std::string_view name =
       "a name is expected: lower-case letters, digits (at most 11) and dashes, at most 63";

@@ -145,6 +145,7 @@ void EdgeUnderTest::Start() {
   options.certificate_chain = own.certificate;
   options.private_key = own.key;
   options.authorities = home_.certificate() + partner_.certificate();
+  troubles_.RecordIn(*journal);
   auto server = rpc::Server::Start(options, {methods, *identity_, *journal, *refusals_, troubles_},
                                    [this] { return hsm.Probe(deployment.CanaryLabel()); });
   ASSERT_OK(server);

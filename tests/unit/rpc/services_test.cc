@@ -255,6 +255,39 @@ TEST_F(ServicesTest, DecideEachItemOfABatch) {
             shown.results(1).error().SerializeAsString());
 }
 
+TEST_F(ServicesTest, StopACallerWhoGuessesTokensWithAnAlarm) {
+  const std::string right = TokenFor(kPan);
+  v1::BatchDetokenizeRequest names;
+  names.set_parent("tenants/acme");
+  names.set_purpose("settlement");
+  for (int i = 0; i < 60; ++i) names.add_names("tenants/acme/tokens/tok_a");
+  names.add_names(right);
+  v1::BatchDetokenizeResponse shown;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->BatchDetokenize(&context, names, &shown).ok());
+  }
+  EXPECT_EQ(shown.results(49).error().reason(), "TOKEN_NOT_FOUND");
+  EXPECT_EQ(shown.results(50).error().reason(), "MISSES_EXHAUSTED");
+  EXPECT_EQ(shown.results(60).error().SerializeAsString(),
+            shown.results(50).error().SerializeAsString());
+
+  v1::DetokenizeRequest request;
+  request.set_name(right);
+  request.set_purpose("settlement");
+  const RawAnswer refused =
+      CallRaw(caller, "/keysvc.v1.TokenService/Detokenize", request.SerializeAsString());
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason(), "MISSES_EXHAUSTED");
+  ASSERT_TRUE(refused.retry().has_value());
+  EXPECT_EQ(refused.retry()->retry_delay().seconds(), 60);
+
+  const auto alarms = edge.Records("Alarm.Raised");
+  ASSERT_EQ(alarms.size(), 1U);
+  EXPECT_TRUE(alarms[0].Has(R"("reason":"MISSES_EXHAUSTED")"));
+  EXPECT_TRUE(alarms[0].Has(R"("cause":"caller")"));
+}
+
 TEST_F(ServicesTest, BoundBatches) {
   for (const int size : {0, 101}) {
     v1::BatchTokenizeRequest cards;

@@ -76,6 +76,15 @@ TEST_F(TroubleLogTest, AnAlarmIsSaidOnceAMinuteForEachCause) {
                                  "token is not what was written (2 more before)"));
 }
 
+TEST_F(TroubleLogTest, ACallerWhoHasUsedUpALimitIsAnAlarmByItsName) {
+  const auto exhausted = Error(Reason::kMissesExhausted, "too many");
+  log.Note("TokenService.Detokenize", exhausted, "settlement");
+  log.Note("TokenService.GetToken", exhausted, "settlement");
+  log.Note("TokenService.Detokenize", exhausted, "fraud");
+  EXPECT_THAT(lines, ElementsAre("alarm: MISSES_EXHAUSTED: settlement: too many",
+                                 "alarm: MISSES_EXHAUSTED: fraud: too many"));
+}
+
 TEST_F(TroubleLogTest, ALogThatIsAwayIsAnAlarm) {
   log.Note("TokenService.Tokenize", Error(Reason::kAuditUnavailable, "the audit log is away"));
   EXPECT_THAT(lines, ElementsAre("alarm: AUDIT_UNAVAILABLE: TokenService.Tokenize: the audit log "
