@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "crypto/base32.h"
 #include "crypto/bytes.h"
 #include "crypto/canonical.h"
 #include "crypto/digest.h"
@@ -18,11 +19,9 @@ namespace {
 using Block = crypto::Aes256Block::Block;
 
 constexpr std::string_view kPrefix = "tok_";
-constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kBlockAt = 1 + 4;
 constexpr std::size_t kBytes = kBlockAt + sizeof(Block);
-constexpr std::size_t kCharacters = (kBytes * 8 + 4) / 5;
 constexpr std::size_t kProfileAt = 8;
 constexpr std::size_t kCheckAt = kProfileAt + 2;
 
@@ -59,58 +58,15 @@ crypto::Sha256Digest CheckOf(std::string_view tenant, std::uint32_t key_version)
   return *last.check;
 }
 
-constexpr std::uint8_t kNoLetter = 0xff;
-
-// What each character is worth.
-constexpr std::array<std::uint8_t, 256> kValues = [] {
-  std::array<std::uint8_t, 256> values{};
-  values.fill(kNoLetter);
-  for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
-    values.at(static_cast<std::uint8_t>(kAlphabet[i])) = static_cast<std::uint8_t>(i);
-  }
-  return values;
-}();
-
-std::string Unpadded32(const Packed& bytes) {
-  std::string text;
-  text.reserve(kCharacters);
-  std::uint32_t pending = 0;
-  unsigned bits = 0;
-  for (const std::uint8_t byte : bytes) {
-    pending = (pending << 8U | byte) & 0xfffU;
-    for (bits += 8; bits >= 5; bits -= 5) text += kAlphabet[pending >> (bits - 5) & 31U];
-  }
-  text += kAlphabet[pending << (5 - bits) & 31U];
-  return text;
-}
-
-// nullopt for every text but the one that Unpadded32 gives for the bytes.
-std::optional<Packed> Parse32(std::string_view text) {
-  if (text.size() != kCharacters) return std::nullopt;
-  Packed bytes{};
-  std::size_t filled = 0;
-  std::uint32_t pending = 0;
-  unsigned bits = 0;
-  for (const char c : text) {
-    const std::uint8_t value = kValues[static_cast<std::uint8_t>(c)];
-    if (value == kNoLetter) return std::nullopt;
-    pending = (pending << 5U | value) & 0xfffU;
-    bits += 5;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.at(filled++) = static_cast<std::uint8_t>(pending >> bits);
-  }
-  const bool padding_is_zero = (pending & ((1U << bits) - 1)) == 0;
-  return padding_is_zero ? std::optional(bytes) : std::nullopt;
-}
-
 absl::Status NotFound() { return Error(Reason::kTokenNotFound, "no such token"); }
 
 absl::StatusOr<Packed> Unpack(std::string_view token) {
   if (!token.starts_with(kPrefix)) return NotFound();
-  const std::optional<Packed> packed = Parse32(token.substr(kPrefix.size()));
-  if (!packed.has_value() || packed->front() != kFormat) return NotFound();
-  return *packed;
+  const std::optional<std::string> bytes = crypto::FromBase32(token.substr(kPrefix.size()));
+  if (!bytes.has_value() || bytes->size() != kBytes || bytes->front() != kFormat) return NotFound();
+  Packed packed{};
+  std::copy(bytes->begin(), bytes->end(), packed.begin());
+  return packed;
 }
 
 std::uint32_t VersionIn(const Packed& packed) {
@@ -131,7 +87,7 @@ std::string EncodeOpaqueToken(const TokenContent& content, std::string_view tena
   Packed packed{kFormat};
   PutInteger(key_version, std::span(packed).subspan(1, 4));
   std::copy(block.begin(), block.end(), packed.begin() + kBlockAt);
-  return std::string(kPrefix) + Unpadded32(packed);
+  return std::string(kPrefix) + crypto::ToBase32(crypto::AsText(packed));
 }
 
 absl::StatusOr<std::uint32_t> TokenKeyVersion(std::string_view token) {
