@@ -13,6 +13,7 @@ enum class Action {
   kTokenize,
   kDetokenize,
   kGetToken,
+  kFingerprintCard,
   kSign,
   kSignJws,
   kSignHttpMessage,

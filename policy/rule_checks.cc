@@ -24,6 +24,7 @@ Subject SubjectOf(Action action) {
     case Action::kDetokenize:
     case Action::kGetToken:
       return Subject::kProfile;
+    case Action::kFingerprintCard:
     case Action::kSign:
     case Action::kSignJws:
     case Action::kSignHttpMessage:
@@ -90,6 +91,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kTokenize:
     case Action::kDetokenize:
     case Action::kGetToken:
+    case Action::kFingerprintCard:
     case Action::kSign:
     case Action::kSignJws:
     case Action::kSignHttpMessage:

@@ -130,6 +130,13 @@ absl::StatusOr<CardData> CardData::Parse(crypto::ByteView pan, std::string_view 
   return CardData{std::move(number), expires, std::move(name)};
 }
 
+absl::Status CheckNumberAlone(const CardData& card) {
+  const bool name = !card.cardholder_name.empty();
+  if (!card.expiry.has_value() && !name) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "only the number of a card is taken here",
+               name ? "card.cardholder_name" : "card.expiry");
+}
+
 absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card) {
   const std::size_t size = 1 + 4 + card.pan.length() + 2 + 1 + 4 + card.cardholder_name.size();
   ASSIGN_OR_RETURN(crypto::SecretBytes plaintext, crypto::SecretBytes::Create(size));

@@ -36,6 +36,10 @@ struct CardData {
                                         crypto::ByteView cardholder_name);
 };
 
+// Where nothing but the number of a card can be kept or used. INVALID_ARGUMENT/FIELD_INVALID, field
+// "card.expiry" or "card.cardholder_name", when the card has more.
+absl::Status CheckNumberAlone(const CardData& card);
+
 // The plaintext that is sealed: version byte 1, then PAN, year (2), month (1; both 0: none) and
 // name in canonical encoding.
 absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card);

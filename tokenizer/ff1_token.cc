@@ -56,10 +56,7 @@ absl::Status CheckFf1Card(const Profile& profile, const CardData& card) {
   if (!profile.ff1.Takes(card.pan.length())) {
     return Error(Reason::kFieldInvalid, "the profile takes no cards of this length", "card.pan");
   }
-  const bool name = !card.cardholder_name.empty();
-  if (!card.expiry.has_value() && !name) return absl::OkStatus();
-  return Error(Reason::kFieldInvalid, "the profile keeps the number of a card only",
-               name ? "card.cardholder_name" : "card.expiry");
+  return CheckNumberAlone(card);
 }
 
 absl::StatusOr<std::string> MakeFf1Token(const Profile& profile, const Pan& pan,

@@ -51,6 +51,12 @@ class KeySource {
   virtual absl::StatusOr<Versioned<crypto::Ff1>> Ff1Key(const Profile& profile) = 0;
   virtual absl::StatusOr<Versioned<crypto::Ff1>> Ff1OpeningKey(const Profile& profile) = 0;
 
+  // Of all profiles of a tenant. A caller says the version, so that one which does not exist is
+  // NOT_FOUND/KEY_NOT_FOUND, and so is the key of a tenant without profiles.
+  virtual absl::StatusOr<Versioned<crypto::HmacSha256>> FingerprintKey(std::string_view tenant) = 0;
+  virtual absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> FingerprintKey(
+      std::string_view tenant, std::uint32_t version) = 0;
+
   virtual absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMacKey(
       std::string_view tenant) = 0;
   virtual absl::StatusOr<RequestKeys> RequestKeysOf(std::string_view tenant) = 0;

@@ -8,6 +8,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
+#include "tokenizer/card_fingerprint.h"
 #include "tokenizer/token_reader.h"
 #include "tokenizer/tokenize_call.h"
 
@@ -61,7 +62,19 @@ absl::StatusOr<TokenView> ViewOf(const ReadToken& token) {
                    token.row->data_version};
 }
 
+absl::StatusOr<Versioned<crypto::HmacSha256>> FingerprintKey(KeySource& keys,
+                                                             std::string_view tenant,
+                                                             std::uint32_t version) {
+  if (version == 0) return keys.FingerprintKey(tenant);
+  ASSIGN_OR_RETURN(auto key, keys.FingerprintKey(tenant, version));
+  return Versioned<crypto::HmacSha256>{version, std::move(key)};
+}
+
 }  // namespace
+
+std::string FingerprintResource(std::string_view tenant) {
+  return "tenants/" + std::string(tenant) + "/keys/card-fingerprint";
+}
 
 absl::StatusOr<TokenName> TokenName::Parse(std::string_view name) {
   constexpr std::string_view kTenants = "tenants/";
@@ -165,6 +178,37 @@ absl::StatusOr<std::vector<TokenReading>> Tokenizer::Read(
     if (!told.ok()) reading.token = told;
   }
   return readings;
+}
+
+void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
+                            std::vector<absl::StatusOr<CardData>> cards, std::uint32_t key_version,
+                            RequestFacts facts, audit::Done<CardFingerprints> done) {
+  audit::Entry entry = EntryOf(permit, "TokenService.FingerprintCard", facts);
+  const auto make = [&]() -> absl::StatusOr<CardFingerprints> {
+    RETURN_IF_ERROR(
+        CheckPermit(permit, policy::Action::kFingerprintCard, FingerprintResource(tenant)));
+    ASSIGN_OR_RETURN(const auto key, FingerprintKey(keys_, tenant, key_version));
+    CardFingerprints made{key.version, {}};
+    for (const absl::StatusOr<CardData>& card : cards) {
+      const absl::Status status = card.ok() ? CheckNumberAlone(*card) : card.status();
+      AddItem(entry, {}, status);
+      if (status.ok()) {
+        made.fingerprints.push_back(FingerprintOfCard(card->pan, key.version, *key.key));
+      } else {
+        made.fingerprints.push_back(status);
+      }
+    }
+    SetOutcomeOfItems(entry);
+    entry.details["fingerprint_key_version"] = std::to_string(key.version);
+    return made;
+  };
+  absl::StatusOr<CardFingerprints> value = make();
+  if (!value.ok()) SetFailed(entry, value.status());
+  journal_.Submit(std::move(entry), {},
+                  [value = std::move(value),
+                   done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
+                    audit::Complete<CardFingerprints>(std::move(receipt), std::move(value), done);
+                  });
 }
 
 }  // namespace keysvc::tokenizer

@@ -1,6 +1,7 @@
 #ifndef KEYSVC_TOKENIZER_TOKENIZER_H_
 #define KEYSVC_TOKENIZER_TOKENIZER_H_
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -49,12 +50,22 @@ struct RevealedCard {
 
 struct TokenReading;
 
+// What the policy says who may make fingerprints by: the tenant's key for them,
+// tenants/{tenant}/keys/card-fingerprint.
+std::string FingerprintResource(std::string_view tenant);
+
 struct TokenView {
   std::string profile;  // resource name
   std::string masked_pan;
   std::optional<Expiry> expiry;
   absl::Time created;
   std::uint32_t data_key_version = 0;
+};
+
+// What FingerprintOfCard made of cards.
+struct CardFingerprints {
+  std::uint32_t key_version = 0;
+  std::vector<absl::StatusOr<std::string>> fingerprints;
 };
 
 // Cards in, tokens out. Every call is one record in the journal, also a failed one; `done` runs on
@@ -90,6 +101,14 @@ class Tokenizer {
   // allows it reveals more. MISSES_EXHAUSTED as above.
   void Describe(policy::Permit permit, TokenName token, RequestFacts facts,
                 audit::Done<TokenView> done);
+
+  // The cards' fingerprints, in order; the permit is for FingerprintResource(tenant). A card that
+  // could not be parsed comes as its error and stays one, and one that has more than a number gets
+  // CheckNumberAlone's. By the primary key version when `key_version` is 0; an older one is for
+  // comparing with what it made. Neither card nor fingerprint is recorded.
+  void Fingerprint(policy::Permit permit, std::string tenant,
+                   std::vector<absl::StatusOr<CardData>> cards, std::uint32_t key_version,
+                   RequestFacts facts, audit::Done<CardFingerprints> done);
 
  private:
   // Reads the tokens as far as the caller's limits let it hear of them.

@@ -189,6 +189,24 @@ class CommandLine {
         ->option_text("FILE");
     AddRequestId(tokenize, tokenize_.request_id);
 
+    CLI::App& fingerprint =
+        Remote(tokens, "fingerprint",
+               "Makes fingerprints of cards, by which equal ones are found and from which nothing "
+               "leads back.\nReads cards as tokenize does, their numbers alone.",
+               "keysvc tokens fingerprint --tenant tenants/acme --file cards.csv",
+               [this](const Connection& connection, Output& output) {
+                 return FingerprintCards(connection, fingerprint_, output);
+               });
+    fingerprint.add_option("--tenant", fingerprint_.tenant, "Whose key makes them")
+        ->option_text("NAME")
+        ->required();
+    fingerprint.add_option("--file", fingerprint_.file, "The cards [standard input]")
+        ->option_text("FILE");
+    fingerprint
+        .add_option("--key-version", fingerprint_.key_version,
+                    "An older version of the key, to compare with what it made [the primary one]")
+        ->option_text("NUMBER");
+
     CLI::App& detokenize = Remote(
         tokens, "detokenize",
         "Shows the cards behind tokens, masked unless --reveal; the policy decides how much.",
@@ -517,6 +535,7 @@ class CommandLine {
   Format format_ = Format::kTable;
   std::string name_;
   TokenizeOptions tokenize_;
+  FingerprintOptions fingerprint_;
   DetokenizeOptions detokenize_;
   SignOptions sign_;
   JwsOptions jws_;

@@ -54,14 +54,29 @@ ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
 }
 
 // A group of cards that go into one call, with the lines they came from.
+template <typename Request>
 struct Batch {
-  v1::BatchTokenizeRequest request;
+  Request request;
   std::vector<std::int64_t> lines;
 
   Batch() = default;
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
   ~Batch() { Clear(); }
+
+  // Reads cards until there are as many as a call may have. False when that was the end.
+  absl::StatusOr<bool> Fill(CardReader& cards) {
+    while (request.cards_size() < kBatch) {
+      absl::StatusOr<bool> more = cards.Next(*request.add_cards());
+      if (!more.ok()) return more;
+      if (!*more) {
+        request.mutable_cards()->RemoveLast();
+        return false;
+      }
+      lines.push_back(cards.line());
+    }
+    return true;
+  }
 
   void Clear() {
     for (v1::Card& card : *request.mutable_cards()) Wipe(card);
@@ -70,8 +85,13 @@ struct Batch {
   }
 };
 
-ExitCode TokenizeBatch(v1::TokenService::Stub& stub, const Connection& connection, Batch& batch,
-                       Output& output) {
+ExitCode NoCard() {
+  std::cerr << "error: there is no card to read" << std::endl;
+  return ExitCode::kUsage;
+}
+
+ExitCode TokenizeBatch(v1::TokenService::Stub& stub, const Connection& connection,
+                       Batch<v1::BatchTokenizeRequest>& batch, Output& output) {
   v1::BatchTokenizeResponse response;
   const grpc::Status status = stub.BatchTokenize(connection.Call().get(), batch.request, &response);
   if (!status.ok()) return Report(FromWire(status));
@@ -102,24 +122,12 @@ ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, 
   if (once.request_id.empty()) once.request_id = NewRequestId();
 
   ExitCode code = ExitCode::kOk;
-  Batch batch;
+  Batch<v1::BatchTokenizeRequest> batch;
   for (std::uint32_t calls = 0;; ++calls) {
-    absl::StatusOr<bool> more = true;
-    while (batch.request.cards_size() < kBatch) {
-      v1::Card& card = *batch.request.add_cards();
-      more = cards->Next(card);
-      if (!more.ok()) return Report(more.status());
-      if (!*more) {
-        batch.request.mutable_cards()->RemoveLast();
-        break;
-      }
-      batch.lines.push_back(cards->line());
-    }
+    const absl::StatusOr<bool> more = batch.Fill(*cards);
+    if (!more.ok()) return Report(more.status());
     const int count = batch.request.cards_size();
-    if (count == 0 && calls == 0) {
-      std::cerr << "error: there is no card to read" << std::endl;
-      return ExitCode::kUsage;
-    }
+    if (count == 0 && calls == 0) return NoCard();
     if (count == 0) break;
     if (count == 1 && calls == 0) {
       return TokenizeOne(*stub, connection, once, std::move(*batch.request.mutable_cards(0)),
@@ -138,6 +146,41 @@ ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, 
     if (!*more) break;
   }
   return code;
+}
+
+ExitCode FingerprintCards(const Connection& connection, const FingerprintOptions& options,
+                          Output& output) {
+  absl::StatusOr<CardReader> cards = CardReader::Open(options.file);
+  if (!cards.ok()) return Report(cards.status());
+  const auto stub = v1::TokenService::NewStub(connection.channel());
+  ExitCode code = ExitCode::kOk;
+  Batch<v1::BatchFingerprintCardsRequest> batch;
+  for (bool any = false;; any = true) {
+    const absl::StatusOr<bool> more = batch.Fill(*cards);
+    if (!more.ok()) return Report(more.status());
+    if (batch.lines.empty()) return any ? code : NoCard();
+    batch.request.set_parent(options.tenant);
+    batch.request.set_key_version(options.key_version);
+    batch.request.set_request_id(NewRequestId());
+    v1::BatchFingerprintCardsResponse response;
+    const grpc::Status status =
+        stub->BatchFingerprintCards(connection.Call().get(), batch.request, &response);
+    if (!status.ok()) return Report(FromWire(status));
+    if (response.results_size() != batch.request.cards_size()) {
+      return Report(absl::InternalError("the service answered for another number of cards"));
+    }
+    std::vector<Fields> rows;
+    for (int i = 0; i < response.results_size(); ++i) {
+      const v1::FingerprintResult& result = response.results(i);
+      if (result.has_error()) code = ExitCode::kNo;
+      rows.push_back({{"line", batch.lines[static_cast<std::size_t>(i)]},
+                      {"fingerprint", result.fingerprint().fingerprint()},
+                      {"error", ErrorOf(result)}});
+    }
+    output.ShowAll(rows);
+    batch.Clear();
+    if (!*more) return code;
+  }
 }
 
 ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options,

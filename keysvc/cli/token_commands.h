@@ -1,6 +1,7 @@
 #ifndef KEYSVC_KEYSVC_CLI_TOKEN_COMMANDS_H_
 #define KEYSVC_KEYSVC_CLI_TOKEN_COMMANDS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,14 @@ struct TokenizeOptions {
   std::string request_id;
 };
 ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output);
+
+struct FingerprintOptions {
+  std::string tenant;
+  std::string file = "-";
+  std::uint32_t key_version = 0;
+};
+ExitCode FingerprintCards(const Connection& connection, const FingerprintOptions& options,
+                          Output& output);
 
 struct DetokenizeOptions {
   std::vector<std::string> names;

@@ -11,7 +11,7 @@ namespace {
 // In enum order.
 constexpr auto kPurposes =
     std::to_array<std::string_view>({"sign", "mac", "data", "index", "token", "row-mac", "request",
-                                     "jws", "ff1", "http", "webhook"});
+                                     "jws", "ff1", "http", "webhook", "fingerprint"});
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519"});
 constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope"});
@@ -43,6 +43,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kIndex:
     case Purpose::kRowMac:
     case Purpose::kRequest:
+    case Purpose::kFingerprint:
       return algorithm == Algorithm::kHmacSha256;
   }
   return false;

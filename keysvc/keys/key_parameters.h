@@ -24,7 +24,8 @@ enum class Purpose {
   kJws,
   kFf1,
   kHttp,
-  kWebhook
+  kWebhook,
+  kFingerprint
 };
 enum class Algorithm { kEcP256, kRsa2048, kRsa3072, kHmacSha256, kAes256, kEd25519 };
 enum class Protection { kHsm, kEnvelope };

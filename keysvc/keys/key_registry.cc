@@ -44,7 +44,8 @@ std::string RequestText(const audit::Entry& entry, const KeyName& name,
 // Ids that the service gives to its own keys.
 bool IsReserved(std::string_view key) {
   return key == TokenKeyOf("").key || key == RowMacKeyOf("").key || key == RequestKeyOf("").key ||
-         key.ends_with("-data") || key.ends_with("-index") || key.ends_with("-ff1");
+         key == FingerprintKeyOf("").key || key.ends_with("-data") || key.ends_with("-index") ||
+         key.ends_with("-ff1");
 }
 
 absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
@@ -91,6 +92,9 @@ bool NeedsHsmKey(const KeyVersion& version) {
 KeyName TokenKeyOf(std::string_view tenant) { return {std::string(tenant), "token"}; }
 KeyName RowMacKeyOf(std::string_view tenant) { return {std::string(tenant), "row-mac"}; }
 KeyName RequestKeyOf(std::string_view tenant) { return {std::string(tenant), "request"}; }
+KeyName FingerprintKeyOf(std::string_view tenant) {
+  return {std::string(tenant), "card-fingerprint"};
+}
 KeyName DataKeyOf(const tokenizer::Profile& profile) {
   return {profile.tenant, profile.name + "-data"};
 }
@@ -147,6 +151,7 @@ absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   RETURN_IF_ERROR(EnsureKey(TokenKeyOf(profile.tenant), Purpose::kToken));
   RETURN_IF_ERROR(EnsureKey(RowMacKeyOf(profile.tenant), Purpose::kRowMac));
   RETURN_IF_ERROR(EnsureKey(RequestKeyOf(profile.tenant), Purpose::kRequest));
+  RETURN_IF_ERROR(EnsureKey(FingerprintKeyOf(profile.tenant), Purpose::kFingerprint));
   if (is_ff1) {
     const std::string format = profile.ff1.ToString();
     RETURN_IF_ERROR(EnsureKey(ff1, Purpose::kFf1, format));

@@ -38,6 +38,7 @@ namespace keysvc::keys {
 KeyName TokenKeyOf(std::string_view tenant);
 KeyName RowMacKeyOf(std::string_view tenant);
 KeyName RequestKeyOf(std::string_view tenant);
+KeyName FingerprintKeyOf(std::string_view tenant);
 KeyName DataKeyOf(const tokenizer::Profile& profile);
 KeyName IndexKeyOf(const tokenizer::Profile& profile);  // deterministic profiles only
 KeyName Ff1KeyOf(const tokenizer::Profile& profile);    // instead of both, in FF1 profiles

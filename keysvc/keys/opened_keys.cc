@@ -87,6 +87,21 @@ absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> OpenedKeys::Ff1OpeningKey(
   return GetPrimary<crypto::Ff1>(Ff1KeyOf(profile), Purpose::kFf1, Use::kProcess);
 }
 
+absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> OpenedKeys::FingerprintKey(
+    std::string_view tenant) {
+  ASSIGN_OR_RETURN(const KeyVersion version,
+                   registry_.PrimaryFor(FingerprintKeyOf(tenant), Use::kApply));
+  ASSIGN_OR_RETURN(auto key, Get<crypto::HmacSha256>(version, Purpose::kFingerprint));
+  return tokenizer::Versioned<crypto::HmacSha256>{version.name.version, std::move(key)};
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> OpenedKeys::FingerprintKey(
+    std::string_view tenant, std::uint32_t version) {
+  ASSIGN_OR_RETURN(const KeyVersion found,
+                   registry_.VersionFor({FingerprintKeyOf(tenant), version}, Use::kProcess));
+  return Get<crypto::HmacSha256>(found, Purpose::kFingerprint);
+}
+
 absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> OpenedKeys::RowMacKey(
     std::string_view tenant) {
   ASSIGN_OR_RETURN(auto row_mac, GetPrimary<crypto::HmacSha256>(RowMacKeyOf(tenant),

@@ -30,7 +30,7 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kWebhook) + 1 == v1::KEY_PURPOSE_WEBHOOK);
+static_assert(static_cast<int>(keys::Purpose::kFingerprint) + 1 == v1::KEY_PURPOSE_FINGERPRINT);
 static_assert(static_cast<int>(keys::Algorithm::kEd25519) + 1 == v1::KEY_ALGORITHM_ED25519);
 static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);

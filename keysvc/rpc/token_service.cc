@@ -1,5 +1,6 @@
 #include "keysvc/rpc/token_service.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,13 @@ using tokenizer::TokenName;
 // What policies know before a token has told its profile.
 std::string TokensOf(const std::string& tenant) {
   return absl::StrCat("tenants/", tenant, "/tokens");
+}
+
+v1::FingerprintCardResponse ToMessage(const std::string& fingerprint, std::uint32_t key_version) {
+  v1::FingerprintCardResponse message;
+  message.set_fingerprint(fingerprint);
+  message.set_key_version(key_version);
+  return message;
 }
 
 RequestFacts FactsOf(AnyReply& reply) {
@@ -44,6 +52,12 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::GetTokenRequest, v1::GetTokenResponse>(
       "TokenService", "GetToken", lane,
       [this](auto& request, auto reply) { GetToken(request, std::move(reply)); });
+  methods.AddUnary<v1::FingerprintCardRequest, v1::FingerprintCardResponse>(
+      "TokenService", "FingerprintCard", lane,
+      [this](auto& request, auto reply) { FingerprintCard(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchFingerprintCardsRequest, v1::BatchFingerprintCardsResponse>(
+      "TokenService", "BatchFingerprintCards", lane,
+      [this](auto& request, auto reply) { BatchFingerprintCards(request, std::move(reply)); });
 }
 
 void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResponse> reply) {
@@ -176,6 +190,61 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
                           return message;
                         });
                       });
+}
+
+void TokenService::FingerprintCard(v1::FingerprintCardRequest& request,
+                                   Reply<v1::FingerprintCardResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kFingerprintCard,
+                             tokenizer::FingerprintResource(tenant), request.request_id()));
+  if (!request.has_card()) {
+    return reply.RecordAndRefuse(Error(Reason::kFieldRequired, "the card is required", "card"));
+  }
+  std::vector<absl::StatusOr<CardData>> cards;
+  cards.push_back(TakeCard(*request.mutable_card()));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Fingerprint(
+      std::move(permit), std::move(tenant), std::move(cards), request.key_version(),
+      std::move(facts), [reply = std::move(reply)](auto done) mutable {
+        reply.Answer(std::move(done),
+                     [](const auto& made) -> absl::StatusOr<v1::FingerprintCardResponse> {
+                       const absl::StatusOr<std::string>& fingerprint = made.fingerprints.at(0);
+                       if (!fingerprint.ok()) return fingerprint.status();
+                       return ToMessage(*fingerprint, made.key_version);
+                     });
+      });
+}
+
+void TokenService::BatchFingerprintCards(v1::BatchFingerprintCardsRequest& request,
+                                         Reply<v1::BatchFingerprintCardsResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kFingerprintCard,
+                             tokenizer::FingerprintResource(tenant), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
+  std::vector<absl::StatusOr<CardData>> cards;
+  for (v1::Card& card : *request.mutable_cards()) cards.push_back(TakeCard(card));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Fingerprint(
+      std::move(permit), std::move(tenant), std::move(cards), request.key_version(),
+      std::move(facts), [reply = std::move(reply)](auto done) mutable {
+        reply.Answer(std::move(done), [&reply](const auto& made) {
+          v1::BatchFingerprintCardsResponse message;
+          for (const absl::StatusOr<std::string>& fingerprint : made.fingerprints) {
+            v1::FingerprintResult& result = *message.add_results();
+            if (fingerprint.ok()) {
+              *result.mutable_fingerprint() = ToMessage(*fingerprint, made.key_version);
+            } else {
+              reply.Note(fingerprint.status());
+              *result.mutable_error() = ToItemError(fingerprint.status());
+            }
+          }
+          return message;
+        });
+      });
 }
 
 }  // namespace keysvc::rpc

@@ -27,6 +27,10 @@ class TokenService {
   void BatchDetokenize(v1::BatchDetokenizeRequest& request,
                        Reply<v1::BatchDetokenizeResponse> reply);
   void GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResponse> reply);
+  void FingerprintCard(v1::FingerprintCardRequest& request,
+                       Reply<v1::FingerprintCardResponse> reply);
+  void BatchFingerprintCards(v1::BatchFingerprintCardsRequest& request,
+                             Reply<v1::BatchFingerprintCardsResponse> reply);
 
   const policy::Gate& gate_;
   const tokenizer::Profiles& profiles_;

@@ -88,6 +88,22 @@ absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> LiteralKeys::Ff1OpeningKey(
   return Ff1Key(profile);
 }
 
+absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> LiteralKeys::FingerprintKey(
+    std::string_view tenant) {
+  const std::uint32_t version = fingerprint_version_;
+  ASSIGN_OR_RETURN(auto key, FingerprintKey(tenant, version));
+  return tokenizer::Versioned<crypto::HmacSha256>{version, std::move(key)};
+}
+
+absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> LiteralKeys::FingerprintKey(
+    std::string_view tenant, std::uint32_t version) {
+  if (version < 1 || version > fingerprint_version_) {
+    return Error(Reason::kKeyNotFound, "no such key version");
+  }
+  return Make<crypto::HmacSha256>("card fingerprint " + std::string(tenant) +
+                                  std::to_string(version));
+}
+
 absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> LiteralKeys::RowMacKey(
     std::string_view tenant) {
   return Make<crypto::HmacSha256>("row mac " + std::string(tenant));

@@ -38,6 +38,7 @@ class LiteralKeys : public tokenizer::KeySource {
  public:
   void RotateDataKey() { ++data_version_; }
   void RotateTokenKey() { ++token_version_; }
+  void RotateFingerprintKey() { ++fingerprint_version_; }
   // Every call fails like this from now on; Heal() ends it.
   void Fail(Reason reason) { fault_ = reason; }
   void Heal() { fault_.reset(); }
@@ -57,6 +58,10 @@ class LiteralKeys : public tokenizer::KeySource {
       const tokenizer::Profile& profile) override;
   absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> Ff1OpeningKey(
       const tokenizer::Profile& profile) override;
+  absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> FingerprintKey(
+      std::string_view tenant) override;
+  absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> FingerprintKey(
+      std::string_view tenant, std::uint32_t version) override;
   absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMacKey(
       std::string_view tenant) override;
   absl::StatusOr<tokenizer::RequestKeys> RequestKeysOf(std::string_view tenant) override;
@@ -67,6 +72,7 @@ class LiteralKeys : public tokenizer::KeySource {
 
   std::atomic<std::uint32_t> data_version_ = 1;
   std::atomic<std::uint32_t> token_version_ = 1;
+  std::atomic<std::uint32_t> fingerprint_version_ = 1;
   std::optional<Reason> fault_;
   const std::shared_ptr<CountedSeals> data_seals_ = std::make_shared<CountedSeals>();
 };

@@ -31,6 +31,7 @@ READERS = {
     "store/connection.cc",
     "store/sqlcipher_store.cc",
     "tokenizer/card_data.cc",
+    "tokenizer/card_fingerprint.cc",
     "tokenizer/ff1_token.cc",
     "tokenizer/kept_tokens.cc",
     "tokenizer/pan.cc",

@@ -245,7 +245,7 @@ TEST_P(KeyCeremonyTest, ProfileKeysAreMadeByTheNextTryWhicheverStepBroke) {
     Break(world, fault, [&] { (void)world.registry().EnsureProfileKeys(kCards); });
     ASSERT_OK(world.registry().EnsureProfileKeys(kCards));
     for (const KeyName& name : {TokenKeyOf("acme"), RowMacKeyOf("acme"), RequestKeyOf("acme"),
-                                DataKeyOf(kCards), IndexKeyOf(kCards)}) {
+                                FingerprintKeyOf("acme"), DataKeyOf(kCards), IndexKeyOf(kCards)}) {
       const auto version = world.registry().PrimaryFor(name, Use::kApply);
       ASSERT_OK(version);
       EXPECT_OK(world.registry().Open(version->name));

@@ -111,8 +111,8 @@ TEST_F(KeyRegistryTest, WhatIsRefusedIsRecordedAndTouchesNothing) {
   EXPECT_EQ(LastCall(world_.store).reason, "KEY_EXISTS");
   EXPECT_EQ(LastCall(world_.store).outcome, "failed");
   EXPECT_THAT(world_.Rotate({"acme", "other"}), HasReason(Reason::kKeyNotFound));
-  for (const char* reserved :
-       {"token", "row-mac", "request", "cards-data", "cards-index", "cards-ff1", "A"}) {
+  for (const char* reserved : {"token", "row-mac", "request", "card-fingerprint", "cards-data",
+                               "cards-index", "cards-ff1", "A"}) {
     EXPECT_THAT(world_.Create({"acme", reserved}, kEcSign), HasReason(Reason::kFieldInvalid));
   }
   KeyParameters data{Purpose::kData, Algorithm::kAes256, Protection::kEnvelope, kYear};
@@ -327,8 +327,9 @@ TEST_F(KeyRegistryTest, ATokenProfileGetsItsKeysOnce) {
   for (const KeyVersion& version : world_.registry().Primaries("acme")) {
     names.push_back(version.name.key.key + " " + std::string(NameOf(version.parameters.purpose)));
   }
-  EXPECT_THAT(names, ElementsAre("cards-data data", "cards-index index", "plain-data data",
-                                 "request request", "row-mac row-mac", "token token"));
+  EXPECT_THAT(names,
+              ElementsAre("card-fingerprint fingerprint", "cards-data data", "cards-index index",
+                          "plain-data data", "request request", "row-mac row-mac", "token token"));
   EXPECT_THAT(world_.registry().Primaries("globex"), IsEmpty());
   const std::size_t records = LoggedRecords(world_.store).size();
   ASSERT_OK(world_.Restart());
@@ -347,7 +348,7 @@ TEST_F(KeyRegistryTest, KeysWhoseOutputsMustBeRewrittenDoNotRotate) {
   for (const KeyName& name : {IndexKeyOf(kCards), RowMacKeyOf("acme"), RequestKeyOf("acme")}) {
     EXPECT_THAT(world_.Rotate(name), HasReason(Reason::kKeyNotRotatable));
   }
-  for (const KeyName& name : {DataKeyOf(kCards), TokenKeyOf("acme")}) {
+  for (const KeyName& name : {DataKeyOf(kCards), TokenKeyOf("acme"), FingerprintKeyOf("acme")}) {
     EXPECT_OK(world_.Rotate(name));
   }
 }

@@ -53,6 +53,24 @@ TEST_F(OpenedKeysTest, WhatAVersionSealedItOpensAfterRotation) {
   EXPECT_EQ((*keys_->TokenKey("acme", 1))->Decrypt(block), (crypto::Aes256Block::Block{1, 2, 3}));
 }
 
+TEST_F(OpenedKeysTest, FingerprintsAreMadeByTheNewVersionAndComparedByTheOld) {
+  const auto first = keys_->FingerprintKey("acme");
+  ASSERT_OK(first);
+  const auto of_first = first->key->Compute("x");
+  ASSERT_OK(world_.Rotate(FingerprintKeyOf("acme")));
+  const auto second = keys_->FingerprintKey("acme");
+  ASSERT_OK(second);
+  EXPECT_EQ(second->version, 2u);
+  EXPECT_NE(second->key->Compute("x"), of_first);
+  EXPECT_EQ((*keys_->FingerprintKey("acme", 1))->Compute("x"), of_first);
+  // Callers say the version and the tenant: what does not exist is no damage.
+  EXPECT_THAT(keys_->FingerprintKey("acme", 3), HasReason(Reason::kKeyNotFound));
+  EXPECT_THAT(keys_->FingerprintKey("nobody"), HasReason(Reason::kKeyNotFound));
+  world_.Advance(kYear);
+  EXPECT_THAT(keys_->FingerprintKey("acme"), HasReason(Reason::kKeyNotActive));
+  EXPECT_OK(keys_->FingerprintKey("acme", 1));
+}
+
 TEST_F(OpenedKeysTest, EveryKeyIsAnotherKeyAndStaysTheSame) {
   const auto index = keys_->IndexKey(kCards);
   const auto row_mac = keys_->RowMacKey("acme");

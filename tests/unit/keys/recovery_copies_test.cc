@@ -58,7 +58,7 @@ class RecoveryCopiesTest : public ::testing::Test {
     ASSERT_OK(database_key);
     EXPECT_TRUE(*database_key == OpenDatabaseKey(deployment_, world_.hsm)->bytes());
     const auto rows = world_.store.ListKeyVersions().value();
-    EXPECT_EQ(rows.size(), 5U);
+    EXPECT_EQ(rows.size(), 6U);
     const KeyVersionRows opener(world_.hsm, deployment_.RegistryLabel());
     for (const store::KeyVersionRow& row : rows) {
       const KeyRecord record = opener.Open(row).value();
@@ -91,7 +91,7 @@ TEST_F(RecoveryCopiesTest, ARotatedKeyIsSealedToo) {
 TEST_F(RecoveryCopiesTest, WithoutACertificateThereAreNoCopiesAndNoComplaint) {
   Make(nullptr);
   const auto rows = world_.store.ListKeyVersions().value();
-  EXPECT_EQ(rows.size(), 5U);
+  EXPECT_EQ(rows.size(), 6U);
   for (const store::KeyVersionRow& row : rows) {
     EXPECT_EQ(row.recovery, "");
   }
@@ -109,7 +109,7 @@ TEST_F(RecoveryCopiesTest, EnrollingSealsWhatWasNot) {
   EXPECT_THAT(Check(recovery_.certificate.get()), HasReason(Reason::kRecoveryKeyMismatch));
   const auto count = Enroll(recovery_);
   ASSERT_OK(count);
-  EXPECT_EQ(*count, 5U);
+  EXPECT_EQ(*count, 6U);
   EXPECT_OK(Check(recovery_.certificate.get()));
   ExpectEverythingOpens(recovery_);
   EXPECT_EQ(LastCall(world_.store).action, "KeyService.SealForRecovery");

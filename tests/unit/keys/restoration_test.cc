@@ -103,7 +103,7 @@ TEST_F(RestorationTest, EveryKeyIsTheSameOnTheNewTokenAndTokenAndDataKeysGoOnWit
   const auto before = Rows();
   const auto restored = Restore();
   ASSERT_OK(restored);
-  EXPECT_EQ(restored->opened, 5U);
+  EXPECT_EQ(restored->opened, 6U);
   EXPECT_THAT(restored->rotated, UnorderedElementsAre("tenants/acme/keys/cards-data/versions/2",
                                                       "tenants/acme/keys/token/versions/2"));
   const KeyVersionRows opener(new_hsm_, deployment_.RegistryLabel());
@@ -128,7 +128,7 @@ TEST_F(RestorationTest, EveryKeyIsTheSameOnTheNewTokenAndTokenAndDataKeysGoOnWit
     EXPECT_EQ(row.primary, !rotated || row.version == 2) << row.key;
     EXPECT_EQ(row.state, row.primary ? "active" : "deactivated") << row.key;
   }
-  EXPECT_EQ(same, 5U);
+  EXPECT_EQ(same, 6U);
 }
 
 TEST_F(RestorationTest, AnFf1KeyGoesOnAsItWasSinceItsTokensLieWithOthers) {

@@ -284,7 +284,10 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken");
   EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken");
   EXPECT_EQ(allowed("checkout", key), "");
+  EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
   EXPECT_EQ(allowed("settlement", cards), "");
+  EXPECT_EQ(allowed("settlement", "tenants/acme/keys/card-fingerprint"),
+            "Sign SignJws SignHttpMessage Verify GetPublicKey");
   EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
   EXPECT_EQ(allowed("settlement", key),
             "Sign SignJws SignHttpMessage SignWebhook Verify GetPublicKey");

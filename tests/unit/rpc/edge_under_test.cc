@@ -36,7 +36,7 @@ rules:
     reveal: full
   - id: sign
     roles: [data]
-    actions: [Sign, Verify, GetPublicKey]
+    actions: [FingerprintCard, Sign, Verify, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
   - id: keys
     roles: [keys]

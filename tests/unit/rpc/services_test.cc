@@ -421,6 +421,49 @@ TEST_F(ServicesTest, RotateAKeyToANewPrimaryVersion) {
   EXPECT_FALSE(rotated.key().versions(1).primary());
 }
 
+TEST_F(ServicesTest, FingerprintCardsAloneAndInBatches) {
+  v1::FingerprintCardRequest request;
+  request.set_parent("tenants/acme");
+  request.mutable_card()->set_pan(kPan);
+  v1::FingerprintCardResponse one;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->FingerprintCard(&context, request, &one).ok());
+  }
+  EXPECT_THAT(one.fingerprint(), ::testing::StartsWith("fp_"));
+  EXPECT_EQ(one.key_version(), 1U);
+
+  v1::BatchFingerprintCardsRequest batch;
+  batch.set_parent("tenants/acme");
+  for (const char* pan : {kPan, "4111111111111112", kOtherPan}) batch.add_cards()->set_pan(pan);
+  batch.mutable_cards(2)->set_expiry("2030-12");
+  v1::BatchFingerprintCardsResponse many;
+  Deadline context;
+  ASSERT_TRUE(tokens->BatchFingerprintCards(&context, batch, &many).ok());
+  ASSERT_EQ(many.results_size(), 3);
+  EXPECT_EQ(many.results(0).fingerprint().fingerprint(), one.fingerprint());
+  EXPECT_EQ(many.results(0).fingerprint().key_version(), 1U);
+  EXPECT_EQ(many.results(1).error().reason(), "PAN_INVALID");
+  EXPECT_EQ(many.results(2).error().reason(), "FIELD_INVALID");
+}
+
+TEST_F(ServicesTest, RefuseToFingerprintWithoutACardOrByAKeyThatIsNotThere) {
+  const auto reason = [&](const auto& change) {
+    v1::FingerprintCardRequest request;
+    request.set_parent("tenants/acme");
+    request.mutable_card()->set_pan(kPan);
+    change(request);
+    v1::FingerprintCardResponse response;
+    Deadline context;
+    return ReasonOnWire(tokens->FingerprintCard(&context, request, &response));
+  };
+  EXPECT_EQ(reason([](auto& request) { request.clear_card(); }), "FIELD_REQUIRED");
+  EXPECT_EQ(reason([](auto& request) { request.set_key_version(2); }), "KEY_NOT_FOUND");
+  EXPECT_EQ(reason([](auto& request) { request.set_parent(kProfile); }), "FIELD_INVALID");
+  EXPECT_EQ(reason([](auto& request) { request.set_parent("tenants/other"); }), "POLICY_DENIED");
+  EXPECT_EQ(reason([](auto& request) { request.set_request_id("no uuid"); }), "FIELD_INVALID");
+}
+
 TEST_F(ServicesTest, ListKeysPageByPage) {
   for (const char* id : {"a-key", "b-key", "c-key"}) {
     v1::CreateKeyResponse created;
@@ -555,6 +598,9 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.TokenService.Detokenize", Named<v1::DetokenizeRequest>(token)},
       {"keysvc.v1.TokenService.BatchDetokenize", Below<v1::BatchDetokenizeRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},
+      {"keysvc.v1.TokenService.FingerprintCard", Below<v1::FingerprintCardRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.BatchFingerprintCards",
+       Below<v1::BatchFingerprintCardsRequest>("tenants/acme")},
       {"keysvc.v1.SigningService.Sign", Named<v1::SignRequest>(key)},
       {"keysvc.v1.SigningService.Verify", Named<v1::VerifyRequest>(key)},
       {"keysvc.v1.SigningService.SignJws", Named<v1::SignJwsRequest>(key)},

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -13,6 +12,7 @@
 #include "status/reason.h"
 #include "tests/fakes/literal_keys.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/tokenizer/random_cards.h"
 #include "tokenizer/pan.h"
 
 namespace keysvc::tokenizer {
@@ -41,24 +41,8 @@ std::unique_ptr<crypto::Ff1> KeyNamed(std::string_view name) {
   return crypto::Ff1::Create(keysvc::testing::LiteralKey(name), 10).value();
 }
 
-Pan PanOf(std::string_view digits) { return Pan::Parse(crypto::AsBytes(digits)).value(); }
-
 std::string DigitsOf(const absl::StatusOr<CardData>& card) {
   return std::string(crypto::AsText(card.value().pan.Expose(crypto::SecretAccess::kGranted)));
-}
-
-// With the right check digit in the place of the last one.
-std::string Completed(std::string digits) {
-  while (!PassesLuhn(crypto::AsBytes(digits))) {
-    digits.back() = static_cast<char>(digits.back() == '9' ? '0' : digits.back() + 1);
-  }
-  return digits;
-}
-
-std::string RandomCard(std::mt19937_64& random, std::size_t length) {
-  std::string digits(length, '0');
-  for (char& digit : digits) digit = static_cast<char>('0' + random() % 10);
-  return Completed(std::move(digits));
 }
 
 struct Sample {
@@ -101,20 +85,19 @@ TEST(Ff1TokenTest, RandomCardsHaveTokensOfTheirOwnThatComeBackAndNeverPassForCar
 #else
   constexpr std::size_t kCardsPerFormat = 5'000;
 #endif
-  const auto seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937_64 random(seed);
+  RandomCards random;
+  SCOPED_TRACE(random.seed());
   const auto key = KeyNamed("key");
   for (const auto& [first, last] :
        {std::pair<std::size_t, std::size_t>{0, 0}, {6, 0}, {8, 0}, {0, 4}, {6, 4}, {8, 4}}) {
-    const Profile profile = ProfileWith(first, last, 1 + static_cast<unsigned>(random() % 9),
-                                        last == 0 && random() % 2 == 0 ? "" : "ppt_");
+    const Profile profile = ProfileWith(first, last, 1 + static_cast<unsigned>(random.Below(9)),
+                                        last == 0 && random.Below(2) == 0 ? "" : "ppt_");
     ASSERT_OK(profile.ff1.Check());
     std::unordered_set<std::string> cards;
     std::unordered_set<std::string> tokens;
     while (cards.size() < kCardsPerFormat) {
       const std::size_t lengths = 19 - profile.ff1.shortest_card + 1;
-      const std::string card = RandomCard(random, profile.ff1.shortest_card + random() % lengths);
+      const std::string card = random.Next(profile.ff1.shortest_card + random.Below(lengths));
       if (!cards.insert(card).second) continue;
       const std::string token = MakeFf1Token(profile, PanOf(card), *key).value();
       ASSERT_TRUE(tokens.insert(token).second) << token;
@@ -159,12 +142,11 @@ TEST(Ff1TokenTest, WhatTheProfileDoesNotMakeIsNotFound) {
 TEST(Ff1TokenTest, WithTheLastFourKeptNineOfTenMadeUpTokensHideNoCard) {
   const Profile profile = ProfileWith(6, 4, 3, "ppt_");
   const auto key = KeyNamed("key");
-  const auto seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937_64 random(seed);
+  RandomCards random;
+  SCOPED_TRACE(random.seed());
   int found = 0;
   for (int i = 0; i < 1000; ++i) {
-    std::string digits = RandomCard(random, 17);
+    std::string digits = random.Next(17);
     // From a Luhn sum of 0 to one of 3, by the last digit.
     digits.back() = static_cast<char>('0' + (digits.back() - '0' + 3) % 10);
     const auto opened = OpenFf1Token(profile, "ppt_" + digits, *key);

@@ -53,6 +53,11 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {policy::Action::kTokenize, policy::Action::kGetToken},
        {"tenants/*/tokenProfiles/*"},
        {}},
+      {"fingerprints",
+       {"tokenizing"},
+       {policy::Action::kFingerprintCard},
+       {"tenants/*/keys/card-fingerprint"},
+       {}},
       {"settles",
        {"settling"},
        {policy::Action::kDetokenize},
@@ -164,6 +169,18 @@ class Service {
     return Wait<TokenView>([&](audit::Done<TokenView> done) {
       tokenizer_->Describe(PermitFor(who, policy::Action::kGetToken, "tenants/acme/tokens"), token,
                            {}, std::move(done));
+    });
+  }
+
+  // With a permit for the tenant `permitted`, or the same.
+  absl::StatusOr<CardFingerprints> Fingerprint(std::vector<absl::StatusOr<CardData>> cards,
+                                               std::string_view tenant = "acme",
+                                               std::uint32_t version = 0,
+                                               std::string_view permitted = {}) {
+    const std::string resource = FingerprintResource(permitted.empty() ? tenant : permitted);
+    return Wait<CardFingerprints>([&](audit::Done<CardFingerprints> done) {
+      tokenizer_->Fingerprint(PermitFor("checkout", policy::Action::kFingerprintCard, resource),
+                              std::string(tenant), std::move(cards), version, {}, std::move(done));
     });
   }
 
