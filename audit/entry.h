@@ -19,6 +19,9 @@ struct Item {
   std::string resource;  // tenants/../tokens/.., tenants/../keys/../versions/..; empty when unknown
   Outcome outcome = Outcome::kSuccess;
   std::string reason;  // of a failure: the word of status/reason.h
+  // Of a token whose state the call was to change, "active" ...: what it was and what it is then.
+  std::string state_before = {};
+  std::string state_after = {};
 };
 
 // What happened, with the six facts of PCI DSS 10.2.2: who, what kind of event, when (the journal

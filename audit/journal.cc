@@ -161,7 +161,9 @@ const std::string& Journal::verifier_key() const { return impl_->verifier_key();
 bool Journal::healthy() const { return impl_->writer().healthy(); }
 Journal::Progress Journal::progress() const {
   const audit::Progress progress = impl_->writer().progress();
-  return {.leaves = progress.leaves, .tokens = progress.tokens};
+  return {.leaves = progress.leaves,
+          .tokens = progress.tokens,
+          .token_changes = progress.token_changes};
 }
 absl::Time Journal::UnsteppedTime() const { return impl_->writer().UnsteppedTime(); }
 void Journal::Stop() { impl_->Stop(); }

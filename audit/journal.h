@@ -142,11 +142,12 @@ class Journal {
   // records Log.Outage with the start, the end, and how many were refused or left in doubt.
   bool healthy() const;
 
-  // How many leaves the log has, and how many token rows came with those that this process wrote;
-  // at least so many, when it was unknown for a while what became of a commit.
+  // How many leaves the log has, and how many token rows, and changes of them, came with those that
+  // this process wrote; at least so many, when it was unknown for a while what became of a commit.
   struct Progress {
     std::uint64_t leaves = 0;
     std::uint64_t tokens = 0;
+    std::uint64_t token_changes = 0;
   };
   Progress progress() const;
 

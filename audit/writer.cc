@@ -93,7 +93,7 @@ bool Writer::HasLeafAfter(std::uint64_t size) const {
 
 Progress Writer::progress() const {
   const std::lock_guard lock(mutex_);
-  return {.leaves = size_, .tokens = progress_.tokens};
+  return {.leaves = size_, .tokens = progress_.tokens, .token_changes = progress_.token_changes};
 }
 
 bool Writer::healthy() const {
@@ -212,7 +212,9 @@ absl::Status Writer::Fill(store::WriteTransaction& transaction, const Group& gro
   for (std::size_t i = 0; is_left(i); ++i) {
     Pending& pending = *group[i];
     Submission& submission = pending.submission;
-    for (store::TokenRow& row : submission.mutation.tokens) row.leaf_index = tree.size();
+    for (store::TokenRow& row : submission.mutation.tokens) {
+      if (row.revision == 1) row.leaf_index = tree.size();
+    }
     if (!submission.mutation.empty()) {
       ASSIGN_OR_RETURN(const auto applied, transaction.Apply(submission.mutation, kept_until_ms));
       if (applied == store::WriteTransaction::Applied::kConflict) {
@@ -267,7 +269,9 @@ void Writer::Settle(Fate fate, Results results) {
     for (std::size_t i = 0; i < in_flight_.size(); ++i) {
       Callback done = std::exchange(in_flight_[i]->submission.done, nullptr);
       if (fate == Fate::kWritten && results[i].ok()) {
-        progress_.tokens += in_flight_[i]->submission.mutation.tokens.size();
+        const store::Mutation& mutation = in_flight_[i]->submission.mutation;
+        progress_.tokens += mutation.new_tokens();
+        progress_.token_changes += mutation.tokens.size() - mutation.new_tokens();
       }
       if (done == nullptr) continue;  // the watchdog was first
       if (fate == Fate::kWritten) {

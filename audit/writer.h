@@ -35,9 +35,10 @@ struct Written {
 // How far the log has come, as of one moment.
 struct Progress {
   std::uint64_t leaves = 0;
-  // Rows written with records below `leaves` since this process started; fewer when it was unknown
-  // for a while what became of a commit.
+  // Rows written, and changes of rows, with records below `leaves` since this process started;
+  // fewer when it was unknown for a while what became of a commit.
   std::uint64_t tokens = 0;
+  std::uint64_t token_changes = 0;
 };
 
 struct Submission {
@@ -148,7 +149,7 @@ class Writer {
   Group in_flight_;
   std::optional<Outage> outage_;
   std::uint64_t size_;  // of the tree as it is stored
-  Progress progress_;   // its tokens; the leaves are `size_`
+  Progress progress_;   // all but its leaves, which are `size_`
   ClockWatch clock_watch_;
   bool watchdog_idle_ = true;
   bool closed_ = false;

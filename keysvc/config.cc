@@ -23,6 +23,8 @@ namespace {
 using policy::YamlNode;
 
 constexpr std::int64_t kFileLimit = std::int64_t{1024} * 1024;
+constexpr std::int64_t kLongestLifeMinutes = std::int64_t{100} * 366 * 24 * 60;
+constexpr std::int64_t kMostUses = 1'000'000;
 constexpr std::string_view kEnvironments[] = {"development", "test", "production"};
 
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -253,8 +255,8 @@ class Reader {
     ASSIGN_OR_RETURN(const YamlNode node, root.Get("token_profiles"));
     ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
     for (const YamlNode& item : items) {
-      RETURN_IF_ERROR(
-          RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1"}));
+      RETURN_IF_ERROR(RequireKeys(item, {"tenant", "name", "number", "deterministic", "family",
+                                         "ff1", "time_to_live_minutes", "uses", "grace_minutes"}));
       tokenizer::Profile profile;
       ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
       ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
@@ -263,6 +265,14 @@ class Reader {
       profile.number = static_cast<std::uint16_t>(value);
       ASSIGN_OR_RETURN(const YamlNode deterministic, item.Get("deterministic"));
       ASSIGN_OR_RETURN(profile.deterministic, deterministic.AsBool());
+      ASSIGN_OR_RETURN(const std::size_t minutes,
+                       Number(item, "time_to_live_minutes", 1, kLongestLifeMinutes, 0));
+      profile.time_to_live = absl::Minutes(minutes);
+      ASSIGN_OR_RETURN(const std::size_t uses, Number(item, "uses", 1, kMostUses, 0));
+      profile.uses = static_cast<std::uint32_t>(uses);
+      ASSIGN_OR_RETURN(const std::size_t grace,
+                       Number(item, "grace_minutes", 0, kLongestLifeMinutes, 0));
+      profile.grace = absl::Minutes(grace);
       RETURN_IF_ERROR(ReadFamily(item, profile));
       config_.profiles.push_back(std::move(profile));
       const auto together = tokenizer::Profiles::Create(config_.profiles);

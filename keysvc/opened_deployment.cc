@@ -66,7 +66,7 @@ absl::Status OpenedDeployment::LoadKeys() {
 
 absl::Status OpenedDeployment::Check(const tokenizer::Profiles& profiles,
                                      tokenizer::KeySource& opened_keys, CheckDepth depth) {
-  ASSIGN_OR_RETURN(const std::uint64_t tokens,
+  ASSIGN_OR_RETURN(const tokenizer::StoredTokens tokens,
                    CheckStore(*store_, *journal_, *keys_, profiles, opened_keys, depth, Say));
   facts_.Attest([this, tokens] { return StoreFacts(*keys_, *journal_, tokens); });
   journal_->BeginCheckpoints();

@@ -44,6 +44,7 @@
 #include "policy/policy.h"
 #include "status/macros.h"
 #include "tokenizer/profile.h"
+#include "tokenizer/token_purge.h"
 #include "tokenizer/tokenizer.h"
 
 namespace keysvc {
@@ -52,6 +53,7 @@ namespace {
 constexpr unsigned kLongestStopSeconds = 40;
 // Longer than calls that were accepted take, unless the HSM hangs.
 constexpr std::chrono::seconds kFinishWithin(15);
+constexpr absl::Duration kPurgeInterval = absl::Minutes(1);
 // How long a call to the HSM may take before its caller hears that the HSM is away.
 constexpr absl::Duration kHsmPatience = absl::Seconds(5);
 
@@ -158,6 +160,10 @@ absl::Status Serve(const Config& config) {
   tokenizer::Tokenizer tokenizer(profiles, opened_keys, deployment->store(), deployment->journal(),
                                  deployment->gate());
   RETURN_IF_ERROR(tokenizer.CountRecords());
+  tokenizer::TokenPurge purge(
+      profiles, opened_keys, deployment->store(), deployment->journal(),
+      [&](const absl::Status& why) { troubles.Note("TokenService.PurgeTokens", why); });
+  purge.Start(kPurgeInterval);
   keys::PublicKeys public_keys;
   keys::Signer signer(deployment->keys(), hsm->in_place(), deployment->journal(),
                       deployment->store(), opened_keys, public_keys);

@@ -8,7 +8,6 @@
 #include "audit/stored_log.h"
 #include "status/macros.h"
 #include "status/reason.h"
-#include "tokenizer/stored_tokens.h"
 
 namespace keysvc {
 namespace {
@@ -32,11 +31,10 @@ struct Checked {
 
 }  // namespace
 
-absl::StatusOr<std::uint64_t> CheckStore(store::Store& store, audit::Journal& journal,
-                                         keys::KeyRegistry& registry,
-                                         const tokenizer::Profiles& profiles,
-                                         tokenizer::KeySource& keys, CheckDepth depth,
-                                         const std::function<void(const std::string&)>& say) {
+absl::StatusOr<tokenizer::StoredTokens> CheckStore(
+    store::Store& store, audit::Journal& journal, keys::KeyRegistry& registry,
+    const tokenizer::Profiles& profiles, tokenizer::KeySource& keys, CheckDepth depth,
+    const std::function<void(const std::string&)>& say) {
   tokenizer::StoredTokensOptions options;
   if (depth == CheckDepth::kEveryRow) {
     options.open_every_row = true;
@@ -74,14 +72,16 @@ absl::StatusOr<std::uint64_t> CheckStore(store::Store& store, audit::Journal& jo
                    " tokens found in the log's range, ", tokens.opened, " of them opened; ",
                    tokens.undeclared, " of profiles that are not declared, ", tokens.without_record,
                    " from before tokens named their records"));
-  return tokens.rows;
+  return tokens;
 }
 
 std::map<std::string, std::string> StoreFacts(keys::KeyRegistry& registry,
-                                              const audit::Journal& journal, std::uint64_t tokens) {
+                                              const audit::Journal& journal,
+                                              const tokenizer::StoredTokens& tokens) {
   const audit::Journal::Progress progress = journal.progress();
   std::map<std::string, std::string> facts = registry.HeadFacts();
-  facts["tokens"] = absl::StrCat(tokens + progress.tokens);
+  facts["tokens"] = absl::StrCat(tokens.rows + progress.tokens);
+  facts["token_changes"] = absl::StrCat(tokens.changes + progress.token_changes);
   facts["tokens_before"] = absl::StrCat(progress.leaves);
   return facts;
 }

@@ -1,7 +1,6 @@
 #ifndef KEYSVC_KEYSVC_STORE_CHECK_H_
 #define KEYSVC_KEYSVC_STORE_CHECK_H_
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -12,23 +11,24 @@
 #include "store/store.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
+#include "tokenizer/stored_tokens.h"
 
 namespace keysvc {
 
 enum class CheckDepth { kSample, kEveryRow };
 
 // Compares keys, tokens and log before anything is served (docs/integrity.md), says on `say` what
-// was looked at, and records it as Store.Checked, or as a failure. Returns the number of token
-// rows. DATA_LOSS/INTEGRITY_FAILURE when they disagree. Nobody may write meanwhile.
-absl::StatusOr<std::uint64_t> CheckStore(store::Store& store, audit::Journal& journal,
-                                         keys::KeyRegistry& registry,
-                                         const tokenizer::Profiles& profiles,
-                                         tokenizer::KeySource& keys, CheckDepth depth,
-                                         const std::function<void(const std::string&)>& say);
+// was looked at, and records it as Store.Checked, or as a failure. Returns what it found of tokens.
+// DATA_LOSS/INTEGRITY_FAILURE when they disagree. Nobody may write meanwhile.
+absl::StatusOr<tokenizer::StoredTokens> CheckStore(
+    store::Store& store, audit::Journal& journal, keys::KeyRegistry& registry,
+    const tokenizer::Profiles& profiles, tokenizer::KeySource& keys, CheckDepth depth,
+    const std::function<void(const std::string&)>& say);
 
-// What a head of the log says of a store that was found sound with so many token rows.
+// What a head of the log says of a store that was found sound with these tokens.
 std::map<std::string, std::string> StoreFacts(keys::KeyRegistry& registry,
-                                              const audit::Journal& journal, std::uint64_t tokens);
+                                              const audit::Journal& journal,
+                                              const tokenizer::StoredTokens& tokens);
 
 }  // namespace keysvc
 

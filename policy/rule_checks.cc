@@ -23,6 +23,9 @@ Subject SubjectOf(Action action) {
     case Action::kTokenize:
     case Action::kDetokenize:
     case Action::kGetToken:
+    case Action::kSuspendToken:
+    case Action::kResumeToken:
+    case Action::kDeleteToken:
       return Subject::kProfile;
     case Action::kFingerprintCard:
     case Action::kSign:
@@ -92,6 +95,9 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kDetokenize:
     case Action::kGetToken:
     case Action::kFingerprintCard:
+    case Action::kSuspendToken:
+    case Action::kResumeToken:
+    case Action::kDeleteToken:
     case Action::kSign:
     case Action::kSignJws:
     case Action::kSignHttpMessage:

@@ -36,6 +36,10 @@ enum class Reason {
   kMissesExhausted,
   // What the call names.
   kTokenNotFound,
+  kTokenSuspended,
+  kTokenDeleted,
+  kTokenExpired,
+  kTokenExhausted,
   kKeyNotFound,
   kProfileNotFound,
   kProfileChanged,

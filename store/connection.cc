@@ -137,16 +137,16 @@ absl::Status Connection::Configure(Mode mode, std::size_t cache_mib) {
         return SQLITE_OK;
       },
       &wal_frames_);
-  // Whatever statement does it, the readers' snapshots end. SQLite says nothing of rows that a
-  // REPLACE removes, nor of a DELETE of all rows: neither may be used on tokens.
+  // Whatever statement does it, the readers' snapshots hear of it. SQLite says nothing of rows that
+  // a REPLACE removes, nor of a DELETE of all rows: neither may be used on tokens.
   sqlite3_update_hook(
       handle_,
-      [](void* changed, int operation, const char*, const char* table, sqlite3_int64) {
+      [](void* changed, int operation, const char*, const char* table, sqlite3_int64 handle) {
         if (operation != SQLITE_INSERT && std::string_view(table) == "tokens") {
-          *static_cast<bool*>(changed) = true;
+          static_cast<std::vector<std::int64_t>*>(changed)->push_back(handle);
         }
       },
-      &tokens_changed_);
+      &changed_tokens_);
   return absl::OkStatus();
 }
 
@@ -184,7 +184,9 @@ absl::Status Connection::Move(int mode) {
   return StorageError(handle_, code);
 }
 
-bool Connection::TakeTokensChanged() { return std::exchange(tokens_changed_, false); }
+std::vector<std::int64_t> Connection::TakeChangedTokens() {
+  return std::exchange(changed_tokens_, {});
+}
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 

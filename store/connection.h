@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -48,9 +49,9 @@ class Connection {
   // Moves all of it and empties the log; afterwards every committed row is durable in the file.
   absl::Status CheckpointAll();
 
-  // Of a writer: whether rows of tokens were changed or removed since this was last asked, also in
-  // a transaction that was given up.
-  bool TakeTokensChanged();
+  // Of a writer: which rows of tokens were changed or removed since this was last asked, also in a
+  // transaction that was given up.
+  std::vector<std::int64_t> TakeChangedTokens();
 
   bool in_transaction() const;
   sqlite3* handle() const { return handle_; }
@@ -64,7 +65,7 @@ class Connection {
   sqlite3* handle_ = nullptr;
   int wal_frames_ = 0;  // in the log, as of the last commit
   int checkpointed_frames_ = 0;
-  bool tokens_changed_ = false;
+  std::vector<std::int64_t> changed_tokens_;
 };
 
 }  // namespace keysvc::store

@@ -11,14 +11,19 @@ namespace {
 
 constexpr char kToken[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index FROM tokens WHERE handle = ?";
+    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens WHERE handle = ?";
 constexpr char kTokenByPanIndex[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index FROM tokens "
+    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens "
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kTokensAfter[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index FROM tokens WHERE handle > ? ORDER BY handle LIMIT ?";
+    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens WHERE handle > ? ORDER BY "
+    "handle LIMIT ?";
+constexpr char kEndedTokens[] =
+    "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
+    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens "
+    "WHERE tenant = ? AND profile = ? AND state = ? AND ends_ms <= ? ORDER BY ends_ms LIMIT ?";
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
@@ -45,8 +50,10 @@ TokenRow TokenFrom(const Execution& row) {
       .created_ms = row.Integer(7),
       .state = static_cast<std::uint8_t>(row.Integer(8)),
       .revision = static_cast<std::uint64_t>(row.Integer(9)),
+      .ends_ms = row.Optional<std::int64_t>(12),
+      .uses_left = row.Optional<std::uint32_t>(13),
       .mac = row.Bytes(10),
-      .leaf_index = row.Optional(11),
+      .leaf_index = row.Optional<std::uint64_t>(11),
   };
 }
 
@@ -138,6 +145,7 @@ absl::Status Reader::Prepare() {
       {&token_, kToken},
       {&token_by_pan_index_, kTokenByPanIndex},
       {&tokens_after_, kTokensAfter},
+      {&ended_tokens_, kEndedTokens},
       {&key_versions_, kKeyVersions},
       {&idempotency_, kIdempotency},
       {&frontier_, "SELECT size, hashes FROM frontier"},
@@ -179,7 +187,11 @@ void Reader::EndOldSnapshot() {
 
 absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokens(
     std::span<const std::int64_t> handles) {
-  ASSIGN_OR_RETURN(const bool kept, KeepSnapshot());
+  ASSIGN_OR_RETURN(bool kept, KeepSnapshot());
+  if (kept && recent_.MayHaveChanged(generation_, handles)) {
+    RETURN_IF_ERROR(RenewSnapshot());
+    kept = false;
+  }
   std::vector<std::optional<TokenRow>> found;
   RETURN_IF_ERROR(LookUp(handles, found));
   const bool all =
@@ -208,7 +220,10 @@ absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokensByPanInde
   RETURN_IF_ERROR(LookUp(tenant, profile, index_version, pan_indexes, found));
   if (!kept) return found;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i].has_value() || !recent_.MayHave(generation_, pan_indexes[i])) continue;
+    const bool right = found[i].has_value()
+                           ? !recent_.MayHaveChanged(generation_, {&found[i]->handle, 1})
+                           : !recent_.MayHave(generation_, pan_indexes[i]);
+    if (right) continue;
     RETURN_IF_ERROR(RenewSnapshot());
     RETURN_IF_ERROR(LookUp(tenant, profile, index_version, pan_indexes, found));
     break;
@@ -233,6 +248,15 @@ absl::Status Reader::LookUp(std::string_view tenant, std::uint16_t profile,
 absl::StatusOr<std::vector<TokenRow>> Reader::ReadTokens(std::int64_t after, std::size_t limit) {
   EndSnapshot();
   return All(tokens_after_.Bind(after, limit), TokenFrom);
+}
+
+absl::StatusOr<std::vector<TokenRow>> Reader::FindEndedTokens(std::string_view tenant,
+                                                              std::uint16_t profile,
+                                                              std::uint8_t state,
+                                                              std::int64_t by_ms,
+                                                              std::size_t limit) {
+  EndSnapshot();
+  return All(ended_tokens_.Bind(Text{tenant}, profile, state, by_ms, limit), TokenFrom);
 }
 
 absl::StatusOr<std::vector<KeyVersionRow>> Reader::ListKeyVersions() {

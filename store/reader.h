@@ -23,9 +23,8 @@ namespace keysvc::store {
 // before it. Used by one thread at a time.
 //
 // Tokens are looked up in a snapshot that is kept from call to call, with a new one only when the
-// old one may lack a row that is asked for: one that an old snapshot has is right, since a commit
-// that changes or removes rows of tokens ends every snapshot. All other queries have a snapshot of
-// their own.
+// old one may lack a row that is asked for, or may have it as it was: RecentTokens knows. All other
+// queries have a snapshot of their own.
 class Reader {
  public:
   static constexpr std::size_t kHashSize = 32;  // of a node of the frontier
@@ -49,6 +48,9 @@ class Reader {
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes);
   absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after, std::size_t limit);
+  absl::StatusOr<std::vector<TokenRow>> FindEndedTokens(std::string_view tenant,
+                                                        std::uint16_t profile, std::uint8_t state,
+                                                        std::int64_t by_ms, std::size_t limit);
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions();
   absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,
                                                                 std::string_view request_id,
@@ -77,8 +79,8 @@ class Reader {
   const RecentTokens& recent_;
   bool in_snapshot_ = false;
   std::uint64_t generation_ = 0;  // of the snapshot
-  Statement begin_, end_, token_, token_by_pan_index_, tokens_after_, key_versions_, idempotency_,
-      frontier_, leaves_, leaf_hashes_, checkpoint_;
+  Statement begin_, end_, token_, token_by_pan_index_, tokens_after_, ended_tokens_, key_versions_,
+      idempotency_, frontier_, leaves_, leaf_hashes_, checkpoint_;
 };
 
 }  // namespace keysvc::store

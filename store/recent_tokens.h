@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -22,24 +24,35 @@ class RecentTokens {
 
   // Whether a row with this index may be in the store although a snapshot of `generation` lacks it.
   bool MayHave(std::uint64_t generation, std::string_view pan_index) const;
+  // Whether one of these rows may be another in the store, or gone, than in a snapshot of
+  // `generation`.
+  bool MayHaveChanged(std::uint64_t generation, std::span<const std::int64_t> handles) const;
+
+  // How many commits have changed or removed rows, or may have.
+  std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+  // Whether the row may be another in the store, or gone, than it was read after changes() was
+  // `changes`.
+  bool MayHaveChangedSince(std::uint64_t changes, std::int64_t handle) const;
 
   // After the commit, before anybody hears of it.
   void Add(std::vector<std::string> pan_indexes);
+  void AddChanged(const std::vector<std::int64_t>& handles);
+  // Any row may have changed. Begins a new generation too.
+  void AddUnknown();
 
-  // Begins a new generation: snapshots of earlier ones count no more.
+  // Begins a new generation: snapshots of earlier ones count no more. What was read from them is
+  // as right as before.
   void Forget();
-
-  // How often rows that were there have been changed or removed, or may have been. A row that was
-  // read after the present count was seen is right until it is another one.
-  std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
-  // After such a commit, before anybody hears of it. Begins a new generation too.
-  void ForgetRows();
 
  private:
   std::atomic<std::uint64_t> generation_ = 0;
   std::atomic<std::uint64_t> changes_ = 0;
   mutable std::mutex mutex_;
   std::unordered_set<std::string> pan_indexes_;
+  std::unordered_map<std::int64_t, std::uint64_t> changed_at_;  // by handle, what changes() became
+  std::uint64_t all_changed_at_ = 0;  // the same of all rows that are not among them
+  std::unordered_set<std::int64_t> changed_;
+  std::atomic<bool> any_changed_ = false;  // most look-ups need no lock
 };
 
 }  // namespace keysvc::store

@@ -4,6 +4,8 @@
 #ifndef KEYSVC_STORE_ROWS_H_
 #define KEYSVC_STORE_ROWS_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +26,9 @@ struct TokenRow {
   // Mutable:
   std::uint8_t state = 0;
   std::uint64_t revision = 0;
-  std::string mac;  // under the tenant's row-MAC key
+  std::optional<std::int64_t> ends_ms = std::nullopt;     // none: it does not end by itself
+  std::optional<std::uint32_t> uses_left = std::nullopt;  // none: any number
+  std::string mac;                                        // under the tenant's row-MAC key
   // Of the record that came with the row; none for rows of schema 1. Under neither: what it leads
   // to proves it.
   std::optional<std::uint64_t> leaf_index = std::nullopt;
@@ -86,8 +90,9 @@ struct FrontierRow {
 // One atomic change. Either everything in it is written or, on a conflict, nothing. Rows that
 // conflict with each other are a conflict too.
 struct Mutation {
-  // Inserted. A change of one would end the snapshots of all readers (store/reader.h). Conflict
-  // when (tenant, profile, index_version, pan_index) is taken.
+  // Inserted (revision 1): conflict when (tenant, profile, index_version, pan_index) is taken. Or
+  // changed (stored revision + 1): conflict when the stored revision is another, or there is none;
+  // handle, tenant, profile, creation and leaf index stay.
   std::vector<TokenRow> tokens = {};
   // Inserted (revision 1) or replaced as a whole (stored revision + 1). Conflict when the stored
   // revision is another.
@@ -96,6 +101,11 @@ struct Mutation {
   // and not expired.
   std::optional<IdempotencyRow> idempotency = {};
 
+  // How many rows of tokens are new.
+  std::size_t new_tokens() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(tokens, [](const TokenRow& row) { return row.revision == 1; }));
+  }
   bool empty() const { return tokens.empty() && keys.empty() && !idempotency.has_value(); }
 };
 

@@ -98,7 +98,16 @@ constexpr char kVersion3[] = R"sql(
 ALTER TABLE key_versions ADD COLUMN token_format TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3};
+constexpr char kVersion4[] = R"sql(
+ALTER TABLE tokens ADD COLUMN ends_ms INTEGER;
+ALTER TABLE tokens ADD COLUMN uses_left INTEGER;
+)sql";
+
+constexpr char kVersion5[] = R"sql(
+CREATE INDEX tokens_by_end ON tokens (tenant, profile, state, ends_ms) WHERE ends_ms IS NOT NULL;
+)sql";
+
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

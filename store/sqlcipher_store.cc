@@ -74,6 +74,15 @@ class SqlcipherStore : public Store {
 
   absl::StatusOr<std::unique_ptr<WriteTransaction>> Begin() override {
     if (writer_ == nullptr || writer_->failed()) RETURN_IF_ERROR(Reopen());
+    if (empty_log_.exchange(false)) {
+      absl::Status emptied =
+          readers_.WhileIdle([this] { return writer_->connection().CheckpointAll(); });
+      if (!emptied.ok()) {
+        empty_log_ = true;
+        writer_.reset();
+        return emptied;
+      }
+    }
     if (writer_->connection().CheckpointDue()) {
       if (absl::Status moved = Checkpoint(); !moved.ok()) {
         writer_.reset();
@@ -90,13 +99,15 @@ class SqlcipherStore : public Store {
     return readers_.WhileClosed([this]() -> absl::Status {
       writer_.reset();
       // The commit whose outcome nobody knows may have changed rows.
-      recent_.ForgetRows();
+      recent_.AddUnknown();
       RETURN_IF_ERROR(OpenWriter());
       absl::Status settled = writer_->connection().CheckpointAll();
       if (!settled.ok()) writer_.reset();
       return settled;
     });
   }
+
+  void EmptyLog() override { empty_log_ = true; }
 
   std::int64_t AllocateHandles(std::size_t count) override {
     return next_handle_.fetch_add(static_cast<std::int64_t>(count));
@@ -132,6 +143,15 @@ class SqlcipherStore : public Store {
     // Whoever reads all of them, as each start does, leaves the newest in memory.
     for (const TokenRow& row : rows) by_handle_.Keep(changes, row.handle, row);
     return rows;
+  }
+
+  absl::StatusOr<std::vector<TokenRow>> FindEndedTokens(std::string_view tenant,
+                                                        std::uint16_t profile, std::uint8_t state,
+                                                        std::int64_t by_ms,
+                                                        std::size_t limit) override {
+    return readers_.Use([&](Reader& reader) {
+      return reader.FindEndedTokens(tenant, profile, state, by_ms, limit);
+    });
   }
 
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions() override {
@@ -246,6 +266,7 @@ class SqlcipherStore : public Store {
   TokenCache<std::string> by_pan_index_{recent_, kRowsInMemory};
   std::unique_ptr<Writer> writer_;
   std::atomic<std::int64_t> next_handle_ = 1;
+  std::atomic<bool> empty_log_ = false;
   ReaderPool readers_;
 };
 

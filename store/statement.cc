@@ -39,9 +39,8 @@ std::string Execution::Bytes(int column) const {
   return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
 }
 
-std::optional<std::uint64_t> Execution::Optional(int column) const {
-  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
-  return static_cast<std::uint64_t>(Integer(column));
+bool Execution::IsNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
 void Execution::Keep(int code) {
@@ -52,10 +51,7 @@ void Execution::Put(std::int64_t value) {
   Keep(sqlite3_bind_int64(statement_, ++parameter_, value));
 }
 
-void Execution::Put(const std::optional<std::uint64_t>& value) {
-  if (value.has_value()) return Put(*value);
-  Keep(sqlite3_bind_null(statement_, ++parameter_));
-}
+void Execution::Put(std::nullopt_t) { Keep(sqlite3_bind_null(statement_, ++parameter_)); }
 
 // A null destructor is SQLITE_STATIC: the bytes outlive the execution.
 void Execution::Put(Text value) {

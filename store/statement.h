@@ -48,16 +48,29 @@ class Execution {
   // Columns of the present row; valid until the next Step().
   std::int64_t Integer(int column) const;
   std::string Bytes(int column) const;
-  std::optional<std::uint64_t> Optional(int column) const;  // nullopt for NULL
+  // nullopt for NULL.
+  template <std::integral Number>
+  std::optional<Number> Optional(int column) const {
+    if (IsNull(column)) return std::nullopt;
+    return static_cast<Number>(Integer(column));
+  }
 
  private:
+  bool IsNull(int column) const;
   void Put(std::int64_t value);
   template <std::integral Number>
   void Put(Number value) {
     Put(static_cast<std::int64_t>(value));
   }
-  // NULL when there is none.
-  void Put(const std::optional<std::uint64_t>& value);
+  void Put(std::nullopt_t);  // NULL
+  template <std::integral Number>
+  void Put(const std::optional<Number>& value) {
+    if (value.has_value()) {
+      Put(*value);
+    } else {
+      Put(std::nullopt);
+    }
+  }
   void Put(Text value);
   void Put(Blob value);
   void Put(NullableBlob value);

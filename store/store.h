@@ -49,6 +49,10 @@ class Store {
   // Closes and opens the writer's connection, after a commit whose outcome is unknown.
   virtual absl::Status Reopen() = 0;
 
+  // Has the next Begin() wipe what the write-ahead log still holds of rows as they were: changes
+  // are moved into the file, over them, and the log becomes empty. Does not block.
+  virtual void EmptyLog() = 0;
+
   // `count` consecutive handles, the first of which is returned. No handle is ever given twice,
   // also not after a restart when a row with it was committed. Does not block.
   virtual std::int64_t AllocateHandles(std::size_t count) = 0;
@@ -63,6 +67,14 @@ class Store {
   // At most `limit` rows with handles above `after`, in their order.
   virtual absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after,
                                                            std::size_t limit) = 0;
+
+  // At most `limit` rows of the profile in this state that have ended by then, in the order of
+  // their ends.
+  virtual absl::StatusOr<std::vector<TokenRow>> FindEndedTokens(std::string_view tenant,
+                                                                std::uint16_t profile,
+                                                                std::uint8_t state,
+                                                                std::int64_t by_ms,
+                                                                std::size_t limit) = 0;
 
   virtual absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions() = 0;
 

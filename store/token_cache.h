@@ -1,6 +1,7 @@
 #ifndef KEYSVC_STORE_TOKEN_CACHE_H_
 #define KEYSVC_STORE_TOKEN_CACHE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,8 +19,8 @@ namespace keysvc::store {
 // Rows of tokens that were read lately, under what they were looked up by: a row that is here costs
 // neither SQLite nor the pages that it forgets with every snapshot (store/reader.h). They are as
 // they were in the file, card data sealed: whoever uses one checks its MAC and opens it, each time
-// anew. A commit that changes or removes rows of tokens empties the cache before anybody hears of
-// it. Thread-safe.
+// anew. A row that a commit changes or removes is held no more from before anybody hears of the
+// commit. Thread-safe.
 template <typename Key>
 class TokenCache {
  public:
@@ -31,69 +32,62 @@ class TokenCache {
   // Row by row; null for what is not held.
   std::vector<Row> Find(std::span<const Key> keys) {
     std::vector<Row> rows(keys.size());
-    Kept outdated;  // goes after the lock
+    const std::uint64_t changes = recent_.changes();
     const std::lock_guard lock(mutex_);
-    EmptyIfChanged(outdated);
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      const auto found = kept_.places.find(keys[i]);
-      if (found == kept_.places.end()) continue;
-      Place& place = kept_.ring[found->second];
+      const auto found = places_.find(keys[i]);
+      if (found == places_.end()) continue;
+      Place& place = ring_[found->second];
+      if (recent_.MayHaveChangedSince(place.changes, place.row->handle)) continue;
+      // Not to be asked again until there is another change; two that look may both say so.
+      place.changes = std::max(place.changes, changes);
       place.used = true;
       rows[i] = place.row;
     }
     return rows;
   }
 
-  // Holds a row that was read. `changes` is what RecentTokens::changes() said before that: with
-  // another one since, the row may be outdated already, and is not held.
+  // Holds a row that was read. `changes` is what RecentTokens::changes() said before that.
   void Keep(std::uint64_t changes, const Key& key, const TokenRow& row) {
-    auto copy = std::make_shared<const TokenRow>(row);
-    Kept outdated;
+    Place fresh{key, std::make_shared<const TokenRow>(row), changes};
     const std::lock_guard lock(mutex_);
-    if (changes != recent_.changes()) return;
-    EmptyIfChanged(outdated);
-    Put(key, std::move(copy));
+    const auto found = places_.find(key);
+    if (found == places_.end()) return Put(std::move(fresh));
+    Place& held = ring_[found->second];
+    // Of two that read it, the later one may come first.
+    if (held.changes < changes) std::swap(held, fresh);
   }
 
  private:
   struct Place {
     Key key;
     Row row;
-    bool used = false;  // since the hand was here
-  };
-  struct Kept {
-    std::uint64_t changes = 0;
-    std::vector<Place> ring = {};
-    std::size_t hand = 0;
-    std::unordered_map<Key, std::size_t> places = {};
+    std::uint64_t changes = 0;  // before it was read
+    bool used = false;          // since the hand was here
   };
 
-  // With the lock held.
-  void EmptyIfChanged(Kept& outdated) {
-    const std::uint64_t changes = recent_.changes();
-    if (changes != kept_.changes) outdated = std::exchange(kept_, Kept{.changes = changes});
-  }
-
-  // In place of the first one after the hand that was not used since the hand was there last.
-  void Put(const Key& key, Row row) {
-    std::vector<Place>& ring = kept_.ring;
-    if (ring.size() < limit_) {
-      if (kept_.places.emplace(key, ring.size()).second) ring.push_back({key, std::move(row)});
+  // In place of the first one after the hand that was not used since the hand was there last. With
+  // the lock held.
+  void Put(Place fresh) {
+    if (ring_.size() < limit_) {
+      places_.emplace(fresh.key, ring_.size());
+      ring_.push_back(std::move(fresh));
       return;
     }
-    if (kept_.places.contains(key)) return;
-    const auto step = [&] { return std::exchange(kept_.hand, (kept_.hand + 1) % limit_); };
+    const auto step = [&] { return std::exchange(hand_, (hand_ + 1) % limit_); };
     std::size_t place = step();
-    while (std::exchange(ring[place].used, false)) place = step();
-    kept_.places.erase(ring[place].key);
-    kept_.places.emplace(key, place);
-    ring[place] = {key, std::move(row)};
+    while (std::exchange(ring_[place].used, false)) place = step();
+    places_.erase(ring_[place].key);
+    places_.emplace(fresh.key, place);
+    std::swap(ring_[place], fresh);
   }
 
   const RecentTokens& recent_;
   const std::size_t limit_;
   std::mutex mutex_;
-  Kept kept_;
+  std::vector<Place> ring_;
+  std::size_t hand_ = 0;
+  std::unordered_map<Key, std::size_t> places_;
 };
 
 }  // namespace keysvc::store

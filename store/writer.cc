@@ -19,7 +19,12 @@ constexpr char kFindToken[] =
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kInsertToken[] =
     "INSERT INTO tokens (handle, tenant, profile, index_version, pan_index, data_version, sealed, "
-    "created_ms, state, revision, mac, leaf_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "created_ms, state, revision, ends_ms, uses_left, mac, leaf_index) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kFindRevision[] = "SELECT revision FROM tokens WHERE handle = ?";
+constexpr char kChangeToken[] =
+    "UPDATE tokens SET index_version = ?, pan_index = ?, data_version = ?, sealed = ?, state = ?, "
+    "revision = ?, ends_ms = ?, uses_left = ?, mac = ? WHERE handle = ?";
 constexpr char kFindKey[] =
     "SELECT revision FROM key_versions WHERE tenant = ? AND name = ? AND version = ?";
 constexpr char kPutKey[] =
@@ -45,12 +50,14 @@ absl::StatusOr<bool> HasRow(Execution execution) { return execution.Step(); }
 
 // Two rows of one mutation that want the same place.
 bool ContradictsItself(const Mutation& mutation) {
-  std::set<std::tuple<std::string_view, std::string_view, std::uint16_t, std::uint32_t>> tokens;
+  std::set<std::tuple<std::string_view, std::string_view, std::uint16_t, std::uint32_t>> cards;
+  std::set<std::int64_t> changed;
   for (const TokenRow& row : mutation.tokens) {
     if (!row.pan_index.empty() &&
-        !tokens.emplace(row.pan_index, row.tenant, row.profile, row.index_version).second) {
+        !cards.emplace(row.pan_index, row.tenant, row.profile, row.index_version).second) {
       return true;
     }
+    if (row.revision > 1 && !changed.insert(row.handle).second) return true;
   }
   std::set<std::tuple<std::string_view, std::string_view, std::uint32_t>> keys;
   for (const KeyVersionRow& row : mutation.keys) {
@@ -76,7 +83,7 @@ class Writer::Transaction : public WriteTransaction {
     if (*conflicts) return Applied::kConflict;
     RETURN_IF_ERROR(Fail(writer_.Write(mutation, now_ms)));
     for (const TokenRow& row : mutation.tokens) {
-      if (!row.pan_index.empty()) pan_indexes_.push_back(row.pan_index);
+      if (row.revision == 1 && !row.pan_index.empty()) pan_indexes_.push_back(row.pan_index);
     }
     return Applied::kYes;
   }
@@ -107,11 +114,8 @@ class Writer::Transaction : public WriteTransaction {
     if (!whole_) return Error(Reason::kStoreUnavailable, "a write of this transaction failed");
     whole_ = false;
     if (writer_.commit_.Bind().Run().ok()) {
-      if (writer_.connection_->TakeTokensChanged()) {
-        writer_.recent_.ForgetRows();
-      } else {
-        writer_.recent_.Add(std::move(pan_indexes_));
-      }
+      writer_.recent_.AddChanged(writer_.connection_->TakeChangedTokens());
+      writer_.recent_.Add(std::move(pan_indexes_));
       return absl::OkStatus();
     }
     // The log may hold the commit although it could not be synced.
@@ -149,6 +153,8 @@ absl::Status Writer::Prepare() {
       {&rollback_, "ROLLBACK"},
       {&find_token_, kFindToken},
       {&insert_token_, kInsertToken},
+      {&find_revision_, kFindRevision},
+      {&change_token_, kChangeToken},
       {&find_key_, kFindKey},
       {&put_key_, kPutKey},
       {&find_idempotency_, kFindIdempotency},
@@ -183,6 +189,12 @@ absl::StatusOr<std::int64_t> Writer::LastHandle() {
 absl::StatusOr<bool> Writer::Conflicts(const Mutation& mutation, std::int64_t now_ms) {
   if (ContradictsItself(mutation)) return true;
   for (const TokenRow& row : mutation.tokens) {
+    if (row.revision > 1) {
+      Execution stored = find_revision_.Bind(row.handle);
+      ASSIGN_OR_RETURN(const bool found, stored.Step());
+      if (!found || row.revision != static_cast<std::uint64_t>(stored.Integer(0)) + 1) return true;
+      continue;
+    }
     if (row.pan_index.empty()) continue;
     ASSIGN_OR_RETURN(const bool taken,
                      HasRow(find_token_.Bind(Blob{row.pan_index}, Text{row.tenant}, row.profile,
@@ -202,11 +214,19 @@ absl::StatusOr<bool> Writer::Conflicts(const Mutation& mutation, std::int64_t no
 
 absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
   for (const TokenRow& row : mutation.tokens) {
+    if (row.revision > 1) {
+      RETURN_IF_ERROR(change_token_
+                          .Bind(row.index_version, NullableBlob{row.pan_index}, row.data_version,
+                                Blob{row.sealed}, row.state, row.revision, row.ends_ms,
+                                row.uses_left, Blob{row.mac}, row.handle)
+                          .Run());
+      continue;
+    }
     RETURN_IF_ERROR(insert_token_
                         .Bind(row.handle, Text{row.tenant}, row.profile, row.index_version,
                               NullableBlob{row.pan_index}, row.data_version, Blob{row.sealed},
-                              row.created_ms, row.state, row.revision, Blob{row.mac},
-                              row.leaf_index)
+                              row.created_ms, row.state, row.revision, row.ends_ms, row.uses_left,
+                              Blob{row.mac}, row.leaf_index)
                         .Run());
   }
   for (const KeyVersionRow& row : mutation.keys) {

@@ -1,8 +1,10 @@
 #include "tokenizer/budgets.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "audit/recorded_entry.h"
 #include "status/reason.h"
@@ -12,6 +14,11 @@ namespace {
 
 // The longest window that anything is counted in.
 constexpr absl::Duration kLongestWindow = absl::Hours(1);
+
+// What looks tokens up, as records call it.
+constexpr auto kLookUps = std::to_array<std::string_view>(
+    {"TokenService.Detokenize", "TokenService.GetToken", "TokenService.SuspendToken",
+     "TokenService.ResumeToken", "TokenService.DeleteToken"});
 
 absl::Status MissesExhausted() {
   return Error(Reason::kMissesExhausted, "too many tokens that there are not; no token is read");
@@ -56,9 +63,7 @@ absl::Status Budgets::CountLookUp(const policy::Permit& permit, const absl::Stat
 }
 
 void Budgets::Count(const audit::Entry& record, absl::Time time) {
-  if (record.action != "TokenService.Detokenize" && record.action != "TokenService.GetToken") {
-    return;
-  }
+  if (std::ranges::find(kLookUps, record.action) == kLookUps.end()) return;
   const std::string_view not_found = InfoOf(Reason::kTokenNotFound).name;
   Used& used = used_[record.actor];
   for (const audit::Item& item : record.items) {

@@ -44,7 +44,35 @@ audit::Entry EntryOf(const policy::Permit& permit, std::string_view action,
 }
 
 void AddItem(audit::Entry& entry, std::string resource, const absl::Status& status) {
-  entry.items.push_back({std::move(resource), OutcomeOf(status), WordOf(status)});
+  audit::Item& item = entry.items.emplace_back();
+  item.resource = std::move(resource);
+  SetItem(item, status);
+}
+
+void SetItem(audit::Item& item, const absl::Status& status) {
+  item.outcome = OutcomeOf(status);
+  item.reason = WordOf(status);
+}
+
+void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings) {
+  std::set<std::string> profiles;
+  std::set<std::string> rules;
+  std::set<std::uint32_t> data_versions;
+  std::set<std::uint32_t> ff1_versions;
+  for (const TokenReading& reading : readings) {
+    AddItem(entry, reading.name, reading.token.status());
+    if (!reading.profile.empty()) profiles.insert(reading.profile);
+    if (!reading.token.ok()) continue;
+    rules.insert(reading.token->rule);
+    if (!reading.token->card.has_value()) continue;
+    if (reading.token->row.has_value()) data_versions.insert(reading.token->row->data_version);
+    if (reading.token->ff1_version != 0) ff1_versions.insert(reading.token->ff1_version);
+  }
+  SetOutcomeOfItems(entry);
+  entry.profile = Listed(profiles);
+  if (!rules.empty()) entry.rule = Listed(rules);
+  if (!data_versions.empty()) entry.details["data_key_version"] = Listed(data_versions);
+  if (!ff1_versions.empty()) entry.details["ff1_key_version"] = Listed(ff1_versions);
 }
 
 void SetFailed(audit::Entry& entry, const absl::Status& status) {

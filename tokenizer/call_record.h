@@ -5,10 +5,12 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "audit/entry.h"
 #include "policy/gate.h"
+#include "tokenizer/token_reader.h"
 #include "tokenizer/tokenizer.h"
 
 namespace keysvc::tokenizer {
@@ -24,6 +26,12 @@ audit::Entry EntryOf(const policy::Permit& permit, std::string_view action,
 // Adds what became of one item. `resource` is empty unless the service itself made the name: other
 // names are a caller's text.
 void AddItem(audit::Entry& entry, std::string resource, const absl::Status& status);
+// What became of an item that is there already.
+void SetItem(audit::Item& item, const absl::Status& status);
+
+// Adds what became of each token that was read, and says of which profiles they are, by which rules
+// and with which keys.
+void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings);
 
 // Sets the outcome of a call that failed as a whole.
 void SetFailed(audit::Entry& entry, const absl::Status& status);

@@ -31,6 +31,12 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
     if (profile->number == 0) {
       return Error(Reason::kConfigInvalid, "a token profile has the number 0");
     }
+    if (profile->deterministic &&
+        (profile->time_to_live > absl::ZeroDuration() || profile->uses > 0)) {
+      return Error(Reason::kConfigInvalid,
+                   "a deterministic profile has one token per card for ever: its tokens have "
+                   "neither a time to live nor a number of uses");
+    }
     if (profile->family == Family::kFf1) {
       RETURN_IF_ERROR(profile->ff1.Check());
       if (!profile->deterministic) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "tokenizer/ff1_format.h"
 
 namespace keysvc::tokenizer {
@@ -23,6 +24,10 @@ struct Profile {
   bool deterministic = false;  // one token per card for ever; otherwise a new one per call
   Family family = Family::kOpaque;
   Ff1Format ff1 = {};  // of the family kFf1, which is deterministic
+  // Of each token from its making, when the profile is not deterministic:
+  absl::Duration time_to_live = absl::ZeroDuration();  // zero: it does not expire
+  std::uint32_t uses = 0;                              // how often it opens; 0: any number of times
+  absl::Duration grace = absl::ZeroDuration();         // from its end until its card is erased
 
   std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
 };
@@ -31,8 +36,9 @@ struct Profile {
 class Profiles {
  public:
   // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number, for the
-  // number 0, for what is no name, and for an FF1 profile that is not deterministic, whose format
-  // does not pass its Check(), or whose prefix and Luhn offset are another one's of the tenant.
+  // number 0, for what is no name, for a deterministic one whose tokens end, and for an FF1 profile
+  // that is not deterministic, whose format does not pass its Check(), or whose prefix and Luhn
+  // offset are another one's of the tenant.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

@@ -40,9 +40,10 @@ std::string_view Member(std::string_view body, std::string_view member) {
   return body.substr(0, body.find('"'));
 }
 
-// How many rows there were before a place in the log.
+// How many rows there were before a place in the log, and how often they had been changed.
 struct Census {
   std::uint64_t tokens = 0;
+  std::uint64_t changes = 0;
   std::uint64_t before = 0;
 };
 
@@ -62,11 +63,20 @@ absl::StatusOr<std::optional<Census>> NewestCensus(store::Store& store, std::uin
           !absl::SimpleAtoi(ToAbsl(Member(leaf->body, R"("tokens_before":")")), &census.before)) {
         return Damaged("a head of the log is not what was written");
       }
+      // Heads from before rows were changed do not say it.
+      const std::string_view changes = Member(leaf->body, R"("token_changes":")");
+      if (!changes.empty() && !absl::SimpleAtoi(ToAbsl(changes), &census.changes)) {
+        return Damaged("a head of the log is not what was written");
+      }
       return census;
     }
     end = first;
   }
   return std::nullopt;
+}
+
+bool IsDeleted(const store::TokenRow& row) {
+  return TokenStateOf(row.state) == TokenState::kDeleted;
 }
 
 // One run over the rows.
@@ -100,6 +110,9 @@ class Check {
     if (census.has_value() && counted < census->tokens) {
       return Damaged("tokens are missing from the store");
     }
+    if (census.has_value() && found_.changes < census->changes) {
+      return Damaged("a token's row is older than the log says");
+    }
     if (!options_.open_every_row) RETURN_IF_ERROR(OpenSample(newest));
     return found_;
   }
@@ -118,6 +131,8 @@ class Check {
     } else {
       ++found_.without_record;
     }
+    if (row.revision < 1) return Damaged("a token's row is not what was written");
+    found_.changes += row.revision - 1;
     const Profile* profile = profiles_.Find(row.tenant, row.profile);
     if (profile == nullptr) {
       ++found_.undeclared;
@@ -129,6 +144,7 @@ class Check {
                                 ", or of another profile of its number, from before it was of a "
                                 "family without rows: declare another profile"));
     }
+    if (IsDeleted(row)) return absl::OkStatus();  // needs neither key any more
     const auto versions = std::tuple(profile, row.data_version, row.index_version);
     if (known_.contains(versions)) return absl::OkStatus();
     RETURN_IF_ERROR(LostOrOk(keys_.DataKey(*profile, row.data_version).status()));
@@ -156,14 +172,17 @@ class Check {
     if (profile == nullptr) return absl::OkStatus();
     ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMacKey(row.tenant));
     RETURN_IF_ERROR(CheckRow(row, *row_mac));
-    RETURN_IF_ERROR(FindByCard(row));
-    const auto data_key = keys_.DataKey(*profile, row.data_version);
-    if (!data_key.ok()) return LostOrOk(data_key.status());
-    ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, **data_key));
-    const auto token_key = keys_.TokenKey(row.tenant, opened.token_key_version);
+    if (!IsDeleted(row)) {
+      RETURN_IF_ERROR(FindByCard(row));
+      const auto data_key = keys_.DataKey(*profile, row.data_version);
+      if (!data_key.ok()) return LostOrOk(data_key.status());
+      RETURN_IF_ERROR(OpenRow(row, **data_key).status());
+    }
+    ASSIGN_OR_RETURN(const std::uint32_t token_version, TokenKeyVersionOf(row));
+    const auto token_key = keys_.TokenKey(row.tenant, token_version);
     if (!token_key.ok()) return LostOrOk(token_key.status());
     const TokenName name{row.tenant, EncodeOpaqueToken({row.handle, row.profile}, row.tenant,
-                                                       opened.token_key_version, **token_key)};
+                                                       token_version, **token_key)};
     RETURN_IF_ERROR(FindInRecord(row, name));
     ++found_.opened;
     return absl::OkStatus();

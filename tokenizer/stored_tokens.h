@@ -24,6 +24,7 @@ struct StoredTokensOptions {
 // What was found, and found sound.
 struct StoredTokens {
   std::uint64_t rows = 0;
+  std::uint64_t changes = 0;         // of rows that were there already
   std::uint64_t opened = 0;          // MAC, AEAD, the record and the way from card to row checked
   std::uint64_t undeclared = 0;      // of profiles that are not declared any more: not checked
   std::uint64_t without_record = 0;  // from before rows named their records
@@ -31,9 +32,9 @@ struct StoredTokens {
 
 // Reads every token row: its key versions are there and its record is in the log. Of a sample, or
 // of all, it also checks the MAC, opens the card, and finds the token's name in its record.
-// DATA_LOSS/INTEGRITY_FAILURE when something is wrong, and when fewer rows are there than the
-// newest head of the log that counts them says. Nobody may write meanwhile. Reads every row once,
-// in the order in which they lie in the file.
+// DATA_LOSS/INTEGRITY_FAILURE when something is wrong, and when fewer rows are there, or were
+// changed less often, than the newest head of the log that counts them says. Nobody may write
+// meanwhile. Reads every row once, in the order in which they lie in the file.
 absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
                                                KeySource& keys, const StoredTokensOptions& options);
 

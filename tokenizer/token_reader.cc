@@ -24,6 +24,18 @@ auto Once(Keys& held, const Id& id, Get get) -> decltype(get()) {
 
 }  // namespace
 
+std::string FoundToken::Masked() const {
+  return reveal == policy::Reveal::kLastFour ? card->pan.LastFour() : card->pan.Masked();
+}
+
+void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
+                  std::vector<TokenReading>& readings) {
+  for (TokenReading& reading : readings) {
+    const absl::Status told = budgets.CountLookUp(permit, reading.token.status(), now);
+    if (!told.ok()) reading.token = told;
+  }
+}
+
 TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
                          const policy::Gate& gate, const policy::Permit& permit, std::string tenant)
     : profiles_(profiles),
@@ -33,10 +45,10 @@ TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store
       permit_(permit),
       tenant_(std::move(tenant)) {}
 
-absl::StatusOr<std::vector<TokenReading>> TokenReader::Read(
+absl::StatusOr<std::vector<TokenReading>> TokenReader::Find(
     const std::vector<absl::StatusOr<TokenName>>& names) {
   std::vector<TokenReading> readings(names.size());
-  std::vector<std::pair<TokenReading*, Allowed>> with_rows;
+  std::vector<TokenReading*> with_rows;
   std::vector<std::int64_t> handles;
   with_rows.reserve(names.size());
   handles.reserve(names.size());
@@ -44,20 +56,56 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::Read(
     const auto allowed = names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status();
     if (!allowed.ok()) {
       readings[i].token = allowed.status();
-    } else if (allowed->profile->family == Family::kFf1) {
-      readings[i].token = Compute(*names[i], *allowed, readings[i]);
+      continue;
+    }
+    readings[i].token = FoundToken{.profile = allowed->profile,
+                                   .token_version = allowed->key_version,
+                                   .reveal = allowed->permit->reveal(),
+                                   .rule = allowed->permit->rule()};
+    if (allowed->profile->family == Family::kFf1) continue;
+    with_rows.push_back(&readings[i]);
+    handles.push_back(allowed->content.handle);
+  }
+  RETURN_IF_ERROR(TakeRows(handles, with_rows));
+  return readings;
+}
+
+absl::Status TokenReader::Refresh(std::vector<TokenReading>& readings) {
+  std::vector<TokenReading*> with_rows;
+  std::vector<std::int64_t> handles;
+  for (TokenReading& reading : readings) {
+    if (!reading.token.ok() || !reading.token->row.has_value()) continue;
+    with_rows.push_back(&reading);
+    handles.push_back(reading.token->row->handle);
+  }
+  return TakeRows(handles, with_rows);
+}
+
+absl::Status TokenReader::TakeRows(const std::vector<std::int64_t>& handles,
+                                   const std::vector<TokenReading*>& readings) {
+  if (handles.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, store_.FindTokens(handles));
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    absl::StatusOr<FoundToken>& token = readings[i]->token;
+    if (absl::Status wrong = Check(*token, handles[i], rows[i]); wrong.ok()) {
+      token->row = std::move(rows[i]);
     } else {
-      with_rows.emplace_back(&readings[i], *allowed);
-      handles.push_back(allowed->content.handle);
+      token = std::move(wrong);
     }
   }
-  if (handles.empty()) return readings;
-  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, store_.FindTokens(handles));
-  for (std::size_t i = 0; i < with_rows.size(); ++i) {
-    const auto& [reading, allowed] = with_rows[i];
-    reading->token = Open(allowed, std::move(rows[i]));
+  return absl::OkStatus();
+}
+
+void TokenReader::Open(const TokenName& name, TokenReading& reading) {
+  FoundToken& token = *reading.token;
+  absl::StatusOr<CardData> card =
+      token.row.has_value() ? OpenCard(*token.profile, *token.row) : ComputeCard(name, token);
+  if (!card.ok()) {
+    reading.token = card.status();
+    return;
   }
-  return readings;
+  reading.name = name.ToString();
+  token.card = *std::move(card);
 }
 
 absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
@@ -116,36 +164,40 @@ absl::StatusOr<TokenContent> TokenReader::Decode(const TokenName& name, std::uin
   return NotFound();
 }
 
-absl::StatusOr<ReadToken> TokenReader::Open(const Allowed& allowed,
-                                            std::optional<store::TokenRow> row) {
+absl::Status TokenReader::Check(const FoundToken& token, std::int64_t handle,
+                                const std::optional<store::TokenRow>& row) {
   if (!row.has_value()) return NotFound();
-  if (row->tenant != tenant_ || row->profile != allowed.profile->number ||
-      row->handle != allowed.content.handle) {
+  if (row->tenant != tenant_ || row->profile != token.profile->number || row->handle != handle) {
     return Error(Reason::kIntegrityFailure, "a stored token is not what was written");
   }
   if (row_mac_ == nullptr) {
     ASSIGN_OR_RETURN(row_mac_, keys_.RowMacKey(tenant_));
   }
   RETURN_IF_ERROR(CheckRow(*row, *row_mac_));
-  ASSIGN_OR_RETURN(const auto data_key,
-                   Once(data_keys_, std::pair(allowed.profile->number, row->data_version),
-                        [&] { return keys_.DataKey(*allowed.profile, row->data_version); }));
-  ASSIGN_OR_RETURN(OpenedRow opened, OpenRow(*row, *data_key));
-  // A restored store gives handles again that an older token names: that token is another's.
-  if (opened.token_key_version != allowed.key_version) return NotFound();
-  return ReadToken{allowed.profile,        std::move(row),           0,
-                   std::move(opened.card), allowed.permit->reveal(), allowed.permit->rule()};
+  ASSIGN_OR_RETURN(const std::uint32_t token_version, TokenKeyVersionOf(*row));
+  if (token_version == token.token_version) return absl::OkStatus();
+  // A restored store gives handles again that an older token names: that token is another's. Or
+  // somebody changed what the row says, and then it does not open.
+  if (StateOf(*row) != TokenState::kDeleted) {
+    RETURN_IF_ERROR(OpenCard(*token.profile, *row).status());
+  }
+  return NotFound();
 }
 
-absl::StatusOr<ReadToken> TokenReader::Compute(const TokenName& name, const Allowed& allowed,
-                                               TokenReading& reading) {
-  ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, Once(ff1_keys_, allowed.profile, [&] {
-                     return keys_.Ff1OpeningKey(*allowed.profile);
+absl::StatusOr<CardData> TokenReader::OpenCard(const Profile& profile, const store::TokenRow& row) {
+  ASSIGN_OR_RETURN(const auto data_key,
+                   Once(data_keys_, std::pair(profile.number, row.data_version),
+                        [&] { return keys_.DataKey(profile, row.data_version); }));
+  ASSIGN_OR_RETURN(OpenedRow opened, OpenRow(row, *data_key));
+  return std::move(opened.card);
+}
+
+absl::StatusOr<CardData> TokenReader::ComputeCard(const TokenName& name, FoundToken& token) {
+  ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, Once(ff1_keys_, token.profile, [&] {
+                     return keys_.Ff1OpeningKey(*token.profile);
                    }));
-  ASSIGN_OR_RETURN(CardData card, OpenFf1Token(*allowed.profile, name.token, *key.key));
-  reading.name = name.ToString();
-  return ReadToken{allowed.profile,          std::nullopt,          key.version, std::move(card),
-                   allowed.permit->reveal(), allowed.permit->rule()};
+  token.ff1_version = key.version;
+  return OpenFf1Token(*token.profile, name.token, *key.key);
 }
 
 }  // namespace keysvc::tokenizer

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "crypto/aead.h"
 #include "crypto/aes_block.h"
 #include "crypto/ff1.h"
 #include "crypto/mac.h"
 #include "policy/gate.h"
 #include "store/store.h"
+#include "tokenizer/budgets.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/profile.h"
@@ -24,35 +26,54 @@
 
 namespace keysvc::tokenizer {
 
-// A token that may be read, and how.
-struct ReadToken {
+// A token that the policy lets the caller at, and how.
+struct FoundToken {
   const Profile* profile = nullptr;
-  std::optional<store::TokenRow> row;  // none: the card was computed
-  std::uint32_t ff1_version = 0;       // of the key that did it
-  CardData card;
+  std::uint32_t token_version = 0;          // of the token key that made it; opaque tokens only
+  std::optional<store::TokenRow> row = {};  // authenticated; none: the card is computed
   policy::Reveal reveal = policy::Reveal::kLastFour;
-  std::string rule;  // that allowed the token's profile
+  std::string rule = {};  // that allowed the token's profile
+  // Once it is opened:
+  std::optional<CardData> card = {};
+  std::uint32_t ff1_version = 0;  // of the key that computed the card
+  // As much of the card's number as the caller may see, at most masked.
+  std::string Masked() const;
 };
 
 struct TokenReading {
   std::string name;     // of a genuine token, else empty
   std::string profile;  // resource name, when known
-  absl::StatusOr<ReadToken> token = absl::UnknownError("");
+  absl::StatusOr<FoundToken> token = absl::UnknownError("");
 };
 
+// Counts every reading as a look-up by the caller; what its limits let it hear nothing of becomes
+// that error. `now` is a time that nobody can set forward (Journal::UnsteppedTime).
+void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
+                  std::vector<TokenReading>& readings);
+
 // Reads the tokens of one call: decodes them, asks the gate for each profile once, and only then
-// looks at the rows, all at once, or computes the cards. Not thread-safe; one call's.
+// looks at the rows, all at once. Cards are opened one by one. Not thread-safe; one call's.
 class TokenReader {
  public:
+  // `permit` outlives the reader.
   TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
               const policy::Gate& gate, const policy::Permit& permit, std::string tenant);
 
   // One reading per name, in order. The outer error is the store's.
-  absl::StatusOr<std::vector<TokenReading>> Read(
+  absl::StatusOr<std::vector<TokenReading>> Find(
       const std::vector<absl::StatusOr<TokenName>>& names);
+  // Reads the rows of what was found again, with no key but those that Find() got.
+  absl::Status Refresh(std::vector<TokenReading>& readings);
+
+  // The key of the tenant's row MACs, once a row was found.
+  const crypto::HmacSha256& row_mac() const { return *row_mac_; }
+
+  // Opens the card of a token that was found under `name`, or computes it; else the reading
+  // becomes the error. The row's state is the caller's to judge.
+  void Open(const TokenName& name, TokenReading& reading);
 
  private:
-  // What is known of a token before its row is read, or its card computed.
+  // What is known of a token before its row is read.
   struct Allowed {
     TokenContent content;  // opaque tokens only
     std::uint32_t key_version = 0;
@@ -65,9 +86,12 @@ class TokenReader {
   absl::StatusOr<Allowed> AllowNamed(const TokenName& name, TokenReading& reading);
   const absl::StatusOr<policy::Permit>& PermitFor(const std::string& profile);
   absl::StatusOr<TokenContent> Decode(const TokenName& name, std::uint32_t version);
-  absl::StatusOr<ReadToken> Open(const Allowed& allowed, std::optional<store::TokenRow> row);
-  absl::StatusOr<ReadToken> Compute(const TokenName& name, const Allowed& allowed,
-                                    TokenReading& reading);
+  absl::Status TakeRows(const std::vector<std::int64_t>& handles,
+                        const std::vector<TokenReading*>& readings);
+  absl::Status Check(const FoundToken& token, std::int64_t handle,
+                     const std::optional<store::TokenRow>& row);
+  absl::StatusOr<CardData> OpenCard(const Profile& profile, const store::TokenRow& row);
+  absl::StatusOr<CardData> ComputeCard(const TokenName& name, FoundToken& token);
 
   const Profiles& profiles_;
   KeySource& keys_;

@@ -12,9 +12,19 @@ namespace keysvc::tokenizer {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+// Of the MAC of a deleted token's row.
+constexpr std::uint8_t kDeletedFormat = 2;
+// Of the MAC of a row with an end or a number of uses.
+constexpr std::uint8_t kLimitedFormat = 3;
+// Where there is no end.
+constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 std::string Header(std::uint32_t token_key_version) {
   return crypto::CanonicalWriter().U8(kFormat).U32(token_key_version).Take();
+}
+
+std::string_view HeaderOf(const store::TokenRow& row) {
+  return std::string_view(row.sealed).substr(0, Header(0).size());
 }
 
 std::string AssociatedData(const store::TokenRow& row, std::string_view header) {
@@ -32,15 +42,30 @@ std::string AssociatedData(const store::TokenRow& row, std::string_view header) 
 }
 
 std::string MacMessage(const store::TokenRow& row) {
-  return crypto::CanonicalWriter()
-      .Bytes("keysvc token row state")
-      .U8(kFormat)
+  const bool deleted = TokenStateOf(row.state) == TokenState::kDeleted;
+  const bool limited = row.ends_ms.has_value() || row.uses_left.has_value();
+  crypto::CanonicalWriter message;
+  message.Bytes("keysvc token row state")
+      .U8(limited   ? kLimitedFormat
+          : deleted ? kDeletedFormat
+                    : kFormat)
       .Bytes(row.tenant)
       .U16(row.profile)
       .U64(static_cast<std::uint64_t>(row.handle))
       .U8(row.state)
-      .U64(row.revision)
-      .Take();
+      .U64(row.revision);
+  if (limited) {
+    message.U64(row.ends_ms.has_value() ? static_cast<std::uint64_t>(*row.ends_ms) : kNever)
+        .U8(row.uses_left.has_value() ? 1 : 0)
+        .U32(row.uses_left.value_or(0));
+  } else if (deleted) {
+    message.U32(row.index_version)
+        .Bytes(row.pan_index)
+        .U32(row.data_version)
+        .Bytes(row.sealed)
+        .U64(static_cast<std::uint64_t>(row.created_ms));
+  }
+  return message.Take();
 }
 
 absl::Status Corrupt() {
@@ -60,15 +85,19 @@ absl::Status SealRow(store::TokenRow& row, const CardData& card, std::uint32_t t
   return absl::OkStatus();
 }
 
-absl::StatusOr<OpenedRow> OpenRow(const store::TokenRow& row, const crypto::Aes256Gcm& data_key) {
-  const std::string_view stored = row.sealed;
-  const std::string_view header = stored.substr(0, Header(0).size());
-  crypto::CanonicalReader reader(header);
+absl::StatusOr<std::uint32_t> TokenKeyVersionOf(const store::TokenRow& row) {
+  crypto::CanonicalReader reader(HeaderOf(row));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
   if (format != kFormat) return Corrupt();
-  ASSIGN_OR_RETURN(const std::uint32_t token_key_version, reader.U32());
+  return reader.U32();
+}
+
+absl::StatusOr<OpenedRow> OpenRow(const store::TokenRow& row, const crypto::Aes256Gcm& data_key) {
+  ASSIGN_OR_RETURN(const std::uint32_t token_key_version, TokenKeyVersionOf(row));
+  const std::string_view header = HeaderOf(row);
+  const std::string_view sealed = std::string_view(row.sealed).substr(header.size());
   ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext,
-                   data_key.Open(stored.substr(header.size()), AssociatedData(row, header)));
+                   data_key.Open(sealed, AssociatedData(row, header)));
   ASSIGN_OR_RETURN(CardData card, DecodeCardData(plaintext));
   return OpenedRow{std::move(card), token_key_version};
 }
@@ -78,8 +107,48 @@ std::string MacOfRow(const store::TokenRow& row, const crypto::HmacSha256& key) 
 }
 
 absl::Status CheckRow(const store::TokenRow& row, const crypto::HmacSha256& key) {
-  const bool active = row.state == static_cast<std::uint8_t>(TokenState::kActive);
-  return key.Verify(MacMessage(row), row.mac) && active ? absl::OkStatus() : Corrupt();
+  const bool known = TokenStateOf(row.state).has_value();
+  return key.Verify(MacMessage(row), row.mac) && known ? absl::OkStatus() : Corrupt();
+}
+
+TokenState StateOf(const store::TokenRow& row) { return static_cast<TokenState>(row.state); }
+
+absl::Status CheckOpens(const store::TokenRow& row, absl::Time now) {
+  switch (StateOf(row)) {
+    case TokenState::kSuspended:
+      return Suspended();
+    case TokenState::kDeleted:
+      return Deleted();
+    case TokenState::kActive:
+      break;
+  }
+  if (row.uses_left == 0U) return Exhausted();
+  if (row.ends_ms.has_value() && *row.ends_ms <= absl::ToUnixMillis(now)) return Expired();
+  return absl::OkStatus();
+}
+
+store::TokenRow Used(std::uint32_t uses, absl::Time now, store::TokenRow row,
+                     const crypto::HmacSha256& key) {
+  ++row.revision;
+  *row.uses_left -= uses;
+  if (row.uses_left == 0U) row.ends_ms = absl::ToUnixMillis(now);
+  row.mac = MacOfRow(row, key);
+  return row;
+}
+
+store::TokenRow InState(TokenState state, store::TokenRow row, const crypto::HmacSha256& key) {
+  row.state = static_cast<std::uint8_t>(state);
+  ++row.revision;
+  if (state == TokenState::kDeleted) {
+    row.sealed.resize(HeaderOf(row).size());
+    row.pan_index.clear();
+    row.index_version = 0;
+    row.data_version = 0;
+    row.ends_ms.reset();
+    row.uses_left.reset();
+  }
+  row.mac = MacOfRow(row, key);
+  return row;
 }
 
 }  // namespace keysvc::tokenizer

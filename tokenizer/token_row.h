@@ -5,15 +5,15 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "crypto/aead.h"
 #include "crypto/mac.h"
 #include "store/rows.h"
 #include "tokenizer/card_data.h"
 #include "tokenizer/sealing_key.h"
+#include "tokenizer/token_state.h"
 
 namespace keysvc::tokenizer {
-
-enum class TokenState : std::uint8_t { kActive = 1 };
 
 // Fills `sealed` of a row whose immutable columns are set; they are the associated data. The
 // version of the token key that names the row is kept with it, so that a card's token stays the
@@ -30,10 +30,30 @@ struct OpenedRow {
 // DATA_LOSS/INTEGRITY_FAILURE when any immutable column or the ciphertext is not what was sealed.
 absl::StatusOr<OpenedRow> OpenRow(const store::TokenRow& row, const crypto::Aes256Gcm& data_key);
 
-// The MAC over the row's identity and its mutable columns (state, revision).
+// The MAC over the row's identity and its mutable columns (state, revision, end, uses left); of a
+// deleted token's row, which nothing else binds any more, over every other column but its record's.
 std::string MacOfRow(const store::TokenRow& row, const crypto::HmacSha256& key);
-// DATA_LOSS/INTEGRITY_FAILURE when the MAC is another, or the state is none that was ever written.
+// DATA_LOSS/INTEGRITY_FAILURE when the MAC is another, or the state is none that is ever written.
 absl::Status CheckRow(const store::TokenRow& row, const crypto::HmacSha256& key);
+
+// The state of a row that passed CheckRow().
+TokenState StateOf(const store::TokenRow& row);
+
+// The version of the token key that names the row, as its header says: OpenRow() proves it, or for
+// a deleted token CheckRow(). DATA_LOSS/INTEGRITY_FAILURE when there is none.
+absl::StatusOr<std::uint32_t> TokenKeyVersionOf(const store::TokenRow& row);
+
+// OK when a row that passed CheckRow() opens at this time, else Deleted(), Suspended(), Exhausted()
+// or Expired().
+absl::Status CheckOpens(const store::TokenRow& row, absl::Time now);
+
+// The row one revision on, opened so many times more, which it may be. With the last use it ends.
+store::TokenRow Used(std::uint32_t uses, absl::Time now, store::TokenRow row,
+                     const crypto::HmacSha256& key);
+
+// The row one revision on in another state. Of a deleted token only the name is left: the sealed
+// card is cut down to its header; the PAN index, the versions of both keys, end and uses are gone.
+store::TokenRow InState(TokenState state, store::TokenRow row, const crypto::HmacSha256& key);
 
 }  // namespace keysvc::tokenizer
 

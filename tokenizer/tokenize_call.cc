@@ -22,9 +22,9 @@ constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 }  // namespace
 
-TokenizeCall::TokenizeCall(Services services, const policy::Permit& permit, Profile profile,
-                           std::vector<absl::StatusOr<CardData>> cards, const RequestFacts& facts,
-                           audit::Done<Results> done)
+TokenizeCall::TokenizeCall(const CallServices& services, const policy::Permit& permit,
+                           Profile profile, std::vector<absl::StatusOr<CardData>> cards,
+                           const RequestFacts& facts, audit::Done<Results> done)
     : services_(services),
       profile_(std::move(profile)),
       cards_(std::move(cards)),
@@ -255,6 +255,10 @@ absl::StatusOr<TokenName> TokenizeCall::NewRow(const Group& group, std::int64_t 
   RETURN_IF_ERROR(SealRow(row, *group.card, keys_.token.version, *keys_.data.key));
   row.state = static_cast<std::uint8_t>(TokenState::kActive);
   row.revision = 1;
+  if (profile_.time_to_live > absl::ZeroDuration()) {
+    row.ends_ms = row.created_ms + absl::ToInt64Milliseconds(profile_.time_to_live);
+  }
+  if (profile_.uses > 0) row.uses_left = profile_.uses;
   row.mac = MacOfRow(row, *keys_.row_mac);
   data_versions_.insert(row.data_version);
   mutation.tokens.push_back(std::move(row));

@@ -2,7 +2,6 @@
 #define KEYSVC_TOKENIZER_TOKENIZE_CALL_H_
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,10 +10,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "audit/journal.h"
 #include "policy/gate.h"
-#include "store/store.h"
+#include "store/rows.h"
+#include "tokenizer/call_services.h"
 #include "tokenizer/card_data.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
@@ -30,14 +29,7 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
  public:
   using Results = std::vector<absl::StatusOr<TokenName>>;
 
-  struct Services {
-    KeySource& keys;
-    store::Store& store;
-    audit::Journal& journal;
-    const std::function<absl::Time()>& clock;
-  };
-
-  TokenizeCall(Services services, const policy::Permit& permit, Profile profile,
+  TokenizeCall(const CallServices& services, const policy::Permit& permit, Profile profile,
                std::vector<absl::StatusOr<CardData>> cards, const RequestFacts& facts,
                audit::Done<Results> done);
 
@@ -83,7 +75,7 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
                    const crypto::Aes256Block& key) const;
   void Record(absl::StatusOr<Results> results, store::Mutation mutation = {});
 
-  Services services_;
+  const CallServices& services_;
   Profile profile_;
   std::vector<absl::StatusOr<CardData>> cards_;
   audit::Done<Results> done_;

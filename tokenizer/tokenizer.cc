@@ -1,7 +1,6 @@
 #include "tokenizer/tokenizer.h"
 
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "policy/name.h"
@@ -9,57 +8,26 @@
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/card_fingerprint.h"
+#include "tokenizer/detokenize_call.h"
+#include "tokenizer/state_change_call.h"
 #include "tokenizer/token_reader.h"
 #include "tokenizer/tokenize_call.h"
 
 namespace keysvc::tokenizer {
 namespace {
 
-std::string TokensOf(const std::string& tenant) { return "tenants/" + tenant + "/tokens"; }
-
-std::string MaskedFor(policy::Reveal reveal, const Pan& pan) {
-  return reveal == policy::Reveal::kLastFour ? pan.LastFour() : pan.Masked();
-}
-
-// Puts into the entry what the readings were of, and by which rules and keys.
-void DescribeReadings(const std::vector<TokenReading>& readings, audit::Entry& entry) {
-  std::set<std::string> profiles;
-  std::set<std::string> rules;
-  std::set<std::string> reveals;
-  std::set<std::uint32_t> data_versions;
-  std::set<std::uint32_t> ff1_versions;
-  for (const TokenReading& reading : readings) {
-    AddItem(entry, reading.name, reading.token.status());
-    if (!reading.profile.empty()) profiles.insert(reading.profile);
-    if (!reading.token.ok()) continue;
-    rules.insert(reading.token->rule);
-    reveals.insert(std::string(policy::NameOf(reading.token->reveal)));
-    if (reading.token->row.has_value()) data_versions.insert(reading.token->row->data_version);
-    if (reading.token->ff1_version != 0) ff1_versions.insert(reading.token->ff1_version);
-  }
-  SetOutcomeOfItems(entry);
-  entry.profile = Listed(profiles);
-  if (rules.empty()) return;
-  entry.rule = Listed(rules);
-  entry.details["reveal"] = Listed(reveals);
-  if (!data_versions.empty()) entry.details["data_key_version"] = Listed(data_versions);
-  if (!ff1_versions.empty()) entry.details["ff1_key_version"] = Listed(ff1_versions);
-}
-
-RevealedCard Reveal(ReadToken token) {
-  RevealedCard card;
-  card.reveal = token.reveal;
-  card.masked_pan = MaskedFor(token.reveal, token.card.pan);
-  card.expiry = token.card.expiry;
-  if (token.reveal == policy::Reveal::kFull) card.full = std::move(token.card);
-  return card;
-}
-
-absl::StatusOr<TokenView> ViewOf(const ReadToken& token) {
-  if (!token.row.has_value()) return Error(Reason::kTokenNotFound, "no such token");
-  return TokenView{token.profile->ResourceName(), MaskedFor(token.reveal, token.card.pan),
-                   token.card.expiry, absl::FromUnixMillis(token.row->created_ms),
-                   token.row->data_version};
+TokenView ViewOf(const FoundToken& token) {
+  TokenView view;
+  view.profile = token.profile->ResourceName();
+  view.state = StateOf(*token.row);
+  view.created = absl::FromUnixMillis(token.row->created_ms);
+  if (token.row->ends_ms.has_value()) view.ends = absl::FromUnixMillis(*token.row->ends_ms);
+  view.uses_left = token.row->uses_left;
+  if (!token.card.has_value()) return view;
+  view.masked_pan = token.Masked();
+  view.expiry = token.card->expiry;
+  view.data_key_version = token.row->data_version;
+  return view;
 }
 
 absl::StatusOr<Versioned<crypto::HmacSha256>> FingerprintKey(KeySource& keys,
@@ -92,27 +60,25 @@ absl::StatusOr<TokenName> TokenName::Parse(std::string_view name) {
   return Error(Reason::kFieldInvalid, "a token's name is tenants/{tenant}/tokens/{token}", "name");
 }
 
+std::string TokensOf(std::string_view tenant) {
+  return "tenants/" + std::string(tenant) + "/tokens";
+}
+
 std::string TokenName::ToString() const { return TokensOf(tenant) + "/" + token; }
 
 Tokenizer::Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& store,
                      audit::Journal& journal, const policy::Gate& gate,
                      std::function<absl::Time()> clock)
-    : profiles_(profiles),
-      keys_(keys),
-      store_(store),
-      journal_(journal),
-      gate_(gate),
-      clock_(std::move(clock)) {}
+    : services_{profiles, keys, store, journal, gate, budgets_, std::move(clock)} {}
 
 absl::Status Tokenizer::CountRecords() {
-  return budgets_.CountRecords(store_, journal_.UnsteppedTime());
+  return budgets_.CountRecords(services_.store, services_.journal.UnsteppedTime());
 }
 
 void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
                          std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                          audit::Done<std::vector<absl::StatusOr<TokenName>>> done) {
-  const TokenizeCall::Services services{keys_, store_, journal_, clock_};
-  std::make_shared<TokenizeCall>(services, permit, profile, std::move(cards), facts,
+  std::make_shared<TokenizeCall>(services_, permit, profile, std::move(cards), facts,
                                  std::move(done))
       ->Run(permit);
 }
@@ -120,29 +86,17 @@ void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
 void Tokenizer::Detokenize(policy::Permit permit, std::string tenant,
                            std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                            audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done) {
-  using Cards = std::vector<absl::StatusOr<RevealedCard>>;
-  audit::Entry entry = EntryOf(permit, "TokenService.Detokenize", facts);
-  const auto cards = [&]() -> absl::StatusOr<Cards> {
-    RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kDetokenize, TokensOf(tenant)));
-    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, Read(permit, tenant, tokens));
-    DescribeReadings(readings, entry);
-    Cards revealed;
-    for (TokenReading& reading : readings) {
-      if (reading.token.ok()) {
-        revealed.push_back(Reveal(*std::move(reading.token)));
-      } else {
-        revealed.push_back(reading.token.status());
-      }
-    }
-    return revealed;
-  };
-  absl::StatusOr<Cards> value = cards();
-  if (!value.ok()) SetFailed(entry, value.status());
-  journal_.Submit(std::move(entry), {},
-                  [value = std::move(value),
-                   done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
-                    audit::Complete<Cards>(std::move(receipt), std::move(value), done);
-                  });
+  std::make_shared<DetokenizeCall>(services_, std::move(permit), std::move(tenant),
+                                   std::move(tokens), facts, std::move(done))
+      ->Run();
+}
+
+void Tokenizer::ChangeState(policy::Permit permit, std::string tenant,
+                            std::vector<absl::StatusOr<TokenName>> tokens, TokenState state,
+                            RequestFacts facts, audit::Done<std::vector<absl::Status>> done) {
+  std::make_shared<StateChangeCall>(services_, std::move(permit), std::move(tenant),
+                                    std::move(tokens), state, facts, std::move(done))
+      ->Run();
 }
 
 void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts facts,
@@ -150,34 +104,30 @@ void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts fa
   audit::Entry entry = EntryOf(permit, "TokenService.GetToken", facts);
   const auto view = [&]() -> absl::StatusOr<TokenView> {
     RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kGetToken, TokensOf(token.tenant)));
-    ASSIGN_OR_RETURN(const std::vector<TokenReading> readings, Read(permit, token.tenant, {token}));
-    DescribeReadings(readings, entry);
-    entry.details.erase("reveal");
-    if (!readings[0].token.ok()) return readings[0].token.status();
-    return ViewOf(*readings[0].token);
+    TokenReader reader(services_.profiles, services_.keys, services_.store, services_.gate, permit,
+                       token.tenant);
+    const absl::Time now = services_.journal.UnsteppedTime();
+    RETURN_IF_ERROR(budgets_.CheckMisses(permit, now));
+    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.Find({token}));
+    TokenReading& reading = readings[0];
+    if (reading.token.ok() && !reading.token->row.has_value()) {
+      reading.token = Error(Reason::kTokenNotFound, "no such token");
+    }
+    if (reading.token.ok() && StateOf(*reading.token->row) != TokenState::kDeleted) {
+      reader.Open(token, reading);
+    }
+    CountLookUps(budgets_, permit, now, readings);
+    AddReadings(entry, readings);
+    if (!reading.token.ok()) return reading.token.status();
+    return ViewOf(*reading.token);
   };
   absl::StatusOr<TokenView> value = view();
   if (!value.ok()) SetFailed(entry, value.status());
-  journal_.Submit(std::move(entry), {},
-                  [value = std::move(value),
-                   done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
-                    audit::Complete<TokenView>(std::move(receipt), std::move(value), done);
-                  });
-}
-
-absl::StatusOr<std::vector<TokenReading>> Tokenizer::Read(
-    const policy::Permit& permit, const std::string& tenant,
-    const std::vector<absl::StatusOr<TokenName>>& names) {
-  // A clock that is set forward frees nothing.
-  const absl::Time now = journal_.UnsteppedTime();
-  RETURN_IF_ERROR(budgets_.CheckMisses(permit, now));
-  TokenReader reader(profiles_, keys_, store_, gate_, permit, tenant);
-  ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.Read(names));
-  for (TokenReading& reading : readings) {
-    const absl::Status told = budgets_.CountLookUp(permit, reading.token.status(), now);
-    if (!told.ok()) reading.token = told;
-  }
-  return readings;
+  services_.journal.Submit(std::move(entry), {},
+                           [value = std::move(value), done = std::move(done)](
+                               absl::StatusOr<audit::Receipt> receipt) mutable {
+                             audit::Complete<TokenView>(std::move(receipt), std::move(value), done);
+                           });
 }
 
 void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
@@ -187,7 +137,7 @@ void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
   const auto make = [&]() -> absl::StatusOr<CardFingerprints> {
     RETURN_IF_ERROR(
         CheckPermit(permit, policy::Action::kFingerprintCard, FingerprintResource(tenant)));
-    ASSIGN_OR_RETURN(const auto key, FingerprintKey(keys_, tenant, key_version));
+    ASSIGN_OR_RETURN(const auto key, FingerprintKey(services_.keys, tenant, key_version));
     CardFingerprints made{key.version, {}};
     for (const absl::StatusOr<CardData>& card : cards) {
       const absl::Status status = card.ok() ? CheckNumberAlone(*card) : card.status();
@@ -204,11 +154,12 @@ void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
   };
   absl::StatusOr<CardFingerprints> value = make();
   if (!value.ok()) SetFailed(entry, value.status());
-  journal_.Submit(std::move(entry), {},
-                  [value = std::move(value),
-                   done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
-                    audit::Complete<CardFingerprints>(std::move(receipt), std::move(value), done);
-                  });
+  services_.journal.Submit(
+      std::move(entry), {},
+      [value = std::move(value),
+       done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
+        audit::Complete<CardFingerprints>(std::move(receipt), std::move(value), done);
+      });
 }
 
 }  // namespace keysvc::tokenizer

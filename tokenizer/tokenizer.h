@@ -15,9 +15,11 @@
 #include "policy/gate.h"
 #include "store/store.h"
 #include "tokenizer/budgets.h"
+#include "tokenizer/call_services.h"
 #include "tokenizer/card_data.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
+#include "tokenizer/token_state.h"
 
 namespace keysvc::tokenizer {
 
@@ -26,6 +28,9 @@ struct RequestFacts {
   std::string request_id;  // a UUID, or empty
   std::string trace_id;
 };
+
+// "tenants/{tenant}/tokens": what a permit is for until a token has told its profile.
+std::string TokensOf(std::string_view tenant);
 
 // A token by its full name, tenants/{tenant}/tokens/{token}.
 struct TokenName {
@@ -56,9 +61,13 @@ std::string FingerprintResource(std::string_view tenant);
 
 struct TokenView {
   std::string profile;  // resource name
-  std::string masked_pan;
-  std::optional<Expiry> expiry;
+  TokenState state = TokenState::kActive;
   absl::Time created;
+  std::optional<absl::Time> ends = std::nullopt;          // none: not by itself
+  std::optional<std::uint32_t> uses_left = std::nullopt;  // none: any number
+  // Of a deleted token nothing of these is left:
+  std::string masked_pan = {};
+  std::optional<Expiry> expiry = std::nullopt;
   std::uint32_t data_key_version = 0;
 };
 
@@ -90,12 +99,23 @@ class Tokenizer {
 
   // The permit is for tenants/{tenant}/tokens; the gate decides again for each token's profile.
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;
-  // PERMISSION_DENIED when the policy does not allow the token's profile. FF1 tokens are found only
-  // when their names say the profile. RESOURCE_EXHAUSTED/MISSES_EXHAUSTED, for the call or for
-  // what is left of a batch, once the caller has named too many tokens that there are not.
+  // PERMISSION_DENIED when the policy does not allow the token's profile; FAILED_PRECONDITION,
+  // TOKEN_SUSPENDED, TOKEN_DELETED, TOKEN_EXPIRED or TOKEN_EXHAUSTED, when its state does not.
+  // ABORTED/CONFLICT when others kept using the same tokens. FF1 tokens are found only when their
+  // names say the profile. RESOURCE_EXHAUSTED/MISSES_EXHAUSTED, for the call or for what is left of
+  // a batch, once the caller has named too many tokens that there are not.
   void Detokenize(policy::Permit permit, std::string tenant,
                   std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                   audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);
+
+  // Suspends (kSuspended), resumes (kActive) or deletes (kDeleted) tokens, in order; the permit is
+  // for tenants/{tenant}/tokens and the action of that name. What is in the state already stays so
+  // and is OK, FAILED_PRECONDITION/TOKEN_DELETED what is deleted for ever; else errors and request
+  // ids as above. An acknowledged suspension is seen by every call that begins after it. Deleting
+  // erases the card at once. ABORTED/CONFLICT when others kept changing the same tokens.
+  void ChangeState(policy::Permit permit, std::string tenant,
+                   std::vector<absl::StatusOr<TokenName>> tokens, TokenState state,
+                   RequestFacts facts, audit::Done<std::vector<absl::Status>> done);
 
   // Of a token, all but its card. At most masked, and only the last four unless the rule that
   // allows it reveals more. MISSES_EXHAUSTED as above.
@@ -111,18 +131,8 @@ class Tokenizer {
                    RequestFacts facts, audit::Done<CardFingerprints> done);
 
  private:
-  // Reads the tokens as far as the caller's limits let it hear of them.
-  absl::StatusOr<std::vector<TokenReading>> Read(
-      const policy::Permit& permit, const std::string& tenant,
-      const std::vector<absl::StatusOr<TokenName>>& names);
-
-  const Profiles& profiles_;
-  KeySource& keys_;
-  store::Store& store_;
-  audit::Journal& journal_;
-  const policy::Gate& gate_;
-  std::function<absl::Time()> clock_;
   Budgets budgets_;
+  const CallServices services_;
 };
 
 }  // namespace keysvc::tokenizer

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "keysvc/cli/audit_commands.h"
 #include "keysvc/cli/connection.h"
 #include "keysvc/cli/exit_code.h"
@@ -173,7 +174,8 @@ class CommandLine {
   }
 
   void AddTokens() {
-    CLI::App& tokens = Group(app_, "tokens", "Replaces cards by tokens and gives them back.");
+    CLI::App& tokens =
+        Group(app_, "tokens", "Replaces cards by tokens, gives them back, and ends tokens.");
     CLI::App& tokenize = Remote(
         tokens, "tokenize",
         "Replaces cards by tokens. Reads one card per line, PAN[,YYYY-MM[,NAME]], never from the\n"
@@ -231,6 +233,22 @@ class CommandLine {
                    return GetToken(connection, name_, output);
                  }),
           "The token");
+
+    AddStateChange(tokens, "suspend", "Keeps tokens from being opened until they are resumed.",
+                   SuspendTokens);
+    AddStateChange(tokens, "resume", "Lets suspended tokens be opened again.", ResumeTokens);
+    AddStateChange(tokens, "delete", "Ends tokens for ever and erases their cards.", DeleteTokens);
+  }
+
+  void AddStateChange(CLI::App& tokens, const char* name, const char* what,
+                      ExitCode (*change)(const Connection&, const StateChangeOptions&, Output&)) {
+    CLI::App& verb = Remote(tokens, name, what,
+                            absl::StrCat("keysvc tokens ", name, " tenants/acme/tokens/tok_..."),
+                            [this, change](const Connection& connection, Output& output) {
+                              return change(connection, state_change_, output);
+                            });
+    verb.add_option("names", state_change_.names, "The tokens")->option_text("NAME...")->required();
+    AddRequestId(verb, state_change_.request_id);
   }
 
   void AddSigning() {
@@ -537,6 +555,7 @@ class CommandLine {
   TokenizeOptions tokenize_;
   FingerprintOptions fingerprint_;
   DetokenizeOptions detokenize_;
+  StateChangeOptions state_change_;
   SignOptions sign_;
   JwsOptions jws_;
   CreateKeyOptions create_key_;

@@ -1,5 +1,6 @@
 #include "keysvc/cli/token_commands.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <string_view>
@@ -37,6 +38,71 @@ std::string_view NameOf(v1::Reveal reveal) {
     default:
       return "last-four";
   }
+}
+
+std::string_view NameOf(v1::TokenState state) {
+  switch (state) {
+    case v1::TOKEN_STATE_ACTIVE:
+      return "active";
+    case v1::TOKEN_STATE_SUSPENDED:
+      return "suspended";
+    case v1::TOKEN_STATE_DELETED:
+      return "deleted";
+    default:
+      return "";
+  }
+}
+
+// Puts names from `begin` on into a request, as many as one call may have: it is for one tenant,
+// "tenants/{tenant}/tokens/{token}". Returns where the next call begins.
+template <typename Request>
+std::size_t TakeNames(const std::vector<std::string>& names, std::size_t begin, Request& request) {
+  const auto tenant = [](const std::string& name) { return name.substr(0, name.find("/tokens/")); };
+  request.set_parent(tenant(names[begin]));
+  while (begin < names.size() && request.names_size() < kBatch &&
+         tenant(names[begin]) == request.parent()) {
+    request.add_names(names[begin++]);
+  }
+  return begin;
+}
+
+// Sends all names to one of the batch methods that change the state of tokens.
+template <typename Request, typename Response>
+ExitCode ChangeStates(const Connection& connection, const StateChangeOptions& options,
+                      Output& output,
+                      grpc::Status (v1::TokenService::Stub::*method)(grpc::ClientContext*,
+                                                                     const Request&, Response*)) {
+  const auto stub = v1::TokenService::NewStub(connection.channel());
+  const std::string id = options.request_id.empty() ? NewRequestId() : options.request_id;
+  ExitCode code = ExitCode::kOk;
+  std::uint32_t calls = 0;
+  for (std::size_t begin = 0; begin < options.names.size();) {
+    Request request;
+    begin = TakeNames(options.names, begin, request);
+    request.set_request_id(RequestIdOfCall(id, calls++));
+    Response response;
+    const grpc::Status status = (stub.get()->*method)(connection.Call().get(), request, &response);
+    if (!status.ok()) {
+      const ExitCode failed = Report(FromWire(status));
+      if (failed == ExitCode::kUnavailable) {
+        std::cerr << "to go on: repeat with --request-id " << id << std::endl;
+      }
+      return failed;
+    }
+    if (response.results_size() != request.names_size()) {
+      return Report(absl::InternalError("the service answered for another number of tokens"));
+    }
+    std::vector<Fields> rows;
+    for (int i = 0; i < response.results_size(); ++i) {
+      const v1::TokenStateResult& result = response.results(i);
+      if (result.has_error()) code = ExitCode::kNo;
+      rows.push_back({{"name", request.names(i)},
+                      {"state", std::string(NameOf(result.state()))},
+                      {"error", ErrorOf(result)}});
+    }
+    output.ShowAll(rows);
+  }
+  return code;
 }
 
 ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
@@ -210,18 +276,10 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
   ExitCode code = ExitCode::kOk;
   for (std::size_t begin = 0; begin < options.names.size();) {
     v1::BatchDetokenizeRequest request;
-    // One call is for one tenant: "tenants/{tenant}/tokens/{token}".
-    const auto tenant = [](const std::string& name) {
-      return name.substr(0, name.find("/tokens/"));
-    };
-    request.set_parent(tenant(options.names[begin]));
+    begin = TakeNames(options.names, begin, request);
     request.set_purpose(options.purpose);
     request.set_profile(options.profile);
     request.set_request_id(NewRequestId());
-    while (begin < options.names.size() && request.names_size() < kBatch &&
-           tenant(options.names[begin]) == request.parent()) {
-      request.add_names(options.names[begin++]);
-    }
     v1::BatchDetokenizeResponse response;
     const grpc::Status status = stub->BatchDetokenize(connection.Call().get(), request, &response);
     if (!status.ok()) return Report(FromWire(status));
@@ -251,13 +309,36 @@ ExitCode GetToken(const Connection& connection, const std::string& name, Output&
   v1::GetTokenResponse response;
   const grpc::Status status = stub->GetToken(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
-  output.Show({{"name", response.name()},
-               {"profile", response.profile()},
-               {"pan", response.masked_pan()},
-               {"expiry", response.expiry()},
-               {"create_time", Rfc3339(response.create_time())},
-               {"data_key_version", std::int64_t{response.data_key_version()}}});
+  Fields fields = {{"name", response.name()},
+                   {"profile", response.profile()},
+                   {"state", std::string(NameOf(response.state()))},
+                   {"pan", response.masked_pan()},
+                   {"expiry", response.expiry()},
+                   {"create_time", Rfc3339(response.create_time())},
+                   {"data_key_version", std::int64_t{response.data_key_version()}}};
+  if (response.has_expire_time()) {
+    fields.emplace_back("expire_time", Rfc3339(response.expire_time()));
+  }
+  if (response.has_remaining_uses()) {
+    fields.emplace_back("remaining_uses", std::int64_t{response.remaining_uses()});
+  }
+  output.Show(fields);
   return ExitCode::kOk;
+}
+
+ExitCode SuspendTokens(const Connection& connection, const StateChangeOptions& options,
+                       Output& output) {
+  return ChangeStates(connection, options, output, &v1::TokenService::Stub::BatchSuspendTokens);
+}
+
+ExitCode ResumeTokens(const Connection& connection, const StateChangeOptions& options,
+                      Output& output) {
+  return ChangeStates(connection, options, output, &v1::TokenService::Stub::BatchResumeTokens);
+}
+
+ExitCode DeleteTokens(const Connection& connection, const StateChangeOptions& options,
+                      Output& output) {
+  return ChangeStates(connection, options, output, &v1::TokenService::Stub::BatchDeleteTokens);
 }
 
 }  // namespace keysvc::cli

@@ -36,6 +36,17 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
 
 ExitCode GetToken(const Connection& connection, const std::string& name, Output& output);
 
+struct StateChangeOptions {
+  std::vector<std::string> names;
+  std::string request_id;
+};
+ExitCode SuspendTokens(const Connection& connection, const StateChangeOptions& options,
+                       Output& output);
+ExitCode ResumeTokens(const Connection& connection, const StateChangeOptions& options,
+                      Output& output);
+ExitCode DeleteTokens(const Connection& connection, const StateChangeOptions& options,
+                      Output& output);
+
 }  // namespace keysvc::cli
 
 #endif  // KEYSVC_KEYSVC_CLI_TOKEN_COMMANDS_H_

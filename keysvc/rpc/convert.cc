@@ -129,6 +129,11 @@ v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card) {
   return message;
 }
 
+v1::TokenState ToWire(tokenizer::TokenState state) {
+  static_assert(static_cast<int>(tokenizer::TokenState::kDeleted) == v1::TOKEN_STATE_DELETED);
+  return static_cast<v1::TokenState>(state);
+}
+
 absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request) {
   ASSIGN_OR_RETURN(std::string tenant, TenantOf(request.parent()));
   if (request.key_id().empty()) {

@@ -41,6 +41,7 @@ absl::Status CheckBatchSize(int size);
 absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card);
 v1::TokenizeResponse ToMessage(const tokenizer::TokenName& token);
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
+v1::TokenState ToWire(tokenizer::TokenState state);
 
 // The name that `parent` and `key_id` make.
 absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request);

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
 #include "status/reason.h"
@@ -17,11 +16,8 @@ namespace {
 using tokenizer::CardData;
 using tokenizer::RequestFacts;
 using tokenizer::TokenName;
-
-// What policies know before a token has told its profile.
-std::string TokensOf(const std::string& tenant) {
-  return absl::StrCat("tenants/", tenant, "/tokens");
-}
+using tokenizer::TokensOf;
+using tokenizer::TokenState;
 
 v1::FingerprintCardResponse ToMessage(const std::string& fingerprint, std::uint32_t key_version) {
   v1::FingerprintCardResponse message;
@@ -58,6 +54,32 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::BatchFingerprintCardsRequest, v1::BatchFingerprintCardsResponse>(
       "TokenService", "BatchFingerprintCards", lane,
       [this](auto& request, auto reply) { BatchFingerprintCards(request, std::move(reply)); });
+  methods.AddUnary<v1::SuspendTokenRequest, v1::SuspendTokenResponse>(
+      "TokenService", "SuspendToken", lane, [this](auto& request, auto reply) {
+        ChangeState(request, policy::Action::kSuspendToken, TokenState::kSuspended,
+                    std::move(reply));
+      });
+  methods.AddUnary<v1::BatchSuspendTokensRequest, v1::BatchSuspendTokensResponse>(
+      "TokenService", "BatchSuspendTokens", lane, [this](auto& request, auto reply) {
+        ChangeStates(request, policy::Action::kSuspendToken, TokenState::kSuspended,
+                     std::move(reply));
+      });
+  methods.AddUnary<v1::ResumeTokenRequest, v1::ResumeTokenResponse>(
+      "TokenService", "ResumeToken", lane, [this](auto& request, auto reply) {
+        ChangeState(request, policy::Action::kResumeToken, TokenState::kActive, std::move(reply));
+      });
+  methods.AddUnary<v1::BatchResumeTokensRequest, v1::BatchResumeTokensResponse>(
+      "TokenService", "BatchResumeTokens", lane, [this](auto& request, auto reply) {
+        ChangeStates(request, policy::Action::kResumeToken, TokenState::kActive, std::move(reply));
+      });
+  methods.AddUnary<v1::DeleteTokenRequest, v1::DeleteTokenResponse>(
+      "TokenService", "DeleteToken", lane, [this](auto& request, auto reply) {
+        ChangeState(request, policy::Action::kDeleteToken, TokenState::kDeleted, std::move(reply));
+      });
+  methods.AddUnary<v1::BatchDeleteTokensRequest, v1::BatchDeleteTokensResponse>(
+      "TokenService", "BatchDeleteTokens", lane, [this](auto& request, auto reply) {
+        ChangeStates(request, policy::Action::kDeleteToken, TokenState::kDeleted, std::move(reply));
+      });
 }
 
 void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResponse> reply) {
@@ -169,6 +191,58 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
                         });
 }
 
+template <typename Request, typename Response>
+void TokenService::ChangeState(const Request& request, policy::Action action, TokenState state,
+                               Reply<Response> reply) {
+  ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, action, TokensOf(name.tenant), request.request_id()));
+  std::string tenant = name.tenant;
+  std::vector<absl::StatusOr<TokenName>> names;
+  names.push_back(std::move(name));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.ChangeState(std::move(permit), std::move(tenant), std::move(names), state,
+                         std::move(facts), [reply = std::move(reply), state](auto done) mutable {
+                           reply.Answer(std::move(done),
+                                        [state](const auto& results) -> absl::StatusOr<Response> {
+                                          if (!results.at(0).ok()) return results[0];
+                                          Response message;
+                                          message.set_state(ToWire(state));
+                                          return message;
+                                        });
+                         });
+}
+
+template <typename Request, typename Response>
+void TokenService::ChangeStates(const Request& request, policy::Action action, TokenState state,
+                                Reply<Response> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, action, TokensOf(tenant), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
+  std::vector<absl::StatusOr<TokenName>> names;
+  for (const std::string& text : request.names()) names.push_back(TokenName::Parse(text));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.ChangeState(std::move(permit), std::move(tenant), std::move(names), state,
+                         std::move(facts), [reply = std::move(reply), state](auto done) mutable {
+                           reply.Answer(std::move(done), [&reply, state](const auto& results) {
+                             Response message;
+                             for (const absl::Status& item : results) {
+                               v1::TokenStateResult& result = *message.add_results();
+                               if (item.ok()) {
+                                 result.set_state(ToWire(state));
+                               } else {
+                                 reply.Note(item);
+                                 *result.mutable_error() = ToItemError(item);
+                               }
+                             }
+                             return message;
+                           });
+                         });
+}
+
 void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResponse> reply) {
   ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
@@ -181,12 +255,19 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
                           v1::GetTokenResponse message;
                           message.set_name(text);
                           message.set_profile(token.profile);
+                          message.set_state(ToWire(token.state));
                           message.set_masked_pan(token.masked_pan);
                           if (token.expiry.has_value()) {
                             message.set_expiry(token.expiry->ToString());
                           }
                           *message.mutable_create_time() = ToTimestamp(token.created);
                           message.set_data_key_version(token.data_key_version);
+                          if (token.ends.has_value()) {
+                            *message.mutable_expire_time() = ToTimestamp(*token.ends);
+                          }
+                          if (token.uses_left.has_value()) {
+                            message.set_remaining_uses(*token.uses_left);
+                          }
                           return message;
                         });
                       });

@@ -31,6 +31,13 @@ class TokenService {
                        Reply<v1::FingerprintCardResponse> reply);
   void BatchFingerprintCards(v1::BatchFingerprintCardsRequest& request,
                              Reply<v1::BatchFingerprintCardsResponse> reply);
+  // Of one token, and of several: `action` brings tokens into `state`.
+  template <typename Request, typename Response>
+  void ChangeState(const Request& request, policy::Action action, tokenizer::TokenState state,
+                   Reply<Response> reply);
+  template <typename Request, typename Response>
+  void ChangeStates(const Request& request, policy::Action action, tokenizer::TokenState state,
+                    Reply<Response> reply);
 
   const policy::Gate& gate_;
   const tokenizer::Profiles& profiles_;

@@ -1,5 +1,8 @@
 #include "tests/fakes/memory_store.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -14,6 +17,9 @@ using store::Mutation;
 using store::TokenRow;
 
 namespace {
+
+// Where a row gave up its PAN index.
+constexpr std::int64_t kNoHandle = 0;
 
 auto PanIndexOf(const TokenRow& row) {
   return std::tuple(row.tenant, row.profile, row.index_version, row.pan_index);
@@ -50,14 +56,20 @@ class MemoryStore::Transaction : public store::WriteTransaction {
     const Rows& committed = store_.rows_;
     Rows next = own_;
     for (const TokenRow& row : mutation.tokens) {
-      if (Look(next.tokens, committed.tokens, row.handle) != nullptr) {
-        return Error(Reason::kInternal, "a handle was used twice");
+      const TokenRow* stored = Look(next.tokens, committed.tokens, row.handle);
+      if (row.revision > 1) {
+        if (stored == nullptr || row.revision != stored->revision + 1) return Applied::kConflict;
+        TokenRow changed = row;
+        changed.leaf_index = stored->leaf_index;
+        if (row.pan_index != stored->pan_index) next.pan_indexes[PanIndexOf(*stored)] = kNoHandle;
+        next.tokens[row.handle] = std::move(changed);
+        continue;
       }
+      if (stored != nullptr) return Error(Reason::kInternal, "a handle was used twice");
       if (!row.pan_index.empty()) {
         const auto key = PanIndexOf(row);
-        if (Look(next.pan_indexes, committed.pan_indexes, key) != nullptr) {
-          return Applied::kConflict;
-        }
+        const std::int64_t* taken = Look(next.pan_indexes, committed.pan_indexes, key);
+        if (taken != nullptr && *taken != kNoHandle) return Applied::kConflict;
         next.pan_indexes[key] = row.handle;
       }
       next.tokens[row.handle] = row;
@@ -248,7 +260,7 @@ absl::StatusOr<std::vector<std::optional<TokenRow>>> MemoryStore::FindTokensByPa
   for (const std::string& pan_index : pan_indexes) {
     const auto handle =
         rows_.pan_indexes.find(std::tuple(std::string(tenant), profile, index_version, pan_index));
-    found.push_back(handle == rows_.pan_indexes.end()
+    found.push_back(handle == rows_.pan_indexes.end() || handle->second == kNoHandle
                         ? std::nullopt
                         : std::optional(rows_.tokens.at(handle->second)));
   }
@@ -264,6 +276,26 @@ absl::StatusOr<std::vector<TokenRow>> MemoryStore::ReadTokens(std::int64_t after
     if (found.size() == limit) break;
     found.push_back(row->second);
   }
+  return found;
+}
+
+absl::StatusOr<std::vector<TokenRow>> MemoryStore::FindEndedTokens(std::string_view tenant,
+                                                                   std::uint16_t profile,
+                                                                   std::uint8_t state,
+                                                                   std::int64_t by_ms,
+                                                                   std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<TokenRow> found;
+  for (const auto& [handle, row] : rows_.tokens) {
+    if (row.tenant == tenant && row.profile == profile && row.state == state &&
+        row.ends_ms.has_value() && *row.ends_ms <= by_ms) {
+      found.push_back(row);
+    }
+  }
+  std::ranges::stable_sort(found, {}, [](const TokenRow& row) { return *row.ends_ms; });
+  if (found.size() > limit)
+    found.erase(found.begin() + static_cast<std::ptrdiff_t>(limit), found.end());
   return found;
 }
 

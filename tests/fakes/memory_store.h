@@ -66,6 +66,7 @@ class MemoryStore : public store::Store {
 
   absl::StatusOr<std::unique_ptr<store::WriteTransaction>> Begin() override;
   absl::Status Reopen() override;
+  void EmptyLog() override {}
   std::int64_t AllocateHandles(std::size_t count) override;
   absl::StatusOr<std::vector<std::optional<store::TokenRow>>> FindTokens(
       std::span<const std::int64_t> handles) override;
@@ -74,6 +75,11 @@ class MemoryStore : public store::Store {
       std::span<const std::string> pan_indexes) override;
   absl::StatusOr<std::vector<store::TokenRow>> ReadTokens(std::int64_t after,
                                                           std::size_t limit) override;
+  absl::StatusOr<std::vector<store::TokenRow>> FindEndedTokens(std::string_view tenant,
+                                                               std::uint16_t profile,
+                                                               std::uint8_t state,
+                                                               std::int64_t by_ms,
+                                                               std::size_t limit) override;
   absl::StatusOr<std::vector<store::KeyVersionRow>> ListKeyVersions() override;
   absl::StatusOr<std::optional<store::IdempotencyRow>> FindIdempotency(
       std::string_view principal, std::string_view request_id, std::int64_t now_ms) override;

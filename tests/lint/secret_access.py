@@ -33,6 +33,7 @@ READERS = {
     "tokenizer/card_data.cc",
     "tokenizer/card_fingerprint.cc",
     "tokenizer/ff1_token.cc",
+    "tokenizer/kept_state_change.cc",
     "tokenizer/kept_tokens.cc",
     "tokenizer/pan.cc",
     "tokenizer/token_row.cc",

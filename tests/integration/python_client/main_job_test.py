@@ -133,6 +133,45 @@ class MainJob(unittest.TestCase):
         self.assertTrue(answer.masked_pan.endswith(pan[-4:]))
         self.assertNotIn(pan, str(answer))
 
+    def test_a_suspended_token_opens_for_nobody_until_it_is_resumed(self):
+        name = self.tokenize(cards.invented())
+        request = tokens.SuspendTokenRequest(name=name, request_id=str(uuid.uuid4()))
+        answer = self.fraud.tokens.SuspendToken(request, timeout=SECONDS)
+        self.assertEqual(answer.state, tokens.TOKEN_STATE_SUSPENDED)
+        refused = refusal(lambda: self.reveal(name))
+        self.assertEqual((refused.code, refused.reason), ("FAILED_PRECONDITION", "TOKEN_SUSPENDED"))
+        refused = refusal(lambda: self.settlement.tokens.ResumeToken(
+            tokens.ResumeTokenRequest(name=name), timeout=SECONDS))
+        self.assertEqual(refused.reason, "POLICY_DENIED")
+        self.fraud.tokens.ResumeToken(tokens.ResumeTokenRequest(name=name), timeout=SECONDS)
+        # The request from before changes nothing any more.
+        self.fraud.tokens.SuspendToken(request, timeout=SECONDS)
+        self.reveal(name)
+        items = [record.body["items"][0] for record in self.records()
+                 if record.header["action"] == "TokenService.SuspendToken"]
+        self.assertIn({"outcome": "success", "resource": name, "state_before": "active",
+                       "state_after": "suspended"}, items)
+
+    def test_deleted_tokens_never_open_again_and_their_cards_get_others(self):
+        pans = [cards.invented() for _ in range(3)]
+        names = [self.tokenize(pan) for pan in pans]
+        request = tokens.BatchDeleteTokensRequest(parent="tenants/acme",
+                                                  names=[*names[:2], "no name"])
+        results = self.checkout.tokens.BatchDeleteTokens(request, timeout=SECONDS).results
+        deleted = tokens.TOKEN_STATE_DELETED
+        self.assertEqual([result.state for result in results], [deleted, deleted, 0])
+        self.assertEqual(results[2].error.reason, "FIELD_INVALID")
+        others = [self.tokenize(pan) for pan in pans]
+        kept = [other == name for other, name in zip(others, names)]
+        self.assertEqual(kept, [False, False, True])
+        for pan, name, other in zip(pans[:2], names, others):
+            refused = refusal(lambda gone=name: self.reveal(gone))
+            self.assertEqual(refused.reason, "TOKEN_DELETED")
+            self.assertEqual(self.reveal(other).card.pan, pan)
+            described = self.checkout.tokens.GetToken(tokens.GetTokenRequest(name=name),
+                                                      timeout=SECONDS)
+            self.assertEqual((described.state, described.masked_pan), (deleted, ""))
+
     def test_ecdsa_signatures_verify_elsewhere(self):
         name, message = self.create_key(keys.KEY_ALGORITHM_EC_P256), b'{"amount": 1250}'
         public = self.public_key(name)

@@ -287,6 +287,23 @@ TEST(Config, RefusesFf1ProfilesThatContradictThemselves) {
   ExpectFault(random, "always deterministic");
 }
 
+TEST(Config, ReadsWhenAndAfterHowManyUsesTokensEnd) {
+  const std::string lines = "    deterministic: false\n";
+  const auto limited =
+      Parse(ExampleWithProfile(lines + "    time_to_live_minutes: 30\n    uses: 1\n"));
+  ASSERT_OK(limited);
+  EXPECT_EQ(limited->profiles.front().time_to_live, absl::Minutes(30));
+  EXPECT_EQ(limited->profiles.front().uses, 1u);
+  const auto endless = Parse(ExampleWithProfile(lines));
+  ASSERT_OK(endless);
+  EXPECT_EQ(endless->profiles.front().time_to_live, absl::ZeroDuration());
+  EXPECT_EQ(endless->profiles.front().uses, 0u);
+  ExpectFault(ExampleWithProfile(lines + "    uses: 0\n"), "");
+  ExpectFault(ExampleWithProfile(lines + "    time_to_live_minutes: -1\n"), "");
+  ExpectFault(ExampleWithProfile("    deterministic: true\n    uses: 1\n"),
+              "neither a time to live nor a number of uses");
+}
+
 TEST(Config, AFaultOfAnFf1ProfileSaysItsPlace) {
   const std::string text = ExampleWithProfile(Ff1Lines("13", "8", "0", "3"));
   const std::string before = text.substr(0, text.find("shortest_card"));

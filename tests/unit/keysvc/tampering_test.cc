@@ -53,7 +53,8 @@ std::shared_ptr<const policy::Policy> ThePolicy() {
   policy.principals = {{"app", "spiffe://x/app", policy::PrincipalKind::kService, {"all"}}};
   policy.rules = {{"tokens",
                    {"all"},
-                   {Action::kTokenize, Action::kDetokenize},
+                   {Action::kTokenize, Action::kDetokenize, Action::kSuspendToken,
+                    Action::kResumeToken, Action::kDeleteToken},
                    {"tenants/*/tokenProfiles/*"},
                    {},
                    policy::Reveal::kFull},
@@ -123,6 +124,19 @@ class Service {
     return done.get_future().get();
   }
 
+  absl::Status Change(const tokenizer::TokenName& name, Action action,
+                      tokenizer::TokenState state) {
+    std::promise<absl::Status> done;
+    tokenizer_->ChangeState(PermitFor(action, "tenants/" + name.tenant + "/tokens"), name.tenant,
+                            {name}, state, {}, [&done](auto recorded) {
+                              if (!recorded.ok()) return done.set_value(recorded.status());
+                              if (!recorded->value.ok())
+                                return done.set_value(recorded->value.status());
+                              done.set_value(recorded->value->front());
+                            });
+    return done.get_future().get();
+  }
+
   absl::Status Rotate(const keys::KeyName& name) {
     auto rotated = registry_->Rotate(PermitFor(Action::kRotateKey, name.ToString()), name, "");
     return rotated.ok() ? rotated->value.status() : rotated.status();
@@ -144,7 +158,7 @@ class Service {
     }
     opened_ = std::make_unique<keys::OpenedKeys>(*registry_);
     ASSIGN_OR_RETURN(
-        const std::uint64_t tokens,
+        const tokenizer::StoredTokens tokens,
         CheckStore(*store_, *journal_, *registry_, profiles_, *opened_, CheckDepth::kEveryRow,
                    [this](const std::string& line) { said_.push_back(line); }));
     facts_.Attest([this, tokens] { return StoreFacts(*registry_, *journal_, tokens); });
@@ -209,16 +223,31 @@ class TamperingTest : public ::testing::Test {
     ASSERT_OK(connection->Execute("PRAGMA ignore_check_constraints = ON"));
     ASSERT_OK(connection->Execute(sql.c_str())) << sql;
   }
-  std::vector<std::pair<std::string, std::string>> Columns() {
+  struct Column {
+    std::string table;
+    std::string name;
+    std::string other;  // an expression: another value of its type, also where there is none
+  };
+  std::vector<Column> Columns() {
     const auto connection = Connect(original_);
     auto query = store::Statement::Prepare(
         *connection,
-        "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c "
+        "SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c "
         "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1, c.cid");
     EXPECT_OK(query);
-    std::vector<std::pair<std::string, std::string>> columns;
+    std::vector<Column> columns;
     auto row = query->Bind();
-    while (*row.Step()) columns.emplace_back(row.Bytes(0), row.Bytes(1));
+    while (*row.Step()) {
+      const std::string name = row.Bytes(1);
+      const std::string type = row.Bytes(2);
+      // Of a truth the other one.
+      const std::string other = name.starts_with("is_") ? "1 - " + name
+                                : type == "INTEGER"     ? "coalesce(" + name + ", 0) + 1000"
+                                : type == "TEXT"
+                                    ? "coalesce(" + name + ", '') || 'x'"
+                                    : "CAST(coalesce(" + name + ", x'') || x'00' AS BLOB)";
+      columns.push_back({row.Bytes(0), name, other});
+    }
     return columns;
   }
 
@@ -270,18 +299,13 @@ TEST_F(TamperingTest, EveryColumnThatIsChangedIsNoticed) {
       "idempotency.principal", "idempotency.request_id"};
   const auto columns = Columns();
   EXPECT_GT(columns.size(), 45u);
-  for (const auto& [table, column] : columns) {
+  for (const auto& [table, column, other] : columns) {
     for (const char* row : {"min", "max"}) {
       if (table == "checkpoints" && std::string(row) == "min") continue;  // the newest counts
       SCOPED_TRACE(absl::StrCat(table, ".", column, " ", row));
       Fresh();
-      // Another value of the column's type, also where there was none; of a truth the other one.
-      const std::string number = column.starts_with("is_") ? "1 - " + column : column + " + 1000";
-      Sql(absl::StrCat("UPDATE ", table, " SET ", column, " = CASE typeof(", column,
-                       ") WHEN 'integer' THEN ", number, " WHEN 'text' THEN ", column,
-                       " || 'x' WHEN 'blob' THEN CAST(", column,
-                       " || x'00' AS BLOB) ELSE x'00' END WHERE rowid = (SELECT ", row,
-                       "(rowid) FROM ", table, ")"));
+      Sql(absl::StrCat("UPDATE ", table, " SET ", column, " = ", other, " WHERE rowid = (SELECT ",
+                       row, "(rowid) FROM ", table, ")"));
       EXPECT_EQ(IsNoticed(), !exempt.contains(table + "." + column));
     }
   }
@@ -321,6 +345,78 @@ TEST_F(TamperingTest, ATokenRowThatIsGoneIsMissedAtTheStart) {
     EXPECT_TRUE(IsNoticed());
     EXPECT_THAT(why_, ::testing::HasSubstr("tokens are missing"));
   }
+}
+
+// Suspended in the one profile, deleted in the other.
+class ChangedTokensTest : public TamperingTest {
+ protected:
+  void SetUp() override {
+    TamperingTest::SetUp();
+    {
+      const auto connection = Connect(original_);
+      ASSERT_OK(connection->Execute("CREATE TABLE kept AS SELECT * FROM tokens"));
+    }
+    Service service(hsm_, original_);
+    ASSERT_OK(service.Start());
+    ASSERT_OK(service.Change(names_[0], Action::kSuspendToken, tokenizer::TokenState::kSuspended));
+    ASSERT_OK(service.Change(names_[3], Action::kDeleteToken, tokenizer::TokenState::kDeleted));
+    names_ = {names_[0], names_[3]};
+  }
+
+  // Whether the start was refused, or a token that is not active was opened or its row taken for
+  // sound. Fails the test when one was opened.
+  bool IsChangeNoticed() {
+    Service service(hsm_, copy_);
+    if (const absl::Status started = service.Start(); !started.ok()) {
+      why_ = started.ToString();
+      return true;
+    }
+    const auto suspended = service.Detokenize(names_[0]).status();
+    const auto deleted = service.Detokenize(names_[1]).status();
+    EXPECT_FALSE(suspended.ok());
+    EXPECT_FALSE(deleted.ok());
+    return ReasonOf(suspended) != Reason::kTokenSuspended ||
+           ReasonOf(deleted) != Reason::kTokenDeleted;
+  }
+};
+
+TEST_F(ChangedTokensTest, AreSoundWhereNothingWasChangedBehindTheServicesBack) {
+  Fresh();
+  EXPECT_FALSE(IsChangeNoticed()) << why_;
+}
+
+TEST_F(ChangedTokensTest, EveryColumnOfTheirRowsThatIsChangedIsNoticed) {
+  for (const auto& [table, column, other] : Columns()) {
+    if (table != "tokens") continue;
+    for (const char* state : {"2", "3"}) {
+      SCOPED_TRACE(absl::StrCat(column, " in state ", state));
+      Fresh();
+      Sql(absl::StrCat("UPDATE tokens SET ", column, " = ", other, " WHERE state = ", state));
+      EXPECT_TRUE(IsChangeNoticed());
+    }
+  }
+}
+
+TEST_F(ChangedTokensTest, ARowThatIsPutBackToBeforeTheChangeIsNoticedAtTheStart) {
+  for (const char* state : {"2", "3"}) {
+    Fresh();
+    Sql(
+        absl::StrCat("UPDATE tokens SET (index_version, pan_index, data_version, sealed, state, "
+                     "revision, mac) = (SELECT index_version, pan_index, data_version, sealed, "
+                     "state, revision, mac FROM kept WHERE kept.handle = tokens.handle) "
+                     "WHERE state = ",
+                     state));
+    EXPECT_TRUE(IsChangeNoticed());
+    EXPECT_THAT(why_, ::testing::HasSubstr("older than the log says"));
+  }
+}
+
+TEST_F(ChangedTokensTest, TheRowOfOneIsNotTakenForAnothers) {
+  Fresh();
+  Sql("UPDATE tokens SET handle = -handle WHERE state > 1;"
+      "UPDATE tokens SET handle = (SELECT -min(handle) - max(handle) FROM tokens WHERE handle < 0) "
+      "+ handle WHERE handle < 0");
+  EXPECT_TRUE(IsChangeNoticed());
 }
 
 TEST_F(TamperingTest, AKeyRowPutBackIsNoticed) {

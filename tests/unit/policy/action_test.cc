@@ -16,7 +16,8 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
   EXPECT_THAT(names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "FingerprintCard",
-                                            "Sign", "SignJws", "SignHttpMessage", "SignWebhook", "Verify",
+                                            "SuspendToken", "ResumeToken", "DeleteToken", "Sign",
+                                            "SignJws", "SignHttpMessage", "SignWebhook", "Verify",
                                             "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
                                             "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
 }

@@ -281,8 +281,8 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   };
   const std::string cards = "tenants/acme/tokenProfiles/cards";
   const std::string key = "tenants/acme/keys/webhooks";
-  EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken");
-  EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken");
+  EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken DeleteToken");
+  EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken DeleteToken");
   EXPECT_EQ(allowed("checkout", key), "");
   EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
   EXPECT_EQ(allowed("settlement", cards), "");
@@ -291,8 +291,8 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
   EXPECT_EQ(allowed("settlement", key),
             "Sign SignJws SignHttpMessage SignWebhook Verify GetPublicKey");
-  EXPECT_EQ(allowed("fraud", cards, "settlement"), "");
-  EXPECT_EQ(allowed("fraud", cards, "fraud-screening"), "Detokenize");
+  EXPECT_EQ(allowed("fraud", cards, "settlement"), "SuspendToken ResumeToken");
+  EXPECT_EQ(allowed("fraud", cards, "fraud-screening"), "Detokenize SuspendToken ResumeToken");
   for (const char* officer : {"officer-1", "officer-2"}) {
     EXPECT_EQ(allowed(officer, key), "GetPublicKey CreateKey RotateKey ListKeys GetKey");
     EXPECT_EQ(allowed(officer, "tenants/acme/keys"),

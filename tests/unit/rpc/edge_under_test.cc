@@ -26,7 +26,7 @@ principals:
 rules:
   - id: data
     roles: [data]
-    actions: [Tokenize, GetToken]
+    actions: [Tokenize, GetToken, SuspendToken, ResumeToken, DeleteToken]
     resources: ["tenants/acme/tokenProfiles/*"]
   - id: reveal
     roles: [data]

@@ -337,6 +337,89 @@ TEST_F(ServicesTest, DescribeATokenWithoutItsCard) {
   EXPECT_GT(token.create_time().seconds(), 0);
 }
 
+TEST_F(ServicesTest, SuspendResumeAndDeleteAToken) {
+  const std::string name = TokenFor(kPan);
+  v1::DetokenizeResponse card;
+  const auto state = [&] {
+    v1::GetTokenRequest request;
+    request.set_name(name);
+    v1::GetTokenResponse token;
+    Deadline context;
+    EXPECT_TRUE(tokens->GetToken(&context, request, &token).ok());
+    return token.state();
+  };
+  EXPECT_EQ(state(), v1::TOKEN_STATE_ACTIVE);
+  {
+    v1::SuspendTokenRequest request;
+    request.set_name(name);
+    v1::SuspendTokenResponse response;
+    Deadline context;
+    ASSERT_TRUE(tokens->SuspendToken(&context, request, &response).ok());
+    EXPECT_EQ(response.state(), v1::TOKEN_STATE_SUSPENDED);
+  }
+  EXPECT_EQ(ReasonOnWire(Detokenize(name, "settlement", &card)), "TOKEN_SUSPENDED");
+  EXPECT_EQ(state(), v1::TOKEN_STATE_SUSPENDED);
+  {
+    v1::ResumeTokenRequest request;
+    request.set_name(name);
+    v1::ResumeTokenResponse response;
+    Deadline context;
+    ASSERT_TRUE(tokens->ResumeToken(&context, request, &response).ok());
+    EXPECT_EQ(response.state(), v1::TOKEN_STATE_ACTIVE);
+  }
+  EXPECT_TRUE(Detokenize(name, "settlement", &card).ok());
+  {
+    v1::DeleteTokenRequest request;
+    request.set_name(name);
+    v1::DeleteTokenResponse response;
+    Deadline context;
+    ASSERT_TRUE(tokens->DeleteToken(&context, request, &response).ok());
+    EXPECT_EQ(response.state(), v1::TOKEN_STATE_DELETED);
+  }
+  EXPECT_EQ(ReasonOnWire(Detokenize(name, "settlement", &card)), "TOKEN_DELETED");
+  EXPECT_EQ(state(), v1::TOKEN_STATE_DELETED);
+  EXPECT_NE(TokenFor(kPan), name);
+}
+
+TEST_F(ServicesTest, ChangeTheStateOfEachTokenOfABatchByItself) {
+  v1::BatchSuspendTokensRequest names;
+  names.set_parent("tenants/acme");
+  names.add_names(TokenFor(kPan));
+  names.add_names("tenants/acme/tokens/tok_a");
+  names.add_names("no name");
+  v1::BatchSuspendTokensResponse suspended;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->BatchSuspendTokens(&context, names, &suspended).ok());
+  }
+  ASSERT_EQ(suspended.results_size(), 3);
+  EXPECT_EQ(suspended.results(0).state(), v1::TOKEN_STATE_SUSPENDED);
+  EXPECT_EQ(suspended.results(1).error().reason(), "TOKEN_NOT_FOUND");
+  EXPECT_EQ(suspended.results(2).error().reason(), "FIELD_INVALID");
+
+  v1::BatchResumeTokensRequest resume;
+  resume.set_parent("tenants/acme");
+  resume.add_names(names.names(0));
+  v1::BatchResumeTokensResponse resumed;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->BatchResumeTokens(&context, resume, &resumed).ok());
+  }
+  EXPECT_EQ(resumed.results(0).state(), v1::TOKEN_STATE_ACTIVE);
+
+  v1::BatchDeleteTokensRequest end;
+  end.set_parent("tenants/acme");
+  v1::BatchDeleteTokensResponse ended;
+  {
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(tokens->BatchDeleteTokens(&context, end, &ended)), "BATCH_SIZE");
+  }
+  end.add_names(names.names(0));
+  Deadline context;
+  ASSERT_TRUE(tokens->BatchDeleteTokens(&context, end, &ended).ok());
+  EXPECT_EQ(ended.results(0).state(), v1::TOKEN_STATE_DELETED);
+}
+
 TEST_F(ServicesTest, SignWhatTheOfficersKeyVerifies) {
   v1::CreateKeyResponse created;
   ASSERT_TRUE(CreateKey("orders", &created).ok());
@@ -601,6 +684,15 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.TokenService.FingerprintCard", Below<v1::FingerprintCardRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.BatchFingerprintCards",
        Below<v1::BatchFingerprintCardsRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.SuspendToken", Named<v1::SuspendTokenRequest>(token)},
+      {"keysvc.v1.TokenService.BatchSuspendTokens",
+       Below<v1::BatchSuspendTokensRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.ResumeToken", Named<v1::ResumeTokenRequest>(token)},
+      {"keysvc.v1.TokenService.BatchResumeTokens",
+       Below<v1::BatchResumeTokensRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.DeleteToken", Named<v1::DeleteTokenRequest>(token)},
+      {"keysvc.v1.TokenService.BatchDeleteTokens",
+       Below<v1::BatchDeleteTokensRequest>("tenants/acme")},
       {"keysvc.v1.SigningService.Sign", Named<v1::SignRequest>(key)},
       {"keysvc.v1.SigningService.Verify", Named<v1::VerifyRequest>(key)},
       {"keysvc.v1.SigningService.SignJws", Named<v1::SignJwsRequest>(key)},

@@ -125,12 +125,53 @@ TEST_F(KeptSnapshotTest, ARowThatIsChangedOrRemovedIsNotAnsweredAsItWas) {
   EXPECT_FALSE(FindByHandle(*reader_, 4).has_value());
 }
 
+TEST_F(KeptSnapshotTest, ARowThatAMutationChangesIsNotAnsweredAsItWas) {
+  EXPECT_EQ(FindByHandle(*reader_, 1)->state, 1);
+  EXPECT_EQ(FindByIndex(*reader_, 1)->state, 1);
+  TokenRow changed = TokenRowOf(1, "");
+  changed.state = 3;
+  changed.revision = 2;
+  Insert(*writer_, changed);
+  EXPECT_EQ(FindByHandle(*reader_, 1)->state, 3);
+  EXPECT_FALSE(FindByIndex(*reader_, 1).has_value());
+}
+
 TEST_F(KeptSnapshotTest, RowsThatAreOnlyAddedEndNoSnapshot) {
   const std::uint64_t generation = recent_.generation();
   const std::uint64_t changes = recent_.changes();
   Insert(*writer_, RowOf(2));
   EXPECT_EQ(recent_.generation(), generation);
   EXPECT_EQ(recent_.changes(), changes);
+}
+
+TEST_F(KeptSnapshotTest, AChangeOfOneRowEndsTheSnapshotOfWhoAsksForIt) {
+  Insert(*writer_, RowOf(2));
+  EXPECT_EQ(FindByHandle(*reader_, 1)->state, 1);
+  // Past the writer, so that only another snapshot shows it.
+  ASSERT_OK(Connect(path_, Connection::Mode::kWriter)
+                ->Execute("UPDATE tokens SET state = 7 WHERE handle = 1"));
+  TokenRow changed = RowOf(2);
+  changed.state = 3;
+  changed.revision = 2;
+  Insert(*writer_, changed);
+  EXPECT_EQ(FindByHandle(*reader_, 1)->state, 1);
+  EXPECT_EQ(FindByIndex(*reader_, 1)->state, 1);
+  EXPECT_EQ(FindByIndex(*reader_, 2)->state, 3);
+  EXPECT_EQ(FindByHandle(*reader_, 2)->state, 3);
+  EXPECT_EQ(FindByHandle(*reader_, 1)->state, 7);
+}
+
+TEST(RecentTokensTest, WhatAnOldSnapshotHasMayHaveChanged) {
+  RecentTokens recent;
+  const std::uint64_t first = recent.generation();
+  const std::vector<std::int64_t> both = {1, 2};
+  EXPECT_FALSE(recent.MayHaveChanged(first, both));
+  recent.AddChanged({2});
+  EXPECT_TRUE(recent.MayHaveChanged(first, both));
+  EXPECT_FALSE(recent.MayHaveChanged(first, std::vector<std::int64_t>{1}));
+  recent.Forget();
+  EXPECT_TRUE(recent.MayHaveChanged(first, std::vector<std::int64_t>{1}));
+  EXPECT_FALSE(recent.MayHaveChanged(recent.generation(), both));
 }
 
 TEST(RecentTokensTest, WhatAnOldSnapshotLacksMayBeThere) {

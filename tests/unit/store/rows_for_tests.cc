@@ -29,6 +29,8 @@ TokenRow TokenRowOf(std::int64_t handle, std::string pan_index) {
           .created_ms = 1700000000123,
           .state = 1,
           .revision = 1,
+          .ends_ms = 1700000000456,
+          .uses_left = 4294967295,
           .mac = "mac" + kBytes,
           .leaf_index = 17};
 }
@@ -85,8 +87,8 @@ FrontierRow FrontierRowOf(std::uint64_t size) {
 bool SameToken(const TokenRow& a, const TokenRow& b) {
   const auto all = [](const TokenRow& row) {
     return std::tie(row.handle, row.tenant, row.profile, row.index_version, row.pan_index,
-                    row.data_version, row.sealed, row.created_ms, row.state, row.revision, row.mac,
-                    row.leaf_index);
+                    row.data_version, row.sealed, row.created_ms, row.state, row.revision,
+                    row.ends_ms, row.uses_left, row.mac, row.leaf_index);
   };
   return all(a) == all(b);
 }

@@ -41,7 +41,11 @@ TEST_F(SchemaTest, AStoreOfVersion1OpensAndReads) {
   const auto tokens = store->FindTokens(std::vector<std::int64_t>{1, 2}).value();
   store::TokenRow indexed = TokenRowOf(1, "index");
   store::TokenRow plain = TokenRowOf(2, "");
-  indexed.leaf_index = plain.leaf_index = std::nullopt;
+  for (store::TokenRow* row : {&indexed, &plain}) {
+    row->leaf_index = std::nullopt;
+    row->ends_ms = std::nullopt;
+    row->uses_left = std::nullopt;
+  }
   EXPECT_TRUE(SameToken(tokens[0].value(), indexed));
   EXPECT_TRUE(SameToken(tokens[1].value(), plain));
   store::KeyVersionRow key = KeyRowOf(1, 1);
@@ -81,9 +85,13 @@ TEST_F(SchemaTest, TheQueriesByNameUseTheirIndex) {
   WriteFile(path_, ReadFile(kGolden));
   // A plan that scanned the table would not name the index.
   const auto connection = Connect();
+  ASSERT_OK(store::CheckAndMigrate(*connection, "shop", "development"));
   EXPECT_OK(connection->Execute(
       "SELECT 1 FROM tokens INDEXED BY tokens_by_pan_index "
       "WHERE pan_index = x'00' AND tenant = '' AND profile = 0 AND index_version = 0"));
+  EXPECT_OK(connection->Execute(
+      "SELECT handle FROM tokens INDEXED BY tokens_by_end WHERE tenant = '' AND profile = 0 AND "
+      "state = 1 AND ends_ms <= 0 ORDER BY ends_ms LIMIT 1"));
   EXPECT_OK(connection->Execute(
       "SELECT id FROM idempotency INDEXED BY idempotency_by_expiry WHERE expires_ms <= 0"));
 }

@@ -249,6 +249,9 @@ TEST_F(SqlcipherStoreTest, AFlippedBitIsDataLossAndNeverData) {
     expect_failure_or(
         (*store)->FindTokensByPanIndex(row.tenant, row.profile, row.index_version, pan_indexes),
         all_tokens);
+    expect_failure_or(
+        (*store)->FindEndedTokens(row.tenant, row.profile, row.state, *row.ends_ms, 2 * kRows),
+        [](const auto& rows) { return rows.size() == kRows; });
     expect_failure_or((*store)->ReadLeaves(1, kRows), [](const auto& leaves) {
       for (std::size_t i = 0; i < leaves.size(); ++i) {
         if (!SameLeaf(leaves[i], LeafRowOf(i + 1))) return false;

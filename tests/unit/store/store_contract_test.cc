@@ -286,6 +286,82 @@ TEST_P(StoreContractTest, AHandleOrALeafIsNeverWrittenTwice) {
   EXPECT_THAT(transaction->AppendLeaf(LeafRowOf(0)), HasReason(Reason::kInternal));
 }
 
+TEST_P(StoreContractTest, ARowIsChangedInAllButWhatItIs) {
+  ASSERT_EQ(Write({.tokens = {TokenRowOf(1, "i"), TokenRowOf(2, "j")}}), Applied::kYes);
+  store::TokenRow changed = TokenRowOf(1, "");
+  changed.index_version = 1;
+  changed.data_version = 2;
+  changed.sealed = "other";
+  changed.state = 3;
+  changed.revision = 2;
+  changed.ends_ms = 5;
+  changed.uses_left = std::nullopt;
+  changed.mac = "another";
+  store::TokenRow asked = changed;
+  asked.leaf_index = std::nullopt;
+  ASSERT_EQ(Write({.tokens = {asked}}), Applied::kYes);
+  const auto rows = store_->FindTokens(std::vector<std::int64_t>{1, 2}).value();
+  EXPECT_TRUE(SameToken(rows[0].value(), changed));
+  EXPECT_TRUE(SameToken(rows[1].value(), TokenRowOf(2, "j")));
+}
+
+TEST_P(StoreContractTest, AChangeOfAnotherRevisionOrOfNoRowIsAConflict) {
+  ASSERT_EQ(Write({.tokens = {TokenRowOf(1, "i")}}), Applied::kYes);
+  store::TokenRow row = TokenRowOf(1, "i");
+  row.revision = 3;
+  EXPECT_EQ(Write({.tokens = {row}}), Applied::kConflict);
+  row.revision = 2;
+  EXPECT_EQ(Write({.tokens = {TokenRowOf(5, "new"), row, row}}), Applied::kConflict);
+  EXPECT_FALSE(HasToken(5));
+  EXPECT_EQ(Write({.tokens = {row}}), Applied::kYes);
+  EXPECT_EQ(Write({.tokens = {row}}), Applied::kConflict);
+  row.handle = 9;
+  EXPECT_EQ(Write({.tokens = {row}}), Applied::kConflict);
+  EXPECT_FALSE(HasToken(9));
+}
+
+TEST_P(StoreContractTest, APanIndexThatARowGaveUpIsFoundNoMoreAndCanBeTaken) {
+  ASSERT_EQ(Write({.tokens = {TokenRowOf(1, "i")}}), Applied::kYes);
+  const auto find = [&] {
+    const store::TokenRow row = TokenRowOf(1, "i");
+    return store_
+        ->FindTokensByPanIndex(row.tenant, row.profile, row.index_version,
+                               std::vector<std::string>{"i"})
+        .value()
+        .at(0);
+  };
+  EXPECT_TRUE(find().has_value());
+  store::TokenRow without = TokenRowOf(1, "");
+  without.revision = 2;
+  ASSERT_EQ(Write({.tokens = {without}}), Applied::kYes);
+  EXPECT_FALSE(find().has_value());
+  ASSERT_EQ(Write({.tokens = {TokenRowOf(2, "i")}}), Applied::kYes);
+  EXPECT_EQ(find().value().handle, 2);
+}
+
+TEST_P(StoreContractTest, TokensThatHaveEndedAreFoundByProfileStateAndTime) {
+  Mutation rows;
+  for (std::int64_t handle = 1; handle <= 6; ++handle) {
+    rows.tokens.push_back(TokenRowOf(handle, ""));
+    rows.tokens.back().ends_ms = 100 - handle;
+  }
+  rows.tokens[0].ends_ms = std::nullopt;
+  rows.tokens[1].state = 2;
+  rows.tokens[2].profile = 7;
+  ASSERT_EQ(Write(rows), Applied::kYes);
+  const auto found = [&](std::int64_t by_ms, std::size_t limit) {
+    std::vector<std::int64_t> handles;
+    for (const auto& row : store_->FindEndedTokens("acme", 65535, 1, by_ms, limit).value()) {
+      handles.push_back(row.handle);
+    }
+    return handles;
+  };
+  EXPECT_EQ(found(100, 10), (std::vector<std::int64_t>{6, 5, 4}));
+  EXPECT_EQ(found(95, 10), (std::vector<std::int64_t>{6, 5}));
+  EXPECT_EQ(found(100, 2), (std::vector<std::int64_t>{6, 5}));
+  EXPECT_TRUE(store_->FindEndedTokens("other", 65535, 1, 100, 10).value().empty());
+}
+
 TEST_P(StoreContractTest, OnlyOneTransactionIsOpenAtATime) {
   auto transaction = store_->Begin().value();
   EXPECT_THAT(store_->Begin(), HasReason(Reason::kInternal));

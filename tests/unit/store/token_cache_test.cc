@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -40,23 +41,50 @@ TEST_F(TokenCacheTest, WhatWasKeptIsFoundInTheOrderAskedFor) {
   EXPECT_EQ(rows[2]->handle, 1);
 }
 
-TEST_F(TokenCacheTest, AChangeOfRowsForgetsAllAndANewGenerationNone) {
+TEST_F(TokenCacheTest, ARowThatChangedIsNotHeldUntilItIsReadAgain) {
   Keep(1);
+  Keep(2);
+  recent_.AddChanged({1});
+  EXPECT_FALSE(Holds(1));
+  EXPECT_TRUE(Holds(2));
+  Keep(1);
+  EXPECT_TRUE(Holds(1));
+}
+
+TEST_F(TokenCacheTest, AnUnknownChangeForgetsAllAndANewGenerationNone) {
+  Keep(1);
+  recent_.AddChanged({3});
   recent_.Forget();
   EXPECT_TRUE(Holds(1));
-  recent_.ForgetRows();
+  recent_.AddUnknown();
   Keep(2);
   EXPECT_FALSE(Holds(1));
   EXPECT_TRUE(Holds(2));
 }
 
+TEST_F(TokenCacheTest, MoreChangesThanAreToldApartForgetAll) {
+  Keep(1);
+  for (std::int64_t handle = 2; handle < 70'000; handle += 100) {
+    std::vector<std::int64_t> changed(100);
+    std::iota(changed.begin(), changed.end(), handle);
+    recent_.AddChanged(changed);
+  }
+  EXPECT_FALSE(Holds(1));
+  Keep(1);
+  EXPECT_TRUE(Holds(1));
+}
+
 TEST_F(TokenCacheTest, ARowThatWasReadBeforeAChangeIsNotHeldAfterIt) {
   const std::uint64_t before = recent_.changes();
-  recent_.ForgetRows();
+  recent_.AddChanged({1});
   Keep(1, before);
   EXPECT_FALSE(Holds(1));
   Keep(2, before);
-  EXPECT_FALSE(Holds(2));
+  EXPECT_TRUE(Holds(2));
+  // Whoever read it in time may come before whoever did not.
+  Keep(1);
+  Keep(1, before);
+  EXPECT_TRUE(Holds(1));
 }
 
 TEST_F(TokenCacheTest, NoMoreThanTheLimitAreHeldAndTheUsedOnesLongest) {

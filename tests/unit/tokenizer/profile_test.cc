@@ -59,5 +59,19 @@ TEST(ProfilesTest, ContradictionsAreRefused) {
   EXPECT_THAT(Profiles::Create({ff1}), HasReason(Reason::kConfigInvalid));
 }
 
+TEST(ProfilesTest, ADeterministicProfileHasTokensThatEndInNoWay) {
+  Profile profile{"acme", "cards", 1, false};
+  profile.time_to_live = absl::Minutes(1);
+  profile.uses = 1;
+  EXPECT_OK(Profiles::Create({profile}));
+  profile.deterministic = true;
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+  profile.uses = 0;
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+  profile.time_to_live = absl::ZeroDuration();
+  profile.uses = 1;
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+}
+
 }  // namespace
 }  // namespace keysvc::tokenizer

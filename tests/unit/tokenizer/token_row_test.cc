@@ -122,6 +122,101 @@ TEST_F(TokenRowTest, AChangedMutableColumnIsNoticedByTheMac) {
   }
 }
 
+TEST_F(TokenRowTest, AStateIsBoundByTheMacAndASuspendedCardStillOpens) {
+  const store::TokenRow suspended = InState(TokenState::kSuspended, row_, *mac_key_);
+  EXPECT_EQ(StateOf(suspended), TokenState::kSuspended);
+  EXPECT_EQ(suspended.revision, 2u);
+  EXPECT_OK(CheckRow(suspended, *mac_key_));
+  ExpectCard(OpenRow(suspended, *data_key_));
+  store::TokenRow revived = suspended;
+  revived.state = row_.state;
+  EXPECT_THAT(CheckRow(revived, *mac_key_), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(TokenRowTest, NothingOfTheCardIsLeftInADeletedRow) {
+  const store::TokenRow deleted = InState(TokenState::kDeleted, row_, *mac_key_);
+  EXPECT_OK(CheckRow(deleted, *mac_key_));
+  EXPECT_EQ(absl::BytesToHexString(deleted.sealed), "0100000007");
+  EXPECT_EQ(*TokenKeyVersionOf(deleted), 7u);
+  EXPECT_EQ(deleted.pan_index, "");
+  EXPECT_EQ(deleted.index_version, 0u);
+  EXPECT_EQ(deleted.data_version, 0u);
+  EXPECT_THAT(OpenRow(deleted, *data_key_), HasReason(Reason::kIntegrityFailure));
+  EXPECT_EQ(absl::BytesToHexString(deleted.mac),
+            "83bf06c004915ee576b363bb37a2df0f1370768b8cfd21dba153fd286b75bc90");
+}
+
+TEST_F(TokenRowTest, AChangedColumnOfADeletedRowIsNoticedByTheMac) {
+  const store::TokenRow deleted = InState(TokenState::kDeleted, row_, *mac_key_);
+  const std::vector<Change> changes = {
+      [](auto& row) { row.state = 1; },
+      [](auto& row) { row.state = 2; },
+      [](auto& row) { ++row.revision; },
+      [](auto& row) { ++row.handle; },
+      [](auto& row) { row.tenant = "acm"; },
+      [](auto& row) { ++row.profile; },
+      [](auto& row) { ++row.index_version; },
+      [](auto& row) { row.pan_index = "i"; },
+      [](auto& row) { ++row.data_version; },
+      [](auto& row) { ++row.created_ms; },
+      [](auto& row) { row.sealed.clear(); },
+      [](auto& row) { row.sealed += '\0'; },
+      [](auto& row) { row.sealed.back()++; },
+      [](auto& row) { row.mac[31]++; },
+      [this](auto& row) { row.sealed = row_.sealed; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    store::TokenRow changed = deleted;
+    changes[i](changed);
+    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << i;
+  }
+}
+
+TEST_F(TokenRowTest, EndAndUsesAreBoundByTheMac) {
+  row_.ends_ms = 1'800'000'000'000;
+  row_.uses_left = 2;
+  row_.mac = MacOfRow(row_, *mac_key_);
+  EXPECT_OK(CheckRow(row_, *mac_key_));
+  EXPECT_EQ(absl::BytesToHexString(row_.mac),
+            "1d8ccb258ea2cd61c22368332e4bda6b721bd4a90d3133771676cd8ea5473d29");
+  const std::vector<Change> changes = {
+      [](auto& row) { ++*row.ends_ms; },
+      [](auto& row) { row.ends_ms.reset(); },
+      [](auto& row) { ++*row.uses_left; },
+      [](auto& row) { row.uses_left.reset(); },
+      [](auto& row) { row.uses_left = 0; },
+      [](auto& row) { row.state = 2; },
+      [](auto& row) { ++row.revision; },
+      [](auto& row) { ++row.handle; },
+      [](auto& row) { row.tenant = "acm"; },
+      [](auto& row) { ++row.profile; },
+      [](auto& row) { row.uses_left.reset(), row.ends_ms.reset(); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    store::TokenRow changed = row_;
+    changes[i](changed);
+    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << i;
+  }
+}
+
+TEST_F(TokenRowTest, EachUseIsCountedAndTheLastEndsTheToken) {
+  const absl::Time now = absl::FromUnixMillis(1'750'000'000'000);
+  row_.ends_ms = 1'800'000'000'000;
+  row_.uses_left = 3;
+  const store::TokenRow once = Used(1, now, row_, *mac_key_);
+  EXPECT_OK(CheckRow(once, *mac_key_));
+  EXPECT_EQ(once.uses_left, 2u);
+  EXPECT_EQ(once.revision, 2u);
+  EXPECT_EQ(once.ends_ms, row_.ends_ms);
+  EXPECT_OK(CheckOpens(once, now));
+  EXPECT_THAT(CheckOpens(once, absl::FromUnixMillis(1'800'000'000'000)),
+              HasReason(Reason::kTokenExpired));
+  const store::TokenRow last = Used(2, now, once, *mac_key_);
+  EXPECT_OK(CheckRow(last, *mac_key_));
+  EXPECT_EQ(last.ends_ms, absl::ToUnixMillis(now));
+  EXPECT_THAT(CheckOpens(last, now), HasReason(Reason::kTokenExhausted));
+}
+
 TEST_F(TokenRowTest, AStateThatIsNeverWrittenIsNoticedAlsoUnderAGoodMac) {
   row_.state = 9;
   row_.mac = MacOfRow(row_, *mac_key_);

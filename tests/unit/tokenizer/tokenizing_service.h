@@ -23,6 +23,9 @@ inline constexpr std::string_view kVisa = "4111111111111111";
 inline constexpr std::string_view kAmex = "378282246310005";
 inline constexpr char kCards[] = "tenants/acme/tokenProfiles/cards";
 inline constexpr char kOneTime[] = "tenants/acme/tokenProfiles/one-time";
+inline constexpr char kBrief[] = "tenants/acme/tokenProfiles/brief";
+inline constexpr char kThrice[] = "tenants/acme/tokenProfiles/thrice";
+inline constexpr char kSingle[] = "tenants/acme/tokenProfiles/single";
 inline constexpr char kLegacy[] = "tenants/acme/tokenProfiles/legacy";
 inline constexpr char kOtherLegacy[] = "tenants/acme/tokenProfiles/legacy-b";
 
@@ -46,6 +49,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"checkout", "spiffe://x/checkout", PrincipalKind::kService, {"tokenizing"}},
       {"settlement", "spiffe://x/settlement", PrincipalKind::kService, {"settling"}},
       {"fraud", "spiffe://x/fraud", PrincipalKind::kService, {"screening"}},
+      {"risk", "spiffe://x/risk", PrincipalKind::kService, {"ending"}},
       {"all", "spiffe://x/all", PrincipalKind::kService, {"seeing-all"}}};
   policy.rules = {
       {"tokenizes",
@@ -61,7 +65,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"settles",
        {"settling"},
        {policy::Action::kDetokenize},
-       {kCards, kLegacy, kOtherLegacy},
+       {kCards, kLegacy, kOtherLegacy, kBrief, kThrice, kSingle},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -71,6 +75,11 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {},
        Reveal::kMasked},
       {"screens-one-time", {"screening"}, {policy::Action::kDetokenize}, {kOneTime}, {}},
+      {"ends",
+       {"ending"},
+       {policy::Action::kSuspendToken, policy::Action::kResumeToken, policy::Action::kDeleteToken},
+       {kCards, kLegacy, kBrief, kThrice, kSingle},
+       {}},
       {"sees-all",
        {"seeing-all"},
        {policy::Action::kDetokenize},
@@ -165,6 +174,27 @@ class Service {
     return std::move(revealed->at(0));
   }
 
+  using Changes = std::vector<absl::Status>;
+
+  absl::StatusOr<Changes> ChangeState(Tokens tokens, TokenState state,
+                                      std::string_view request_id = {}) {
+    const policy::Action action = state == TokenState::kActive      ? policy::Action::kResumeToken
+                                  : state == TokenState::kSuspended ? policy::Action::kSuspendToken
+                                                                    : policy::Action::kDeleteToken;
+    return Wait<Changes>([&](audit::Done<Changes> done) {
+      tokenizer_->ChangeState(PermitFor("risk", action, "tenants/acme/tokens"), "acme",
+                              std::move(tokens), state, {std::string(request_id), "trace"},
+                              std::move(done));
+    });
+  }
+
+  absl::Status Change(TokenName token, TokenState state, std::string_view request_id = {}) {
+    Tokens tokens;
+    tokens.push_back(std::move(token));
+    const auto changed = ChangeState(std::move(tokens), state, request_id);
+    return changed.ok() ? changed->at(0) : changed.status();
+  }
+
   absl::StatusOr<TokenView> Describe(TokenName token, std::string_view who = "checkout") {
     return Wait<TokenView>([&](audit::Done<TokenView> done) {
       tokenizer_->Describe(PermitFor(who, policy::Action::kGetToken, "tenants/acme/tokens"), token,
@@ -209,11 +239,23 @@ class Service {
   const keysvc::testing::TemporaryDirectory directory_;
   const std::unique_ptr<keysvc::testing::SoftwareSigner> signer_ =
       keysvc::testing::SoftwareSigner::Ed25519();
-  const Profiles profiles_ = *Profiles::Create({{"acme", "cards", 1, true},
-                                                {"acme", "one-time", 2, false},
-                                                {"beta", "cards", 1, true},
-                                                LegacyProfile("legacy", 3, 3),
-                                                LegacyProfile("legacy-b", 4, 4)});
+  const Profiles profiles_ =
+      *Profiles::Create({{"acme", "cards", 1, true},
+                         {"acme", "one-time", 2, false},
+                         {"beta", "cards", 1, true},
+                         LegacyProfile("legacy", 3, 3),
+                         LegacyProfile("legacy-b", 4, 4),
+                         {.tenant = "acme",
+                          .name = "brief",
+                          .number = 5,
+                          .time_to_live = absl::Hours(1),
+                          .grace = absl::Minutes(10)},
+                         {.tenant = "acme",
+                          .name = "thrice",
+                          .number = 6,
+                          .time_to_live = absl::Hours(24),
+                          .uses = 3},
+                         {.tenant = "acme", .name = "single", .number = 7, .uses = 1}});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;

@@ -1,0 +1,172 @@
+#include "tokenizer/token_purge.h"
+
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "store/sqlcipher_store.h"
+#include "tests/fakes/literal_keys.h"
+#include "tests/fakes/memory_store.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/unit/tokenizer/tokenizing_service.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+using keysvc::testing::HasReason;
+using keysvc::testing::LiteralKey;
+using keysvc::testing::MemoryStore;
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kMinute = std::int64_t{60} * 1000;
+constexpr char kPurge[] = "TokenService.PurgeTokens";
+
+enum class StoreKind { kMemory, kSqlcipher };
+
+class TokenPurgeTest : public ::testing::TestWithParam<StoreKind> {
+ protected:
+  TokenPurgeTest() {
+    if (GetParam() == StoreKind::kMemory) {
+      store_ = std::make_unique<MemoryStore>();
+    } else {
+      store::SqlcipherOptions options;
+      options.path = directory_.File("store.db");
+      options.deployment = "test";
+      options.environment = "development";
+      auto store = store::CreateSqlcipherStore(options, LiteralKey("database"));
+      EXPECT_OK(store);
+      store_ = *std::move(store);
+    }
+    service_ = std::make_unique<Service>(*store_);
+    purge_ = std::make_unique<TokenPurge>(
+        service_->profiles_, service_->keys_, *store_, *service_->journal_,
+        [this](const absl::Status& why) { troubles_.push_back(why); }, service_->Clock());
+  }
+
+  std::size_t Round() {
+    const auto erased = purge_->Round();
+    EXPECT_OK(erased);
+    return erased.value_or(0);
+  }
+  TokenState StateNow(const TokenName& token) { return service_->Describe(token)->state; }
+
+  const keysvc::testing::TemporaryDirectory directory_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Service> service_;
+  std::vector<absl::Status> troubles_;
+  std::unique_ptr<TokenPurge> purge_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, TokenPurgeTest,
+                         ::testing::Values(StoreKind::kMemory, StoreKind::kSqlcipher),
+                         [](const auto& kind) {
+                           return kind.param == StoreKind::kMemory ? "Memory" : "Sqlcipher";
+                         });
+
+TEST_P(TokenPurgeTest, ACardIsErasedOnceTheGraceOfItsTokensProfileIsOver) {
+  const TokenName brief = service_->TokenOf(kVisa, kBrief);  // an hour, and ten minutes of grace
+  const TokenName endless = service_->TokenOf(kVisa, kOneTime);
+  service_->now_ms_ += 70 * kMinute - 1;
+  EXPECT_EQ(Round(), 0u);
+  EXPECT_THAT(service_->DetokenizeOne(brief), HasReason(Reason::kTokenExpired));
+  EXPECT_EQ(StateNow(brief), TokenState::kActive);
+  service_->now_ms_ += 1;
+  EXPECT_EQ(Round(), 1u);
+  EXPECT_EQ(Round(), 0u);
+  EXPECT_THAT(service_->DetokenizeOne(brief), HasReason(Reason::kTokenDeleted));
+  EXPECT_EQ(StateNow(brief), TokenState::kDeleted);
+  EXPECT_EQ(StateNow(endless), TokenState::kActive);
+  const auto rows = *store_->ReadTokens(0, 10);
+  EXPECT_EQ(rows.at(0).sealed.size(), 5u);
+  EXPECT_GT(rows.at(1).sealed.size(), 5u);
+  EXPECT_EQ(service_->Records(kPurge), 1u);
+  const std::string record = service_->LastRecord(kPurge);
+  EXPECT_THAT(record, HasSubstr(brief.ToString()));
+  EXPECT_THAT(record, HasSubstr(R"("state_after":"deleted","state_before":"active")"));
+  EXPECT_THAT(record, HasSubstr("\"system\""));
+  EXPECT_THAT(record, HasSubstr(kBrief));
+}
+
+TEST_P(TokenPurgeTest, ACardWhoseTokenIsUsedUpIsErased) {
+  const TokenName token = service_->TokenOf(kVisa, kSingle);
+  EXPECT_EQ(Round(), 0u);
+  ASSERT_OK(service_->DetokenizeOne(token));
+  EXPECT_EQ(Round(), 1u);
+  EXPECT_EQ(StateNow(token), TokenState::kDeleted);
+}
+
+TEST_P(TokenPurgeTest, ASuspendedTokenIsLeftAloneUntilItIsResumed) {
+  const TokenName token = service_->TokenOf(kVisa, kBrief);
+  ASSERT_OK(service_->Change(token, TokenState::kSuspended));
+  service_->now_ms_ += 71 * kMinute;
+  EXPECT_EQ(Round(), 0u);
+  ASSERT_OK(service_->Change(token, TokenState::kActive));
+  EXPECT_EQ(Round(), 1u);
+}
+
+TEST_P(TokenPurgeTest, ManyAreErasedInStepsEachWithItsRecord) {
+  for (int batch = 0; batch < 5; ++batch) {
+    std::vector<absl::StatusOr<CardData>> cards;
+    for (int i = 0; i < 50; ++i) cards.push_back(Card(kVisa));
+    ASSERT_OK(service_->Tokenize(std::move(cards), kBrief));
+  }
+  service_->now_ms_ += 71 * kMinute;
+  EXPECT_EQ(Round(), 250u);
+  EXPECT_EQ(service_->Records(kPurge), 3u);
+  const std::vector<store::TokenRow> rows = *store_->ReadTokens(0, 1000);
+  EXPECT_EQ(rows.size(), 250u);
+  for (const store::TokenRow& row : rows) EXPECT_EQ(row.state, 3);
+}
+
+TEST_P(TokenPurgeTest, KeysThatAreAwayLeaveEverythingAsItIs) {
+  const TokenName token = service_->TokenOf(kVisa, kBrief);
+  service_->now_ms_ += 71 * kMinute;
+  service_->keys_.Fail(Reason::kHsmUnavailable);
+  EXPECT_THAT(purge_->Round(), HasReason(Reason::kHsmUnavailable));
+  service_->keys_.Heal();
+  EXPECT_EQ(StateNow(token), TokenState::kActive);
+  EXPECT_EQ(Round(), 1u);
+}
+
+TEST_P(TokenPurgeTest, OnceStartedItHasRoundsByItself) {
+  std::promise<void> told;
+  bool first = true;
+  TokenPurge purge(
+      service_->profiles_, service_->keys_, *store_, *service_->journal_,
+      [&](const absl::Status&) {
+        if (std::exchange(first, false)) told.set_value();
+      },
+      service_->Clock());
+  (void)service_->TokenOf(kVisa, kBrief);
+  service_->now_ms_ += 71 * kMinute;
+  service_->keys_.Fail(Reason::kHsmUnavailable);
+  purge.Start(absl::Milliseconds(1));
+  told.get_future().wait();
+}
+
+TEST(TokenPurgeFaultsTest, ARowThatIsNotWhatWasWrittenIsLeftAndTold) {
+  MemoryStore store;
+  Service service(store);
+  std::vector<absl::Status> troubles;
+  TokenPurge purge(
+      service.profiles_, service.keys_, store, *service.journal_,
+      [&](const absl::Status& why) { troubles.push_back(why); }, service.Clock());
+  (void)service.TokenOf(kVisa, kBrief);
+  const TokenName good = service.TokenOf(kVisa, kBrief);
+  store.Tamper([](MemoryStore::Rows& rows) { --*rows.tokens.begin()->second.ends_ms; });
+  service.now_ms_ += 71 * kMinute;
+  EXPECT_EQ(*purge.Round(), 1u);
+  ASSERT_EQ(troubles.size(), 1u);
+  EXPECT_THAT(troubles[0], HasReason(Reason::kIntegrityFailure));
+  EXPECT_EQ(service.Describe(good)->state, TokenState::kDeleted);
+  EXPECT_GT(store.Snapshot().tokens.begin()->second.sealed.size(), 5u);
+}
+
+}  // namespace
+}  // namespace keysvc::tokenizer

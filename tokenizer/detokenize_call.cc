@@ -1,0 +1,148 @@
+#include "tokenizer/detokenize_call.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/call_record.h"
+#include "tokenizer/token_row.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+RevealedCard Revealed(FoundToken token) {
+  RevealedCard card;
+  card.reveal = token.reveal;
+  card.masked_pan = token.Masked();
+  card.expiry = token.card->expiry;
+  if (token.reveal == policy::Reveal::kFull) card.full = std::move(token.card);
+  return card;
+}
+
+}  // namespace
+
+DetokenizeCall::DetokenizeCall(const CallServices& services, policy::Permit permit,
+                               std::string tenant, std::vector<absl::StatusOr<TokenName>> names,
+                               const RequestFacts& facts, audit::Done<Results> done)
+    : services_(services),
+      permit_(std::move(permit)),
+      tenant_(std::move(tenant)),
+      names_(std::move(names)),
+      done_(std::move(done)),
+      entry_(EntryOf(permit_, "TokenService.Detokenize", facts)),
+      reader_(services_.profiles, services_.keys, services_.store, services_.gate, permit_,
+              tenant_) {}
+
+void DetokenizeCall::Run() {
+  if (absl::Status status = Open(); !status.ok()) return Fail(status);
+  Attempt();
+}
+
+absl::Status DetokenizeCall::Open() {
+  RETURN_IF_ERROR(CheckPermit(permit_, policy::Action::kDetokenize, TokensOf(tenant_)));
+  // A clock that is set forward frees nothing.
+  const absl::Time unstepped = services_.journal.UnsteppedTime();
+  RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, unstepped));
+  ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
+  Judge(services_.clock());
+  for (std::size_t i = 0; i < readings_.size(); ++i) {
+    if (readings_[i].token.ok()) reader_.Open(*names_[i], readings_[i]);
+  }
+  CountLookUps(services_.budgets, permit_, unstepped, readings_);
+  return absl::OkStatus();
+}
+
+void DetokenizeCall::Attempt() {
+  ++attempts_;
+  const absl::Time now = services_.clock();
+  if (attempts_ > 1) {
+    if (absl::Status status = reader_.Refresh(readings_); !status.ok()) return Fail(status);
+    Judge(now);
+  }
+  store::Mutation uses = Use(now);
+  audit::Entry entry = EntryOfReadings();
+  const bool counts = !uses.empty();
+  services_.journal.Submit(
+      std::move(entry), std::move(uses),
+      [call = shared_from_this(), counts](absl::StatusOr<audit::Receipt> receipt) {
+        if (counts && ReasonOf(receipt.status()) == Reason::kConflict) {
+          if (call->attempts_ < kMaxAttemptsOnRows) return call->Attempt();
+          return call->Fail(Error(Reason::kConflict, "the same tokens are being used; try again"));
+        }
+        audit::Complete<Results>(std::move(receipt), call->Reveal(), call->done_);
+      });
+}
+
+void DetokenizeCall::Judge(absl::Time now) {
+  for (TokenReading& reading : readings_) {
+    if (!reading.token.ok() || !reading.token->row.has_value()) continue;
+    if (absl::Status opens = CheckOpens(*reading.token->row, now); !opens.ok()) {
+      reading.token = std::move(opens);
+    }
+  }
+}
+
+store::Mutation DetokenizeCall::Use(absl::Time now) {
+  std::map<std::int64_t, std::uint32_t> uses;  // by handle
+  std::map<std::int64_t, const store::TokenRow*> rows;
+  for (TokenReading& reading : readings_) {
+    if (!reading.token.ok() || !reading.token->row.has_value()) continue;
+    const store::TokenRow& row = *reading.token->row;
+    if (!row.uses_left.has_value()) continue;
+    std::uint32_t& used = uses[row.handle];
+    if (used == *row.uses_left) {
+      reading.token = Exhausted();
+      continue;
+    }
+    ++used;
+    rows[row.handle] = &row;
+  }
+  store::Mutation mutation;
+  for (const auto& [handle, row] : rows) {
+    mutation.tokens.push_back(Used(uses[handle], now, *row, reader_.row_mac()));
+  }
+  return mutation;
+}
+
+audit::Entry DetokenizeCall::EntryOfReadings() const {
+  audit::Entry entry = entry_;
+  AddReadings(entry, readings_);
+  std::set<std::string> reveals;
+  std::uint32_t counted = 0;
+  for (const TokenReading& reading : readings_) {
+    if (!reading.token.ok()) continue;
+    reveals.insert(std::string(policy::NameOf(reading.token->reveal)));
+    if (reading.token->row.has_value() && reading.token->row->uses_left.has_value()) ++counted;
+  }
+  if (!reveals.empty()) entry.details["reveal"] = Listed(reveals);
+  if (counted > 0) entry.details["uses_counted"] = std::to_string(counted);
+  return entry;
+}
+
+DetokenizeCall::Results DetokenizeCall::Reveal() {
+  Results results;
+  for (TokenReading& reading : readings_) {
+    if (reading.token.ok()) {
+      results.push_back(Revealed(*std::move(reading.token)));
+    } else {
+      results.push_back(reading.token.status());
+    }
+  }
+  return results;
+}
+
+void DetokenizeCall::Fail(const absl::Status& why) {
+  audit::Entry entry = entry_;
+  SetFailed(entry, why);
+  services_.journal.Submit(
+      std::move(entry), {},
+      [call = shared_from_this(), why](absl::StatusOr<audit::Receipt> receipt) {
+        audit::Complete<Results>(std::move(receipt), why, call->done_);
+      });
+}
+
+}  // namespace keysvc::tokenizer

@@ -1,0 +1,59 @@
+#ifndef KEYSVC_TOKENIZER_TOKEN_PURGE_H_
+#define KEYSVC_TOKENIZER_TOKEN_PURGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "audit/journal.h"
+#include "store/store.h"
+#include "tokenizer/key_source.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc::tokenizer {
+
+// Erases the cards of tokens that have expired or are used up, once their profile's grace is over:
+// they become deleted. A suspended token is left alone, since somebody looks into it. In steps of
+// at most a hundred rows, each with its record, so that callers wait for none of it. Also has the
+// write-ahead log wiped of rows that were deleted by request.
+class TokenPurge {
+ public:
+  // Told of every row that is not what was written, and of what kept a round from its end.
+  using Trouble = std::function<void(const absl::Status& why)>;
+
+  // All outlive this. `clock` is thread-safe.
+  TokenPurge(const Profiles& profiles, KeySource& keys, store::Store& store,
+             audit::Journal& journal, Trouble trouble,
+             std::function<absl::Time()> clock = absl::Now);
+  TokenPurge(const TokenPurge&) = delete;
+  TokenPurge& operator=(const TokenPurge&) = delete;
+
+  // One round over all profiles; returns how many cards it erased. Not beside Start().
+  absl::StatusOr<std::size_t> Round(const std::stop_token& stop = {});
+
+  // Has a round at every interval, on a thread that ends with this.
+  void Start(absl::Duration interval);
+
+ private:
+  // Erases the first hundred of a profile.
+  absl::StatusOr<std::size_t> Step(const Profile& profile);
+  absl::StatusOr<std::string> NameOf(const store::TokenRow& row);
+
+  const Profiles& profiles_;
+  KeySource& keys_;
+  store::Store& store_;
+  audit::Journal& journal_;
+  const Trouble trouble_;
+  const std::function<absl::Time()> clock_;
+  std::uint64_t changes_ = 0;  // of rows, that the log was wiped of
+  std::jthread thread_;        // last: it uses all the others
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_TOKEN_PURGE_H_
