@@ -80,11 +80,17 @@ absl::StatusOr<SigningKey> MakeSigningKey(const Clients& clients, const std::str
   v1::KeyService::Stub keys(clients.officer);
   ASSIGN_OR_RETURN(const auto made,
                    Ask<v1::CreateKeyResponse>(keys, &v1::KeyService::Stub::CreateKey, create));
-  SigningKey signing{.name = made.key().name(), .message = kMessage, .signature = {}};
+  SigningKey signing{
+      .name = made.key().name(), .message = kMessage, .signature = {}, .public_key = {}};
   v1::SigningService::Stub stub(clients.revealing.front());
   ASSIGN_OR_RETURN(auto signed_message, Ask<v1::SignResponse>(stub, &v1::SigningService::Stub::Sign,
                                                               RequestToSign(signing)));
   signing.signature = std::move(*signed_message.mutable_signature());
+  v1::GetPublicKeyRequest which;
+  which.set_name(signing.name);
+  ASSIGN_OR_RETURN(auto half, Ask<v1::GetPublicKeyResponse>(
+                                  stub, &v1::SigningService::Stub::GetPublicKey, which));
+  signing.public_key = std::move(*half.mutable_der());
   return signing;
 }
 
@@ -230,6 +236,43 @@ Call Calls::Sign(const SigningKey& key) {
                 v1::SignResponse response;
                 return Parse(body, response) && !response.signature().empty();
               }};
+}
+
+Call Calls::SignBatch(const SigningKey& key) {
+  v1::BatchSignRequest request;
+  request.set_name(key.name);
+  for (std::size_t i = 0; i < kBatch; ++i) request.add_messages(key.message);
+  return {.method = "/keysvc.v1.SigningService/BatchSign",
+          .next = [request] { return BodyOf(request); },
+          .is_right =
+              [](grpc::ByteBuffer& body) {
+                v1::BatchSignResponse response;
+                return Parse(body, response) && response.results_size() == kBatch &&
+                       std::all_of(response.results().begin(), response.results().end(),
+                                   [](const auto& result) { return result.has_signature(); });
+              },
+          .items = kBatch};
+}
+
+Call Calls::VerifyBatch(const SigningKey& key) {
+  v1::BatchVerifyRequest request;
+  request.set_name(key.name);
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    v1::SignedMessage& item = *request.add_signed_messages();
+    item.set_message(key.message);
+    item.set_signature(key.signature);
+  }
+  return {.method = "/keysvc.v1.SigningService/BatchVerify",
+          .next = [request] { return BodyOf(request); },
+          .is_right =
+              [](grpc::ByteBuffer& body) {
+                v1::BatchVerifyResponse response;
+                return Parse(body, response) && response.results_size() == kBatch &&
+                       std::all_of(
+                           response.results().begin(), response.results().end(),
+                           [](const auto& result) { return result.verification().valid(); });
+              },
+          .items = kBatch};
 }
 
 Call Calls::Verify(const SigningKey& key) {

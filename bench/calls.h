@@ -21,6 +21,7 @@ struct SigningKey {
   std::string name;  // tenants/../keys/..
   std::string message;
   std::string signature;
+  std::string public_key;  // SubjectPublicKeyInfo
 };
 
 // Makes a key that signs for the officer's tenant. `algorithm`: "ec-p256" or "rsa-2048". Errors are
@@ -44,7 +45,9 @@ class Calls {
   Call Detokenize();
   Call DetokenizeBatch();
   static Call Sign(const SigningKey& key);
+  static Call SignBatch(const SigningKey& key);
   static Call Verify(const SigningKey& key);
+  static Call VerifyBatch(const SigningKey& key);
   // A call that is decided and recorded like any other and does next to nothing else.
   static Call GetPublicKey(const SigningKey& key);
   // The same bytes as a Tokenize, to a service that gives them back.

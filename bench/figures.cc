@@ -29,6 +29,10 @@ struct Wanted {
 constexpr Wanted kWanted[] = {
     {"Sign P-256, 64 in flight / raw PKCS#11", "sign-p256.64", "pkcs11-p256", 0.60},
     {"Sign RSA-2048, 64 in flight / raw PKCS#11", "sign-rsa.64", "pkcs11-rsa", 0.97},
+    {"Sign P-256, batches of 100 / raw PKCS#11", "sign-batch-p256", "pkcs11-p256", 0.95},
+    {"Sign RSA-2048, batches of 100 / raw PKCS#11", "sign-batch-rsa", "pkcs11-rsa", 0.97},
+    {"Verify P-256, batches of 100 / OpenSSL", "verify-batch-p256", "openssl-verify-p256", 0.80},
+    {"Verify RSA-2048, batches of 100 / OpenSSL", "verify-batch-rsa", "openssl-verify-rsa", 0.80},
     {"Tokenize new, 256 in flight / echo", "tokenize-new.256", "echo.256", 0.40},
     {"Tokenize known, 256 in flight / echo", "tokenize-known.256", "echo.256", 0.65},
     {"Tokenize new, batch of 100 / raw writer", "tokenize-batch", "raw-writer", 0.85},

@@ -23,6 +23,8 @@
 #include "bench/store_ceiling.h"
 #include "bench/sync_ceiling.h"
 #include "bench/usage.h"
+#include "bench/verify_ceiling.h"
+#include "crypto/public_key.h"
 #include "crypto/random.h"
 #include "keysvc/keys/deployment.h"
 #include "pkcs11/cryptoki_hsm.h"
@@ -35,6 +37,9 @@ namespace {
 constexpr std::size_t kBatchesInFlight = 16;
 constexpr double kPacedPart = 0.5;
 constexpr char kControlCost[] = "control-cost";
+constexpr char kAlone[] = "fairness-alone";
+constexpr char kBeside[] = "fairness-beside";
+constexpr std::size_t kFairInFlight = 16;
 constexpr absl::Duration kEchoPatience = absl::Seconds(20);
 
 std::uint64_t RandomNumber(std::uint64_t below) {
@@ -172,12 +177,16 @@ class Bench {
     AddLoad("public-key.256", "GetPublicKey, 256 in flight", clients_.revealing,
             Calls::GetPublicKey(p256_), 256);
     AddControlCost();
-    AddSigning("p256", "P-256", p256_, pkcs11::Mechanism::kEcdsaP256Sha256, {64, 256, 1});
-    AddSigning("rsa", "RSA-2048", rsa_, pkcs11::Mechanism::kRsaPssSha256, {64});
+    AddSigning("p256", "P-256", p256_, pkcs11::Mechanism::kEcdsaP256Sha256,
+               crypto::SignatureAlgorithm::kEcdsaP256Sha256, {64, 256, 1});
+    AddSigning("rsa", "RSA-2048", rsa_, pkcs11::Mechanism::kRsaPssSha256,
+               crypto::SignatureAlgorithm::kRsaPssSha256, {64});
+    AddFairness();
   }
 
   void AddSigning(const std::string& id, const std::string& algorithm, const SigningKey& key,
-                  pkcs11::Mechanism mechanism, std::initializer_list<std::size_t> in_flights) {
+                  pkcs11::Mechanism mechanism, crypto::SignatureAlgorithm check,
+                  std::initializer_list<std::size_t> in_flights) {
     AddRate("pkcs11-" + id, "raw PKCS#11, " + algorithm, [this, key, mechanism] {
       // tenants/{tenant}/keys/{key} is <deployment>/{tenant}/{key}/v1 on the token.
       const std::string label =
@@ -190,8 +199,39 @@ class Bench {
               absl::StrCat("Sign ", algorithm, ", ", in_flight, " in flight"), clients_.revealing,
               Calls::Sign(key), in_flight);
     }
+    AddLoad("sign-batch-" + id, "Sign " + algorithm + ", batches of 100", clients_.revealing,
+            Calls::SignBatch(key), kBatchesInFlight);
     AddLoad("verify-" + id + ".64", "Verify " + algorithm + ", 64 in flight", clients_.revealing,
             Calls::Verify(key), 64);
+    AddRate("openssl-verify-" + id, "OpenSSL checking " + algorithm, [this, key, check] {
+      return MeasureVerifications(key, check, options_.stretch.counted);
+    });
+    AddLoad("verify-batch-" + id, "Verify " + algorithm + ", batches of 100", clients_.revealing,
+            Calls::VerifyBatch(key), kBatchesInFlight);
+  }
+
+  // One caller's signatures, alone and beside another caller who keeps ten times as many calls in
+  // flight.
+  void AddFairness() {
+    if (deployment_ == nullptr) return;
+    AddLoad(kAlone, absl::StrCat("Sign P-256, ", kFairInFlight, " in flight"), clients_.revealing,
+            Calls::Sign(p256_), kFairInFlight);
+    measures_.push_back(
+        {kBeside, absl::StrCat("the same beside a caller with ", 10 * kFairInFlight), false,
+         [this]() -> absl::StatusOr<Sample> {
+           const Call sign = Calls::Sign(p256_);
+           const Stretch longer{.warm_up = absl::ZeroDuration(),
+                                .counted = 2 * options_.stretch.warm_up + options_.stretch.counted};
+           Sample other;
+           std::thread loud([&] {
+             other = RunClosed(clients_.tokenizing, sign, 10 * kFairInFlight, longer, Service());
+           });
+           Sample sample =
+               RunClosed(clients_.revealing, sign, kFairInFlight, options_.stretch, Service());
+           loud.join();
+           for (const auto& [why, count] : other.failures) sample.failures[why] += count;
+           return sample;
+         }});
   }
 
   void AddLoad(std::string id, std::string what, const Channels& channels, Call call,
@@ -248,6 +288,16 @@ class Bench {
       std::vector<double> values;
       for (const Sample& sample : control->rounds) values.push_back(sample.server_time);
       figures.bounds.push_back({"audit, policy and limits together on a unary call", "us", 10,
+                                SpreadOf(std::move(values))});
+    }
+    const Figure* alone = figures.Find(kAlone);
+    const Figure* beside = figures.Find(kBeside);
+    if (alone != nullptr && beside != nullptr) {
+      std::vector<double> values;
+      for (std::size_t i = 0; i < alone->rounds.size(); ++i) {
+        values.push_back(beside->rounds[i].latencies.p99 / alone->rounds[i].latencies.p99);
+      }
+      figures.bounds.push_back({"p99 of Sign beside a caller with ten times the load", "times", 2,
                                 SpreadOf(std::move(values))});
     }
     if (Service() != 0) {

@@ -17,6 +17,11 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 Sha256Digest Sha256(std::initializer_list<std::string_view> parts);
 inline Sha256Digest Sha256(std::string_view text) { return Sha256({text}); }
 
+enum class HashAlgorithm { kSha256, kSha384, kSha512 };
+
+// The digest by one of these (FIPS 180-4), 32, 48 or 64 bytes. Thread-safe.
+std::string HashOf(HashAlgorithm algorithm, std::string_view text);
+
 inline std::string_view AsText(const Sha256Digest& digest) { return AsText(ByteView(digest)); }
 
 }  // namespace keysvc::crypto

@@ -9,7 +9,17 @@
 
 namespace keysvc::crypto {
 
-enum class SignatureAlgorithm { kEcdsaP256Sha256, kRsaPkcs1Sha256, kRsaPssSha256, kEd25519 };
+enum class SignatureAlgorithm {
+  kEcdsaP256Sha256,
+  kEcdsaP384Sha384,
+  kRsaPkcs1Sha256,
+  kRsaPkcs1Sha384,
+  kRsaPkcs1Sha512,
+  kRsaPssSha256,
+  kRsaPssSha384,
+  kRsaPssSha512,
+  kEd25519,
+};
 
 // Of an RSA key, big-endian without leading zeros.
 struct RsaNumbers {
@@ -25,6 +35,7 @@ class PublicKey {
   // From PKCS#11 attributes: an uncompressed EC point (0x04 || X || Y), a raw Ed25519 point, an RSA
   // modulus and exponent (big-endian).
   static absl::StatusOr<std::unique_ptr<PublicKey>> FromP256Point(std::string_view point);
+  static absl::StatusOr<std::unique_ptr<PublicKey>> FromP384Point(std::string_view point);
   static absl::StatusOr<std::unique_ptr<PublicKey>> FromEd25519(std::string_view point);
   static absl::StatusOr<std::unique_ptr<PublicKey>> FromRsa(std::string_view modulus,
                                                             std::string_view exponent);
@@ -38,6 +49,8 @@ class PublicKey {
   absl::StatusOr<std::string> Ed25519Point() const;
   // The uncompressed point of a P-256 key: 0x04 || X || Y. FAILED_PRECONDITION for other kinds.
   absl::StatusOr<std::string> P256Point() const;
+  // The same of a P-384 key.
+  absl::StatusOr<std::string> P384Point() const;
   // FAILED_PRECONDITION for other kinds.
   absl::StatusOr<RsaNumbers> Rsa() const;
 

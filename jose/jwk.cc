@@ -1,5 +1,6 @@
 #include "jose/jwk.h"
 
+#include <cstddef>
 #include <string_view>
 
 #include "absl/strings/str_join.h"
@@ -13,18 +14,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// `point`: 0x04 || X || Y.
+Json EcMembers(const char* curve, std::string_view point) {
+  const std::size_t width = (point.size() - 1) / 2;
+  return {{"crv", curve},
+          {"kty", "EC"},
+          {"x", crypto::ToBase64Url(point.substr(1, width))},
+          {"y", crypto::ToBase64Url(point.substr(1 + width))}};
+}
+
 // The members that make the key, in the order of RFC 7638 section 3.3.
 Json RequiredMembers(const crypto::PublicKey& key) {
   if (const auto point = key.Ed25519Point(); point.ok()) {
     return {{"crv", "Ed25519"}, {"kty", "OKP"}, {"x", crypto::ToBase64Url(*point)}};
   }
-  if (const auto point = key.P256Point(); point.ok()) {
-    const std::string_view coordinates = std::string_view(*point).substr(1);
-    return {{"crv", "P-256"},
-            {"kty", "EC"},
-            {"x", crypto::ToBase64Url(coordinates.substr(0, 32))},
-            {"y", crypto::ToBase64Url(coordinates.substr(32))}};
-  }
+  if (const auto point = key.P256Point(); point.ok()) return EcMembers("P-256", *point);
+  if (const auto point = key.P384Point(); point.ok()) return EcMembers("P-384", *point);
   const crypto::RsaNumbers numbers = key.Rsa().value();
   return {{"e", crypto::ToBase64Url(numbers.exponent)},
           {"kty", "RSA"},

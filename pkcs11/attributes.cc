@@ -8,6 +8,7 @@ namespace {
 
 // CKA_EC_PARAMS: the DER of the OID of the curve (RFC 5480, RFC 8410).
 constexpr std::string_view kP256Parameters("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10);
+constexpr std::string_view kP384Parameters("\x06\x05\x2b\x81\x04\x00\x22", 7);
 constexpr std::string_view kEd25519Parameters("\x06\x03\x2b\x65\x70", 5);
 constexpr std::string_view kRsaExponent65537("\x01\x00\x01", 3);
 
@@ -82,15 +83,26 @@ Template PublicKeyTemplate(std::string_view label, KeyKind kind) {
   attributes.Number(CKA_CLASS, CKO_PUBLIC_KEY).Number(CKA_KEY_TYPE, FactsOf(kind).type);
   AddIdentity(attributes, label);
   attributes.Yes(CKA_VERIFY).No(CKA_ENCRYPT).No(CKA_WRAP);
-  if (kind == KeyKind::kEcP256) {
-    attributes.Bytes(CKA_EC_PARAMS, kP256Parameters);
-  } else if (kind == KeyKind::kEd25519) {
-    attributes.Bytes(CKA_EC_PARAMS, kEd25519Parameters);
+  if (const std::string_view curve = CurveOf(kind); !curve.empty()) {
+    attributes.Bytes(CKA_EC_PARAMS, curve);
   } else {
     attributes.Number(CKA_MODULUS_BITS, FactsOf(kind).bits)
         .Bytes(CKA_PUBLIC_EXPONENT, kRsaExponent65537);
   }
   return attributes;
+}
+
+std::string_view CurveOf(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::kEcP256:
+      return kP256Parameters;
+    case KeyKind::kEcP384:
+      return kP384Parameters;
+    case KeyKind::kEd25519:
+      return kEd25519Parameters;
+    default:
+      return {};
+  }
 }
 
 Template ByLabel(std::string_view label) {

@@ -46,6 +46,9 @@ Template PrivateKeyTemplate(std::string_view label, KeyKind kind,
                             Restriction restriction = Restriction::kMechanisms);
 Template PublicKeyTemplate(std::string_view label, KeyKind kind);
 
+// CKA_EC_PARAMS of such a key: the DER of the OID of its curve. Empty for keys without one.
+std::string_view CurveOf(KeyKind kind);
+
 // Matches every object of the key `label`: the secret key, or both halves of a pair.
 Template ByLabel(std::string_view label);
 // Matches the token's objects of a class.

@@ -18,6 +18,16 @@ std::string_view NameOf(KeyKind kind) {
       return "RSA-2048";
     case KeyKind::kRsa3072:
       return "RSA-3072";
+    case KeyKind::kRsa4096:
+      return "RSA-4096";
+    case KeyKind::kEcP384:
+      return "EC-P384";
+    case KeyKind::kHmacSha384:
+      return "HMAC-SHA384";
+    case KeyKind::kHmacSha512:
+      return "HMAC-SHA512";
+    case KeyKind::kAes256Cmac:
+      return "AES-256-CMAC";
   }
   return {};
 }
@@ -26,13 +36,25 @@ bool Allows(KeyKind kind, Mechanism mechanism) {
   switch (mechanism) {
     case Mechanism::kEcdsaP256Sha256:
       return kind == KeyKind::kEcP256;
+    case Mechanism::kEcdsaP384Sha384:
+      return kind == KeyKind::kEcP384;
     case Mechanism::kEd25519:
       return kind == KeyKind::kEd25519;
     case Mechanism::kRsaPkcs1Sha256:
+    case Mechanism::kRsaPkcs1Sha384:
+    case Mechanism::kRsaPkcs1Sha512:
     case Mechanism::kRsaPssSha256:
-      return kind == KeyKind::kRsa2048 || kind == KeyKind::kRsa3072;
+    case Mechanism::kRsaPssSha384:
+    case Mechanism::kRsaPssSha512:
+      return kind == KeyKind::kRsa2048 || kind == KeyKind::kRsa3072 || kind == KeyKind::kRsa4096;
     case Mechanism::kHmacSha256:
       return kind == KeyKind::kHmacSha256;
+    case Mechanism::kHmacSha384:
+      return kind == KeyKind::kHmacSha384;
+    case Mechanism::kHmacSha512:
+      return kind == KeyKind::kHmacSha512;
+    case Mechanism::kAesCmac:
+      return kind == KeyKind::kAes256Cmac;
   }
   return false;
 }

@@ -15,12 +15,39 @@ namespace keysvc::pkcs11 {
 
 // The kinds of key that keysvc keeps in an HSM. Purpose and mechanisms follow from the kind
 // (CKA_ALLOWED_MECHANISMS), so a signing key can never wrap and a wrapping key can never sign.
-enum class KeyKind { kAes256Wrapping, kHmacSha256, kEcP256, kEd25519, kRsa2048, kRsa3072 };
+enum class KeyKind {
+  kAes256Wrapping,
+  kHmacSha256,
+  kEcP256,
+  kEd25519,
+  kRsa2048,
+  kRsa3072,
+  kRsa4096,
+  kEcP384,
+  kHmacSha384,
+  kHmacSha512,
+  kAes256Cmac,
+};
 
-// "AES-256-GCM", "HMAC-SHA256", "EC-P256", "ED25519", "RSA-2048", "RSA-3072".
+// "AES-256-GCM", "HMAC-SHA256", "EC-P256", "ED25519", "RSA-2048" ...
 std::string_view NameOf(KeyKind kind);
 
-enum class Mechanism { kEcdsaP256Sha256, kEd25519, kRsaPkcs1Sha256, kRsaPssSha256, kHmacSha256 };
+// RSA keys sign with each of the hashes, the others with the one that fits them.
+enum class Mechanism {
+  kEcdsaP256Sha256,
+  kEcdsaP384Sha384,
+  kEd25519,
+  kRsaPkcs1Sha256,
+  kRsaPkcs1Sha384,
+  kRsaPkcs1Sha512,
+  kRsaPssSha256,
+  kRsaPssSha384,
+  kRsaPssSha512,
+  kHmacSha256,
+  kHmacSha384,
+  kHmacSha512,
+  kAesCmac,
+};
 
 // Whether a key of this kind may sign with this mechanism.
 bool Allows(KeyKind kind, Mechanism mechanism);
@@ -65,8 +92,8 @@ class Hsm {
   // DER SubjectPublicKeyInfo of a key pair.
   virtual absl::StatusOr<std::string> PublicKey(std::string_view label) = 0;
 
-  // Signs `message` (hashed outside, signed inside). ECDSA signatures are r || s (IEEE P1363);
-  // kHmacSha256 gives the full 32-byte tag.
+  // Signs `message` (hashed outside, signed inside). ECDSA signatures are r || s (IEEE P1363); MACs
+  // are full tags: as long as the hash of an HMAC, 16 bytes of CMAC (RFC 4493).
   virtual absl::StatusOr<std::string> Sign(std::string_view label, Mechanism mechanism,
                                            std::string_view message) = 0;
 

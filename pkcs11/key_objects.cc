@@ -25,7 +25,19 @@ absl::StatusOr<CK_ULONG> BitsOf(Session& session, CK_OBJECT_HANDLE object, CK_KE
     ASSIGN_OR_RETURN(const CK_ULONG size, session.ReadNumber(object, CKA_VALUE_LEN));
     return size * 8;
   }
-  return type == CKK_EC_EDWARDS ? 255 : 256;
+  if (type == CKK_EC_EDWARDS) return 255;
+  ASSIGN_OR_RETURN(const std::string curve, session.ReadBytes(object, CKA_EC_PARAMS));
+  for (const KeyKind kind : {KeyKind::kEcP256, KeyKind::kEcP384}) {
+    if (curve == CurveOf(kind)) return FactsOf(kind).bits;
+  }
+  return CK_ULONG{0};
+}
+
+// Two kinds are AES keys of one size: what each may do tells them apart.
+absl::StatusOr<bool> MayBe(Session& session, CK_OBJECT_HANDLE object, KeyKind kind) {
+  if (FactsOf(kind).type != CKK_AES) return true;
+  ASSIGN_OR_RETURN(const bool signs, session.ReadFlag(object, CKA_SIGN));
+  return signs == (kind == KeyKind::kAes256Cmac);
 }
 
 // nullopt for a key of no kind that keysvc makes.
@@ -34,9 +46,9 @@ absl::StatusOr<std::optional<KeyKind>> KindOf(Session& session, CK_OBJECT_HANDLE
   ASSIGN_OR_RETURN(const CK_KEY_TYPE type, session.ReadNumber(object, CKA_KEY_TYPE));
   ASSIGN_OR_RETURN(const CK_ULONG bits, BitsOf(session, object, type));
   for (const KindFacts& facts : AllKinds()) {
-    if (facts.object_class == object_class && facts.type == type && facts.bits == bits) {
-      return facts.kind;
-    }
+    if (facts.object_class != object_class || facts.type != type || facts.bits != bits) continue;
+    ASSIGN_OR_RETURN(const bool may_be, MayBe(session, object, facts.kind));
+    if (may_be) return facts.kind;
   }
   return std::optional<KeyKind>();
 }
@@ -62,8 +74,9 @@ absl::StatusOr<std::unique_ptr<crypto::PublicKey>> ReadPublicKey(Session& sessio
     return crypto::PublicKey::FromRsa(modulus, exponent);
   }
   ASSIGN_OR_RETURN(const std::string point, session.ReadBytes(key.public_half, CKA_EC_POINT));
-  return key.kind == KeyKind::kEd25519 ? crypto::PublicKey::FromEd25519(Unwrapped(point))
-                                       : crypto::PublicKey::FromP256Point(Unwrapped(point));
+  if (key.kind == KeyKind::kEd25519) return crypto::PublicKey::FromEd25519(Unwrapped(point));
+  if (key.kind == KeyKind::kEcP384) return crypto::PublicKey::FromP384Point(Unwrapped(point));
+  return crypto::PublicKey::FromP256Point(Unwrapped(point));
 }
 
 absl::Status ProvePair(Session& session, const KeyObjects& key, Mechanism mechanism,
@@ -71,7 +84,7 @@ absl::Status ProvePair(Session& session, const KeyObjects& key, Mechanism mechan
   ASSIGN_OR_RETURN(const auto public_key, ReadPublicKey(session, key));
   ASSIGN_OR_RETURN(std::string signature, session.Sign(key.secret, SigningMechanism(mechanism),
                                                        SigningInput(mechanism, kTrial)));
-  if (mechanism == Mechanism::kEcdsaP256Sha256) {
+  if (FactsOf(key.kind).type == CKK_EC) {
     ASSIGN_OR_RETURN(signature, crypto::EcdsaP1363ToDer(signature));
   }
   if (!public_key->Verify(algorithm, kTrial, signature)) {
@@ -80,24 +93,43 @@ absl::Status ProvePair(Session& session, const KeyObjects& key, Mechanism mechan
   return absl::OkStatus();
 }
 
+absl::Status ProveMac(Session& session, const KeyObjects& key, Mechanism mechanism,
+                      std::size_t tag_size) {
+  ASSIGN_OR_RETURN(const std::string tag,
+                   session.Sign(key.secret, SigningMechanism(mechanism), kTrial));
+  return tag.size() == tag_size ? absl::OkStatus() : Failure("the new key gives a short tag");
+}
+
 absl::Status ProveUse(Session& session, const KeyObjects& key) {
+  using crypto::SignatureAlgorithm;
   switch (key.kind) {
     case KeyKind::kAes256Wrapping:
       return ProveGcm(session, key.secret);
-    case KeyKind::kHmacSha256: {
-      ASSIGN_OR_RETURN(const std::string tag,
-                       session.Sign(key.secret, SigningMechanism(Mechanism::kHmacSha256), kTrial));
-      return tag.size() == 32 ? absl::OkStatus() : Failure("the new key gives a short tag");
-    }
+    case KeyKind::kHmacSha256:
+      return ProveMac(session, key, Mechanism::kHmacSha256, 32);
+    case KeyKind::kHmacSha384:
+      return ProveMac(session, key, Mechanism::kHmacSha384, 48);
+    case KeyKind::kHmacSha512:
+      return ProveMac(session, key, Mechanism::kHmacSha512, 64);
+    case KeyKind::kAes256Cmac:
+      return ProveMac(session, key, Mechanism::kAesCmac, 16);
     case KeyKind::kEcP256:
       return ProvePair(session, key, Mechanism::kEcdsaP256Sha256,
-                       crypto::SignatureAlgorithm::kEcdsaP256Sha256);
+                       SignatureAlgorithm::kEcdsaP256Sha256);
+    case KeyKind::kEcP384:
+      return ProvePair(session, key, Mechanism::kEcdsaP384Sha384,
+                       SignatureAlgorithm::kEcdsaP384Sha384);
     case KeyKind::kEd25519:
-      return ProvePair(session, key, Mechanism::kEd25519, crypto::SignatureAlgorithm::kEd25519);
+      return ProvePair(session, key, Mechanism::kEd25519, SignatureAlgorithm::kEd25519);
     case KeyKind::kRsa2048:
     case KeyKind::kRsa3072:
-      return ProvePair(session, key, Mechanism::kRsaPssSha256,
-                       crypto::SignatureAlgorithm::kRsaPssSha256);
+    case KeyKind::kRsa4096:
+      // A token's list of mechanisms does not say which hashes it takes in the parameters.
+      RETURN_IF_ERROR(
+          ProvePair(session, key, Mechanism::kRsaPssSha256, SignatureAlgorithm::kRsaPssSha256));
+      RETURN_IF_ERROR(
+          ProvePair(session, key, Mechanism::kRsaPssSha384, SignatureAlgorithm::kRsaPssSha384));
+      return ProvePair(session, key, Mechanism::kRsaPssSha512, SignatureAlgorithm::kRsaPssSha512);
   }
   return Failure("a key of no known kind");
 }

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "absl/strings/str_cat.h"
 #include "crypto/digest.h"
 #include "pkcs11/return_code.h"
-#include "status/abseil.h"
 #include "status/macros.h"
 
 namespace keysvc::pkcs11 {
@@ -14,6 +12,9 @@ namespace {
 
 constexpr std::array<CK_MECHANISM_TYPE, 1> kGcm = {CKM_AES_GCM};
 constexpr std::array<CK_MECHANISM_TYPE, 1> kHmac = {CKM_SHA256_HMAC};
+constexpr std::array<CK_MECHANISM_TYPE, 1> kHmac384 = {CKM_SHA384_HMAC};
+constexpr std::array<CK_MECHANISM_TYPE, 1> kHmac512 = {CKM_SHA512_HMAC};
+constexpr std::array<CK_MECHANISM_TYPE, 1> kCmac = {CKM_AES_CMAC};
 constexpr std::array<CK_MECHANISM_TYPE, 1> kEcdsa = {CKM_ECDSA};
 constexpr std::array<CK_MECHANISM_TYPE, 1> kEddsa = {CKM_EDDSA};
 constexpr std::array<CK_MECHANISM_TYPE, 2> kRsa = {CKM_RSA_PKCS, CKM_RSA_PKCS_PSS};
@@ -26,6 +27,13 @@ constexpr auto kKinds = std::to_array<KindFacts>({
     {KeyKind::kEd25519, CKO_PRIVATE_KEY, CKK_EC_EDWARDS, 255, CKM_EC_EDWARDS_KEY_PAIR_GEN, kEddsa},
     {KeyKind::kRsa2048, CKO_PRIVATE_KEY, CKK_RSA, 2048, CKM_RSA_PKCS_KEY_PAIR_GEN, kRsa},
     {KeyKind::kRsa3072, CKO_PRIVATE_KEY, CKK_RSA, 3072, CKM_RSA_PKCS_KEY_PAIR_GEN, kRsa},
+    {KeyKind::kRsa4096, CKO_PRIVATE_KEY, CKK_RSA, 4096, CKM_RSA_PKCS_KEY_PAIR_GEN, kRsa},
+    {KeyKind::kEcP384, CKO_PRIVATE_KEY, CKK_EC, 384, CKM_EC_KEY_PAIR_GEN, kEcdsa},
+    {KeyKind::kHmacSha384, CKO_SECRET_KEY, CKK_GENERIC_SECRET, 384, CKM_GENERIC_SECRET_KEY_GEN,
+     kHmac384},
+    {KeyKind::kHmacSha512, CKO_SECRET_KEY, CKK_GENERIC_SECRET, 512, CKM_GENERIC_SECRET_KEY_GEN,
+     kHmac512},
+    {KeyKind::kAes256Cmac, CKO_SECRET_KEY, CKK_AES, 256, CKM_AES_KEY_GEN, kCmac},
 });
 
 constexpr bool InEnumOrder() {
@@ -36,13 +44,28 @@ constexpr bool InEnumOrder() {
 }
 static_assert(InEnumOrder());
 
-// RFC 8017 section 9.2, note 1: DER of the DigestInfo of a SHA-256 digest, up to the digest.
+// RFC 8017 section 9.2, note 1: DER of the DigestInfo of a digest, up to the digest.
 constexpr std::string_view kSha256DigestInfo(
     "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20", 19);
+constexpr std::string_view kSha384DigestInfo(
+    "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30", 19);
+constexpr std::string_view kSha512DigestInfo(
+    "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40", 19);
 
-// The size of an RSA key decides; the other kinds have only one.
+std::string DigestInfo(std::string_view start, crypto::HashAlgorithm hash,
+                       std::string_view message) {
+  return std::string(start) + crypto::HashOf(hash, message);
+}
+
+CK_MECHANISM Pss(CK_RSA_PKCS_PSS_PARAMS& parameters) {
+  return {CKM_RSA_PKCS_PSS, &parameters, sizeof(parameters)};
+}
+
+// PKCS#11 states the sizes of RSA and elliptic curves in bits, those of others in bytes and not by
+// every token.
 bool FitsSize(const CK_MECHANISM_INFO& info, const KindFacts& facts) {
-  if (facts.type != CKK_RSA || info.ulMaxKeySize == 0) return true;
+  const bool in_bits = facts.type == CKK_RSA || facts.type == CKK_EC;
+  if (!in_bits || info.ulMaxKeySize == 0) return true;
   return info.ulMinKeySize <= facts.bits && facts.bits <= info.ulMaxKeySize;
 }
 
@@ -83,33 +106,61 @@ absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& function
 }
 
 CK_MECHANISM SigningMechanism(Mechanism mechanism) {
-  static CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, 32};
+  // The salt is as long as the hash.
+  static CK_RSA_PKCS_PSS_PARAMS pss256 = {CKM_SHA256, CKG_MGF1_SHA256, 32};
+  static CK_RSA_PKCS_PSS_PARAMS pss384 = {CKM_SHA384, CKG_MGF1_SHA384, 48};
+  static CK_RSA_PKCS_PSS_PARAMS pss512 = {CKM_SHA512, CKG_MGF1_SHA512, 64};
   switch (mechanism) {
     case Mechanism::kEcdsaP256Sha256:
+    case Mechanism::kEcdsaP384Sha384:
       return {CKM_ECDSA, nullptr, 0};
     case Mechanism::kEd25519:
       return {CKM_EDDSA, nullptr, 0};
     case Mechanism::kRsaPkcs1Sha256:
+    case Mechanism::kRsaPkcs1Sha384:
+    case Mechanism::kRsaPkcs1Sha512:
       return {CKM_RSA_PKCS, nullptr, 0};
     case Mechanism::kRsaPssSha256:
-      return {CKM_RSA_PKCS_PSS, &pss, sizeof(pss)};
+      return Pss(pss256);
+    case Mechanism::kRsaPssSha384:
+      return Pss(pss384);
+    case Mechanism::kRsaPssSha512:
+      return Pss(pss512);
     case Mechanism::kHmacSha256:
       return {CKM_SHA256_HMAC, nullptr, 0};
+    case Mechanism::kHmacSha384:
+      return {CKM_SHA384_HMAC, nullptr, 0};
+    case Mechanism::kHmacSha512:
+      return {CKM_SHA512_HMAC, nullptr, 0};
+    case Mechanism::kAesCmac:
+      return {CKM_AES_CMAC, nullptr, 0};
   }
   return {};
 }
 
 std::string SigningInput(Mechanism mechanism, std::string_view message) {
+  using enum crypto::HashAlgorithm;
   switch (mechanism) {
     case Mechanism::kEd25519:
     case Mechanism::kHmacSha256:
+    case Mechanism::kHmacSha384:
+    case Mechanism::kHmacSha512:
+    case Mechanism::kAesCmac:
       return std::string(message);
     case Mechanism::kRsaPkcs1Sha256:
-      return absl::StrCat(ToAbsl(kSha256DigestInfo),
-                          ToAbsl(crypto::AsText(crypto::Sha256(message))));
+      return DigestInfo(kSha256DigestInfo, kSha256, message);
+    case Mechanism::kRsaPkcs1Sha384:
+      return DigestInfo(kSha384DigestInfo, kSha384, message);
+    case Mechanism::kRsaPkcs1Sha512:
+      return DigestInfo(kSha512DigestInfo, kSha512, message);
     case Mechanism::kEcdsaP256Sha256:
     case Mechanism::kRsaPssSha256:
-      return std::string(crypto::AsText(crypto::Sha256(message)));
+      return crypto::HashOf(kSha256, message);
+    case Mechanism::kEcdsaP384Sha384:
+    case Mechanism::kRsaPssSha384:
+      return crypto::HashOf(kSha384, message);
+    case Mechanism::kRsaPssSha512:
+      return crypto::HashOf(kSha512, message);
   }
   return {};
 }

@@ -34,8 +34,8 @@ absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& function
 // The mechanism with its parameters. The memory it points to is static.
 CK_MECHANISM SigningMechanism(Mechanism mechanism);
 
-// What C_Sign gets for `message`: its SHA-256 (for ECDSA and RSA-PSS), the DigestInfo of that
-// (RFC 8017 section 9.2, for PKCS #1 v1.5), or the message itself (Ed25519 and HMAC).
+// What C_Sign gets for `message`: its hash (for ECDSA and RSA-PSS), the DigestInfo of that (RFC
+// 8017 section 9.2, for PKCS #1 v1.5), or the message itself (Ed25519 and MACs).
 std::string SigningInput(Mechanism mechanism, std::string_view message);
 
 }  // namespace keysvc::pkcs11

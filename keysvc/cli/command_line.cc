@@ -38,7 +38,18 @@ const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
     {"rsa-2048", v1::KEY_ALGORITHM_RSA_2048},
     {"ed25519", v1::KEY_ALGORITHM_ED25519},
     {"rsa-3072", v1::KEY_ALGORITHM_RSA_3072},
-    {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256}};
+    {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256},
+    {"ec-p384", v1::KEY_ALGORITHM_EC_P384},
+    {"rsa-4096", v1::KEY_ALGORITHM_RSA_4096},
+    {"rsa-2048-sha384", v1::KEY_ALGORITHM_RSA_2048_SHA384},
+    {"rsa-2048-sha512", v1::KEY_ALGORITHM_RSA_2048_SHA512},
+    {"rsa-3072-sha384", v1::KEY_ALGORITHM_RSA_3072_SHA384},
+    {"rsa-3072-sha512", v1::KEY_ALGORITHM_RSA_3072_SHA512},
+    {"rsa-4096-sha384", v1::KEY_ALGORITHM_RSA_4096_SHA384},
+    {"rsa-4096-sha512", v1::KEY_ALGORITHM_RSA_4096_SHA512},
+    {"hmac-sha384", v1::KEY_ALGORITHM_HMAC_SHA384},
+    {"hmac-sha512", v1::KEY_ALGORITHM_HMAC_SHA512},
+    {"aes-256-cmac", v1::KEY_ALGORITHM_AES_256_CMAC}};
 const std::map<std::string, v1::KeyPurpose> kPurposes = {{"sign", v1::KEY_PURPOSE_SIGN},
                                                          {"mac", v1::KEY_PURPOSE_MAC},
                                                          {"jws", v1::KEY_PURPOSE_JWS},
@@ -341,7 +352,7 @@ class CommandLine {
               "What it signs with [ec-p256]");
     AddChoice(create, "--purpose", create_key_.purpose, kPurposes,
               "What it signs: bare messages, JWS, HTTP messages or webhooks "
-              "[sign; mac for hmac-sha256]");
+              "[sign; mac for hmac-... and aes-256-cmac]");
     create
         .add_option("--days", create_key_.cryptoperiod_days,
                     "For how long it makes new signatures [365]")

@@ -54,7 +54,8 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
   v1::CreateKeyRequest request;
   request.set_parent(options.name.substr(0, at));
   if (at != std::string::npos) request.set_key_id(options.name.substr(at + kKeys.size()));
-  const bool mac = options.algorithm == v1::KEY_ALGORITHM_HMAC_SHA256;
+  // What makes MACs is called so.
+  const bool mac = v1::KeyAlgorithm_Name(options.algorithm).find("MAC") != std::string::npos;
   request.set_purpose(options.purpose != v1::KEY_PURPOSE_UNSPECIFIED ? options.purpose
                       : mac                                          ? v1::KEY_PURPOSE_MAC
                                                                      : v1::KEY_PURPOSE_SIGN);

@@ -45,8 +45,12 @@ absl::Status CheckComponents(const std::vector<std::string>& components) {
 absl::StatusOr<std::string_view> HttpAlgOf(const KeyParameters& parameters) {
   RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kHttp}));
   if (parameters.algorithm == Algorithm::kEcP256) return "ecdsa-p256-sha256";
+  if (parameters.algorithm == Algorithm::kEcP384) return "ecdsa-p384-sha384";
   if (parameters.algorithm == Algorithm::kEd25519) return "ed25519";
-  return Error(Reason::kAlgorithmUnsupported, "HTTP messages are signed with P-256 or Ed25519");
+  // RFC 9421 section 3.3.1 has PSS with this hash only.
+  if (RsaHashOf(parameters.algorithm) == crypto::HashAlgorithm::kSha512) return "rsa-pss-sha512";
+  return Error(Reason::kAlgorithmUnsupported,
+               "HTTP messages are signed with P-256, P-384, Ed25519 or RSA and SHA-512");
 }
 
 HttpSignature::HttpSignature(http::Message message, HttpSignatureOptions options)

@@ -1,6 +1,7 @@
 #include "keysvc/keys/jws_signature.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -28,18 +29,13 @@ bool IsType(std::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::string_view> JoseAlgOf(Algorithm algorithm) {
-  switch (algorithm) {
-    case Algorithm::kEcP256:
-      return "ES256";
-    case Algorithm::kRsa2048:
-    case Algorithm::kRsa3072:
-      return "PS256";
-    case Algorithm::kEd25519:
-      return "EdDSA";
-    case Algorithm::kHmacSha256:
-    case Algorithm::kAes256:
-      break;
+  constexpr std::array<std::string_view, 3> kByHash = {"PS256", "PS384", "PS512"};
+  if (const auto hash = RsaHashOf(algorithm); hash.has_value()) {
+    return kByHash.at(static_cast<std::size_t>(*hash));
   }
+  if (algorithm == Algorithm::kEcP256) return "ES256";
+  if (algorithm == Algorithm::kEcP384) return "ES384";
+  if (algorithm == Algorithm::kEd25519) return "EdDSA";
   return Error(Reason::kAlgorithmUnsupported, "no JWS is signed with this algorithm");
 }
 

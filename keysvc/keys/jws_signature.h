@@ -9,7 +9,7 @@
 namespace keysvc::keys {
 
 // The name of RFC 7518 (RFC 8037: "EdDSA") for what keys of an algorithm sign with. RSA keys sign
-// with PSS only: FAPI and the open-banking profiles forbid RS256.
+// with PSS only: FAPI and the open-banking profiles forbid PKCS #1.
 absl::StatusOr<std::string_view> JoseAlgOf(Algorithm algorithm);
 // The same of a key of the purpose jws; FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for others.
 absl::StatusOr<std::string_view> JwsAlgOf(const KeyParameters& parameters);

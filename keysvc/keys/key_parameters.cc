@@ -13,7 +13,10 @@ constexpr auto kPurposes =
     std::to_array<std::string_view>({"sign", "mac", "data", "index", "token", "row-mac", "request",
                                      "jws", "ff1", "http", "webhook", "fingerprint"});
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
-    {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519"});
+    {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519", "EC-P384", "RSA-4096",
+     "RSA-2048-SHA384", "RSA-2048-SHA512", "RSA-3072-SHA384", "RSA-3072-SHA512", "RSA-4096-SHA384",
+     "RSA-4096-SHA512", "HMAC-SHA384", "HMAC-SHA512", "AES-256-CMAC"});
+static_assert(static_cast<std::size_t>(Algorithm::kAes256Cmac) + 1 == kAlgorithms.size());
 constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope"});
 constexpr auto kStates = std::to_array<std::string_view>(
     {"pre-activation", "active", "suspended", "deactivated", "compromised", "destroyed"});
@@ -31,8 +34,8 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kSign:
     case Purpose::kJws:
     case Purpose::kHttp:
-      return algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kRsa2048 ||
-             algorithm == Algorithm::kRsa3072 || algorithm == Algorithm::kEd25519;
+      return algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kEcP384 ||
+             algorithm == Algorithm::kEd25519 || RsaHashOf(algorithm).has_value();
     case Purpose::kWebhook:
       return algorithm == Algorithm::kEd25519;
     case Purpose::kData:
@@ -40,6 +43,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kFf1:
       return algorithm == Algorithm::kAes256;
     case Purpose::kMac:
+      return IsMac(algorithm);
     case Purpose::kIndex:
     case Purpose::kRowMac:
     case Purpose::kRequest:
@@ -135,18 +139,65 @@ std::optional<pkcs11::KeyKind> HsmKindOf(Algorithm algorithm) {
   switch (algorithm) {
     case Algorithm::kEcP256:
       return pkcs11::KeyKind::kEcP256;
+    case Algorithm::kEcP384:
+      return pkcs11::KeyKind::kEcP384;
     case Algorithm::kRsa2048:
+    case Algorithm::kRsa2048Sha384:
+    case Algorithm::kRsa2048Sha512:
       return pkcs11::KeyKind::kRsa2048;
     case Algorithm::kRsa3072:
+    case Algorithm::kRsa3072Sha384:
+    case Algorithm::kRsa3072Sha512:
       return pkcs11::KeyKind::kRsa3072;
+    case Algorithm::kRsa4096:
+    case Algorithm::kRsa4096Sha384:
+    case Algorithm::kRsa4096Sha512:
+      return pkcs11::KeyKind::kRsa4096;
     case Algorithm::kHmacSha256:
       return pkcs11::KeyKind::kHmacSha256;
+    case Algorithm::kHmacSha384:
+      return pkcs11::KeyKind::kHmacSha384;
+    case Algorithm::kHmacSha512:
+      return pkcs11::KeyKind::kHmacSha512;
+    case Algorithm::kAes256Cmac:
+      return pkcs11::KeyKind::kAes256Cmac;
     case Algorithm::kEd25519:
       return pkcs11::KeyKind::kEd25519;
     case Algorithm::kAes256:
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+bool IsMac(Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::kHmacSha256:
+    case Algorithm::kHmacSha384:
+    case Algorithm::kHmacSha512:
+    case Algorithm::kAes256Cmac:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::optional<crypto::HashAlgorithm> RsaHashOf(Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::kRsa2048:
+    case Algorithm::kRsa3072:
+    case Algorithm::kRsa4096:
+      return crypto::HashAlgorithm::kSha256;
+    case Algorithm::kRsa2048Sha384:
+    case Algorithm::kRsa3072Sha384:
+    case Algorithm::kRsa4096Sha384:
+      return crypto::HashAlgorithm::kSha384;
+    case Algorithm::kRsa2048Sha512:
+    case Algorithm::kRsa3072Sha512:
+    case Algorithm::kRsa4096Sha512:
+      return crypto::HashAlgorithm::kSha512;
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace keysvc::keys

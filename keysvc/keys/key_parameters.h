@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "crypto/digest.h"
 #include "pkcs11/hsm.h"
 
 namespace keysvc::keys {
@@ -27,7 +28,26 @@ enum class Purpose {
   kWebhook,
   kFingerprint
 };
-enum class Algorithm { kEcP256, kRsa2048, kRsa3072, kHmacSha256, kAes256, kEd25519 };
+// RSA keys hash with SHA-256 where the name says no other.
+enum class Algorithm {
+  kEcP256,
+  kRsa2048,
+  kRsa3072,
+  kHmacSha256,
+  kAes256,
+  kEd25519,
+  kEcP384,
+  kRsa4096,
+  kRsa2048Sha384,
+  kRsa2048Sha512,
+  kRsa3072Sha384,
+  kRsa3072Sha512,
+  kRsa4096Sha384,
+  kRsa4096Sha512,
+  kHmacSha384,
+  kHmacSha512,
+  kAes256Cmac,
+};
 enum class Protection { kHsm, kEnvelope };
 // SP 800-57 part 1, section 7.
 enum class KeyState { kPreActivation, kActive, kSuspended, kDeactivated, kCompromised, kDestroyed };
@@ -72,6 +92,11 @@ enum class Use { kApply, kProcess };
 bool Allows(KeyState state, Use use);
 // The transitions of SP 800-57, figure 3.
 bool MayBecome(KeyState from, KeyState to);
+
+// Whether keys of the algorithm tag messages, so that who verifies can make signatures as well.
+bool IsMac(Algorithm algorithm);
+// The hash of the signatures of an RSA key; nullopt for other algorithms.
+std::optional<crypto::HashAlgorithm> RsaHashOf(Algorithm algorithm);
 
 // Whether the purpose is to sign, so that the key has a public half.
 bool Signs(Purpose purpose);

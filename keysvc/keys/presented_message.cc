@@ -1,11 +1,18 @@
 #include "keysvc/keys/presented_message.h"
 
+#include <cstddef>
 #include <utility>
 
 #include "keysvc/keys/message_signature.h"
 #include "status/macros.h"
+#include "status/reason.h"
 
 namespace keysvc::keys {
+namespace {
+
+constexpr std::size_t kLongestSignature = 1024;
+
+}  // namespace
 
 PresentedMessage::PresentedMessage(std::string message, std::string signature,
                                    SignatureEncoding encoding, RsaPadding padding)
@@ -22,6 +29,12 @@ absl::StatusOr<std::string_view> PresentedMessage::AlgOf(const KeyParameters& pa
 
 absl::StatusOr<PresentedSignature::Claims> PresentedMessage::Read() const {
   RETURN_IF_ERROR(CheckMessage(message_, "message"));
+  if (signature_.empty()) {
+    return Error(Reason::kFieldRequired, "the signature is required", "signature");
+  }
+  if (signature_.size() > kLongestSignature) {
+    return Error(Reason::kFieldInvalid, "the signature is longer than 1 KiB", "signature");
+  }
   return Claims{
       .input = message_, .signatures = {signature_}, .encoding = encoding_, .padding = padding_};
 }

@@ -16,7 +16,7 @@ class PresentedMessage : public PresentedSignature {
 
   std::string_view method() const override { return "SigningService.Verify"; }
   absl::StatusOr<std::string_view> AlgOf(const KeyParameters& parameters) const override;
-  // Refuses an empty message and one of more than 64 KiB.
+  // Refuses an empty message and one of more than 64 KiB, and such a signature of more than 1 KiB.
   absl::StatusOr<Claims> Read() const override;
 
  private:

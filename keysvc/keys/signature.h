@@ -22,11 +22,13 @@ enum class RsaPadding { kPkcs1, kPss };
 struct Signature {
   std::string bytes;
   KeyVersionName key_version;
-  // "ECDSA-P256-SHA256", "RSA-PSS-SHA256", "RSA-PKCS1-SHA256", "HMAC-SHA256", "Ed25519".
+  // "ECDSA-P256-SHA256", "RSA-PSS-SHA384", "RSA-PKCS1-SHA512", "HMAC-SHA256", "AES-CMAC",
+  // "Ed25519".
   std::string algorithm;
 };
 
-// How a key of one algorithm signs: inside the HSM, and how software checks it (HMAC: it cannot).
+// How a key of one algorithm signs: inside the HSM, and how software checks it (of MACs: it
+// cannot).
 struct SignatureScheme {
   std::string_view name;
   pkcs11::Mechanism mechanism;

@@ -3,14 +3,14 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "audit/entry.h"
 #include "audit/journal.h"
+#include "keysvc/keys/batch.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signature.h"
@@ -29,31 +29,36 @@ struct SignRequest {
   std::string trace_id;
 };
 
+struct BatchSignRequest {
+  KeyName key;
+  std::vector<std::shared_ptr<const SignatureFormat>> formats;  // of one kind, at least one
+  std::string request_id;                                       // a UUID, or empty
+  std::string trace_id;
+};
+using Signatures = std::vector<absl::StatusOr<Signature>>;
+
 // Signs inside the HSM. The algorithm is the key version's, never the request's. Every call is one
-// record; blocks on the HSM until the signature is made, then completes on a journal thread. The
-// permit must be for the key. Thread-safe; outlives the journal's last callback.
+// record. The permit must be for the key. Thread-safe; outlives the pieces of its calls and the
+// journal's last callback.
 class Signer {
  public:
   Signer(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal, store::Store& store,
          tokenizer::KeySource& keys, PublicKeys& public_keys,
          std::function<absl::Time()> clock = absl::Now);
 
-  // With a request id, a repetition within 24 hours gets the same signature, and another content
+  // Blocks on the HSM until the signature is made, then completes on a journal thread. With a
+  // request id, a repetition within 24 hours gets the same signature, and another content
   // INVALID_ARGUMENT/REQUEST_ID_REUSED.
   void Sign(policy::Permit permit, SignRequest request, audit::Done<Signature> done);
 
+  // The same for several signatures by one version of the key, each a piece for `in_turn` and a
+  // result of its own, in order. A repetition is answered as a whole; a batch is kept for that only
+  // when nothing but the content of items kept them from being signed. Once the HSM is away for one
+  // item, it is not asked for those that follow.
+  void SignBatch(policy::Permit permit, BatchSignRequest request, const InTurn& in_turn,
+                 audit::Done<Signatures> done);
+
  private:
-  struct SignCall;
-
-  absl::Status Prepare(const policy::Permit& permit, SignCall& call) const;
-  // The signature kept for the request, if it is a repetition.
-  absl::StatusOr<std::optional<Signature>> FindEarlier(const SignCall& call) const;
-  absl::StatusOr<Signature> MakeSignature(const SignRequest& request) const;
-  void RecordFirst(std::shared_ptr<SignCall> call, Signature signature);
-  void RecordAfterRace(std::shared_ptr<SignCall> call);
-  void RecordRepetition(std::shared_ptr<SignCall> call, Signature signature);
-  void Record(std::shared_ptr<SignCall> call, absl::StatusOr<Signature> signature);
-
   KeyRegistry& registry_;
   pkcs11::Hsm& hsm_;
   audit::Journal& journal_;

@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "audit/entry.h"
 #include "audit/journal.h"
+#include "keysvc/keys/batch.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/presented_signature.h"
 #include "keysvc/keys/public_keys.h"
@@ -32,16 +32,26 @@ struct VerifyRequest {
   std::string trace_id;
 };
 
+struct BatchVerifyRequest {
+  KeyName key;
+  std::uint32_t version = 0;                                         // as in VerifyRequest
+  std::vector<std::shared_ptr<const PresentedSignature>> presented;  // of one kind, at least one
+  std::optional<absl::Duration> max_age;
+  std::string request_id;
+  std::string trace_id;
+};
+
 // A wrong signature is a result, not an error.
 struct Verification {
   Fault fault = Fault::kNone;
   KeyVersionName key_version;  // the one that verified, when nothing is wrong
   bool valid() const { return fault == Fault::kNone; }
 };
+using Verifications = std::vector<absl::StatusOr<Verification>>;
 
 // Checks signatures in software (HMAC: in the HSM). Every call is one record; a MAC blocks on the
 // HSM. Completes on a journal thread. The permit must be for the key, or for the version of it.
-// Thread-safe; outlives the journal's last callback.
+// Thread-safe; outlives the pieces of its calls and the journal's last callback.
 class Verifier {
  public:
   Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
@@ -50,16 +60,12 @@ class Verifier {
   // INVALID_ARGUMENT for what is not in the form that it is presented in.
   void Verify(policy::Permit permit, const VerifyRequest& request, audit::Done<Verification> done);
 
- private:
-  absl::StatusOr<Verification> Check(const policy::Permit& permit, const VerifyRequest& request);
-  // The versions that may have made it, newest first. Never empty.
-  absl::StatusOr<std::vector<KeyVersion>> Candidates(const KeyName& key,
-                                                     std::uint32_t version) const;
-  absl::StatusOr<Verification> FindSigner(const PresentedSignature& presented,
-                                          const PresentedSignature::Claims& claims,
-                                          const std::vector<KeyVersion>& candidates);
-  absl::StatusOr<bool> IsBy(const KeyVersion& version, const PresentedSignature::Claims& claims);
+  // The same for several signatures, each a piece for `in_turn` and a result of its own, in order.
+  // Once the HSM is away for one MAC, it is not asked for those that follow.
+  void VerifyBatch(policy::Permit permit, BatchVerifyRequest request, const InTurn& in_turn,
+                   audit::Done<Verifications> done);
 
+ private:
   KeyRegistry& registry_;
   pkcs11::Hsm& hsm_;
   audit::Journal& journal_;

@@ -56,7 +56,7 @@ void Call::OnReadDone(bool ok) {
         Error(Reason::kMalformedRequest, "the request has no readable message"));
     return;
   }
-  if (!method_->lane->Submit([this] { Serve(); })) {
+  if (!method_->lane->Submit(caller_.principal, [this] { Serve(); })) {
     RefuseCounted(Error(Reason::kOverloaded, "too many calls are waiting"));
   }
 }
@@ -106,7 +106,7 @@ void Call::OnWriteDone(bool ok) {
 }
 
 void Call::SendNext() {
-  const bool accepted = method_->lane->Submit([this] {
+  const bool accepted = method_->lane->Submit(caller_.principal, [this] {
     absl::StatusOr<std::optional<grpc::ByteBuffer>> next = source_();
     if (!next.ok()) return Refuse(next.status());
     if (!next->has_value()) return Finish(grpc::Status::OK);

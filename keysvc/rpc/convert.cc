@@ -31,7 +31,7 @@ Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
 static_assert(static_cast<int>(keys::Purpose::kFingerprint) + 1 == v1::KEY_PURPOSE_FINGERPRINT);
-static_assert(static_cast<int>(keys::Algorithm::kEd25519) + 1 == v1::KEY_ALGORITHM_ED25519);
+static_assert(static_cast<int>(keys::Algorithm::kAes256Cmac) + 1 == v1::KEY_ALGORITHM_AES_256_CMAC);
 static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
 static_assert(static_cast<int>(policy::Reveal::kFull) + 1 == v1::REVEAL_FULL);
@@ -173,13 +173,12 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
   if (request.algorithm() == v1::KEY_ALGORITHM_UNSPECIFIED) {
     return Error(Reason::kFieldRequired, "the algorithm is required", "algorithm");
   }
-  const bool mac_algorithm = request.algorithm() == v1::KEY_ALGORITHM_HMAC_SHA256;
   const bool known = v1::KeyAlgorithm_IsValid(request.algorithm()) &&
                      request.algorithm() != v1::KEY_ALGORITHM_AES_256;
-  if (!known || mac_algorithm != (parameters.purpose == keys::Purpose::kMac)) {
+  parameters.algorithm = static_cast<keys::Algorithm>(request.algorithm() - 1);
+  if (!known || keys::IsMac(parameters.algorithm) != (parameters.purpose == keys::Purpose::kMac)) {
     return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
   }
-  parameters.algorithm = static_cast<keys::Algorithm>(request.algorithm() - 1);
   parameters.protection = keys::Protection::kHsm;
   if (request.cryptoperiod_days() < 1 || request.cryptoperiod_days() > 1095) {
     return Error(Reason::kFieldInvalid, "the cryptoperiod is 1 to 1095 days", "cryptoperiod_days");

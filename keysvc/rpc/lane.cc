@@ -9,28 +9,40 @@ namespace keysvc::rpc {
 
 Lane::Lane(std::size_t threads, std::size_t queue_limit, std::string name,
            std::size_t spare_threads, absl::Duration stuck_after)
-    : queue_limit_(queue_limit),
-      name_(std::move(name)),
+    : name_(std::move(name)),
       thread_limit_(threads + spare_threads),
-      stuck_after_(absl::ToChronoNanoseconds(stuck_after)) {
+      stuck_after_(absl::ToChronoNanoseconds(stuck_after)),
+      queue_(queue_limit) {
   threads_.reserve(thread_limit_);
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
 Lane::~Lane() { Stop(); }
 
-bool Lane::Submit(Work work) {
+bool Lane::Submit(std::string_view principal, Work work) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
     const auto now = std::chrono::steady_clock::now();
+    const auto is_stuck = [&](const Waiting& next) { return now - next.since >= stuck_after_; };
     // Before the limit: a queue that is full because its threads hang must get out of it too.
-    if (!queue_.empty() && now - queue_.front().since >= stuck_after_) AddThreadLocked();
-    if (queue_.size() >= queue_limit_) return false;
-    queue_.push_back({std::move(work), now});
+    if (queue_.AnyNext(is_stuck)) AddThreadLocked();
+    if (!queue_.Push(principal, {std::move(work), now})) return false;
   }
   wake_.notify_one();
   return true;
+}
+
+void Lane::Continue(std::string_view principal, std::vector<Work> pieces) {
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<Waiting> waiting;
+  waiting.reserve(pieces.size());
+  for (Work& piece : pieces) waiting.push_back({std::move(piece), now});
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.PushFirst(principal, std::move(waiting));
+  }
+  wake_.notify_all();
 }
 
 void Lane::AddThreadLocked() {
@@ -59,8 +71,7 @@ void Lane::Run() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
-    Work work = std::move(queue_.front().work);
-    queue_.pop_front();
+    Work work = queue_.Pop().work;
     lock.unlock();
     work();
     work = nullptr;

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "http/message.h"
 #include "http/webhook.h"
+#include "keysvc/keys/batch.h"
 #include "keysvc/keys/http_signature.h"
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
@@ -34,20 +35,11 @@
 namespace keysvc::rpc {
 namespace {
 
-constexpr std::size_t kSignatureLimit = 1024;
 // What senders and receivers of webhooks commonly agree on; a receiver that asks for no age would
 // take any replay.
 constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
 
 static_assert(static_cast<int>(keys::Fault::kDigestWrong) == v1::SIGNATURE_FAULT_DIGEST_WRONG);
-
-absl::Status CheckSignature(std::string_view signature) {
-  if (signature.empty()) {
-    return Error(Reason::kFieldRequired, "the signature is required", "signature");
-  }
-  if (signature.size() <= kSignatureLimit) return absl::OkStatus();
-  return Error(Reason::kFieldInvalid, "the signature is longer than 1 KiB", "signature");
-}
 
 // A key or one version of it; version 0 when the name says none.
 absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
@@ -139,16 +131,38 @@ http::Message TakeMessage(v1::HttpMessage& wire) {
   return message;
 }
 
+// The pieces of a call take their turns in a lane, as their caller's.
+keys::InTurn InTurnOf(Lane& lane, const AnyReply& reply) {
+  return [&lane, principal = reply.caller().principal](keys::Pieces pieces) {
+    lane.Continue(principal, std::move(pieces));
+  };
+}
+
+v1::VerifyResponse ToMessage(const keys::Verification& verification) {
+  v1::VerifyResponse message;
+  message.set_valid(verification.valid());
+  if (message.valid()) message.set_key_version(verification.key_version.ToString());
+  return message;
+}
+
 }  // namespace
 
 void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_lane) {
   methods.AddUnary<v1::SignRequest, v1::SignResponse>(
       "SigningService", "Sign", hsm_lane,
       [this](auto& request, auto reply) { Sign(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchSignRequest, v1::BatchSignResponse>(
+      "SigningService", "BatchSign", hsm_lane, [this, &hsm_lane](auto& request, auto reply) {
+        BatchSign(request, std::move(reply), hsm_lane);
+      });
   // A MAC is verified inside the HSM.
   methods.AddUnary<v1::VerifyRequest, v1::VerifyResponse>(
       "SigningService", "Verify", hsm_lane,
       [this](auto& request, auto reply) { Verify(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchVerifyRequest, v1::BatchVerifyResponse>(
+      "SigningService", "BatchVerify", hsm_lane, [this, &hsm_lane](auto& request, auto reply) {
+        BatchVerify(request, std::move(reply), hsm_lane);
+      });
   methods.AddUnary<v1::SignJwsRequest, v1::SignJwsResponse>(
       "SigningService", "SignJws", hsm_lane,
       [this](auto& request, auto reply) { SignJws(request, std::move(reply)); });
@@ -199,12 +213,49 @@ void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> repl
   });
 }
 
+void SigningService::BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSignResponse> reply,
+                               Lane& lane) {
+  keys::BatchSignRequest sign;
+  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kSign, sign.key.ToString(), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.messages_size()));
+  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
+  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
+  for (std::string& message : *request.mutable_messages()) {
+    sign.formats.push_back(
+        std::make_shared<keys::MessageSignature>(std::move(message), encoding, padding));
+  }
+  sign.request_id = request.request_id();
+  sign.trace_id = reply.record().trace_id;
+
+  const keys::InTurn in_turn = InTurnOf(lane, reply);
+  signer_.SignBatch(std::move(permit), std::move(sign), in_turn,
+                    [reply = std::move(reply)](auto done) mutable {
+                      reply.Answer(std::move(done), [&reply](keys::Signatures signatures) {
+                        v1::BatchSignResponse message;
+                        for (auto& signature : signatures) {
+                          v1::SignResult& result = *message.add_results();
+                          if (signature.ok()) {
+                            result.set_signature(std::move(signature->bytes));
+                            message.set_key_version(signature->key_version.ToString());
+                            message.set_algorithm(std::move(signature->algorithm));
+                          } else {
+                            reply.Note(signature.status());
+                            *result.mutable_error() = ToItemError(signature.status());
+                          }
+                        }
+                        return message;
+                      });
+                    });
+}
+
 void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply) {
   ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckSignature(request.signature()));
   ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
   ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
   keys::VerifyRequest verify;
@@ -217,13 +268,48 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
   verify.trace_id = reply.record().trace_id;
 
   verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), [](const keys::Verification& verification) {
-      v1::VerifyResponse message;
-      message.set_valid(verification.valid());
-      if (message.valid()) message.set_key_version(verification.key_version.ToString());
-      return message;
-    });
+    reply.Answer(std::move(done),
+                 [](const keys::Verification& verification) { return ToMessage(verification); });
   });
+}
+
+void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
+                                 Reply<v1::BatchVerifyResponse> reply, Lane& lane) {
+  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.signed_messages_size()));
+  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
+  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
+  keys::BatchVerifyRequest verify;
+  verify.key = std::move(name.key);
+  verify.version = name.version;
+  for (v1::SignedMessage& item : *request.mutable_signed_messages()) {
+    verify.presented.push_back(std::make_shared<keys::PresentedMessage>(
+        std::move(*item.mutable_message()), std::move(*item.mutable_signature()), encoding,
+        padding));
+  }
+  verify.request_id = request.request_id();
+  verify.trace_id = reply.record().trace_id;
+
+  const keys::InTurn in_turn = InTurnOf(lane, reply);
+  verifier_.VerifyBatch(std::move(permit), std::move(verify), in_turn,
+                        [reply = std::move(reply)](auto done) mutable {
+                          reply.Answer(std::move(done), [&reply](const keys::Verifications& all) {
+                            v1::BatchVerifyResponse message;
+                            for (const auto& verification : all) {
+                              v1::VerifyResult& result = *message.add_results();
+                              if (verification.ok()) {
+                                *result.mutable_verification() = ToMessage(*verification);
+                              } else {
+                                reply.Note(verification.status());
+                                *result.mutable_error() = ToItemError(verification.status());
+                              }
+                            }
+                            return message;
+                          });
+                        });
 }
 
 void SigningService::SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsResponse> reply) {

@@ -29,7 +29,10 @@ class SigningService {
 
  private:
   void Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply);
+  void BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSignResponse> reply, Lane& lane);
   void Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply);
+  void BatchVerify(v1::BatchVerifyRequest& request, Reply<v1::BatchVerifyResponse> reply,
+                   Lane& lane);
   void SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsResponse> reply);
   void VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJwsResponse> reply);
   void SignHttpMessage(v1::SignHttpMessageRequest& request,

@@ -4,7 +4,6 @@
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -64,27 +63,52 @@ PkeyPtr MakePair(KeyKind kind) {
       return PkeyPtr(EVP_RSA_gen(2048));
     case KeyKind::kRsa3072:
       return PkeyPtr(EVP_RSA_gen(3072));
+    case KeyKind::kRsa4096:
+      return PkeyPtr(EVP_RSA_gen(4096));
+    case KeyKind::kEcP384:
+      return PkeyPtr(EVP_EC_gen("P-384"));
     default:
       return nullptr;
   }
 }
 
-std::string DerToP1363(std::string_view der) {
+std::string DerToP1363(std::string_view der, int width) {
   const std::uint8_t* in = Bytes(der);
   const EcdsaSignature signature(d2i_ECDSA_SIG(nullptr, &in, static_cast<long>(der.size())));
-  std::string out(64, '\0');
-  BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), Bytes(out), 32);
-  BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), Bytes(out) + 32, 32);
+  std::string out(2 * static_cast<std::size_t>(width), '\0');
+  BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), Bytes(out), width);
+  BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), Bytes(out) + width, width);
   return out;
+}
+
+const EVP_MD* DigestOf(Mechanism mechanism) {
+  switch (mechanism) {
+    case Mechanism::kEd25519:
+    case Mechanism::kAesCmac:
+      return nullptr;
+    case Mechanism::kEcdsaP384Sha384:
+    case Mechanism::kRsaPkcs1Sha384:
+    case Mechanism::kRsaPssSha384:
+    case Mechanism::kHmacSha384:
+      return EVP_sha384();
+    case Mechanism::kRsaPkcs1Sha512:
+    case Mechanism::kRsaPssSha512:
+    case Mechanism::kHmacSha512:
+      return EVP_sha512();
+    default:
+      return EVP_sha256();
+  }
 }
 
 absl::StatusOr<std::string> SignWithPair(EVP_PKEY* pair, Mechanism mechanism,
                                          std::string_view message) {
   const DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* key_context = nullptr;
-  const EVP_MD* digest = mechanism == Mechanism::kEd25519 ? nullptr : EVP_sha256();
-  if (EVP_DigestSignInit(context.get(), &key_context, digest, nullptr, pair) != 1) return Broken();
-  if (mechanism == Mechanism::kRsaPssSha256) {
+  if (EVP_DigestSignInit(context.get(), &key_context, DigestOf(mechanism), nullptr, pair) != 1) {
+    return Broken();
+  }
+  if (mechanism == Mechanism::kRsaPssSha256 || mechanism == Mechanism::kRsaPssSha384 ||
+      mechanism == Mechanism::kRsaPssSha512) {
     EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING);
     EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST);
   }
@@ -94,14 +118,29 @@ absl::StatusOr<std::string> SignWithPair(EVP_PKEY* pair, Mechanism mechanism,
     return Broken();
   }
   signature.resize(size);
-  return mechanism == Mechanism::kEcdsaP256Sha256 ? DerToP1363(signature) : signature;
+  if (mechanism == Mechanism::kEcdsaP256Sha256) return DerToP1363(signature, 32);
+  if (mechanism == Mechanism::kEcdsaP384Sha384) return DerToP1363(signature, 48);
+  return signature;
 }
 
-std::string Hmac(std::string_view key, std::string_view message) {
-  std::string tag(32, '\0');
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), Bytes(message), message.size(),
-       Bytes(tag), nullptr);
+absl::StatusOr<std::string> Tag(std::string_view key, Mechanism mechanism,
+                                std::string_view message) {
+  const char* digest =
+      mechanism == Mechanism::kAesCmac ? nullptr : EVP_MD_get0_name(DigestOf(mechanism));
+  std::string tag(EVP_MAX_MD_SIZE, '\0');
+  std::size_t size = 0;
+  if (EVP_Q_mac(nullptr, digest == nullptr ? "CMAC" : "HMAC", nullptr,
+                digest == nullptr ? "AES-256-CBC" : digest, nullptr, key.data(), key.size(),
+                Bytes(message), message.size(), Bytes(tag), tag.size(), &size) == nullptr) {
+    return Broken();
+  }
+  tag.resize(size);
   return tag;
+}
+
+std::size_t SecretSizeOf(KeyKind kind) {
+  if (kind == KeyKind::kHmacSha384) return 48;
+  return kind == KeyKind::kHmacSha512 ? 64 : 32;
 }
 
 absl::StatusOr<std::string> Seal(std::string_view key, crypto::ByteView secret,
@@ -159,7 +198,9 @@ FakeHsm::FakeHsm() {
   capabilities_.manufacturer = "keysvc";
   capabilities_.library = "fake HSM in memory";
   capabilities_.kinds = {KeyKind::kAes256Wrapping, KeyKind::kHmacSha256, KeyKind::kEcP256,
-                         KeyKind::kEd25519,        KeyKind::kRsa2048,    KeyKind::kRsa3072};
+                         KeyKind::kEd25519,        KeyKind::kRsa2048,    KeyKind::kRsa3072,
+                         KeyKind::kRsa4096,        KeyKind::kEcP384,     KeyKind::kHmacSha384,
+                         KeyKind::kHmacSha512,     KeyKind::kAes256Cmac};
 }
 
 FakeHsm::~FakeHsm() = default;
@@ -245,7 +286,7 @@ absl::Status FakeHsm::Generate(std::string_view label, KeyKind kind) {
   auto key = std::make_shared<Key>();
   key->kind = kind;
   key->pair = MakePair(kind);
-  if (key->pair == nullptr) key->secret = Random(32);
+  if (key->pair == nullptr) key->secret = Random(SecretSizeOf(kind));
   const std::lock_guard lock(mutex_);
   if (!keys_.emplace(label, std::move(key)).second) {
     return Error(Reason::kKeyExists, "the label is taken");
@@ -286,7 +327,7 @@ absl::StatusOr<std::string> FakeHsm::Sign(std::string_view label, Mechanism mech
   RETURN_IF_ERROR(Enter(HsmVerb::kSign));
   ASSIGN_OR_RETURN(const auto key, Find(label));
   if (!pkcs11::Allows(key->kind, mechanism)) return Unsupported();
-  if (mechanism == Mechanism::kHmacSha256) return Hmac(key->secret, message);
+  if (key->pair == nullptr) return Tag(key->secret, mechanism, message);
   return SignWithPair(key->pair.get(), mechanism, message);
 }
 

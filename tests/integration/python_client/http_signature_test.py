@@ -11,7 +11,7 @@ import unittest
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from deployment import Deployment
 from wire import SECONDS, Client, keys, new_key, refusal, signing
 
@@ -65,7 +65,8 @@ class HttpSignatures(unittest.TestCase):
         return self.settlement.VerifyHttpMessage(request, timeout=SECONDS)
 
     def test_another_library_verifies_what_rfc_9421_says_is_signed(self):
-        for algorithm in (keys.KEY_ALGORITHM_EC_P256, keys.KEY_ALGORITHM_ED25519):
+        for algorithm in (keys.KEY_ALGORITHM_EC_P256, keys.KEY_ALGORITHM_EC_P384,
+                          keys.KEY_ALGORITHM_ED25519, keys.KEY_ALGORITHM_RSA_2048_SHA512):
             with self.subTest(algorithm=algorithm):
                 key = self.create_key(algorithm)
                 before = int(time.time())
@@ -92,8 +93,13 @@ class HttpSignatures(unittest.TestCase):
     def check(self, public, signature: bytes, signed: bytes) -> None:
         if isinstance(public, ed25519.Ed25519PublicKey):
             return public.verify(signature, signed)
-        r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
-        return public.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
+        if isinstance(public, rsa.RSAPublicKey):
+            pss = padding.PSS(padding.MGF1(hashes.SHA512()), hashes.SHA512.digest_size)
+            return public.verify(signature, signed, pss, hashes.SHA512())
+        width = len(signature) // 2
+        r, s = (int.from_bytes(half, "big") for half in (signature[:width], signature[width:]))
+        digest = hashes.SHA256() if width == 32 else hashes.SHA384()
+        return public.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(digest))
 
     def test_the_service_tells_what_is_wrong(self):
         whole = self.signed(self.key)

@@ -54,7 +54,10 @@ class Jws(unittest.TestCase):
     def test_another_library_verifies_every_algorithm_by_the_published_keys(self):
         for algorithm, alg in ((keys.KEY_ALGORITHM_EC_P256, "ES256"),
                                (keys.KEY_ALGORITHM_ED25519, "EdDSA"),
-                               (keys.KEY_ALGORITHM_RSA_2048, "PS256")):
+                               (keys.KEY_ALGORITHM_EC_P384, "ES384"),
+                               (keys.KEY_ALGORITHM_RSA_2048, "PS256"),
+                               (keys.KEY_ALGORITHM_RSA_2048_SHA384, "PS384"),
+                               (keys.KEY_ALGORITHM_RSA_2048_SHA512, "PS512")):
             with self.subTest(alg=alg):
                 key = self.create_key(algorithm)
                 before = int(time.time())

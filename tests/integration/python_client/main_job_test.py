@@ -186,23 +186,41 @@ class MainJob(unittest.TestCase):
                                          int.from_bytes(pair[32:], "big"))
         public.verify(der, message, ec.ECDSA(hashes.SHA256()))
 
-    def test_rsa_signatures_verify_elsewhere(self):
-        for algorithm, bits in ((keys.KEY_ALGORITHM_RSA_2048, 2048),
-                                (keys.KEY_ALGORITHM_RSA_3072, 3072)):
-            name, message = self.create_key(algorithm), b"refund 12"
-            public = self.public_key(name)
-            self.assertEqual(public.key_size, bits)
-            pss = padding.PSS(padding.MGF1(hashes.SHA256()), hashes.SHA256.digest_size)
-            public.verify(self.sign(name, message).signature, message, pss, hashes.SHA256())
-            pkcs1 = self.sign(name, message, rsa_padding=signing.RSA_PADDING_PKCS1).signature
-            public.verify(pkcs1, message, padding.PKCS1v15(), hashes.SHA256())
+    def test_signatures_of_p_384_verify_elsewhere(self):
+        name, message = self.create_key(keys.KEY_ALGORITHM_EC_P384), b'{"amount": 1250}'
+        answer = self.sign(name, message)
+        self.assertEqual(answer.algorithm, "ECDSA-P384-SHA384")
+        self.public_key(name).verify(answer.signature, message, ec.ECDSA(hashes.SHA384()))
+        pair = self.sign(name, message, encoding=signing.SIGNATURE_ENCODING_P1363).signature
+        self.assertEqual(len(pair), 96)
 
-    def test_an_hmac_verifies_by_the_service_alone(self):
-        name = self.create_key(keys.KEY_ALGORITHM_HMAC_SHA256, keys.KEY_PURPOSE_MAC)
-        answer = self.sign(name, b"webhook")
-        self.assertEqual((answer.algorithm, len(answer.signature)), ("HMAC-SHA256", 32))
-        self.assertTrue(self.verify(name, b"webhook", answer.signature).valid)
-        self.assertFalse(self.verify(name, b"webhooks", answer.signature).valid)
+    def test_rsa_signatures_verify_elsewhere(self):
+        for algorithm, bits, digest in (
+                (keys.KEY_ALGORITHM_RSA_2048, 2048, hashes.SHA256()),
+                (keys.KEY_ALGORITHM_RSA_2048_SHA384, 2048, hashes.SHA384()),
+                (keys.KEY_ALGORITHM_RSA_2048_SHA512, 2048, hashes.SHA512()),
+                (keys.KEY_ALGORITHM_RSA_3072, 3072, hashes.SHA256()),
+                (keys.KEY_ALGORITHM_RSA_4096_SHA512, 4096, hashes.SHA512())):
+            with self.subTest(bits=bits, digest=digest.name):
+                name, message = self.create_key(algorithm), b"refund 12"
+                public = self.public_key(name)
+                self.assertEqual(public.key_size, bits)
+                pss = padding.PSS(padding.MGF1(digest), digest.digest_size)
+                public.verify(self.sign(name, message).signature, message, pss, digest)
+                pkcs1 = self.sign(name, message, rsa_padding=signing.RSA_PADDING_PKCS1).signature
+                public.verify(pkcs1, message, padding.PKCS1v15(), digest)
+
+    def test_a_mac_verifies_by_the_service_alone(self):
+        for algorithm, word, size in ((keys.KEY_ALGORITHM_HMAC_SHA256, "HMAC-SHA256", 32),
+                                      (keys.KEY_ALGORITHM_HMAC_SHA384, "HMAC-SHA384", 48),
+                                      (keys.KEY_ALGORITHM_HMAC_SHA512, "HMAC-SHA512", 64),
+                                      (keys.KEY_ALGORITHM_AES_256_CMAC, "AES-CMAC", 16)):
+            with self.subTest(algorithm=word):
+                name = self.create_key(algorithm, keys.KEY_PURPOSE_MAC)
+                answer = self.sign(name, b"webhook")
+                self.assertEqual((answer.algorithm, len(answer.signature)), (word, size))
+                self.assertTrue(self.verify(name, b"webhook", answer.signature).valid)
+                self.assertFalse(self.verify(name, b"webhooks", answer.signature).valid)
 
     def test_a_rotated_signing_key_signs_anew_and_verifies_what_was(self):
         name, message = self.create_key(keys.KEY_ALGORITHM_EC_P256), b"before"

@@ -30,6 +30,21 @@ std::unique_ptr<PublicKey> Rsa() {
   return PublicKey::FromRsa(Bytes(known::kRsaModulus), Bytes(known::kRsaExponent)).value();
 }
 
+// RFC 6979 appendix A.2.6: the key, and its signature of "sample" by SHA-384.
+constexpr char kP384Point[] =
+    "04ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480"
+    "bc13"
+    "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd25332647"
+    "20";
+constexpr char kP384Signature[] =
+    "306602310094edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36"
+    "dd"
+    "1e80fabe4602310099ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e67"
+    "9e"
+    "7b82c71a38628ac8";
+
+std::unique_ptr<PublicKey> P384() { return PublicKey::FromP384Point(Bytes(kP384Point)).value(); }
+
 struct Case {
   const char* name;
   std::unique_ptr<PublicKey> key;
@@ -42,6 +57,7 @@ std::vector<Case> Cases() {
   const std::string sample(known::kSignedMessage);
   std::vector<Case> cases;
   cases.push_back({"ECDSA", P256(), kEcdsaP256Sha256, sample, Bytes(known::kEcdsaSignature)});
+  cases.push_back({"P-384", P384(), kEcdsaP384Sha384, "sample", Bytes(kP384Signature)});
   cases.push_back({"Ed25519", Ed25519(), kEd25519, "", Bytes(known::kEd25519Signature)});
   cases.push_back({"PKCS1", Rsa(), kRsaPkcs1Sha256, sample, Bytes(known::kRsaPkcs1Signature)});
   cases.push_back({"PSS", Rsa(), kRsaPssSha256, sample, Bytes(known::kRsaPssSignature)});
@@ -133,9 +149,10 @@ TEST(PublicKeyTest, OtherCurvesSizesAndEncodingsAreRefused) {
       "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
       "3056301006072a8648ce3d020106052b8104000a0342000472aa42093f946047b131417361320271d59628df03c6"
       "8ca67bb44a15290ee7bc76a8fc80e54a3cd0889a3ff8d300fccf8b2425fc9467663202b63be18831b5a4",
-      "3076301006072a8648ce3d020106052b810400220362000481880571a3dc462717429d1fbbf958ba7b7806edfd86"
-      "a2a836fbcf66876dd8e180b3474d3da892dc089ae9fb572b94d57e5dbaea85567532f761c34ece20921c0eae16bf"
-      "17eff6ed11d8a87e79865331780bc098feeed1f3f695be0934f69895",
+      "30819b301006072a8648ce3d020106052b81040023038186000400ff9c5911754990d78c0e57a62cb5656a76abd8"
+      "23bdd7b1ca6c7e73974253c1c52d981d0127e7ad0894becaf63382a8fe6562070063668246d48a7366a7ae7df9e3"
+      "01c87a88ac87b10ee1bcec7987fd478687901a4bd07b8755360a08016cec07598e96cbb54e4fe25549756a2d5a20"
+      "aa040c2acca7b14f6b1bba9db592792779f7093e",
       "30819f300d06092a864886f70d010101050003818d0030818902818100cd0809ce39a5f21be48377954fd59510f0"
       "ec4b30a648c142d9f26654ca6875c13b0011e4a1329225f13260a5b756676aba41b9284944fe0258567e926335ea"
       "17c3c343623c3651e1d1b1f513e3fd0bf30940337f53f2b3d3b2b654051d7c5a730eaaf57a99caa128f1fe6c4f6f"
@@ -161,6 +178,24 @@ TEST(PublicKeyTest, WeakRsaKeysAreRefused) {
   EXPECT_THAT(PublicKey::FromRsa(modulus, Bytes("010000")), kRefused) << "even exponent";
   EXPECT_THAT(PublicKey::FromRsa(Flipped(modulus, 255), Bytes("010001")), kRefused) << "even";
   EXPECT_THAT(PublicKey::FromRsa("", ""), kRefused);
+}
+
+TEST(PublicKeyTest, AnRsaSignatureIsByOneHashOnly) {
+  const std::string signature = Bytes(known::kRsaPssSignature);
+  for (const SignatureAlgorithm other : {kRsaPssSha384, kRsaPssSha512}) {
+    EXPECT_FALSE(Rsa()->Verify(other, known::kSignedMessage, signature));
+  }
+  for (const SignatureAlgorithm other : {kRsaPkcs1Sha384, kRsaPkcs1Sha512}) {
+    EXPECT_FALSE(Rsa()->Verify(other, known::kSignedMessage, Bytes(known::kRsaPkcs1Signature)));
+  }
+}
+
+TEST(PublicKeyTest, OnlyAKeyOnACurveHasItsPoint) {
+  EXPECT_EQ(ToHex(P384()->P384Point().value()), kP384Point);
+  EXPECT_THAT(P384()->P256Point(), HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_THAT(P256()->P384Point(), HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_THAT(PublicKey::FromP384Point(Bytes(known::kP256Point)), kRefused);
+  EXPECT_THAT(PublicKey::FromP384Point(Flipped(Bytes(kP384Point), 96)), kRefused);
 }
 
 TEST(PublicKeyTest, OnlyAnEd25519KeyHasAnEd25519Point) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -20,8 +21,20 @@ constexpr std::array kStates = {kPreActivation, kActive,      kSuspended,
 constexpr std::array kPurposes = {Purpose::kSign,   Purpose::kMac,   Purpose::kData,
                                   Purpose::kIndex,  Purpose::kToken, Purpose::kRowMac,
                                   Purpose::kRequest};
-constexpr std::array kAlgorithms = {Algorithm::kEcP256, Algorithm::kRsa2048, Algorithm::kRsa3072,
-                                    Algorithm::kHmacSha256, Algorithm::kAes256};
+constexpr std::array kPairs = {
+    Algorithm::kEcP256,        Algorithm::kEcP384,        Algorithm::kEd25519,
+    Algorithm::kRsa2048,       Algorithm::kRsa3072,       Algorithm::kRsa4096,
+    Algorithm::kRsa2048Sha384, Algorithm::kRsa3072Sha384, Algorithm::kRsa4096Sha384,
+    Algorithm::kRsa2048Sha512, Algorithm::kRsa3072Sha512, Algorithm::kRsa4096Sha512};
+constexpr std::array kMacs = {Algorithm::kHmacSha256, Algorithm::kHmacSha384,
+                              Algorithm::kHmacSha512, Algorithm::kAes256Cmac};
+
+std::vector<Algorithm> Algorithms() {
+  std::vector<Algorithm> all(kPairs.begin(), kPairs.end());
+  all.insert(all.end(), kMacs.begin(), kMacs.end());
+  all.push_back(Algorithm::kAes256);
+  return all;
+}
 
 TEST(KeyParametersTest, EveryStateAllowsExactlyTheUsesOfSp80057) {
   const std::set<std::pair<KeyState, Use>> allowed = {
@@ -50,7 +63,7 @@ TEST(KeyParametersTest, ExactlyTheTransitionsOfSp80057Exist) {
 TEST(KeyParametersTest, EveryWordIsReadAsItIsWritten) {
   for (const KeyState state : kStates) EXPECT_EQ(KeyStateNamed(NameOf(state)), state);
   for (const Purpose purpose : kPurposes) EXPECT_EQ(PurposeNamed(NameOf(purpose)), purpose);
-  for (const Algorithm algorithm : kAlgorithms) {
+  for (const Algorithm algorithm : Algorithms()) {
     EXPECT_EQ(AlgorithmNamed(NameOf(algorithm)), algorithm);
   }
   for (const Protection protection : {Protection::kHsm, Protection::kEnvelope}) {
@@ -63,18 +76,20 @@ TEST(KeyParametersTest, EveryWordIsReadAsItIsWritten) {
 }
 
 TEST(KeyParametersTest, OnlyTheseCombinationsOfPurposeAlgorithmAndProtectionExist) {
-  const std::set<std::tuple<Purpose, Algorithm, Protection>> fitting = {
-      {Purpose::kSign, Algorithm::kEcP256, Protection::kHsm},
-      {Purpose::kSign, Algorithm::kRsa2048, Protection::kHsm},
-      {Purpose::kSign, Algorithm::kRsa3072, Protection::kHsm},
-      {Purpose::kMac, Algorithm::kHmacSha256, Protection::kHsm},
+  std::set<std::tuple<Purpose, Algorithm, Protection>> fitting = {
       {Purpose::kData, Algorithm::kAes256, Protection::kEnvelope},
       {Purpose::kToken, Algorithm::kAes256, Protection::kEnvelope},
       {Purpose::kIndex, Algorithm::kHmacSha256, Protection::kEnvelope},
       {Purpose::kRowMac, Algorithm::kHmacSha256, Protection::kEnvelope},
       {Purpose::kRequest, Algorithm::kHmacSha256, Protection::kEnvelope}};
+  for (const Algorithm algorithm : kPairs) {
+    fitting.insert({Purpose::kSign, algorithm, Protection::kHsm});
+  }
+  for (const Algorithm algorithm : kMacs) {
+    fitting.insert({Purpose::kMac, algorithm, Protection::kHsm});
+  }
   for (const Purpose purpose : kPurposes) {
-    for (const Algorithm algorithm : kAlgorithms) {
+    for (const Algorithm algorithm : Algorithms()) {
       for (const Protection protection : {Protection::kHsm, Protection::kEnvelope}) {
         const bool fits = fitting.contains({purpose, algorithm, protection});
         EXPECT_EQ(CheckParameters({purpose, algorithm, protection, kYear}).ok(), fits)
@@ -82,6 +97,20 @@ TEST(KeyParametersTest, OnlyTheseCombinationsOfPurposeAlgorithmAndProtectionExis
       }
     }
   }
+}
+
+TEST(KeyParametersTest, EveryAlgorithmButTheEnvelopesIsAKindOfTheHsm) {
+  for (const Algorithm algorithm : Algorithms()) {
+    EXPECT_EQ(HsmKindOf(algorithm).has_value(), algorithm != Algorithm::kAes256);
+    const bool rsa = NameOf(algorithm).starts_with("RSA-");
+    EXPECT_EQ(RsaHashOf(algorithm).has_value(), rsa) << NameOf(algorithm);
+    if (!rsa) continue;
+    // The key is the same whatever it hashes with.
+    EXPECT_EQ(pkcs11::NameOf(*HsmKindOf(algorithm)), NameOf(algorithm).substr(0, 8));
+  }
+  EXPECT_EQ(RsaHashOf(Algorithm::kRsa3072), crypto::HashAlgorithm::kSha256);
+  EXPECT_EQ(RsaHashOf(Algorithm::kRsa3072Sha384), crypto::HashAlgorithm::kSha384);
+  EXPECT_EQ(RsaHashOf(Algorithm::kRsa4096Sha512), crypto::HashAlgorithm::kSha512);
 }
 
 TEST(KeyParametersTest, ACryptoperiodIsOneDayToThreeYears) {

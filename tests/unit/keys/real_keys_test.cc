@@ -163,10 +163,11 @@ class RealKeysTest : public ::testing::Test {
 };
 
 TEST_F(RealKeysTest, SigningKeysOutliveRotationAndRestart) {
-  const std::pair<Purpose, Algorithm> kinds[] = {{Purpose::kSign, Algorithm::kEcP256},
-                                                 {Purpose::kSign, Algorithm::kRsa2048},
-                                                 {Purpose::kSign, Algorithm::kEd25519},
-                                                 {Purpose::kMac, Algorithm::kHmacSha256}};
+  const std::pair<Purpose, Algorithm> kinds[] = {
+      {Purpose::kSign, Algorithm::kEcP256},        {Purpose::kSign, Algorithm::kRsa2048},
+      {Purpose::kSign, Algorithm::kEd25519},       {Purpose::kSign, Algorithm::kEcP384},
+      {Purpose::kSign, Algorithm::kRsa2048Sha512}, {Purpose::kMac, Algorithm::kHmacSha256},
+      {Purpose::kMac, Algorithm::kHmacSha512},     {Purpose::kMac, Algorithm::kAes256Cmac}};
   for (const auto& [purpose, algorithm] : kinds) {
     const KeyName name{"acme", "key-" + absl::AsciiStrToLower(ToAbsl(NameOf(algorithm)))};
     SCOPED_TRACE(name.key);

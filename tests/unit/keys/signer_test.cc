@@ -23,8 +23,7 @@ constexpr char kMessage[] = "pay 12.50 EUR to merchant 4711";
 constexpr char kRequestId[] = "3f0c2a52-58c5-4c1b-8d7e-0a8a4d0e2c11";
 
 KeyParameters Parameters(Algorithm algorithm) {
-  return {algorithm == Algorithm::kHmacSha256 ? Purpose::kMac : Purpose::kSign, algorithm,
-          Protection::kHsm, kYear};
+  return {IsMac(algorithm) ? Purpose::kMac : Purpose::kSign, algorithm, Protection::kHsm, kYear};
 }
 
 // What Sign is asked for, to be changed piece by piece.
@@ -101,6 +100,19 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
       {Algorithm::kRsa3072, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA256", 384},
       {Algorithm::kEd25519, SignatureEncoding::kDer, RsaPadding::kPss, "Ed25519", 64},
       {Algorithm::kHmacSha256, SignatureEncoding::kDer, RsaPadding::kPss, "HMAC-SHA256", 32},
+      {Algorithm::kEcP384, SignatureEncoding::kDer, RsaPadding::kPss, "ECDSA-P384-SHA384", 0},
+      {Algorithm::kEcP384, SignatureEncoding::kP1363, RsaPadding::kPss, "ECDSA-P384-SHA384", 96},
+      {Algorithm::kRsa2048Sha384, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA384", 256},
+      {Algorithm::kRsa2048Sha512, SignatureEncoding::kDer, RsaPadding::kPkcs1, "RSA-PKCS1-SHA512",
+       256},
+      {Algorithm::kRsa3072Sha384, SignatureEncoding::kDer, RsaPadding::kPkcs1, "RSA-PKCS1-SHA384",
+       384},
+      {Algorithm::kRsa3072Sha512, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA512", 384},
+      {Algorithm::kRsa4096, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA256", 512},
+      {Algorithm::kRsa4096Sha512, SignatureEncoding::kDer, RsaPadding::kPss, "RSA-PSS-SHA512", 512},
+      {Algorithm::kHmacSha384, SignatureEncoding::kDer, RsaPadding::kPss, "HMAC-SHA384", 48},
+      {Algorithm::kHmacSha512, SignatureEncoding::kDer, RsaPadding::kPss, "HMAC-SHA512", 64},
+      {Algorithm::kAes256Cmac, SignatureEncoding::kDer, RsaPadding::kPss, "AES-CMAC", 16},
   };
   int number = 0;
   for (const Case& c : cases) {
@@ -138,19 +150,36 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
     wrong.signature += '\0';
     EXPECT_FALSE(Verify(wrong)->valid());
     wrong.signature.clear();
-    EXPECT_FALSE(Verify(wrong)->valid());
-    if (c.algorithm == Algorithm::kEcP256) {
+    EXPECT_THAT(Verify(wrong), HasReason(Reason::kFieldRequired));
+    wrong.signature.assign(1025, 'x');
+    EXPECT_THAT(Verify(wrong), HasReason(Reason::kFieldInvalid));
+    if (c.algorithm == Algorithm::kEcP256 || c.algorithm == Algorithm::kEcP384) {
       wrong = check;
       wrong.encoding = c.encoding == SignatureEncoding::kDer ? SignatureEncoding::kP1363
                                                              : SignatureEncoding::kDer;
       EXPECT_FALSE(Verify(wrong)->valid());
     }
-    if (c.algorithm == Algorithm::kRsa2048) {
+    if (RsaHashOf(c.algorithm).has_value()) {
       wrong = check;
       wrong.padding = c.padding == RsaPadding::kPss ? RsaPadding::kPkcs1 : RsaPadding::kPss;
       EXPECT_FALSE(Verify(wrong)->valid());
     }
   }
+}
+
+TEST_F(SignerTest, WhatTheTokenCannotDoIsSaidWhenTheKeyIsMade) {
+  world_.hsm.SupportOnly({pkcs11::KeyKind::kAes256Wrapping, pkcs11::KeyKind::kHmacSha256,
+                          pkcs11::KeyKind::kEcP256, pkcs11::KeyKind::kRsa2048});
+  int number = 0;
+  for (const Algorithm algorithm :
+       {Algorithm::kEcP384, Algorithm::kRsa4096, Algorithm::kRsa3072Sha512, Algorithm::kHmacSha384,
+        Algorithm::kHmacSha512, Algorithm::kAes256Cmac}) {
+    const KeyName key{"acme", "key-" + std::to_string(++number)};
+    EXPECT_THAT(world_.Create(key, Parameters(algorithm)), HasReason(Reason::kAlgorithmUnsupported))
+        << NameOf(algorithm);
+    EXPECT_EQ(LastCall(world_.store).reason, "ALGORITHM_UNSUPPORTED");
+  }
+  EXPECT_OK(world_.Create({"acme", "key-rsa"}, Parameters(Algorithm::kRsa2048Sha512)));
 }
 
 TEST_F(SignerTest, ASignatureHoldsUnderThePublishedKey) {

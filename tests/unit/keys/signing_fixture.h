@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "keysvc/keys/batch.h"
 #include "keysvc/keys/opened_keys.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
@@ -42,6 +43,19 @@ class SigningTest : public ::testing::Test {
     auto permit = world_.PermitFor(request.format->action(), request.key.ToString());
     return Await<Signature>(
         [&](auto done) { signer_->Sign(std::move(permit), std::move(request), std::move(done)); });
+  }
+  absl::StatusOr<Signatures> SignBatch(BatchSignRequest request, const InTurn& in_turn = OneByOne) {
+    auto permit = world_.PermitFor(request.formats.front()->action(), request.key.ToString());
+    return Await<Signatures>([&](auto done) {
+      signer_->SignBatch(std::move(permit), std::move(request), in_turn, std::move(done));
+    });
+  }
+  absl::StatusOr<Verifications> VerifyBatch(BatchVerifyRequest request,
+                                            const InTurn& in_turn = OneByOne) {
+    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
+    return Await<Verifications>([&](auto done) {
+      verifier_->VerifyBatch(std::move(permit), std::move(request), in_turn, std::move(done));
+    });
   }
   // Of a Presented... of the tests, or of what it becomes.
   template <typename Presented>

@@ -23,8 +23,10 @@ using crypto::SignatureAlgorithm;
 using testing::HasReason;
 using testing::IsOk;
 
-constexpr KeyKind kAllKinds[] = {KeyKind::kAes256Wrapping, KeyKind::kHmacSha256, KeyKind::kEcP256,
-                                 KeyKind::kEd25519,        KeyKind::kRsa2048,    KeyKind::kRsa3072};
+constexpr KeyKind kAllKinds[] = {
+    KeyKind::kAes256Wrapping, KeyKind::kHmacSha256, KeyKind::kEcP256,    KeyKind::kEd25519,
+    KeyKind::kRsa2048,        KeyKind::kRsa3072,    KeyKind::kRsa4096,   KeyKind::kEcP384,
+    KeyKind::kHmacSha384,     KeyKind::kHmacSha512, KeyKind::kAes256Cmac};
 
 class HsmContract : public ::testing::TestWithParam<std::string> {
  protected:
@@ -101,14 +103,19 @@ TEST_P(HsmContract, SignaturesVerifyUnderThePublicKey) {
     Mechanism mechanism;
     SignatureAlgorithm algorithm;
   };
-  const std::vector<Case> cases = {
+  std::vector<Case> cases = {
       {KeyKind::kEcP256, Mechanism::kEcdsaP256Sha256, SignatureAlgorithm::kEcdsaP256Sha256},
+      {KeyKind::kEcP384, Mechanism::kEcdsaP384Sha384, SignatureAlgorithm::kEcdsaP384Sha384},
       {KeyKind::kEd25519, Mechanism::kEd25519, SignatureAlgorithm::kEd25519},
-      {KeyKind::kRsa2048, Mechanism::kRsaPkcs1Sha256, SignatureAlgorithm::kRsaPkcs1Sha256},
-      {KeyKind::kRsa2048, Mechanism::kRsaPssSha256, SignatureAlgorithm::kRsaPssSha256},
-      {KeyKind::kRsa3072, Mechanism::kRsaPkcs1Sha256, SignatureAlgorithm::kRsaPkcs1Sha256},
-      {KeyKind::kRsa3072, Mechanism::kRsaPssSha256, SignatureAlgorithm::kRsaPssSha256},
   };
+  for (const KeyKind kind : {KeyKind::kRsa2048, KeyKind::kRsa3072, KeyKind::kRsa4096}) {
+    cases.push_back({kind, Mechanism::kRsaPkcs1Sha256, SignatureAlgorithm::kRsaPkcs1Sha256});
+    cases.push_back({kind, Mechanism::kRsaPkcs1Sha384, SignatureAlgorithm::kRsaPkcs1Sha384});
+    cases.push_back({kind, Mechanism::kRsaPkcs1Sha512, SignatureAlgorithm::kRsaPkcs1Sha512});
+    cases.push_back({kind, Mechanism::kRsaPssSha256, SignatureAlgorithm::kRsaPssSha256});
+    cases.push_back({kind, Mechanism::kRsaPssSha384, SignatureAlgorithm::kRsaPssSha384});
+    cases.push_back({kind, Mechanism::kRsaPssSha512, SignatureAlgorithm::kRsaPssSha512});
+  }
   for (const KeyKind kind : Kinds()) ASSERT_OK(hsm_->Generate(NameOf(kind), kind));
   for (const Case& c : cases) {
     if (!hsm_->capabilities().Supports(c.kind)) continue;
@@ -119,8 +126,8 @@ TEST_P(HsmContract, SignaturesVerifyUnderThePublicKey) {
     ASSERT_OK(public_key);
     auto signature = hsm_->Sign(NameOf(c.kind), c.mechanism, "a message");
     ASSERT_OK(signature);
-    if (c.kind == KeyKind::kEcP256) {
-      EXPECT_EQ(signature->size(), 64U);
+    if (c.kind == KeyKind::kEcP256 || c.kind == KeyKind::kEcP384) {
+      EXPECT_EQ(signature->size(), c.kind == KeyKind::kEcP256 ? 64U : 96U);
       signature = crypto::EcdsaP1363ToDer(*signature);
       ASSERT_OK(signature);
     }
@@ -130,15 +137,32 @@ TEST_P(HsmContract, SignaturesVerifyUnderThePublicKey) {
 }
 
 TEST_P(HsmContract, TagsDependOnTheMessageAndTheKeyOnly) {
-  ASSERT_OK(hsm_->Generate("one", KeyKind::kHmacSha256));
-  ASSERT_OK(hsm_->Generate("two", KeyKind::kHmacSha256));
-  const auto tag = hsm_->Sign("one", Mechanism::kHmacSha256, "message");
-  ASSERT_OK(tag);
-  EXPECT_EQ(tag->size(), 32U);
-  EXPECT_EQ(*tag, *hsm_->Sign("one", Mechanism::kHmacSha256, "message"));
-  EXPECT_NE(*tag, *hsm_->Sign("one", Mechanism::kHmacSha256, "messagf"));
-  EXPECT_NE(*tag, *hsm_->Sign("two", Mechanism::kHmacSha256, "message"));
-  ASSERT_OK(hsm_->Sign("one", Mechanism::kHmacSha256, ""));
+  struct Case {
+    KeyKind kind;
+    Mechanism mechanism;
+    std::size_t size;
+  };
+  for (const Case& c : {Case{KeyKind::kHmacSha256, Mechanism::kHmacSha256, 32},
+                        Case{KeyKind::kHmacSha384, Mechanism::kHmacSha384, 48},
+                        Case{KeyKind::kHmacSha512, Mechanism::kHmacSha512, 64},
+                        Case{KeyKind::kAes256Cmac, Mechanism::kAesCmac, 16}}) {
+    SCOPED_TRACE(NameOf(c.kind));
+    const std::string one = std::string(NameOf(c.kind)) + "/1";
+    const std::string two = std::string(NameOf(c.kind)) + "/2";
+    ASSERT_OK(hsm_->Generate(one, c.kind));
+    ASSERT_OK(hsm_->Generate(two, c.kind));
+    const auto tag = hsm_->Sign(one, c.mechanism, "message");
+    ASSERT_OK(tag);
+    EXPECT_EQ(tag->size(), c.size);
+    EXPECT_EQ(*tag, *hsm_->Sign(one, c.mechanism, "message"));
+    EXPECT_NE(*tag, *hsm_->Sign(one, c.mechanism, "messagf"));
+    EXPECT_NE(*tag, *hsm_->Sign(two, c.mechanism, "message"));
+    ASSERT_OK(hsm_->Sign(one, c.mechanism, ""));
+    // 64 KiB, the most that is signed.
+    const std::string long_message(64 * 1024, 'x');
+    EXPECT_NE(*hsm_->Sign(one, c.mechanism, long_message),
+              *hsm_->Sign(one, c.mechanism, long_message + "x"));
+  }
 }
 
 TEST_P(HsmContract, RefusesAMechanismThatIsNotForTheKind) {
@@ -148,6 +172,11 @@ TEST_P(HsmContract, RefusesAMechanismThatIsNotForTheKind) {
   const auto unsupported = HasReason(Reason::kAlgorithmUnsupported);
   EXPECT_THAT(hsm_->Sign("wrap", Mechanism::kHmacSha256, "m"), unsupported);
   EXPECT_THAT(hsm_->Sign("ec", Mechanism::kRsaPssSha256, "m"), unsupported);
+  EXPECT_THAT(hsm_->Sign("ec", Mechanism::kEcdsaP384Sha384, "m"), unsupported);
+  EXPECT_THAT(hsm_->Sign("mac", Mechanism::kHmacSha512, "m"), unsupported);
+  EXPECT_THAT(hsm_->Sign("wrap", Mechanism::kAesCmac, "m"), unsupported);
+  ASSERT_OK(hsm_->Generate("cmac", KeyKind::kAes256Cmac));
+  EXPECT_THAT(hsm_->Wrap("cmac", crypto::AsBytes("secret"), ""), unsupported);
   EXPECT_THAT(hsm_->Wrap("mac", crypto::AsBytes("secret"), ""), unsupported);
   EXPECT_THAT(hsm_->Unwrap("mac", Wrapped("wrap"), "context"), unsupported);
   EXPECT_THAT(hsm_->PublicKey("mac"), unsupported);

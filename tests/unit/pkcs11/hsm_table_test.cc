@@ -32,13 +32,21 @@ struct Deed {
 };
 
 std::vector<Deed> Deeds() {
+  const std::vector<Mechanism> rsa = {Mechanism::kRsaPkcs1Sha256, Mechanism::kRsaPkcs1Sha384,
+                                      Mechanism::kRsaPkcs1Sha512, Mechanism::kRsaPssSha256,
+                                      Mechanism::kRsaPssSha384,   Mechanism::kRsaPssSha512};
   return {
       {"wrap keys (AES-256-GCM)", KeyKind::kAes256Wrapping, {}},
-      {"tag (HMAC-SHA-256)", KeyKind::kHmacSha256, {Mechanism::kHmacSha256}},
+      {"tag, HMAC-SHA-256", KeyKind::kHmacSha256, {Mechanism::kHmacSha256}},
+      {"tag, HMAC-SHA-384", KeyKind::kHmacSha384, {Mechanism::kHmacSha384}},
+      {"tag, HMAC-SHA-512", KeyKind::kHmacSha512, {Mechanism::kHmacSha512}},
+      {"tag, AES-256-CMAC", KeyKind::kAes256Cmac, {Mechanism::kAesCmac}},
       {"sign, ECDSA P-256", KeyKind::kEcP256, {Mechanism::kEcdsaP256Sha256}},
+      {"sign, ECDSA P-384", KeyKind::kEcP384, {Mechanism::kEcdsaP384Sha384}},
       {"sign, Ed25519", KeyKind::kEd25519, {Mechanism::kEd25519}},
-      {"sign, RSA-2048", KeyKind::kRsa2048, {Mechanism::kRsaPkcs1Sha256, Mechanism::kRsaPssSha256}},
-      {"sign, RSA-3072", KeyKind::kRsa3072, {Mechanism::kRsaPkcs1Sha256, Mechanism::kRsaPssSha256}},
+      {"sign, RSA-2048", KeyKind::kRsa2048, rsa},
+      {"sign, RSA-3072", KeyKind::kRsa3072, rsa},
+      {"sign, RSA-4096", KeyKind::kRsa4096, rsa},
   };
 }
 

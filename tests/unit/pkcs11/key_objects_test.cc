@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -11,6 +12,7 @@
 #include "pkcs11/token.h"
 #include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/crypto/hex.h"
 
 namespace keysvc::pkcs11 {
 namespace {
@@ -141,6 +143,74 @@ TEST_F(KeyObjectsTest, ATokenWithAnotherSerialIsNotTheOneThatWasMeant) {
   EXPECT_THAT(Token::LogIn(module_->functions(),
                            {testing::SoftHsmToken::kLabel, "0000000000000000"}, pin_file_),
               HasReason(Reason::kTokenMissing));
+}
+
+// What the token makes of a message by a key whose value the test knows.
+std::string TagBy(const CK_FUNCTION_LIST& functions, CK_KEY_TYPE type, std::string value,
+                  Mechanism mechanism, std::string message) {
+  CK_ULONG count = 0;
+  functions.C_GetSlotList(CK_TRUE, nullptr, &count);
+  std::vector<CK_SLOT_ID> all(count);
+  functions.C_GetSlotList(CK_TRUE, all.data(), &count);
+  CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
+  EXPECT_EQ(functions.C_OpenSession(all.front(), CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr,
+                                    nullptr, &session),
+            CKR_OK);
+  Template attributes;
+  attributes.Number(CKA_CLASS, CKO_SECRET_KEY)
+      .Number(CKA_KEY_TYPE, type)
+      .Bytes(CKA_VALUE, value)
+      .No(CKA_TOKEN)
+      .Yes(CKA_SIGN);
+  CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+  EXPECT_EQ(functions.C_CreateObject(session, attributes.data(), attributes.size(), &key), CKR_OK);
+  CK_MECHANISM how = SigningMechanism(mechanism);
+  EXPECT_EQ(functions.C_SignInit(session, &how, key), CKR_OK);
+  std::string input = SigningInput(mechanism, message);
+  std::string tag(64, '\0');
+  CK_ULONG size = tag.size();
+  EXPECT_EQ(functions.C_Sign(session, reinterpret_cast<CK_BYTE*>(input.data()), input.size(),
+                             reinterpret_cast<CK_BYTE*>(tag.data()), &size),
+            CKR_OK);
+  functions.C_CloseSession(session);
+  tag.resize(size);
+  return testing::ToHex(tag);
+}
+
+TEST_F(KeyObjectsTest, MechanismsGiveThePublishedTags) {
+  const auto hmac = [&](Mechanism mechanism, const std::string& key, const std::string& message) {
+    return TagBy(module_->functions(), CKK_GENERIC_SECRET, key, mechanism, message);
+  };
+  // RFC 4231 test case 6: the key is longer than a block.
+  const std::string key(131, '\xaa');
+  const std::string message = "Test Using Larger Than Block-Size Key - Hash Key First";
+  EXPECT_EQ(hmac(Mechanism::kHmacSha256, key, message),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(hmac(Mechanism::kHmacSha384, key, message),
+            "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c6"
+            "0c2ef6ab4030fe8296248df163f44952");
+  EXPECT_EQ(hmac(Mechanism::kHmacSha512, key, message),
+            "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352"
+            "6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598");
+  const auto cmac = [&](const std::string& hex_key, std::size_t size) {
+    const std::string text = testing::Bytes(
+        "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+        "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710");
+    return TagBy(module_->functions(), CKK_AES, testing::Bytes(hex_key), Mechanism::kAesCmac,
+                 text.substr(0, size));
+  };
+  // RFC 4493 section 4.
+  const std::string short_key = "2b7e151628aed2a6abf7158809cf4f3c";
+  EXPECT_EQ(cmac(short_key, 0), "bb1d6929e95937287fa37d129b756746");
+  EXPECT_EQ(cmac(short_key, 16), "070a16b46b4d4144f79bdd9dd04a287c");
+  EXPECT_EQ(cmac(short_key, 40), "dfa66747de9ae63030ca32611497c827");
+  EXPECT_EQ(cmac(short_key, 64), "51f0bebf7e3b9d92fc49741779363cfe");
+  // SP 800-38B, AES-256.
+  const std::string long_key = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4";
+  EXPECT_EQ(cmac(long_key, 0), "028962f61b7bf89efc6b551f4667d983");
+  EXPECT_EQ(cmac(long_key, 16), "28a7023f452e8f82bd4bf28d8c37c35c");
+  EXPECT_EQ(cmac(long_key, 40), "aaf3d8f1de5640c232f5b169b9c911e6");
+  EXPECT_EQ(cmac(long_key, 64), "e1992190549f6ed5696a2c056c315410");
 }
 
 }  // namespace

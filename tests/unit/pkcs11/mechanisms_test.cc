@@ -27,16 +27,30 @@ TEST(Mechanisms, AKindMayDoExactlyThis) {
   EXPECT_THAT(UsesOf(KeyKind::kEd25519), ElementsAre(CKM_EDDSA));
   EXPECT_THAT(UsesOf(KeyKind::kRsa2048), ElementsAre(CKM_RSA_PKCS, CKM_RSA_PKCS_PSS));
   EXPECT_THAT(UsesOf(KeyKind::kRsa3072), ElementsAre(CKM_RSA_PKCS, CKM_RSA_PKCS_PSS));
-  EXPECT_EQ(AllKinds().size(), 6U);
+  EXPECT_THAT(UsesOf(KeyKind::kRsa4096), ElementsAre(CKM_RSA_PKCS, CKM_RSA_PKCS_PSS));
+  EXPECT_THAT(UsesOf(KeyKind::kEcP384), ElementsAre(CKM_ECDSA));
+  EXPECT_THAT(UsesOf(KeyKind::kHmacSha384), ElementsAre(CKM_SHA384_HMAC));
+  EXPECT_THAT(UsesOf(KeyKind::kHmacSha512), ElementsAre(CKM_SHA512_HMAC));
+  EXPECT_THAT(UsesOf(KeyKind::kAes256Cmac), ElementsAre(CKM_AES_CMAC));
+  EXPECT_EQ(AllKinds().size(), 11U);
 }
 
 TEST(Mechanisms, ASigningMechanismFitsExactlyTheseKinds) {
+  const std::vector<KeyKind> rsa = {KeyKind::kRsa2048, KeyKind::kRsa3072, KeyKind::kRsa4096};
   const std::map<Mechanism, std::vector<KeyKind>> expected = {
       {Mechanism::kEcdsaP256Sha256, {KeyKind::kEcP256}},
+      {Mechanism::kEcdsaP384Sha384, {KeyKind::kEcP384}},
       {Mechanism::kEd25519, {KeyKind::kEd25519}},
-      {Mechanism::kRsaPkcs1Sha256, {KeyKind::kRsa2048, KeyKind::kRsa3072}},
-      {Mechanism::kRsaPssSha256, {KeyKind::kRsa2048, KeyKind::kRsa3072}},
+      {Mechanism::kRsaPkcs1Sha256, rsa},
+      {Mechanism::kRsaPkcs1Sha384, rsa},
+      {Mechanism::kRsaPkcs1Sha512, rsa},
+      {Mechanism::kRsaPssSha256, rsa},
+      {Mechanism::kRsaPssSha384, rsa},
+      {Mechanism::kRsaPssSha512, rsa},
       {Mechanism::kHmacSha256, {KeyKind::kHmacSha256}},
+      {Mechanism::kHmacSha384, {KeyKind::kHmacSha384}},
+      {Mechanism::kHmacSha512, {KeyKind::kHmacSha512}},
+      {Mechanism::kAesCmac, {KeyKind::kAes256Cmac}},
   };
   for (const auto& [mechanism, kinds] : expected) {
     std::vector<KeyKind> allowed;
@@ -59,6 +73,28 @@ TEST(Mechanisms, HashesOutsideForEcdsaAndRsa) {
   EXPECT_TRUE(info.ends_with(digest));
   EXPECT_EQ(SigningInput(Mechanism::kEd25519, "abc"), "abc");
   EXPECT_EQ(SigningInput(Mechanism::kHmacSha256, "abc"), "abc");
+  EXPECT_EQ(SigningInput(Mechanism::kAesCmac, "abc"), "abc");
+  const std::string sha384 = crypto::HashOf(crypto::HashAlgorithm::kSha384, "abc");
+  const std::string sha512 = crypto::HashOf(crypto::HashAlgorithm::kSha512, "abc");
+  EXPECT_EQ(SigningInput(Mechanism::kEcdsaP384Sha384, "abc"), sha384);
+  EXPECT_EQ(SigningInput(Mechanism::kRsaPssSha384, "abc"), sha384);
+  EXPECT_EQ(SigningInput(Mechanism::kRsaPssSha512, "abc"), sha512);
+  EXPECT_TRUE(SigningInput(Mechanism::kRsaPkcs1Sha384, "abc").ends_with(sha384));
+  EXPECT_TRUE(SigningInput(Mechanism::kRsaPkcs1Sha512, "abc").ends_with(sha512));
+}
+
+TEST(Mechanisms, ASaltIsAsLongAsTheHashAndMasksAreByTheSame) {
+  const std::map<Mechanism, std::vector<CK_ULONG>> expected = {
+      {Mechanism::kRsaPssSha256, {CKM_SHA256, CKG_MGF1_SHA256, 32}},
+      {Mechanism::kRsaPssSha384, {CKM_SHA384, CKG_MGF1_SHA384, 48}},
+      {Mechanism::kRsaPssSha512, {CKM_SHA512, CKG_MGF1_SHA512, 64}},
+  };
+  for (const auto& [mechanism, parameters] : expected) {
+    const CK_MECHANISM made = SigningMechanism(mechanism);
+    ASSERT_EQ(made.ulParameterLen, sizeof(CK_RSA_PKCS_PSS_PARAMS));
+    const auto* pss = static_cast<const CK_RSA_PKCS_PSS_PARAMS*>(made.pParameter);
+    EXPECT_THAT(parameters, ElementsAre(pss->hashAlg, pss->mgf, pss->sLen));
+  }
 }
 
 // A token that says what the test wants. PKCS#11 functions have no context, hence the global.
@@ -109,7 +145,29 @@ TEST(Mechanisms, ProbesTheSizeOfRsaKeys) {
   told[CKM_RSA_PKCS_PSS] = {1024, 4096, CKF_SIGN};
   EXPECT_THAT(Probed(), ElementsAre(KeyKind::kRsa2048));
   told[CKM_RSA_PKCS_KEY_PAIR_GEN].ulMaxKeySize = 4096;
-  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kRsa2048, KeyKind::kRsa3072));
+  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kRsa2048, KeyKind::kRsa3072, KeyKind::kRsa4096));
+}
+
+TEST(Mechanisms, ProbesTheSizeOfCurves) {
+  told = {};
+  told[CKM_EC_KEY_PAIR_GEN] = {192, 256, CKF_GENERATE_KEY_PAIR};
+  told[CKM_ECDSA] = {192, 256, CKF_SIGN};
+  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kEcP256));
+  told[CKM_EC_KEY_PAIR_GEN].ulMaxKeySize = 521;
+  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kEcP256));
+  told[CKM_ECDSA].ulMaxKeySize = 521;
+  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kEcP256, KeyKind::kEcP384));
+}
+
+TEST(Mechanisms, ProbesEachMacByItself) {
+  told = {};
+  told[CKM_GENERIC_SECRET_KEY_GEN] = {1, 512, CKF_GENERATE};
+  told[CKM_AES_KEY_GEN] = {16, 32, CKF_GENERATE};
+  EXPECT_THAT(Probed(), IsEmpty());
+  told[CKM_SHA512_HMAC] = {64, 512, CKF_SIGN};
+  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kHmacSha512));
+  told[CKM_AES_CMAC] = {16, 32, CKF_SIGN};
+  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kHmacSha512, KeyKind::kAes256Cmac));
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ class EdgeTest : public ::testing::Test {
 
   // Keeps the lane's only thread busy until FreeLane().
   void OccupyLane() {
-    ASSERT_TRUE(edge.lane->Submit([this] {
+    ASSERT_TRUE(edge.lane->Submit("caller", [this] {
       occupied_.set_value();
       free_.get_future().wait();
     }));
@@ -170,7 +170,7 @@ TEST_F(EdgeTest, AnswersWhenAHandlerLosesItsReply) {
 
 TEST_F(EdgeTest, RefusesAtOnceWhenTheLaneIsFull) {
   OccupyLane();
-  ASSERT_TRUE(edge.lane->Submit([] {}));
+  ASSERT_TRUE(edge.lane->Submit("caller", [] {}));
   const RawAnswer answer = CallRaw(channel, kEcho, Named("hello"));
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(answer.reason(), "OVERLOADED");

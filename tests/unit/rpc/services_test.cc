@@ -467,6 +467,67 @@ TEST_F(ServicesTest, SignWhatTheOfficersKeyVerifies) {
   }
 }
 
+TEST_F(ServicesTest, SignAndCheckEachItemOfABatch) {
+  v1::CreateKeyResponse created;
+  ASSERT_TRUE(CreateKey("orders", &created).ok());
+  v1::BatchSignRequest sign;
+  sign.set_name(created.key().name());
+  for (const char* message : {"pay 10 EUR", "", "pay 30 EUR"}) sign.add_messages(message);
+  v1::BatchSignResponse made;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->BatchSign(&context, sign, &made).ok());
+  }
+  ASSERT_EQ(made.results_size(), 3);
+  EXPECT_EQ(made.key_version(), "tenants/acme/keys/orders/versions/1");
+  EXPECT_EQ(made.algorithm(), "ECDSA-P256-SHA256");
+  EXPECT_EQ(made.results(1).error().reason(), "FIELD_REQUIRED");
+
+  v1::BatchVerifyRequest verify;
+  verify.set_name(created.key().name());
+  const auto add = [&](const std::string& message, const std::string& signature) {
+    v1::SignedMessage& item = *verify.add_signed_messages();
+    item.set_message(message);
+    item.set_signature(signature);
+  };
+  add("pay 10 EUR", made.results(0).signature());
+  add("pay 10 EUR", made.results(2).signature());
+  add("pay 30 EUR", "");
+  add("pay 30 EUR", std::string(1025, 'x'));
+  add("pay 30 EUR", made.results(2).signature());
+  v1::BatchVerifyResponse checked;
+  Deadline context;
+  ASSERT_TRUE(signing->BatchVerify(&context, verify, &checked).ok());
+  ASSERT_EQ(checked.results_size(), 5);
+  EXPECT_TRUE(checked.results(0).verification().valid());
+  EXPECT_EQ(checked.results(0).verification().key_version(), made.key_version());
+  EXPECT_TRUE(checked.results(1).has_verification());
+  EXPECT_FALSE(checked.results(1).verification().valid());
+  EXPECT_EQ(checked.results(2).error().reason(), "FIELD_REQUIRED");
+  EXPECT_EQ(checked.results(3).error().reason(), "FIELD_INVALID");
+  EXPECT_TRUE(checked.results(4).verification().valid());
+  EXPECT_EQ(edge.Records("\"SigningService.Sign\"").size(), 1U);
+  EXPECT_EQ(edge.Records("\"SigningService.Verify\"").size(), 1U);
+}
+
+TEST_F(ServicesTest, BoundBatchesOfSignatures) {
+  for (const int size : {0, 101}) {
+    v1::BatchSignRequest sign;
+    sign.set_name("tenants/acme/keys/orders");
+    v1::BatchVerifyRequest verify;
+    verify.set_name("tenants/acme/keys/orders");
+    for (int i = 0; i < size; ++i) {
+      sign.add_messages("pay 10 EUR");
+      verify.add_signed_messages()->set_message("pay 10 EUR");
+    }
+    Deadline first, second;
+    v1::BatchSignResponse made;
+    EXPECT_EQ(ReasonOnWire(signing->BatchSign(&first, sign, &made)), "BATCH_SIZE");
+    v1::BatchVerifyResponse checked;
+    EXPECT_EQ(ReasonOnWire(signing->BatchVerify(&second, verify, &checked)), "BATCH_SIZE");
+  }
+}
+
 TEST_F(ServicesTest, HaveNoPublicHalfOfAMacKey) {
   v1::CreateKeyResponse created;
   ASSERT_TRUE(CreateKey("webhooks", &created, v1::KEY_ALGORITHM_HMAC_SHA256).ok());
@@ -694,7 +755,9 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.TokenService.BatchDeleteTokens",
        Below<v1::BatchDeleteTokensRequest>("tenants/acme")},
       {"keysvc.v1.SigningService.Sign", Named<v1::SignRequest>(key)},
+      {"keysvc.v1.SigningService.BatchSign", Named<v1::BatchSignRequest>(key)},
       {"keysvc.v1.SigningService.Verify", Named<v1::VerifyRequest>(key)},
+      {"keysvc.v1.SigningService.BatchVerify", Named<v1::BatchVerifyRequest>(key)},
       {"keysvc.v1.SigningService.SignJws", Named<v1::SignJwsRequest>(key)},
       {"keysvc.v1.SigningService.VerifyJws", Named<v1::VerifyJwsRequest>(key)},
       {"keysvc.v1.SigningService.SignHttpMessage", Named<v1::SignHttpMessageRequest>(key)},

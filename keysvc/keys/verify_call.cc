@@ -1,0 +1,194 @@
+#include "keysvc/keys/verify_call.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "crypto/bytes.h"
+#include "crypto/public_key.h"
+#include "keysvc/keys/call_record.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/call_record.h"
+
+namespace keysvc::keys {
+namespace {
+
+// By how much a signer's clock may be ahead.
+constexpr absl::Duration kClockTolerance = absl::Minutes(1);
+
+Fault CheckTimes(const PresentedSignature::Claims& claims, std::optional<absl::Duration> max_age,
+                 absl::Time now) {
+  if (claims.expires.has_value() && absl::FromUnixSeconds(*claims.expires) <= now) {
+    return Fault::kExpired;
+  }
+  if (!claims.issue_time.has_value()) {
+    return max_age.has_value() ? Fault::kIssueTimeMissing : Fault::kNone;
+  }
+  const absl::Time issued = absl::FromUnixSeconds(*claims.issue_time);
+  if (issued > now + kClockTolerance) return Fault::kFromTheFuture;
+  if (max_age.has_value() && issued < now - *max_age) return Fault::kTooOld;
+  return Fault::kNone;
+}
+
+Verification Wrong(Fault fault) { return Verification{.fault = fault, .key_version = {}}; }
+
+}  // namespace
+
+VerifyCall::VerifyCall(Services services, const policy::Permit& permit, BatchVerifyRequest request,
+                       absl::Time now, audit::Done<Verifications> done)
+    : services_(services),
+      request_(std::move(request)),
+      now_(now),
+      entry_(EntryOf(permit, request_.presented.front()->method(), request_.key.ToString(),
+                     request_.request_id)),
+      done_(std::move(done)) {
+  entry_.trace_id = request_.trace_id;
+}
+
+void VerifyCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
+  const absl::Status prepared = Prepare(permit);
+  if (!prepared.ok()) return Record(Failed(entry_, prepared), prepared);
+  if (readable_.empty()) return RecordResults();
+  CheckAll(in_turn);
+}
+
+absl::Status VerifyCall::Prepare(const policy::Permit& permit) {
+  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kVerify, request_.key.ToString()));
+  for (const auto& presented : request_.presented) {
+    absl::StatusOr<Claims> claims = presented->Read();
+    if (!claims.ok()) {
+      results_.emplace_back(claims.status());
+    } else {
+      if (claims->fault == Fault::kNone) readable_.push_back(results_.size());
+      results_.emplace_back(Wrong(claims->fault));
+    }
+    claims_.push_back(std::move(claims));
+  }
+  if (readable_.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(candidates_, Candidates());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<KeyVersion>> VerifyCall::Candidates() const {
+  std::vector<KeyVersion> candidates;
+  if (request_.version != 0) {
+    ASSIGN_OR_RETURN(KeyVersion one, services_.registry.VersionFor({request_.key, request_.version},
+                                                                   Use::kProcess));
+    candidates.push_back(std::move(one));
+    return candidates;
+  }
+  ASSIGN_OR_RETURN(std::vector<KeyVersion> versions, services_.registry.Versions(request_.key));
+  for (auto one = versions.rbegin(); one != versions.rend(); ++one) {
+    if (CheckUse(*one, Use::kProcess, now_).ok()) candidates.push_back(std::move(*one));
+  }
+  if (!candidates.empty()) return candidates;
+  return Error(Reason::kKeyNotActive, "no version of the key may verify");
+}
+
+void VerifyCall::CheckAll(const InTurn& in_turn) {
+  left_ = readable_.size();
+  Pieces pieces;
+  pieces.reserve(readable_.size());
+  for (const std::size_t i : readable_) {
+    pieces.emplace_back([call = shared_from_this(), i] {
+      call->results_[i] = call->Check(i);
+      if (call->left_.fetch_sub(1) == 1) call->RecordResults();
+    });
+  }
+  in_turn(std::move(pieces));
+}
+
+absl::StatusOr<Verification> VerifyCall::Check(std::size_t index) {
+  const Claims& claims = *claims_[index];
+  ASSIGN_OR_RETURN(Verification verification, FindSigner(*request_.presented[index], claims));
+  if (!verification.valid()) return verification;
+  const Fault fault = CheckTimes(claims, request_.max_age, now_);
+  return fault == Fault::kNone ? verification : Wrong(fault);
+}
+
+absl::StatusOr<Verification> VerifyCall::FindSigner(const PresentedSignature& presented,
+                                                    const Claims& claims) {
+  Fault fault = Fault::kKeyUnknown;
+  for (const KeyVersion& version : candidates_) {
+    ASSIGN_OR_RETURN(const std::string_view alg, presented.AlgOf(version.parameters));
+    if (!claims.key_id.empty()) {
+      ASSIGN_OR_RETURN(const auto half, services_.public_keys.Of(version));
+      if (claims.key_id != half->thumbprint) continue;
+    }
+    // The key says how it signs; whoever says otherwise tries something.
+    if (!claims.alg.empty() && claims.alg != alg) {
+      if (fault == Fault::kKeyUnknown) fault = Fault::kAlgorithmMismatch;
+      continue;
+    }
+    fault = Fault::kSignatureWrong;
+    ASSIGN_OR_RETURN(const bool valid, IsBy(version, claims));
+    if (valid) return Verification{.fault = Fault::kNone, .key_version = version.name};
+  }
+  return Wrong(fault);
+}
+
+absl::StatusOr<bool> VerifyCall::IsBy(const KeyVersion& version, const Claims& claims) {
+  ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, claims.padding));
+  if (!scheme.check.has_value()) {
+    // Else each of a hundred would wait for the HSM as long as the first one did.
+    if (hsm_away_) return Error(Reason::kHsmUnavailable, "the token is away");
+    const absl::StatusOr<std::string> tag =
+        services_.hsm.Sign(version.hsm_label, scheme.mechanism, claims.input);
+    if (ReasonOf(tag.status()) == Reason::kHsmUnavailable) hsm_away_ = true;
+    RETURN_IF_ERROR(tag.status());
+    bool equal = false;
+    for (const std::string& signature : claims.signatures) {
+      equal |= crypto::EqualInConstantTime(crypto::AsBytes(*tag), crypto::AsBytes(signature));
+    }
+    return equal;
+  }
+  ASSIGN_OR_RETURN(const auto half, services_.public_keys.Of(version));
+  for (const std::string& presented : claims.signatures) {
+    const auto signature = DecodeSignature(scheme, claims.encoding, presented);
+    if (signature.has_value() && half->key->Verify(*scheme.check, claims.input, *signature)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+audit::Entry VerifyCall::Describe() const {
+  audit::Entry entry = entry_;
+  std::size_t valid = 0;
+  for (const absl::StatusOr<Verification>& result : results_) {
+    const bool right = result.ok() && result->valid();
+    if (right) ++valid;
+    tokenizer::AddItem(entry, right ? result->key_version.ToString() : std::string(),
+                       result.status());
+  }
+  tokenizer::SetOutcomeOfItems(entry);
+  if (results_.size() > 1) {
+    entry.details["valid"] = std::to_string(valid);
+    return entry;
+  }
+  // Of one signature everything is said by the details.
+  entry.items.clear();
+  const absl::StatusOr<Verification>& only = results_.front();
+  if (!only.ok()) return entry;
+  entry.details["valid"] = only->valid() ? "true" : "false";
+  if (only->valid()) entry.details["key_version"] = only->key_version.ToString();
+  if (!only->valid()) entry.details["fault"] = NameOf(only->fault);
+  return entry;
+}
+
+void VerifyCall::RecordResults() {
+  audit::Entry entry = Describe();
+  Record(std::move(entry), std::move(results_));
+}
+
+void VerifyCall::Record(audit::Entry entry, absl::StatusOr<Verifications> value) {
+  services_.journal.Submit(std::move(entry), {},
+                           [call = shared_from_this(), value = std::move(value)](
+                               absl::StatusOr<audit::Receipt> receipt) mutable {
+                             audit::Complete(std::move(receipt), std::move(value), call->done_);
+                           });
+}
+
+}  // namespace keysvc::keys
