@@ -45,9 +45,11 @@ void RecentTokens::AddChanged(const std::vector<std::int64_t>& handles) {
   } else {
     for (const std::int64_t handle : handles) changed_at_[handle] = at;
   }
-  changes_.store(at, std::memory_order_release);
   changed_.insert(handles.begin(), handles.end());
   any_changed_.store(true, std::memory_order_release);
+  // Last: whoever sees the count, and keeps what it reads under it, then reads in no snapshot from
+  // before the change.
+  changes_.store(at, std::memory_order_release);
 }
 
 void RecentTokens::AddUnknown() {
