@@ -104,9 +104,9 @@ TEST_F(BatchTest, SignsEveryMessageInOrderByOneVersionAndRecordsItOnce) {
     EXPECT_EQ(signature->key_version, (KeyVersionName{kKey, 1}));
     different.insert(signature->bytes);
   }
-  for (const auto& one : *VerifyBatch(Check(messages, BytesOf(*signatures)))) {
-    EXPECT_TRUE(one->valid());
-  }
+  const auto verified = VerifyBatch(Check(messages, BytesOf(*signatures)));
+  ASSERT_OK(verified);
+  for (const auto& one : *verified) EXPECT_TRUE(one->valid());
   EXPECT_EQ(different.size(), 100u);
   EXPECT_EQ(calls(), before + 1);
 }

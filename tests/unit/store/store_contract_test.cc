@@ -350,10 +350,10 @@ TEST_P(StoreContractTest, TokensThatHaveEndedAreFoundByProfileStateAndTime) {
   rows.tokens[2].profile = 7;
   ASSERT_EQ(Write(rows), Applied::kYes);
   const auto found = [&](std::int64_t by_ms, std::size_t limit) {
+    const auto ended = store_->FindEndedTokens("acme", 65535, 1, by_ms, limit);
+    EXPECT_OK(ended);
     std::vector<std::int64_t> handles;
-    for (const auto& row : store_->FindEndedTokens("acme", 65535, 1, by_ms, limit).value()) {
-      handles.push_back(row.handle);
-    }
+    for (const store::TokenRow& row : *ended) handles.push_back(row.handle);
     return handles;
   };
   EXPECT_EQ(found(100, 10), (std::vector<std::int64_t>{6, 5, 4}));

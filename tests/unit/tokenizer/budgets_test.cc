@@ -117,7 +117,9 @@ TEST_F(BudgetsTest, AHundredthOfTheTokensOfABusyCallerMayBeWrong) {
 }
 
 TEST_F(BudgetsTest, ATokenOfDigitsWithAWrongSumIsAWrongToken) {
-  TokenName token = service_.TokenOf(kVisa, kLegacy);
+  const auto made = service_.Tokenize(List(Card(kVisa, "", "")), kLegacy);
+  ASSERT_OK(made);
+  TokenName token = made->at(0).value();
   token.profile = kLegacy;
   TokenName wrong = token;
   wrong.token.back() = static_cast<char>(token.token.back() == '9' ? '0' : '9');
