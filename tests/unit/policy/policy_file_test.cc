@@ -287,7 +287,7 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
   EXPECT_EQ(allowed("settlement", cards), "");
   EXPECT_EQ(allowed("settlement", "tenants/acme/keys/card-fingerprint"),
-            "Sign SignJws SignHttpMessage Verify GetPublicKey");
+            "Sign SignJws SignHttpMessage SignWebhook Verify GetPublicKey");
   EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
   EXPECT_EQ(allowed("settlement", key),
             "Sign SignJws SignHttpMessage SignWebhook Verify GetPublicKey");

@@ -283,9 +283,12 @@ TEST_P(TokenStateTest, RacingChangesFollowEachOtherOneByOne) {
     const std::string before = Member(record, "state_before");
     if (before.empty()) continue;
     ++records;
+    const std::string after = Member(record, "state_after");
+    // One that found its state already says what was so at some moment of its call.
+    if (after == before) continue;
     EXPECT_EQ(before, state);
-    state = Member(record, "state_after");
-    if (state != before) ++revision;
+    state = after;
+    ++revision;
   }
   EXPECT_EQ(records, static_cast<std::size_t>(kCallers));
   EXPECT_GT(revision, 1u);
