@@ -12,7 +12,16 @@ namespace {
 constexpr std::int64_t kMostMisses = 1'000'000;
 
 bool NamesTokens(Action action) {
-  return action == Action::kDetokenize || action == Action::kGetToken;
+  switch (action) {
+    case Action::kDetokenize:
+    case Action::kGetToken:
+    case Action::kSuspendToken:
+    case Action::kResumeToken:
+    case Action::kDeleteToken:
+      return true;
+    default:
+      return false;
+  }
 }
 
 absl::StatusOr<MissLimit> ReadMisses(const YamlNode& node) {
@@ -35,7 +44,7 @@ absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> 
   Limits limits;
   if (const std::optional<YamlNode> misses = node.Find("misses")) {
     if (std::none_of(actions.begin(), actions.end(), NamesTokens)) {
-      return misses->Fault("\"misses\" goes with the actions Detokenize and GetToken only");
+      return misses->Fault("\"misses\" goes with actions that name tokens only");
     }
     ASSIGN_OR_RETURN(limits.misses, ReadMisses(*misses));
   }

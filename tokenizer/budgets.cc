@@ -64,6 +64,8 @@ absl::Status Budgets::CountLookUp(const policy::Permit& permit, const absl::Stat
 
 void Budgets::Count(const audit::Entry& record, absl::Time time) {
   if (std::ranges::find(kLookUps, record.action) == kLookUps.end()) return;
+  // A kept answer looks nothing up.
+  if (record.details.contains("repetition")) return;
   const std::string_view not_found = InfoOf(Reason::kTokenNotFound).name;
   Used& used = used_[record.actor];
   for (const audit::Item& item : record.items) {

@@ -4,12 +4,16 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "crypto/bytes.h"
 #include "crypto/secret_bytes.h"
 #include "store/rows.h"
 #include "tokenizer/answer_key.h"
 
 namespace keysvc::tokenizer {
+
+// For how long.
+constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 // An answer that is kept for a caller who repeats the request (AIP-155), sealed under the tenant's
 // answer key and bound to its kind ("keysvc kept tokens") and to every other column of its row.

@@ -9,13 +9,12 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
+#include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_state_change.h"
 #include "tokenizer/token_row.h"
 
 namespace keysvc::tokenizer {
 namespace {
-
-constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 policy::Action ActionTo(TokenState state) {
   switch (state) {
@@ -105,12 +104,7 @@ absl::Status StateChangeCall::Read() {
   if (attempts_ > 1) return reader_.Refresh(readings_);
   const absl::Time unstepped = services_.journal.UnsteppedTime();
   RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, unstepped));
-  ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
-  for (TokenReading& reading : readings_) {
-    if (reading.token.ok() && !reading.token->row.has_value()) {
-      reading.token = Error(Reason::kTokenNotFound, "no such token");
-    }
-  }
+  ASSIGN_OR_RETURN(readings_, reader_.FindRows(names_));
   CountLookUps(services_.budgets, permit_, unstepped, readings_);
   return absl::OkStatus();
 }

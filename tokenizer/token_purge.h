@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -20,7 +22,7 @@ namespace keysvc::tokenizer {
 // Erases the cards of tokens that have expired or are used up, once their profile's grace is over:
 // they become deleted. A suspended token is left alone, since somebody looks into it. In steps of
 // at most a hundred rows, each with its record, so that callers wait for none of it. Also has the
-// write-ahead log wiped of rows that were deleted by request.
+// write-ahead log wiped of rows as they were before they were changed, with a record of its own.
 class TokenPurge {
  public:
   // Told of every row that is not what was written, and of what kept a round from its end.
@@ -33,7 +35,8 @@ class TokenPurge {
   TokenPurge(const TokenPurge&) = delete;
   TokenPurge& operator=(const TokenPurge&) = delete;
 
-  // One round over all profiles; returns how many cards it erased. Not beside Start().
+  // One round over all profiles; returns how many cards it erased, or what first kept one of them
+  // from its end. Not beside Start().
   absl::StatusOr<std::size_t> Round(const std::stop_token& stop = {});
 
   // Has a round at every interval, on a thread that ends with this.
@@ -43,6 +46,8 @@ class TokenPurge {
   // Erases the first hundred of a profile.
   absl::StatusOr<std::size_t> Step(const Profile& profile);
   absl::StatusOr<std::string> NameOf(const store::TokenRow& row);
+  // If rows were changed since it was done last.
+  absl::Status WipeLog();
 
   const Profiles& profiles_;
   KeySource& keys_;
@@ -50,8 +55,8 @@ class TokenPurge {
   audit::Journal& journal_;
   const Trouble trouble_;
   const std::function<absl::Time()> clock_;
-  std::uint64_t changes_ = 0;  // of rows, that the log was wiped of
-  std::jthread thread_;        // last: it uses all the others
+  std::optional<std::uint64_t> changes_;  // of rows, that the log was wiped of
+  std::jthread thread_;                   // last: it uses all the others
 };
 
 }  // namespace keysvc::tokenizer

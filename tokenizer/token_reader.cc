@@ -70,6 +70,15 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::Find(
   return readings;
 }
 
+absl::StatusOr<std::vector<TokenReading>> TokenReader::FindRows(
+    const std::vector<absl::StatusOr<TokenName>>& names) {
+  ASSIGN_OR_RETURN(std::vector<TokenReading> readings, Find(names));
+  for (TokenReading& reading : readings) {
+    if (reading.token.ok() && !reading.token->row.has_value()) reading.token = NotFound();
+  }
+  return readings;
+}
+
 absl::Status TokenReader::Refresh(std::vector<TokenReading>& readings) {
   std::vector<TokenReading*> with_rows;
   std::vector<std::int64_t> handles;

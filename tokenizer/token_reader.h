@@ -62,6 +62,9 @@ class TokenReader {
   // One reading per name, in order. The outer error is the store's.
   absl::StatusOr<std::vector<TokenReading>> Find(
       const std::vector<absl::StatusOr<TokenName>>& names);
+  // The same for calls about the rows of tokens: one that has none is not found.
+  absl::StatusOr<std::vector<TokenReading>> FindRows(
+      const std::vector<absl::StatusOr<TokenName>>& names);
   // Reads the rows of what was found again, with no key but those that Find() got.
   absl::Status Refresh(std::vector<TokenReading>& readings);
 

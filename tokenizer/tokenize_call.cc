@@ -10,6 +10,7 @@
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/ff1_token.h"
+#include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_tokens.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
@@ -18,7 +19,6 @@ namespace keysvc::tokenizer {
 namespace {
 
 constexpr int kMaxAttempts = 5;
-constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 }  // namespace
 

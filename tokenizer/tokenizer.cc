@@ -108,11 +108,8 @@ void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts fa
                        token.tenant);
     const absl::Time now = services_.journal.UnsteppedTime();
     RETURN_IF_ERROR(budgets_.CheckMisses(permit, now));
-    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.Find({token}));
+    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.FindRows({token}));
     TokenReading& reading = readings[0];
-    if (reading.token.ok() && !reading.token->row.has_value()) {
-      reading.token = Error(Reason::kTokenNotFound, "no such token");
-    }
     if (reading.token.ok() && StateOf(*reading.token->row) != TokenState::kDeleted) {
       reader.Open(token, reading);
     }

@@ -53,8 +53,6 @@ struct RevealedCard {
   std::optional<CardData> full;
 };
 
-struct TokenReading;
-
 // What the policy says who may make fingerprints by: the tenant's key for them,
 // tenants/{tenant}/keys/card-fingerprint.
 std::string FingerprintResource(std::string_view tenant);

@@ -17,6 +17,7 @@
 #include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {
 namespace {
@@ -25,7 +26,6 @@ using RecordedVersion = audit::Recorded<KeyVersion>;
 
 // A change loses a race only against a change whose outcome was unknown, so few rounds are enough.
 constexpr int kRounds = 3;
-constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 // All that a change asks for.
 std::string RequestText(const audit::Entry& entry, const KeyName& name,
@@ -461,7 +461,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
   std::optional<store::IdempotencyRow> kept;
   if (!entry.request_id.empty()) {
     auto row = KeepVersion(fresh.name, entry.actor, entry.request_id, opened.fingerprint,
-                           clock_() + kKeepAnswers, *opened.keys);
+                           clock_() + tokenizer::kKeepAnswers, *opened.keys);
     if (!row.ok()) return ceremony_.Refuse(entry, row.status());
     kept = *std::move(row);
   }

@@ -11,13 +11,9 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {
-namespace {
-
-constexpr absl::Duration kKeepAnswers = absl::Hours(24);
-
-}  // namespace
 
 SignCall::SignCall(Services services, const policy::Permit& permit, BatchSignRequest request,
                    audit::Done<Signatures> done)
@@ -148,7 +144,7 @@ absl::StatusOr<std::optional<store::IdempotencyRow>> SignCall::Keep() const {
   }
   ASSIGN_OR_RETURN(store::IdempotencyRow row,
                    KeepSignatures(kept, entry_.actor, request_.request_id, fingerprint_,
-                                  services_.clock() + kKeepAnswers, keys_));
+                                  services_.clock() + tokenizer::kKeepAnswers, keys_));
   return row;
 }
 

@@ -5,6 +5,7 @@
 #include "keysvc/keys/sign_call.h"
 
 namespace keysvc::keys {
+
 Signer::Signer(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
                store::Store& store, tokenizer::KeySource& keys, PublicKeys& public_keys,
                std::function<absl::Time()> clock)

@@ -111,6 +111,17 @@ TEST(PolicyFileTest, MissesHaveALimitAlsoWhereTheRuleSaysNone) {
   EXPECT_EQ((*with)->rules[0].limits.misses.percent, 0U);
 }
 
+TEST(PolicyFileTest, MissesGoWithEveryActionThatNamesTokens) {
+  for (const char* action :
+       {"Detokenize", "GetToken", "SuspendToken", "ResumeToken", "DeleteToken"}) {
+    const std::string rule = "  - id: limited\n    roles: [data]\n    actions: [" +
+                             std::string(action) +
+                             "]\n    resources: [tenants/acme/tokenProfiles/others]\n"
+                             "    limits: {misses: {count: 7}}\n";
+    EXPECT_OK(ParsePolicy(With(rule), "p.yaml")) << action;
+  }
+}
+
 TEST(PolicyFileTest, EveryFaultOfALimitIsNamedWithItsPlace) {
   const auto limited = [](std::string_view limits) {
     return Replaced("    reveal: masked\n", "    limits: " + std::string(limits) + "\n");
@@ -125,7 +136,7 @@ TEST(PolicyFileTest, EveryFaultOfALimitIsNamedWithItsPlace) {
       {limited("{misses: {count: 5, window: 1h}}"), "20:33: unknown key \"window\""},
       {Replaced("    resources: [\"tenants/acme/keys/*\"]\n",
                 "    resources: [\"tenants/acme/keys/*\"]\n    limits: {misses: {count: 5}}\n"),
-       "25:22: \"misses\" goes with the actions Detokenize and GetToken only"},
+       "25:22: \"misses\" goes with actions that name tokens only"},
   };
   for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
 }

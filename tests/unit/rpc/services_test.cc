@@ -1,5 +1,6 @@
 // The four services over real gRPC and a real journal, with the HSM and the store in memory.
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,11 +11,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "audit/verifier.h"
 #include "crypto/public_key.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
 #include "gtest/gtest.h"
+#include "http/webhook.h"
+#include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/opened_keys.h"
@@ -526,6 +531,47 @@ TEST_F(ServicesTest, BoundBatchesOfSignatures) {
     v1::BatchVerifyResponse checked;
     EXPECT_EQ(ReasonOnWire(signing->BatchVerify(&second, verify, &checked)), "BATCH_SIZE");
   }
+}
+
+TEST_F(ServicesTest, TakeAWebhookForFiveMinutesWhereTheRequestSaysNoAge) {
+  v1::CreateKeyRequest create;
+  create.set_parent("tenants/acme");
+  create.set_key_id("hooks");
+  create.set_purpose(v1::KEY_PURPOSE_WEBHOOK);
+  create.set_algorithm(v1::KEY_ALGORITHM_ED25519);
+  create.set_cryptoperiod_days(30);
+  v1::CreateKeyResponse created;
+  {
+    Deadline context;
+    ASSERT_TRUE(keys_stub->CreateKey(&context, create, &created).ok());
+  }
+  const std::string label =
+      keys::HsmLabelOf(edge.deployment.name, {.key = {"acme", "hooks"}, .version = 1});
+  const auto fault = [&](std::int64_t age, std::int64_t max_age) {
+    const std::int64_t made = absl::ToUnixSeconds(absl::Now()) - age;
+    const auto raw = edge.hsm.Sign(label, pkcs11::Mechanism::kEd25519,
+                                   http::WebhookSigningInput("msg_1", made, "{}"));
+    EXPECT_OK(raw);
+    v1::VerifyWebhookRequest request;
+    request.set_name(created.key().name());
+    request.set_payload("{}");
+    request.set_max_age_seconds(max_age);
+    const auto add = [&](const char* name, const std::string& value) {
+      v1::HttpField& field = *request.add_fields();
+      field.set_name(name);
+      field.set_value(value);
+    };
+    add(http::kWebhookId, "msg_1");
+    add(http::kWebhookTimestamp, absl::StrCat(made));
+    add(http::kWebhookSignature, http::WebhookSignature(*raw));
+    v1::VerifyWebhookResponse response;
+    Deadline context;
+    EXPECT_TRUE(signing->VerifyWebhook(&context, request, &response).ok());
+    return response.fault();
+  };
+  EXPECT_EQ(fault(200, 0), v1::SIGNATURE_FAULT_UNSPECIFIED);
+  EXPECT_EQ(fault(400, 0), v1::SIGNATURE_FAULT_TOO_OLD);
+  EXPECT_EQ(fault(400, 1000), v1::SIGNATURE_FAULT_UNSPECIFIED);
 }
 
 TEST_F(ServicesTest, HaveNoPublicHalfOfAMacKey) {

@@ -197,6 +197,18 @@ TEST_F(BudgetsTest, ARestartFreesNothing) {
   EXPECT_THAT(service_.DetokenizeOne(right), HasReason(Reason::kMissesExhausted));
 }
 
+TEST_F(BudgetsTest, ARepeatedRequestIsCountedOnceAlsoByARestart) {
+  const TokenName right = service_.TokenOf(kVisa);
+  const Service::Tokens names = {right, Wrong()};
+  constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_OK(service_.ChangeState(names, TokenState::kSuspended, kRequest));
+  }
+  EXPECT_OK(service_.Change(right, TokenState::kActive));
+  Restart();
+  EXPECT_OK(service_.Change(right, TokenState::kSuspended));
+}
+
 TEST_F(BudgetsTest, ARestartTakesNothingFromABusyCaller) {
   const TokenName right = service_.TokenOf(kVisa);
   for (int i = 0; i < 100; ++i) {

@@ -110,6 +110,15 @@ TEST_P(TokenPurgeTest, ASuspendedTokenIsLeftAloneUntilItIsResumed) {
   EXPECT_EQ(Round(), 1u);
 }
 
+TEST_P(TokenPurgeTest, AClockSetForwardErasesNothing) {
+  const TokenName token = service_->TokenOf(kVisa, kBrief);
+  service_->stepped_ms_ += 71 * kMinute;
+  EXPECT_EQ(Round(), 0u);
+  EXPECT_THAT(service_->DetokenizeOne(token), HasReason(Reason::kTokenExpired));
+  service_->stepped_ms_ = 0;
+  EXPECT_OK(service_->DetokenizeOne(token));
+}
+
 TEST_P(TokenPurgeTest, ManyAreErasedInStepsEachWithItsRecord) {
   for (int batch = 0; batch < 5; ++batch) {
     std::vector<absl::StatusOr<CardData>> cards;
@@ -132,6 +141,18 @@ TEST_P(TokenPurgeTest, KeysThatAreAwayLeaveEverythingAsItIs) {
   service_->keys_.Heal();
   EXPECT_EQ(StateNow(token), TokenState::kActive);
   EXPECT_EQ(Round(), 1u);
+}
+
+TEST_P(TokenPurgeTest, TheLogIsWipedOnceRowsWereChangedAndNotWithoutThat) {
+  constexpr char kWipe[] = "TokenService.WipeLog";
+  const TokenName token = service_->TokenOf(kVisa);
+  EXPECT_EQ(Round(), 0u);
+  EXPECT_EQ(service_->Records(kWipe), 0u);
+  ASSERT_OK(service_->Change(token, TokenState::kDeleted));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Round(), 0u);
+    EXPECT_EQ(service_->Records(kWipe), 1u);
+  }
 }
 
 TEST_P(TokenPurgeTest, OnceStartedItHasRoundsByItself) {
