@@ -219,7 +219,12 @@ TEST_F(BatchTest, WhatFailedInTheHsmIsTriedAgainByARepetition) {
   EXPECT_OK((*first)[2]);
   const auto second = SignBatch(Request(Messages(3), kRequestId));
   ASSERT_OK(second);
-  for (const auto& signature : *second) EXPECT_OK(signature);
+  const auto verified = VerifyBatch(Check(Messages(3), BytesOf(*second)));
+  ASSERT_OK(verified);
+  for (const auto& one : *verified) {
+    ASSERT_OK(one);
+    EXPECT_TRUE(one->valid());
+  }
   EXPECT_EQ((*SignBatch(Request(Messages(3), kRequestId)))[1]->bytes, (*second)[1]->bytes);
 }
 
