@@ -23,8 +23,15 @@ std::string AssociatedData(std::string_view kind, const store::IdempotencyRow& r
 
 }  // namespace
 
-absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, store::IdempotencyRow row,
+absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::string_view principal,
+                                                 std::string_view request_id,
+                                                 std::string_view fingerprint, absl::Time expires,
                                                  crypto::ByteView answer, const AnswerKey& key) {
+  store::IdempotencyRow row{.principal = std::string(principal),
+                            .request_id = std::string(request_id),
+                            .fingerprint = std::string(fingerprint),
+                            .answer = {},
+                            .expires_ms = absl::ToUnixMillis(expires)};
   ASSIGN_OR_RETURN(row.answer, key.Seal(answer, AssociatedData(kind, row)));
   return row;
 }

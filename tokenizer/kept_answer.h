@@ -17,8 +17,9 @@ constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 // An answer that is kept for a caller who repeats the request (AIP-155), sealed under the tenant's
 // answer key and bound to its kind ("keysvc kept tokens") and to every other column of its row.
-// Fills `answer` of a row whose other columns are set.
-absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, store::IdempotencyRow row,
+absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::string_view principal,
+                                                 std::string_view request_id,
+                                                 std::string_view fingerprint, absl::Time expires,
                                                  crypto::ByteView answer, const AnswerKey& key);
 
 // The answer that was kept. INVALID_ARGUMENT/REQUEST_ID_REUSED when the row is of a request with

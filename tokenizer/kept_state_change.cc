@@ -80,15 +80,11 @@ absl::StatusOr<store::IdempotencyRow> KeepStateChange(const std::vector<absl::St
                                                       std::string_view request_id,
                                                       std::string_view fingerprint,
                                                       absl::Time expires, const AnswerKey& key) {
-  store::IdempotencyRow row;
-  row.principal = principal;
-  row.request_id = request_id;
-  row.fingerprint = fingerprint;
-  row.expires_ms = absl::ToUnixMillis(expires);
   crypto::CanonicalWriter answer;
   answer.U8(kFormat).U32(static_cast<std::uint32_t>(results.size()));
   for (const absl::Status& result : results) answer.U8(static_cast<std::uint8_t>(KeptOf(result)));
-  return KeepAnswer(kKind, std::move(row), crypto::AsBytes(answer.Take()), key);
+  return KeepAnswer(kKind, principal, request_id, fingerprint, expires,
+                    crypto::AsBytes(answer.Take()), key);
 }
 
 absl::StatusOr<std::vector<absl::Status>> OpenKeptStateChange(const store::IdempotencyRow& row,

@@ -42,15 +42,11 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>&
                                                  std::string_view request_id,
                                                  std::string_view fingerprint, absl::Time expires,
                                                  const AnswerKey& key) {
-  store::IdempotencyRow row;
-  row.principal = principal;
-  row.request_id = request_id;
-  row.fingerprint = fingerprint;
-  row.expires_ms = absl::ToUnixMillis(expires);
   crypto::CanonicalWriter answer;
   answer.U8(kFormat).U32(static_cast<std::uint32_t>(tokens.size()));
   for (const std::string& token : tokens) answer.Bytes(token);
-  return KeepAnswer(kKind, std::move(row), crypto::AsBytes(answer.Take()), key);
+  return KeepAnswer(kKind, principal, request_id, fingerprint, expires,
+                    crypto::AsBytes(answer.Take()), key);
 }
 
 absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,

@@ -57,13 +57,9 @@ absl::StatusOr<KeptSignatures> Decode(std::string_view plaintext) {
 absl::StatusOr<store::IdempotencyRow> KeepSignatures(
     const KeptSignatures& kept, std::string_view principal, std::string_view request_id,
     std::string_view fingerprint, absl::Time expires, const tokenizer::RequestKeys& keys) {
-  store::IdempotencyRow row{.principal = std::string(principal),
-                            .request_id = std::string(request_id),
-                            .fingerprint = std::string(fingerprint),
-                            .answer = {},
-                            .expires_ms = absl::ToUnixMillis(expires)};
   const std::string plaintext = Encode(kept);
-  return tokenizer::KeepAnswer(kKind, std::move(row), crypto::AsBytes(plaintext), *keys.answer);
+  return tokenizer::KeepAnswer(kKind, principal, request_id, fingerprint, expires,
+                               crypto::AsBytes(plaintext), *keys.answer);
 }
 
 absl::StatusOr<KeptSignatures> OpenKeptSignatures(const store::IdempotencyRow& row,

@@ -21,14 +21,10 @@ absl::StatusOr<store::IdempotencyRow> KeepVersion(const KeyVersionName& version,
                                                   std::string_view request_id,
                                                   std::string_view fingerprint, absl::Time expires,
                                                   const tokenizer::RequestKeys& keys) {
-  store::IdempotencyRow row{.principal = std::string(principal),
-                            .request_id = std::string(request_id),
-                            .fingerprint = std::string(fingerprint),
-                            .answer = {},
-                            .expires_ms = absl::ToUnixMillis(expires)};
   const std::string plaintext =
       crypto::CanonicalWriter().U8(kFormat).Bytes(version.ToString()).Take();
-  return tokenizer::KeepAnswer(kKind, std::move(row), crypto::AsBytes(plaintext), *keys.answer);
+  return tokenizer::KeepAnswer(kKind, principal, request_id, fingerprint, expires,
+                               crypto::AsBytes(plaintext), *keys.answer);
 }
 
 absl::StatusOr<KeyVersionName> OpenKeptVersion(const store::IdempotencyRow& row,

@@ -38,8 +38,8 @@ class Lane {
   [[nodiscard]] bool Submit(std::string_view principal, Work work);
 
   // What work that was accepted goes on as, from the lane's own threads: each piece takes a turn,
-  // before the principal's other work, so that no more calls are begun than there are threads. Is
-  // never refused, and done before the lane stops.
+  // before the principal's other work, so that of each principal no more calls are begun than there
+  // are threads. Is never refused, and done before the lane stops.
   void Continue(std::string_view principal, std::vector<Work> pieces);
 
   // Does what was accepted, then ends the threads. Not from a lane's thread. Idempotent.

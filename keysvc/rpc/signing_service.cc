@@ -26,6 +26,7 @@
 #include "keysvc/keys/presented_jws.h"
 #include "keysvc/keys/presented_message.h"
 #include "keysvc/keys/presented_webhook.h"
+#include "keysvc/keys/signature_format.h"
 #include "keysvc/keys/webhook_signature.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
@@ -34,6 +35,8 @@
 
 namespace keysvc::rpc {
 namespace {
+
+using Format = std::shared_ptr<const keys::SignatureFormat>;
 
 // What senders and receivers of webhooks commonly agree on; a receiver that asks for no age would
 // take any replay.
@@ -189,28 +192,59 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
       [this](auto& request, auto reply) { GetPublicKey(request, std::move(reply)); });
 }
 
-void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply) {
+template <typename Request, typename Response, typename Make, typename ToResponse>
+void SigningService::SignAs(policy::Action action, const Request& request, Reply<Response> reply,
+                            Make make, ToResponse to_response) {
   keys::SignRequest sign;
   ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kSign, sign.key.ToString(), request.request_id()));
-  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
-  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
-  sign.format = std::make_shared<keys::MessageSignature>(std::move(*request.mutable_message()),
-                                                         encoding, padding);
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, action, sign.key.ToString(), request.request_id()));
+  ASSIGN_OR_REFUSE(reply, sign.format, make());
   sign.request_id = request.request_id();
   sign.trace_id = reply.record().trace_id;
 
-  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), [](keys::Signature signature) {
-      v1::SignResponse message;
-      message.set_signature(std::move(signature.bytes));
-      message.set_key_version(signature.key_version.ToString());
-      message.set_algorithm(std::move(signature.algorithm));
-      return message;
-    });
-  });
+  signer_.Sign(std::move(permit), std::move(sign),
+               [reply = std::move(reply), to_response](auto done) mutable {
+                 reply.Answer(std::move(done), to_response);
+               });
+}
+
+template <typename Request, typename Response, typename Read, typename ToResponse>
+void SigningService::VerifyAs(const Request& request, Reply<Response> reply, Read read,
+                              ToResponse to_response) {
+  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
+  keys::VerifyRequest verify;
+  REFUSE_IF_ERROR(reply, read(verify));
+  verify.key = std::move(name.key);
+  verify.version = name.version;
+  verify.request_id = request.request_id();
+  verify.trace_id = reply.record().trace_id;
+
+  verifier_.Verify(std::move(permit), verify,
+                   [reply = std::move(reply), to_response](auto done) mutable {
+                     reply.Answer(std::move(done), to_response);
+                   });
+}
+
+void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply) {
+  SignAs(
+      policy::Action::kSign, request, std::move(reply),
+      [&request]() -> absl::StatusOr<Format> {
+        ASSIGN_OR_RETURN(const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
+        ASSIGN_OR_RETURN(const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
+        return std::make_shared<keys::MessageSignature>(std::move(*request.mutable_message()),
+                                                        encoding, padding);
+      },
+      [](keys::Signature signature) {
+        v1::SignResponse message;
+        message.set_signature(std::move(signature.bytes));
+        message.set_key_version(signature.key_version.ToString());
+        message.set_algorithm(std::move(signature.algorithm));
+        return message;
+      });
 }
 
 void SigningService::BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSignResponse> reply,
@@ -252,25 +286,17 @@ void SigningService::BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSig
 }
 
 void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply) {
-  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
-  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
-  keys::VerifyRequest verify;
-  verify.key = std::move(name.key);
-  verify.version = name.version;
-  verify.presented = std::make_shared<keys::PresentedMessage>(
-      std::move(*request.mutable_message()), std::move(*request.mutable_signature()), encoding,
-      padding);
-  verify.request_id = request.request_id();
-  verify.trace_id = reply.record().trace_id;
-
-  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done),
-                 [](const keys::Verification& verification) { return ToMessage(verification); });
-  });
+  VerifyAs(
+      request, std::move(reply),
+      [&request](keys::VerifyRequest& verify) -> absl::Status {
+        ASSIGN_OR_RETURN(const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
+        ASSIGN_OR_RETURN(const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
+        verify.presented = std::make_shared<keys::PresentedMessage>(
+            std::move(*request.mutable_message()), std::move(*request.mutable_signature()),
+            encoding, padding);
+        return absl::OkStatus();
+      },
+      [](const keys::Verification& verification) { return ToMessage(verification); });
 }
 
 void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
@@ -313,132 +339,93 @@ void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
 }
 
 void SigningService::SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsResponse> reply) {
-  keys::SignRequest sign;
-  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kSignJws, sign.key.ToString(), request.request_id()));
-  sign.format = std::make_shared<keys::JwsSignature>(
-      std::move(*request.mutable_payload()),
-      keys::JwsOptions{.typ = request.type(),
-                       .detached = request.detached(),
-                       .unencoded = request.unencoded(),
-                       .without_issue_time = request.without_issue_time()});
-  sign.request_id = request.request_id();
-  sign.trace_id = reply.record().trace_id;
-
-  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), [](keys::Signature signature) {
-      v1::SignJwsResponse message;
-      message.set_jws(std::move(signature.bytes));
-      message.set_key_version(signature.key_version.ToString());
-      return message;
-    });
-  });
+  SignAs(
+      policy::Action::kSignJws, request, std::move(reply),
+      [&request]() -> absl::StatusOr<Format> {
+        return std::make_shared<keys::JwsSignature>(
+            std::move(*request.mutable_payload()),
+            keys::JwsOptions{.typ = request.type(),
+                             .detached = request.detached(),
+                             .unencoded = request.unencoded(),
+                             .without_issue_time = request.without_issue_time()});
+      },
+      [](keys::Signature signature) {
+        v1::SignJwsResponse message;
+        message.set_jws(std::move(signature.bytes));
+        message.set_key_version(signature.key_version.ToString());
+        return message;
+      });
 }
 
 void SigningService::VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJwsResponse> reply) {
-  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  std::optional<std::string> payload;
-  if (!request.payload().empty()) payload = std::move(*request.mutable_payload());
-  keys::VerifyRequest verify;
-  ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
-  verify.key = std::move(name.key);
-  verify.version = name.version;
-  verify.presented =
-      std::make_shared<keys::PresentedJws>(std::move(*request.mutable_jws()), std::move(payload));
-  verify.request_id = request.request_id();
-  verify.trace_id = reply.record().trace_id;
-
-  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), ResultOf<v1::VerifyJwsResponse>);
-  });
+  VerifyAs(
+      request, std::move(reply),
+      [&request](keys::VerifyRequest& verify) -> absl::Status {
+        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+        std::optional<std::string> payload;
+        if (!request.payload().empty()) payload = std::move(*request.mutable_payload());
+        verify.presented = std::make_shared<keys::PresentedJws>(std::move(*request.mutable_jws()),
+                                                                std::move(payload));
+        return absl::OkStatus();
+      },
+      ResultOf<v1::VerifyJwsResponse>);
 }
 
 void SigningService::SignHttpMessage(v1::SignHttpMessageRequest& request,
                                      Reply<v1::SignHttpMessageResponse> reply) {
-  keys::SignRequest sign;
-  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
-  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
-                   Authorize(gate_, reply, policy::Action::kSignHttpMessage, sign.key.ToString(),
-                             request.request_id()));
-  keys::HttpSignatureOptions options;
-  options.components.assign(request.components().begin(), request.components().end());
-  if (!request.label().empty()) options.label = request.label();
-  options.valid_for = absl::Seconds(request.valid_seconds());
-  options.nonce = request.nonce();
-  options.tag = request.tag();
-  sign.format = std::make_shared<keys::HttpSignature>(TakeMessage(*request.mutable_message()),
-                                                      std::move(options));
-  sign.request_id = request.request_id();
-  sign.trace_id = reply.record().trace_id;
-
-  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), FieldsOf<v1::SignHttpMessageResponse>);
-  });
+  SignAs(
+      policy::Action::kSignHttpMessage, request, std::move(reply),
+      [&request]() -> absl::StatusOr<Format> {
+        keys::HttpSignatureOptions options;
+        options.components.assign(request.components().begin(), request.components().end());
+        if (!request.label().empty()) options.label = request.label();
+        options.valid_for = absl::Seconds(request.valid_seconds());
+        options.nonce = request.nonce();
+        options.tag = request.tag();
+        return std::make_shared<keys::HttpSignature>(TakeMessage(*request.mutable_message()),
+                                                     std::move(options));
+      },
+      FieldsOf<v1::SignHttpMessageResponse>);
 }
 
 void SigningService::VerifyHttpMessage(v1::VerifyHttpMessageRequest& request,
                                        Reply<v1::VerifyHttpMessageResponse> reply) {
-  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  keys::VerifyRequest verify;
-  ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
-  verify.key = std::move(name.key);
-  verify.version = name.version;
-  verify.presented = std::make_shared<keys::PresentedHttpMessage>(
-      TakeMessage(*request.mutable_message()), request.label(),
-      std::vector<std::string>(request.required_components().begin(),
-                               request.required_components().end()));
-  verify.request_id = request.request_id();
-  verify.trace_id = reply.record().trace_id;
-
-  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), ResultOf<v1::VerifyHttpMessageResponse>);
-  });
+  VerifyAs(
+      request, std::move(reply),
+      [&request](keys::VerifyRequest& verify) -> absl::Status {
+        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+        verify.presented = std::make_shared<keys::PresentedHttpMessage>(
+            TakeMessage(*request.mutable_message()), request.label(),
+            std::vector<std::string>(request.required_components().begin(),
+                                     request.required_components().end()));
+        return absl::OkStatus();
+      },
+      ResultOf<v1::VerifyHttpMessageResponse>);
 }
 
 void SigningService::SignWebhook(v1::SignWebhookRequest& request,
                                  Reply<v1::SignWebhookResponse> reply) {
-  keys::SignRequest sign;
-  ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
-  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
-                   Authorize(gate_, reply, policy::Action::kSignWebhook, sign.key.ToString(),
-                             request.request_id()));
-  sign.format = std::make_shared<keys::WebhookSignature>(request.message_id(),
-                                                         std::move(*request.mutable_payload()));
-  sign.request_id = request.request_id();
-  sign.trace_id = reply.record().trace_id;
-
-  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), FieldsOf<v1::SignWebhookResponse>);
-  });
+  SignAs(
+      policy::Action::kSignWebhook, request, std::move(reply),
+      [&request]() -> absl::StatusOr<Format> {
+        return std::make_shared<keys::WebhookSignature>(request.message_id(),
+                                                        std::move(*request.mutable_payload()));
+      },
+      FieldsOf<v1::SignWebhookResponse>);
 }
 
 void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
                                    Reply<v1::VerifyWebhookResponse> reply) {
-  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
-  keys::VerifyRequest verify;
-  ASSIGN_OR_REFUSE(reply, verify.max_age, MaxAgeOf(request.max_age_seconds()));
-  if (!verify.max_age.has_value()) verify.max_age = kWebhookMaxAge;
-  verify.key = std::move(name.key);
-  verify.version = name.version;
-  verify.presented = std::make_shared<keys::PresentedWebhook>(
-      TakeFields(*request.mutable_fields()), std::move(*request.mutable_payload()));
-  verify.request_id = request.request_id();
-  verify.trace_id = reply.record().trace_id;
-
-  verifier_.Verify(std::move(permit), verify, [reply = std::move(reply)](auto done) mutable {
-    reply.Answer(std::move(done), ResultOf<v1::VerifyWebhookResponse>);
-  });
+  VerifyAs(
+      request, std::move(reply),
+      [&request](keys::VerifyRequest& verify) -> absl::Status {
+        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+        if (!verify.max_age.has_value()) verify.max_age = kWebhookMaxAge;
+        verify.presented = std::make_shared<keys::PresentedWebhook>(
+            TakeFields(*request.mutable_fields()), std::move(*request.mutable_payload()));
+        return absl::OkStatus();
+      },
+      ResultOf<v1::VerifyWebhookResponse>);
 }
 
 void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,

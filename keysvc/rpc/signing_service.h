@@ -44,6 +44,15 @@ class SigningService {
   void VerifyWebhook(v1::VerifyWebhookRequest& request, Reply<v1::VerifyWebhookResponse> reply);
   void GetPublicKey(v1::GetPublicKeyRequest& request, Reply<v1::GetPublicKeyResponse> reply);
 
+  // Signs what `make` makes of the request, which is read once the caller may: a recipe for all
+  // formats. `make` gives a StatusOr of the format, `to_response` turns a keys::Signature.
+  template <typename Request, typename Response, typename Make, typename ToResponse>
+  void SignAs(policy::Action action, const Request& request, Reply<Response> reply, Make make,
+              ToResponse to_response);
+  // The same of what is presented: `read` fills in what is said of it, or says what is wrong.
+  template <typename Request, typename Response, typename Read, typename ToResponse>
+  void VerifyAs(const Request& request, Reply<Response> reply, Read read, ToResponse to_response);
+
   const policy::Gate& gate_;
   keys::KeyRegistry& registry_;
   keys::PublicKeys& public_keys_;

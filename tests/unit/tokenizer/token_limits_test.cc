@@ -9,18 +9,15 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "store/sqlcipher_store.h"
-#include "tests/fakes/literal_keys.h"
 #include "tests/fakes/memory_store.h"
 #include "tests/support/status_matchers.h"
-#include "tests/support/temporary_directory.h"
+#include "tests/unit/tokenizer/each_store.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
 
 namespace keysvc::tokenizer {
 namespace {
 
 using keysvc::testing::HasReason;
-using keysvc::testing::LiteralKey;
 using keysvc::testing::MemoryStore;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -28,25 +25,8 @@ using ::testing::Not;
 constexpr std::int64_t kHour = std::int64_t{60} * 60 * 1000;
 constexpr std::int64_t kStart = 1'700'000'000'000;
 
-enum class StoreKind { kMemory, kSqlcipher };
-
-class TokenLimitsTest : public ::testing::TestWithParam<StoreKind> {
+class TokenLimitsTest : public EachStoreTest {
  protected:
-  TokenLimitsTest() {
-    if (GetParam() == StoreKind::kMemory) {
-      store_ = std::make_unique<MemoryStore>();
-    } else {
-      store::SqlcipherOptions options;
-      options.path = directory_.File("store.db");
-      options.deployment = "test";
-      options.environment = "development";
-      auto store = store::CreateSqlcipherStore(options, LiteralKey("database"));
-      EXPECT_OK(store);
-      store_ = *std::move(store);
-    }
-    service_ = std::make_unique<Service>(*store_);
-  }
-
   // How many of so many callers at the same time are given the card.
   int OpenedByRacing(int callers, const TokenName& token) {
     std::atomic<int> opened = 0;
@@ -63,17 +43,9 @@ class TokenLimitsTest : public ::testing::TestWithParam<StoreKind> {
     EXPECT_EQ(opened + exhausted, callers);
     return opened;
   }
-
-  const keysvc::testing::TemporaryDirectory directory_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<Service> service_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Stores, TokenLimitsTest,
-                         ::testing::Values(StoreKind::kMemory, StoreKind::kSqlcipher),
-                         [](const auto& kind) {
-                           return kind.param == StoreKind::kMemory ? "Memory" : "Sqlcipher";
-                         });
+WITH_EACH_STORE(TokenLimitsTest);
 
 TEST_P(TokenLimitsTest, ATokenOpensUntilItsTimeToLiveIsOver) {
   const TokenName token = service_->TokenOf(kVisa, kBrief);

@@ -9,41 +9,24 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "store/sqlcipher_store.h"
-#include "tests/fakes/literal_keys.h"
 #include "tests/fakes/memory_store.h"
 #include "tests/support/status_matchers.h"
-#include "tests/support/temporary_directory.h"
+#include "tests/unit/tokenizer/each_store.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
 
 namespace keysvc::tokenizer {
 namespace {
 
 using keysvc::testing::HasReason;
-using keysvc::testing::LiteralKey;
 using keysvc::testing::MemoryStore;
 using ::testing::HasSubstr;
 
 constexpr std::int64_t kMinute = std::int64_t{60} * 1000;
 constexpr char kPurge[] = "TokenService.PurgeTokens";
 
-enum class StoreKind { kMemory, kSqlcipher };
-
-class TokenPurgeTest : public ::testing::TestWithParam<StoreKind> {
+class TokenPurgeTest : public EachStoreTest {
  protected:
   TokenPurgeTest() {
-    if (GetParam() == StoreKind::kMemory) {
-      store_ = std::make_unique<MemoryStore>();
-    } else {
-      store::SqlcipherOptions options;
-      options.path = directory_.File("store.db");
-      options.deployment = "test";
-      options.environment = "development";
-      auto store = store::CreateSqlcipherStore(options, LiteralKey("database"));
-      EXPECT_OK(store);
-      store_ = *std::move(store);
-    }
-    service_ = std::make_unique<Service>(*store_);
     purge_ = std::make_unique<TokenPurge>(
         service_->profiles_, service_->keys_, *store_, *service_->journal_,
         [this](const absl::Status& why) { troubles_.push_back(why); }, service_->Clock());
@@ -56,18 +39,11 @@ class TokenPurgeTest : public ::testing::TestWithParam<StoreKind> {
   }
   TokenState StateNow(const TokenName& token) { return service_->Describe(token)->state; }
 
-  const keysvc::testing::TemporaryDirectory directory_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<Service> service_;
   std::vector<absl::Status> troubles_;
   std::unique_ptr<TokenPurge> purge_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Stores, TokenPurgeTest,
-                         ::testing::Values(StoreKind::kMemory, StoreKind::kSqlcipher),
-                         [](const auto& kind) {
-                           return kind.param == StoreKind::kMemory ? "Memory" : "Sqlcipher";
-                         });
+WITH_EACH_STORE(TokenPurgeTest);
 
 TEST_P(TokenPurgeTest, ACardIsErasedOnceTheGraceOfItsTokensProfileIsOver) {
   const TokenName brief = service_->TokenOf(kVisa, kBrief);  // an hour, and ten minutes of grace

@@ -13,11 +13,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "store/sqlcipher_store.h"
 #include "tests/fakes/literal_keys.h"
 #include "tests/fakes/memory_store.h"
 #include "tests/support/status_matchers.h"
-#include "tests/support/temporary_directory.h"
+#include "tests/unit/tokenizer/each_store.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
@@ -36,37 +35,9 @@ constexpr TokenState kActive = TokenState::kActive;
 constexpr TokenState kSuspended = TokenState::kSuspended;
 constexpr TokenState kDeleted = TokenState::kDeleted;
 
-enum class StoreKind { kMemory, kSqlcipher };
+class TokenStateTest : public EachStoreTest {};
 
-class TokenStateTest : public ::testing::TestWithParam<StoreKind> {
- protected:
-  TokenStateTest() {
-    if (GetParam() == StoreKind::kMemory) {
-      store_ = std::make_unique<MemoryStore>();
-    } else {
-      store::SqlcipherOptions options;
-      options.path = directory_.File("store.db");
-      options.deployment = "test";
-      options.environment = "development";
-      auto store = store::CreateSqlcipherStore(options, LiteralKey("database"));
-      EXPECT_OK(store);
-      store_ = *std::move(store);
-    }
-    service_ = std::make_unique<Service>(*store_);
-  }
-
-  std::vector<store::TokenRow> Rows() { return *store_->ReadTokens(0, 1000); }
-
-  const keysvc::testing::TemporaryDirectory directory_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<Service> service_;
-};
-
-INSTANTIATE_TEST_SUITE_P(Stores, TokenStateTest,
-                         ::testing::Values(StoreKind::kMemory, StoreKind::kSqlcipher),
-                         [](const auto& kind) {
-                           return kind.param == StoreKind::kMemory ? "Memory" : "Sqlcipher";
-                         });
+WITH_EACH_STORE(TokenStateTest);
 
 TEST_P(TokenStateTest, ASuspendedTokenDoesNotOpenUntilItIsResumed) {
   const TokenName token = service_->TokenOf(kVisa);

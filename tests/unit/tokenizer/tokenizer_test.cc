@@ -12,11 +12,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "store/sqlcipher_store.h"
 #include "tests/fakes/literal_keys.h"
-#include "tests/fakes/memory_store.h"
 #include "tests/support/status_matchers.h"
-#include "tests/support/temporary_directory.h"
+#include "tests/unit/tokenizer/each_store.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
 #include "tokenizer/opaque_token.h"
 
@@ -25,42 +23,15 @@ namespace {
 
 using keysvc::testing::HasReason;
 using keysvc::testing::LiteralKey;
-using keysvc::testing::MemoryStore;
 using policy::Action;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
 
-enum class StoreKind { kMemory, kSqlcipher };
+class TokenizerTest : public EachStoreTest {};
 
-class TokenizerTest : public ::testing::TestWithParam<StoreKind> {
- protected:
-  TokenizerTest() {
-    if (GetParam() == StoreKind::kMemory) {
-      store_ = std::make_unique<MemoryStore>();
-    } else {
-      store::SqlcipherOptions options;
-      options.path = directory_.File("store.db");
-      options.deployment = "test";
-      options.environment = "development";
-      auto store = store::CreateSqlcipherStore(options, LiteralKey("database"));
-      EXPECT_OK(store);
-      store_ = *std::move(store);
-    }
-    service_ = std::make_unique<Service>(*store_);
-  }
-
-  const keysvc::testing::TemporaryDirectory directory_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<Service> service_;
-};
-
-INSTANTIATE_TEST_SUITE_P(Stores, TokenizerTest,
-                         ::testing::Values(StoreKind::kMemory, StoreKind::kSqlcipher),
-                         [](const auto& kind) {
-                           return kind.param == StoreKind::kMemory ? "Memory" : "Sqlcipher";
-                         });
+WITH_EACH_STORE(TokenizerTest);
 
 TEST_P(TokenizerTest, ACardComesBackWholeToWhoMaySeeIt) {
   const TokenName token = service_->TokenOf(kVisa);
