@@ -26,18 +26,28 @@ auto PanIndexOf(const TokenRow& row) {
 }
 auto NameOf(const KeyVersionRow& row) { return std::tuple(row.tenant, row.key, row.version); }
 
-// What a transaction sees: its own rows before the committed ones.
-template <typename Map>
-const typename Map::mapped_type* Look(const Map& own, const Map& committed,
-                                      const typename Map::key_type& key) {
-  if (const auto found = own.find(key); found != own.end()) return &found->second;
-  if (const auto found = committed.find(key); found != committed.end()) return &found->second;
+// The row in the first of the layers that has it: what is newer comes before what it changes.
+template <typename Map, typename... Older>
+const typename Map::mapped_type* Look(const typename Map::key_type& key, const Map& newest,
+                                      const Older&... older) {
+  if (const auto found = newest.find(key); found != newest.end()) return &found->second;
+  if constexpr (sizeof...(older) > 0) return Look(key, older...);
   return nullptr;
 }
 
 template <typename Map>
 void Overlay(Map own, Map& committed) {
   for (auto& [key, value] : own) committed.insert_or_assign(key, std::move(value));
+}
+
+void OverlayRows(MemoryStore::Rows own, MemoryStore::Rows& rows) {
+  Overlay(std::move(own.tokens), rows.tokens);
+  Overlay(std::move(own.pan_indexes), rows.pan_indexes);
+  Overlay(std::move(own.keys), rows.keys);
+  Overlay(std::move(own.idempotency), rows.idempotency);
+  Overlay(std::move(own.leaves), rows.leaves);
+  Overlay(std::move(own.checkpoints), rows.checkpoints);
+  if (own.frontier.has_value()) rows.frontier = std::move(own.frontier);
 }
 
 }  // namespace
@@ -54,9 +64,9 @@ class MemoryStore::Transaction : public store::WriteTransaction {
     const std::lock_guard lock(store_.mutex_);
     RETURN_IF_ERROR(store_.TakeFault(Step::kApply));
     const Rows& committed = store_.rows_;
-    Rows next = own_;
+    Rows next;  // of this mutation alone: groups are long
     for (const TokenRow& row : mutation.tokens) {
-      const TokenRow* stored = Look(next.tokens, committed.tokens, row.handle);
+      const TokenRow* stored = Look(row.handle, next.tokens, own_.tokens, committed.tokens);
       if (row.revision > 1) {
         if (stored == nullptr || row.revision != stored->revision + 1) return Applied::kConflict;
         TokenRow changed = row;
@@ -68,14 +78,15 @@ class MemoryStore::Transaction : public store::WriteTransaction {
       if (stored != nullptr) return Error(Reason::kInternal, "a handle was used twice");
       if (!row.pan_index.empty()) {
         const auto key = PanIndexOf(row);
-        const std::int64_t* taken = Look(next.pan_indexes, committed.pan_indexes, key);
+        const std::int64_t* taken =
+            Look(key, next.pan_indexes, own_.pan_indexes, committed.pan_indexes);
         if (taken != nullptr && *taken != kNoHandle) return Applied::kConflict;
         next.pan_indexes[key] = row.handle;
       }
       next.tokens[row.handle] = row;
     }
     for (const KeyVersionRow& row : mutation.keys) {
-      const KeyVersionRow* stored = Look(next.keys, committed.keys, NameOf(row));
+      const KeyVersionRow* stored = Look(NameOf(row), next.keys, own_.keys, committed.keys);
       if (row.revision != (stored == nullptr ? 0 : stored->revision) + 1) {
         return Applied::kConflict;
       }
@@ -84,18 +95,19 @@ class MemoryStore::Transaction : public store::WriteTransaction {
     if (mutation.idempotency.has_value()) {
       const IdempotencyRow& row = *mutation.idempotency;
       const std::pair key(row.principal, row.request_id);
-      const IdempotencyRow* stored = Look(next.idempotency, committed.idempotency, key);
+      const IdempotencyRow* stored =
+          Look(key, next.idempotency, own_.idempotency, committed.idempotency);
       if (stored != nullptr && stored->expires_ms > now_ms) return Applied::kConflict;
       next.idempotency[key] = row;
     }
-    own_ = std::move(next);
+    OverlayRows(std::move(next), own_);
     return Applied::kYes;
   }
 
   absl::Status AppendLeaf(const LeafRow& leaf) override {
     const std::lock_guard lock(store_.mutex_);
     RETURN_IF_ERROR(store_.TakeFault(Step::kAppendLeaf));
-    if (Look(own_.leaves, store_.rows_.leaves, leaf.index) != nullptr) {
+    if (Look(leaf.index, own_.leaves, store_.rows_.leaves) != nullptr) {
       return Error(Reason::kInternal, "a leaf was written twice");
     }
     own_.leaves[leaf.index] = leaf;
@@ -141,15 +153,7 @@ class MemoryStore::Transaction : public store::WriteTransaction {
 
  private:
   void Write() {
-    Rows& rows = store_.rows_;
-    Rows own = std::exchange(own_, Rows());
-    Overlay(std::move(own.tokens), rows.tokens);
-    Overlay(std::move(own.pan_indexes), rows.pan_indexes);
-    Overlay(std::move(own.keys), rows.keys);
-    Overlay(std::move(own.idempotency), rows.idempotency);
-    Overlay(std::move(own.leaves), rows.leaves);
-    Overlay(std::move(own.checkpoints), rows.checkpoints);
-    if (own.frontier.has_value()) rows.frontier = std::move(own.frontier);
+    OverlayRows(std::exchange(own_, Rows()), store_.rows_);
     ++store_.commits_;
   }
 
