@@ -289,8 +289,10 @@ class Reader {
       ASSIGN_OR_RETURN(const std::string name, family->AsString());
       if (name == "ff1") {
         profile.family = tokenizer::Family::kFf1;
+      } else if (name == "numeric") {
+        profile.family = tokenizer::Family::kNumeric;
       } else if (name != "opaque") {
-        return family->Fault("opaque or ff1 is expected");
+        return family->Fault("opaque, numeric or ff1 is expected");
       }
     }
     const std::optional<YamlNode> ff1 = item.Find("ff1");

@@ -39,6 +39,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kTokenDeleted, "TOKEN_DELETED", kFailedPrecondition, false},
     {Reason::kTokenExpired, "TOKEN_EXPIRED", kFailedPrecondition, false},
     {Reason::kTokenExhausted, "TOKEN_EXHAUSTED", kFailedPrecondition, false},
+    {Reason::kTokensExhausted, "TOKENS_EXHAUSTED", kFailedPrecondition, false},
     {Reason::kKeyNotFound, "KEY_NOT_FOUND", kNotFound, false},
     {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", kNotFound, false},
     {Reason::kProfileChanged, "PROFILE_CHANGED", kFailedPrecondition, false},

@@ -40,6 +40,7 @@ enum class Reason {
   kTokenDeleted,
   kTokenExpired,
   kTokenExhausted,
+  kTokensExhausted,
   kKeyNotFound,
   kProfileNotFound,
   kProfileChanged,

@@ -11,18 +11,22 @@ namespace {
 
 constexpr char kToken[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens WHERE handle = ?";
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens WHERE handle = ?";
 constexpr char kTokenByPanIndex[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens "
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
+constexpr char kTokenByDigits[] =
+    "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
+    "WHERE digits = ? AND tenant = ? AND profile = ?";
 constexpr char kTokensAfter[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens WHERE handle > ? ORDER BY "
-    "handle LIMIT ?";
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
+    "WHERE handle > ? ORDER BY handle LIMIT ?";
 constexpr char kEndedTokens[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left FROM tokens "
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
     "WHERE tenant = ? AND profile = ? AND state = ? AND ends_ms <= ? ORDER BY ends_ms LIMIT ?";
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
@@ -45,6 +49,7 @@ TokenRow TokenFrom(const Execution& row) {
       .profile = static_cast<std::uint16_t>(row.Integer(2)),
       .index_version = static_cast<std::uint32_t>(row.Integer(3)),
       .pan_index = row.Bytes(4),
+      .digits = row.Bytes(14),
       .data_version = static_cast<std::uint32_t>(row.Integer(5)),
       .sealed = row.Bytes(6),
       .created_ms = row.Integer(7),
@@ -144,6 +149,7 @@ absl::Status Reader::Prepare() {
       {&end_, "COMMIT"},
       {&token_, kToken},
       {&token_by_pan_index_, kTokenByPanIndex},
+      {&token_by_digits_, kTokenByDigits},
       {&tokens_after_, kTokensAfter},
       {&ended_tokens_, kEndedTokens},
       {&key_versions_, kKeyVersions},
@@ -215,34 +221,43 @@ absl::Status Reader::LookUp(std::span<const std::int64_t> handles,
 absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokensByPanIndex(
     std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
     std::span<const std::string> pan_indexes) {
+  return FindByKey(pan_indexes, [&](const std::string& pan_index) {
+    return token_by_pan_index_.Bind(NullableBlob{pan_index}, Text{tenant}, profile, index_version);
+  });
+}
+
+absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindTokensByDigits(
+    std::string_view tenant, std::uint16_t profile, std::span<const std::string> digits) {
+  return FindByKey(digits, [&](const std::string& wanted) {
+    return token_by_digits_.Bind(NullableBlob{wanted}, Text{tenant}, profile);
+  });
+}
+
+template <typename Query>
+absl::StatusOr<std::vector<std::optional<TokenRow>>> Reader::FindByKey(
+    std::span<const std::string> keys, Query query) {
   ASSIGN_OR_RETURN(const bool kept, KeepSnapshot());
   std::vector<std::optional<TokenRow>> found;
-  RETURN_IF_ERROR(LookUp(tenant, profile, index_version, pan_indexes, found));
+  const auto look_up = [&]() -> absl::Status {
+    found.clear();
+    found.reserve(keys.size());
+    for (const std::string& key : keys) {
+      ASSIGN_OR_RETURN(found.emplace_back(), One(query(key), TokenFrom));
+    }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(look_up());
   if (!kept) return found;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const bool right = found[i].has_value()
                            ? !recent_.MayHaveChanged(generation_, {&found[i]->handle, 1})
-                           : !recent_.MayHave(generation_, pan_indexes[i]);
+                           : !recent_.MayHave(generation_, keys[i]);
     if (right) continue;
     RETURN_IF_ERROR(RenewSnapshot());
-    RETURN_IF_ERROR(LookUp(tenant, profile, index_version, pan_indexes, found));
+    RETURN_IF_ERROR(look_up());
     break;
   }
   return found;
-}
-
-absl::Status Reader::LookUp(std::string_view tenant, std::uint16_t profile,
-                            std::uint32_t index_version, std::span<const std::string> pan_indexes,
-                            std::vector<std::optional<TokenRow>>& found) {
-  found.clear();
-  found.reserve(pan_indexes.size());
-  for (const std::string& pan_index : pan_indexes) {
-    ASSIGN_OR_RETURN(
-        found.emplace_back(),
-        One(token_by_pan_index_.Bind(NullableBlob{pan_index}, Text{tenant}, profile, index_version),
-            TokenFrom));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<TokenRow>> Reader::ReadTokens(std::int64_t after, std::size_t limit) {

@@ -47,6 +47,8 @@ class Reader {
   absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByPanIndex(
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes);
+  absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByDigits(
+      std::string_view tenant, std::uint16_t profile, std::span<const std::string> digits);
   absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after, std::size_t limit);
   absl::StatusOr<std::vector<TokenRow>> FindEndedTokens(std::string_view tenant,
                                                         std::uint16_t profile, std::uint8_t state,
@@ -71,16 +73,17 @@ class Reader {
   absl::Status RenewSnapshot();
   absl::Status LookUp(std::span<const std::int64_t> handles,
                       std::vector<std::optional<TokenRow>>& found);
-  absl::Status LookUp(std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
-                      std::span<const std::string> pan_indexes,
-                      std::vector<std::optional<TokenRow>>& found);
+  // The row for each of `keys`, which recent_ knows rows by.
+  template <typename Query>
+  absl::StatusOr<std::vector<std::optional<TokenRow>>> FindByKey(std::span<const std::string> keys,
+                                                                 Query query);
 
   std::unique_ptr<Connection> connection_;
   const RecentTokens& recent_;
   bool in_snapshot_ = false;
   std::uint64_t generation_ = 0;  // of the snapshot
-  Statement begin_, end_, token_, token_by_pan_index_, tokens_after_, ended_tokens_, key_versions_,
-      idempotency_, frontier_, leaves_, leaf_hashes_, checkpoint_;
+  Statement begin_, end_, token_, token_by_pan_index_, token_by_digits_, tokens_after_,
+      ended_tokens_, key_versions_, idempotency_, frontier_, leaves_, leaf_hashes_, checkpoint_;
 };
 
 }  // namespace keysvc::store

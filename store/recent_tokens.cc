@@ -12,10 +12,10 @@ constexpr std::size_t kMostChanged = std::size_t{1} << 16;
 
 }  // namespace
 
-bool RecentTokens::MayHave(std::uint64_t generation, std::string_view pan_index) const {
-  const std::string wanted(pan_index);
+bool RecentTokens::MayHave(std::uint64_t generation, std::string_view key) const {
+  const std::string wanted(key);
   const std::lock_guard lock(mutex_);
-  return generation != generation_.load(std::memory_order_relaxed) || pan_indexes_.contains(wanted);
+  return generation != generation_.load(std::memory_order_relaxed) || keys_.contains(wanted);
 }
 
 bool RecentTokens::MayHaveChanged(std::uint64_t generation,
@@ -29,10 +29,10 @@ bool RecentTokens::MayHaveChanged(std::uint64_t generation,
                              [this](std::int64_t handle) { return changed_.contains(handle); });
 }
 
-void RecentTokens::Add(std::vector<std::string> pan_indexes) {
-  if (pan_indexes.empty()) return;
+void RecentTokens::Add(std::vector<std::string> keys) {
+  if (keys.empty()) return;
   const std::lock_guard lock(mutex_);
-  for (std::string& pan_index : pan_indexes) pan_indexes_.insert(std::move(pan_index));
+  for (std::string& key : keys) keys_.insert(std::move(key));
 }
 
 void RecentTokens::AddChanged(const std::vector<std::int64_t>& handles) {
@@ -72,7 +72,7 @@ bool RecentTokens::MayHaveChangedSince(std::uint64_t changes, std::int64_t handl
 void RecentTokens::Forget() {
   const std::lock_guard lock(mutex_);
   generation_.fetch_add(1, std::memory_order_release);
-  pan_indexes_.clear();
+  keys_.clear();
   changed_.clear();
   any_changed_.store(false, std::memory_order_release);
 }

@@ -22,8 +22,9 @@ class RecentTokens {
   // A snapshot belongs to the generation that was present before it began.
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
-  // Whether a row with this index may be in the store although a snapshot of `generation` lacks it.
-  bool MayHave(std::uint64_t generation, std::string_view pan_index) const;
+  // Whether a row with this key, which is its pan_index or its digits, may be in the store although
+  // a snapshot of `generation` lacks it.
+  bool MayHave(std::uint64_t generation, std::string_view key) const;
   // Whether one of these rows may be another in the store, or gone, than in a snapshot of
   // `generation`.
   bool MayHaveChanged(std::uint64_t generation, std::span<const std::int64_t> handles) const;
@@ -34,8 +35,8 @@ class RecentTokens {
   // `changes`.
   bool MayHaveChangedSince(std::uint64_t changes, std::int64_t handle) const;
 
-  // After the commit, before anybody hears of it.
-  void Add(std::vector<std::string> pan_indexes);
+  // After the commit, before anybody hears of it; the keys of rows that it added.
+  void Add(std::vector<std::string> keys);
   void AddChanged(const std::vector<std::int64_t>& handles);
   // Any row may have changed. Begins a new generation too.
   void AddUnknown();
@@ -48,7 +49,7 @@ class RecentTokens {
   std::atomic<std::uint64_t> generation_ = 0;
   std::atomic<std::uint64_t> changes_ = 0;
   mutable std::mutex mutex_;
-  std::unordered_set<std::string> pan_indexes_;
+  std::unordered_set<std::string> keys_;
   std::unordered_map<std::int64_t, std::uint64_t> changed_at_;  // by handle, what changes() became
   std::uint64_t all_changed_at_ = 0;  // the same of all rows that are not among them
   std::unordered_set<std::int64_t> changed_;

@@ -18,8 +18,9 @@ struct TokenRow {
   std::string tenant;
   std::uint16_t profile = 0;  // the profile's number
   std::uint32_t index_version = 0;
-  std::string pan_index;  // HMAC of the PAN under the index key; empty when the profile is not
-                          // deterministic
+  std::string pan_index;    // HMAC of the PAN under the index key; empty when the profile is not
+                            // deterministic
+  std::string digits = {};  // the token itself, of profiles whose tokens are digits; else empty
   std::uint32_t data_version = 0;
   std::string sealed;  // card data, AES-256-GCM under the data key
   std::int64_t created_ms = 0;
@@ -90,9 +91,9 @@ struct FrontierRow {
 // One atomic change. Either everything in it is written or, on a conflict, nothing. Rows that
 // conflict with each other are a conflict too.
 struct Mutation {
-  // Inserted (revision 1): conflict when (tenant, profile, index_version, pan_index) is taken. Or
-  // changed (stored revision + 1): conflict when the stored revision is another, or there is none;
-  // handle, tenant, profile, creation and leaf index stay.
+  // Inserted (revision 1): conflict when (tenant, profile, index_version, pan_index) or (tenant,
+  // profile, digits) is taken. Or changed (stored revision + 1): conflict when the stored revision
+  // is another, or there is none; handle, tenant, profile, digits, creation and leaf index stay.
   std::vector<TokenRow> tokens = {};
   // Inserted (revision 1) or replaced as a whole (stored revision + 1). Conflict when the stored
   // revision is another.

@@ -107,7 +107,12 @@ constexpr char kVersion5[] = R"sql(
 CREATE INDEX tokens_by_end ON tokens (tenant, profile, state, ends_ms) WHERE ends_ms IS NOT NULL;
 )sql";
 
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+constexpr char kVersion6[] = R"sql(
+ALTER TABLE tokens ADD COLUMN digits BLOB;
+CREATE UNIQUE INDEX tokens_by_digits ON tokens (digits, tenant, profile) WHERE digits IS NOT NULL;
+)sql";
+
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

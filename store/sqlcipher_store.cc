@@ -136,6 +136,13 @@ class SqlcipherStore : public Store {
         });
   }
 
+  absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByDigits(
+      std::string_view tenant, std::uint16_t profile,
+      std::span<const std::string> digits) override {
+    return readers_.Use(
+        [&](Reader& reader) { return reader.FindTokensByDigits(tenant, profile, digits); });
+  }
+
   absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after, std::size_t limit) override {
     const std::uint64_t changes = recent_.changes();
     ASSIGN_OR_RETURN(std::vector<TokenRow> rows,

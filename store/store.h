@@ -63,6 +63,8 @@ class Store {
   virtual absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByPanIndex(
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes) = 0;
+  virtual absl::StatusOr<std::vector<std::optional<TokenRow>>> FindTokensByDigits(
+      std::string_view tenant, std::uint16_t profile, std::span<const std::string> digits) = 0;
 
   // At most `limit` rows with handles above `after`, in their order.
   virtual absl::StatusOr<std::vector<TokenRow>> ReadTokens(std::int64_t after,

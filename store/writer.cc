@@ -19,8 +19,10 @@ constexpr char kFindToken[] =
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kInsertToken[] =
     "INSERT INTO tokens (handle, tenant, profile, index_version, pan_index, data_version, sealed, "
-    "created_ms, state, revision, ends_ms, uses_left, mac, leaf_index) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "created_ms, state, revision, ends_ms, uses_left, mac, leaf_index, digits) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kFindDigits[] =
+    "SELECT 1 FROM tokens WHERE digits = ? AND tenant = ? AND profile = ?";
 constexpr char kFindRevision[] = "SELECT revision FROM tokens WHERE handle = ?";
 constexpr char kChangeToken[] =
     "UPDATE tokens SET index_version = ?, pan_index = ?, data_version = ?, sealed = ?, state = ?, "
@@ -51,6 +53,7 @@ absl::StatusOr<bool> HasRow(Execution execution) { return execution.Step(); }
 // Two rows of one mutation that want the same place.
 bool ContradictsItself(const Mutation& mutation) {
   std::set<std::tuple<std::string_view, std::string_view, std::uint16_t, std::uint32_t>> cards;
+  std::set<std::tuple<std::string_view, std::string_view, std::uint16_t>> digits;
   std::set<std::int64_t> changed;
   for (const TokenRow& row : mutation.tokens) {
     if (!row.pan_index.empty() &&
@@ -58,6 +61,10 @@ bool ContradictsItself(const Mutation& mutation) {
       return true;
     }
     if (row.revision > 1 && !changed.insert(row.handle).second) return true;
+    if (row.revision == 1 && !row.digits.empty() &&
+        !digits.emplace(row.digits, row.tenant, row.profile).second) {
+      return true;
+    }
   }
   std::set<std::tuple<std::string_view, std::string_view, std::uint32_t>> keys;
   for (const KeyVersionRow& row : mutation.keys) {
@@ -83,7 +90,9 @@ class Writer::Transaction : public WriteTransaction {
     if (*conflicts) return Applied::kConflict;
     RETURN_IF_ERROR(Fail(writer_.Write(mutation, now_ms)));
     for (const TokenRow& row : mutation.tokens) {
-      if (row.revision == 1 && !row.pan_index.empty()) pan_indexes_.push_back(row.pan_index);
+      if (row.revision > 1) continue;
+      if (!row.pan_index.empty()) keys_.push_back(row.pan_index);
+      if (!row.digits.empty()) keys_.push_back(row.digits);
     }
     return Applied::kYes;
   }
@@ -115,7 +124,7 @@ class Writer::Transaction : public WriteTransaction {
     whole_ = false;
     if (writer_.commit_.Bind().Run().ok()) {
       writer_.recent_.AddChanged(writer_.connection_->TakeChangedTokens());
-      writer_.recent_.Add(std::move(pan_indexes_));
+      writer_.recent_.Add(std::move(keys_));
       return absl::OkStatus();
     }
     // The log may hold the commit although it could not be synced.
@@ -133,7 +142,7 @@ class Writer::Transaction : public WriteTransaction {
   }
 
   Writer& writer_;
-  std::vector<std::string> pan_indexes_;  // of the rows that were inserted
+  std::vector<std::string> keys_;  // that recent_ knows the inserted rows by
   bool whole_ = true;  // everything asked for is in the transaction, and it is not yet committed
 };
 
@@ -153,6 +162,7 @@ absl::Status Writer::Prepare() {
       {&rollback_, "ROLLBACK"},
       {&find_token_, kFindToken},
       {&insert_token_, kInsertToken},
+      {&find_digits_, kFindDigits},
       {&find_revision_, kFindRevision},
       {&change_token_, kChangeToken},
       {&find_key_, kFindKey},
@@ -195,6 +205,11 @@ absl::StatusOr<bool> Writer::Conflicts(const Mutation& mutation, std::int64_t no
       if (!found || row.revision != static_cast<std::uint64_t>(stored.Integer(0)) + 1) return true;
       continue;
     }
+    if (!row.digits.empty()) {
+      ASSIGN_OR_RETURN(const bool taken,
+                       HasRow(find_digits_.Bind(Blob{row.digits}, Text{row.tenant}, row.profile)));
+      if (taken) return true;
+    }
     if (row.pan_index.empty()) continue;
     ASSIGN_OR_RETURN(const bool taken,
                      HasRow(find_token_.Bind(Blob{row.pan_index}, Text{row.tenant}, row.profile,
@@ -226,7 +241,7 @@ absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
                         .Bind(row.handle, Text{row.tenant}, row.profile, row.index_version,
                               NullableBlob{row.pan_index}, row.data_version, Blob{row.sealed},
                               row.created_ms, row.state, row.revision, row.ends_ms, row.uses_left,
-                              Blob{row.mac}, row.leaf_index)
+                              Blob{row.mac}, row.leaf_index, NullableBlob{row.digits})
                         .Run());
   }
   for (const KeyVersionRow& row : mutation.keys) {

@@ -9,6 +9,7 @@
 #include "store/store.h"
 #include "tokenizer/budgets.h"
 #include "tokenizer/key_source.h"
+#include "tokenizer/numeric_token.h"
 #include "tokenizer/profile.h"
 
 namespace keysvc::tokenizer {
@@ -26,6 +27,7 @@ struct CallServices {
   const policy::Gate& gate;
   Budgets& budgets;
   std::function<absl::Time()> clock;
+  RandomSource random;
 };
 
 }  // namespace keysvc::tokenizer

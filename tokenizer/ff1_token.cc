@@ -44,12 +44,6 @@ absl::StatusOr<crypto::SecretBytes> NumeralsOf(crypto::ByteView digits) {
   return numerals;
 }
 
-// Gives `place`, one of `digits`, the one value with which their Luhn sum is `remainder`.
-void SetLuhnRemainder(std::span<std::uint8_t> digits, std::uint8_t& place, unsigned remainder) {
-  place = '0';
-  while (place < '9' && LuhnRemainder(digits) != remainder) ++place;
-}
-
 }  // namespace
 
 absl::Status CheckFf1Card(const Profile& profile, const CardData& card) {

@@ -59,10 +59,11 @@ std::string FingerprintOf(TokenState state, std::string_view tenant,
       .U8(static_cast<std::uint8_t>(state))
       .Bytes(tenant);
   for (const absl::StatusOr<TokenName>& name : names) {
-    request.U8(name.ok() ? 1 : 0);
     if (name.ok()) {
-      request.Bytes(name->ToString());
+      request.U8(name->profile.empty() ? 1 : 2).Bytes(name->ToString());
+      if (!name->profile.empty()) request.Bytes(name->profile);
     } else {
+      request.U8(0);
       request.Bytes(InfoOf(ReasonOf(name.status()).value_or(Reason::kInternal)).name);
       request.Bytes(FieldOf(name.status()));
     }

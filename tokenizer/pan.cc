@@ -56,4 +56,9 @@ std::string Pan::Masked() const {
 
 std::string Pan::LastFour() const { return Truncated(Expose(crypto::SecretAccess::kGranted), 0); }
 
+void SetLuhnRemainder(std::span<std::uint8_t> digits, std::uint8_t& place, unsigned remainder) {
+  place = '0';
+  while (place < '9' && LuhnRemainder(digits) != remainder) ++place;
+}
+
 }  // namespace keysvc::tokenizer

@@ -2,7 +2,9 @@
 #define KEYSVC_TOKENIZER_PAN_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -40,6 +42,9 @@ class Pan {
 std::optional<unsigned> LuhnRemainder(crypto::ByteView digits);
 // Whether the digits pass the Luhn check (ISO/IEC 7812-1 annex B). False for anything but digits.
 bool PassesLuhn(crypto::ByteView digits);
+
+// Gives `place`, one of `digits`, the one value with which their Luhn sum is `remainder` modulo 10.
+void SetLuhnRemainder(std::span<std::uint8_t> digits, std::uint8_t& place, unsigned remainder);
 
 }  // namespace keysvc::tokenizer
 

@@ -12,9 +12,9 @@
 
 namespace keysvc::tokenizer {
 
-// What kind of tokens a profile makes: opaque ones, whose cards are kept in rows, or digits that
-// the card is computed from, of which nothing is kept.
-enum class Family { kOpaque, kFf1 };
+// What kind of tokens a profile makes: opaque ones or random digits, whose cards are kept in rows,
+// or digits that the card is computed from, of which nothing is kept.
+enum class Family { kOpaque, kNumeric, kFf1 };
 
 // How a tenant's cards become tokens. Declared in the configuration.
 struct Profile {

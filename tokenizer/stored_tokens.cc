@@ -20,7 +20,6 @@
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
-#include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
 #include "tokenizer/tokenizer.h"
 
@@ -138,11 +137,12 @@ class Check {
       ++found_.undeclared;
       return absl::OkStatus();
     }
-    if (profile->family != Family::kOpaque) {
+    const Family family = row.digits.empty() ? Family::kOpaque : Family::kNumeric;
+    if (profile->family != family) {
       return Error(Reason::kProfileChanged,
                    absl::StrCat("the store holds tokens of ", profile->ResourceName(),
-                                ", or of another profile of its number, from before it was of a "
-                                "family without rows: declare another profile"));
+                                ", or of another profile of its number, from when it was of "
+                                "another family: declare another profile"));
     }
     if (IsDeleted(row)) return absl::OkStatus();  // needs neither key any more
     const auto versions = std::tuple(profile, row.data_version, row.index_version);
@@ -178,12 +178,10 @@ class Check {
       if (!data_key.ok()) return LostOrOk(data_key.status());
       RETURN_IF_ERROR(OpenRow(row, **data_key).status());
     }
-    ASSIGN_OR_RETURN(const std::uint32_t token_version, TokenKeyVersionOf(row));
-    const auto token_key = keys_.TokenKey(row.tenant, token_version);
-    if (!token_key.ok()) return LostOrOk(token_key.status());
-    const TokenName name{row.tenant, EncodeOpaqueToken({row.handle, row.profile}, row.tenant,
-                                                       token_version, **token_key)};
-    RETURN_IF_ERROR(FindInRecord(row, name));
+    RETURN_IF_ERROR(FindByDigits(row));
+    const auto token = TokenOf(row, keys_);
+    if (!token.ok()) return LostOrOk(token.status());
+    RETURN_IF_ERROR(FindInRecord(row, TokenName{row.tenant, *token}));
     ++found_.opened;
     return absl::OkStatus();
   }
@@ -197,6 +195,15 @@ class Check {
                                                  {&row.pan_index, 1}));
     if (found.front().has_value() && found.front()->handle == row.handle) return absl::OkStatus();
     return Damaged("a token is not found by its card");
+  }
+
+  // Such a row is reached in no other way.
+  absl::Status FindByDigits(const store::TokenRow& row) {
+    if (row.digits.empty()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto found,
+                     store_.FindTokensByDigits(row.tenant, row.profile, {&row.digits, 1}));
+    if (found.front().has_value() && found.front()->handle == row.handle) return absl::OkStatus();
+    return Damaged("a token is not found by its digits");
   }
 
   absl::Status FindInRecord(const store::TokenRow& row, const TokenName& name) {

@@ -11,7 +11,6 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
-#include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
 #include "tokenizer/tokenizer.h"
 
@@ -50,7 +49,7 @@ absl::StatusOr<std::size_t> TokenPurge::Round(const std::stop_token& stop) {
   std::size_t erased = 0;
   absl::Status trouble;  // the first; it keeps neither other profiles nor the log from their turn
   for (const Profile& profile : profiles_.all()) {
-    if (profile.family != Family::kOpaque) continue;
+    if (profile.family == Family::kFf1) continue;
     for (std::size_t step = kRowsPerStep; step == kRowsPerStep && !stop.stop_requested();) {
       const absl::StatusOr<std::size_t> done = Step(profile);
       trouble.Update(done.status());
@@ -96,15 +95,15 @@ absl::StatusOr<std::size_t> TokenPurge::Step(const Profile& profile) {
       trouble_(sound);
       continue;
     }
-    absl::StatusOr<std::string> name = NameOf(row);
-    if (ReasonOf(name.status()) == Reason::kIntegrityFailure) {
-      trouble_(name.status());
+    absl::StatusOr<std::string> token = TokenOf(row, keys_);
+    if (ReasonOf(token.status()) == Reason::kIntegrityFailure) {
+      trouble_(token.status());
       continue;
     }
-    RETURN_IF_ERROR(name.status());
-    AddItem(entry, *std::move(name), absl::OkStatus());
-    entry.items.back().state_before = tokenizer::NameOf(StateOf(row));
-    entry.items.back().state_after = tokenizer::NameOf(TokenState::kDeleted);
+    RETURN_IF_ERROR(token.status());
+    AddItem(entry, TokenName{row.tenant, *std::move(token)}.ToString(), absl::OkStatus());
+    entry.items.back().state_before = NameOf(StateOf(row));
+    entry.items.back().state_after = NameOf(TokenState::kDeleted);
     mutation.tokens.push_back(InState(TokenState::kDeleted, row, *row_mac));
   }
   const std::size_t erased = mutation.tokens.size();
@@ -114,14 +113,6 @@ absl::StatusOr<std::size_t> TokenPurge::Step(const Profile& profile) {
   if (ReasonOf(receipt.status()) == Reason::kConflict) return 0;
   RETURN_IF_ERROR(receipt.status());
   return erased;
-}
-
-absl::StatusOr<std::string> TokenPurge::NameOf(const store::TokenRow& row) {
-  ASSIGN_OR_RETURN(const std::uint32_t version, TokenKeyVersionOf(row));
-  ASSIGN_OR_RETURN(const auto key, keys_.TokenKey(row.tenant, version));
-  return TokenName{row.tenant,
-                   EncodeOpaqueToken({row.handle, row.profile}, row.tenant, version, *key)}
-      .ToString();
 }
 
 }  // namespace keysvc::tokenizer

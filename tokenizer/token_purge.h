@@ -45,7 +45,6 @@ class TokenPurge {
  private:
   // Erases the first hundred of a profile.
   absl::StatusOr<std::size_t> Step(const Profile& profile);
-  absl::StatusOr<std::string> NameOf(const store::TokenRow& row);
   // If rows were changed since it was done last.
   absl::Status WipeLog();
 

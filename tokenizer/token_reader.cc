@@ -6,6 +6,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/ff1_token.h"
+#include "tokenizer/numeric_token.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -62,11 +63,12 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::Find(
                                    .token_version = allowed->key_version,
                                    .reveal = allowed->permit->reveal(),
                                    .rule = allowed->permit->rule()};
-    if (allowed->profile->family == Family::kFf1) continue;
+    if (allowed->profile->family != Family::kOpaque) continue;
     with_rows.push_back(&readings[i]);
     handles.push_back(allowed->content.handle);
   }
   RETURN_IF_ERROR(TakeRows(handles, with_rows));
+  RETURN_IF_ERROR(FindByDigits(names, readings));
   return readings;
 }
 
@@ -77,6 +79,37 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::FindRows(
     if (reading.token.ok() && !reading.token->row.has_value()) reading.token = NotFound();
   }
   return readings;
+}
+
+absl::Status TokenReader::FindByDigits(const std::vector<absl::StatusOr<TokenName>>& names,
+                                       std::vector<TokenReading>& readings) {
+  std::map<const Profile*, std::pair<std::vector<TokenReading*>, std::vector<std::string>>> wanted;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    absl::StatusOr<FoundToken>& token = readings[i].token;
+    if (!token.ok() || token->profile->family != Family::kNumeric) continue;
+    if (!IsNumericToken(names[i]->token)) {
+      token = NotFound();
+      continue;
+    }
+    auto& [of_profile, digits] = wanted[token->profile];
+    of_profile.push_back(&readings[i]);
+    digits.push_back(names[i]->token);
+  }
+  for (const auto& [profile, tokens] : wanted) {
+    const auto& [of_profile, digits] = tokens;
+    ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows,
+                     store_.FindTokensByDigits(tenant_, profile->number, digits));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!rows[i].has_value()) {
+        of_profile[i]->token = NotFound();
+        continue;
+      }
+      of_profile[i]->name = TokenName{tenant_, digits[i]}.ToString();
+      const std::int64_t handle = rows[i]->handle;
+      Take(handle, std::move(rows[i]), *of_profile[i]);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TokenReader::Refresh(std::vector<TokenReading>& readings) {
@@ -95,14 +128,18 @@ absl::Status TokenReader::TakeRows(const std::vector<std::int64_t>& handles,
   if (handles.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, store_.FindTokens(handles));
   for (std::size_t i = 0; i < readings.size(); ++i) {
-    absl::StatusOr<FoundToken>& token = readings[i]->token;
-    if (absl::Status wrong = Check(*token, handles[i], rows[i]); wrong.ok()) {
-      token->row = std::move(rows[i]);
-    } else {
-      token = std::move(wrong);
-    }
+    Take(handles[i], std::move(rows[i]), *readings[i]);
   }
   return absl::OkStatus();
+}
+
+void TokenReader::Take(std::int64_t handle, std::optional<store::TokenRow> row,
+                       TokenReading& reading) {
+  if (absl::Status wrong = Check(*reading.token, handle, row); wrong.ok()) {
+    reading.token->row = std::move(row);
+  } else {
+    reading.token = std::move(wrong);
+  }
 }
 
 void TokenReader::Open(const TokenName& name, TokenReading& reading) {
@@ -123,7 +160,7 @@ absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
   const Profile* named = nullptr;
   if (!name.profile.empty()) {
     ASSIGN_OR_RETURN(const Allowed by_name, AllowNamed(name, reading));
-    if (by_name.profile->family == Family::kFf1) return by_name;
+    if (by_name.profile->family != Family::kOpaque) return by_name;
     named = by_name.profile;
   }
   ASSIGN_OR_RETURN(const std::uint32_t version, TokenKeyVersion(name.token));

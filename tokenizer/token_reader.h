@@ -89,8 +89,12 @@ class TokenReader {
   absl::StatusOr<Allowed> AllowNamed(const TokenName& name, TokenReading& reading);
   const absl::StatusOr<policy::Permit>& PermitFor(const std::string& profile);
   absl::StatusOr<TokenContent> Decode(const TokenName& name, std::uint32_t version);
+  // Names that say a profile of the family numeric.
+  absl::Status FindByDigits(const std::vector<absl::StatusOr<TokenName>>& names,
+                            std::vector<TokenReading>& readings);
   absl::Status TakeRows(const std::vector<std::int64_t>& handles,
                         const std::vector<TokenReading*>& readings);
+  void Take(std::int64_t handle, std::optional<store::TokenRow> row, TokenReading& reading);
   absl::Status Check(const FoundToken& token, std::int64_t handle,
                      const std::optional<store::TokenRow>& row);
   absl::StatusOr<CardData> OpenCard(const Profile& profile, const store::TokenRow& row);

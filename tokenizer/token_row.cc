@@ -7,11 +7,14 @@
 #include "crypto/digest.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/opaque_token.h"
 
 namespace keysvc::tokenizer {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+// Of the sealed card of a token that is its own name.
+constexpr std::uint8_t kDigitsFormat = 2;
 // Of the MAC of a deleted token's row.
 constexpr std::uint8_t kDeletedFormat = 2;
 // Of the MAC of a row with an end or a number of uses.
@@ -19,17 +22,19 @@ constexpr std::uint8_t kLimitedFormat = 3;
 // Where there is no end.
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
-std::string Header(std::uint32_t token_key_version) {
-  return crypto::CanonicalWriter().U8(kFormat).U32(token_key_version).Take();
+constexpr std::size_t kHeaderSize = 1 + 4;
+
+std::uint8_t FormatOf(const store::TokenRow& row) {
+  return row.digits.empty() ? kFormat : kDigitsFormat;
 }
 
 std::string_view HeaderOf(const store::TokenRow& row) {
-  return std::string_view(row.sealed).substr(0, Header(0).size());
+  return std::string_view(row.sealed).substr(0, kHeaderSize);
 }
 
 std::string AssociatedData(const store::TokenRow& row, std::string_view header) {
-  return crypto::CanonicalWriter()
-      .Bytes("keysvc token row")
+  crypto::CanonicalWriter data;
+  data.Bytes("keysvc token row")
       .Bytes(header)
       .Bytes(row.tenant)
       .U16(row.profile)
@@ -37,8 +42,9 @@ std::string AssociatedData(const store::TokenRow& row, std::string_view header) 
       .U32(row.index_version)
       .Bytes(row.pan_index)
       .U32(row.data_version)
-      .U64(static_cast<std::uint64_t>(row.created_ms))
-      .Take();
+      .U64(static_cast<std::uint64_t>(row.created_ms));
+  if (!row.digits.empty()) data.Bytes(row.digits);
+  return data.Take();
 }
 
 std::string MacMessage(const store::TokenRow& row) {
@@ -64,6 +70,7 @@ std::string MacMessage(const store::TokenRow& row) {
         .U32(row.data_version)
         .Bytes(row.sealed)
         .U64(static_cast<std::uint64_t>(row.created_ms));
+    if (!row.digits.empty()) message.Bytes(row.digits);
   }
   return message.Take();
 }
@@ -77,7 +84,8 @@ absl::Status Corrupt() {
 absl::Status SealRow(store::TokenRow& row, const CardData& card, std::uint32_t token_key_version,
                      const SealingKey& data_key) {
   ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext, EncodeCardData(card));
-  const std::string header = Header(token_key_version);
+  const std::string header =
+      crypto::CanonicalWriter().U8(FormatOf(row)).U32(token_key_version).Take();
   ASSIGN_OR_RETURN(
       const std::string sealed,
       data_key.Seal(plaintext.Expose(crypto::SecretAccess::kGranted), AssociatedData(row, header)));
@@ -88,8 +96,15 @@ absl::Status SealRow(store::TokenRow& row, const CardData& card, std::uint32_t t
 absl::StatusOr<std::uint32_t> TokenKeyVersionOf(const store::TokenRow& row) {
   crypto::CanonicalReader reader(HeaderOf(row));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
-  if (format != kFormat) return Corrupt();
+  if (format != FormatOf(row)) return Corrupt();
   return reader.U32();
+}
+
+absl::StatusOr<std::string> TokenOf(const store::TokenRow& row, KeySource& keys) {
+  ASSIGN_OR_RETURN(const std::uint32_t version, TokenKeyVersionOf(row));
+  if (!row.digits.empty()) return row.digits;
+  ASSIGN_OR_RETURN(const auto key, keys.TokenKey(row.tenant, version));
+  return EncodeOpaqueToken({row.handle, row.profile}, row.tenant, version, *key);
 }
 
 absl::StatusOr<OpenedRow> OpenRow(const store::TokenRow& row, const crypto::Aes256Gcm& data_key) {

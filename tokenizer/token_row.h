@@ -10,6 +10,7 @@
 #include "crypto/mac.h"
 #include "store/rows.h"
 #include "tokenizer/card_data.h"
+#include "tokenizer/key_source.h"
 #include "tokenizer/sealing_key.h"
 #include "tokenizer/token_state.h"
 
@@ -19,6 +20,7 @@ namespace keysvc::tokenizer {
 // version of the token key that names the row is kept with it, so that a card's token stays the
 // same when the token key is rotated.
 //   format 1 || token-key version (4 bytes, big-endian) || AES-256-GCM of the card data
+// A row with digits needs no key for its name: format 2, and the version is 0.
 absl::Status SealRow(store::TokenRow& row, const CardData& card, std::uint32_t token_key_version,
                      const SealingKey& data_key);
 
@@ -42,6 +44,10 @@ TokenState StateOf(const store::TokenRow& row);
 // The version of the token key that names the row, as its header says: OpenRow() proves it, or for
 // a deleted token CheckRow(). DATA_LOSS/INTEGRITY_FAILURE when there is none.
 absl::StatusOr<std::uint32_t> TokenKeyVersionOf(const store::TokenRow& row);
+
+// The token of such a row: its digits, or what the tenant's token key makes of its handle. Errors
+// as above, and the key's.
+absl::StatusOr<std::string> TokenOf(const store::TokenRow& row, KeySource& keys);
 
 // OK when a row that passed CheckRow() opens at this time, else Deleted(), Suspended(), Exhausted()
 // or Expired().

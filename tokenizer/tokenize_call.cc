@@ -19,6 +19,8 @@ namespace keysvc::tokenizer {
 namespace {
 
 constexpr int kMaxAttempts = 5;
+// Where every other number is taken already, this many draws all fail once in 2^32 cards.
+constexpr int kMaxDraws = 32;
 
 }  // namespace
 
@@ -192,7 +194,9 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
 absl::Status TokenizeCall::HoldKeys(bool fresh) {
   if (keys_.row_mac == nullptr) {
     RETURN_IF_ERROR(MayOpenKeys());
-    ASSIGN_OR_RETURN(keys_.token, services_.keys.TokenKey(profile_.tenant));
+    if (profile_.family == Family::kOpaque) {
+      ASSIGN_OR_RETURN(keys_.token, services_.keys.TokenKey(profile_.tenant));
+    }
     ASSIGN_OR_RETURN(keys_.row_mac, services_.keys.RowMacKey(profile_.tenant));
   }
   if (fresh && keys_.data.key == nullptr) {
@@ -238,6 +242,7 @@ absl::StatusOr<TokenName> TokenizeCall::NameOfRow(const Group& group) {
   // Opening proves that the index still leads to the card it was made from.
   ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, *data_key));
   data_versions_.insert(row.data_version);
+  if (!row.digits.empty()) return TokenName{profile_.tenant, row.digits};
   ASSIGN_OR_RETURN(const auto token_key, NamerOf(opened.token_key_version));
   return NameOf(row.handle, opened.token_key_version, *token_key);
 }
@@ -250,6 +255,9 @@ absl::StatusOr<TokenName> TokenizeCall::NewRow(const Group& group, std::int64_t 
   row.profile = profile_.number;
   row.index_version = keys_.index.version;
   row.pan_index = group.pan_index;
+  if (profile_.family == Family::kNumeric) {
+    ASSIGN_OR_RETURN(row.digits, DrawDigits(group.card->pan, mutation));
+  }
   row.data_version = keys_.data.version;
   row.created_ms = absl::ToUnixMillis(services_.clock());
   RETURN_IF_ERROR(SealRow(row, *group.card, keys_.token.version, *keys_.data.key));
@@ -261,8 +269,28 @@ absl::StatusOr<TokenName> TokenizeCall::NewRow(const Group& group, std::int64_t 
   if (profile_.uses > 0) row.uses_left = profile_.uses;
   row.mac = MacOfRow(row, *keys_.row_mac);
   data_versions_.insert(row.data_version);
+  const std::string digits = row.digits;
   mutation.tokens.push_back(std::move(row));
+  if (!digits.empty()) return TokenName{profile_.tenant, digits};
   return NameOf(handle, keys_.token.version, *keys_.token.key);
+}
+
+absl::StatusOr<std::string> TokenizeCall::DrawDigits(const Pan& pan,
+                                                     const store::Mutation& mutation) const {
+  for (int draws = 0; draws < kMaxDraws; ++draws) {
+    std::string digits = DrawNumericToken(pan, services_.random);
+    if (std::any_of(mutation.tokens.begin(), mutation.tokens.end(),
+                    [&](const store::TokenRow& row) { return row.digits == digits; })) {
+      continue;
+    }
+    // The commit looks too. Until it has found one that is taken, none is likely to be.
+    if (attempts_ == 1) return digits;
+    ASSIGN_OR_RETURN(const auto rows, services_.store.FindTokensByDigits(
+                                          profile_.tenant, profile_.number, {&digits, 1}));
+    if (!rows.front().has_value()) return digits;
+  }
+  return Error(Reason::kTokensExhausted,
+               "the profile has hardly a number left that could be this card's token");
 }
 
 TokenName TokenizeCall::NameOf(std::int64_t handle, std::uint32_t version,

@@ -71,6 +71,9 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   absl::StatusOr<TokenName> NameOfRow(const Group& group);
   absl::StatusOr<TokenName> NewRow(const Group& group, std::int64_t handle,
                                    store::Mutation& mutation);
+  // A token of random digits that nothing in the store or in the mutation has.
+  // FAILED_PRECONDITION/TOKENS_EXHAUSTED when none is found.
+  absl::StatusOr<std::string> DrawDigits(const Pan& pan, const store::Mutation& mutation) const;
   TokenName NameOf(std::int64_t handle, std::uint32_t version,
                    const crypto::Aes256Block& key) const;
   void Record(absl::StatusOr<Results> results, store::Mutation mutation = {});

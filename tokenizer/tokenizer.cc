@@ -68,8 +68,9 @@ std::string TokenName::ToString() const { return TokensOf(tenant) + "/" + token;
 
 Tokenizer::Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& store,
                      audit::Journal& journal, const policy::Gate& gate,
-                     std::function<absl::Time()> clock)
-    : services_{profiles, keys, store, journal, gate, budgets_, std::move(clock)} {}
+                     std::function<absl::Time()> clock, RandomSource random)
+    : services_{profiles,         keys, store, journal, gate, budgets_, std::move(clock),
+                std::move(random)} {}
 
 absl::Status Tokenizer::CountRecords() {
   return budgets_.CountRecords(services_.store, services_.journal.UnsteppedTime());

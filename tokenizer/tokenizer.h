@@ -12,12 +12,14 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "audit/journal.h"
+#include "crypto/random.h"
 #include "policy/gate.h"
 #include "store/store.h"
 #include "tokenizer/budgets.h"
 #include "tokenizer/call_services.h"
 #include "tokenizer/card_data.h"
 #include "tokenizer/key_source.h"
+#include "tokenizer/numeric_token.h"
 #include "tokenizer/profile.h"
 #include "tokenizer/token_state.h"
 
@@ -36,8 +38,8 @@ std::string TokensOf(std::string_view tenant);
 struct TokenName {
   std::string tenant;
   std::string token;
-  // The resource name of the profile, where the caller says it. FF1 tokens do not; of others it is
-  // compared.
+  // The resource name of the profile, where the caller says it. Tokens of digits do not, and are
+  // found by it only; of opaque ones it is compared.
   std::string profile = {};
 
   // INVALID_ARGUMENT/FIELD_INVALID, field "name", when the text is not of that form.
@@ -81,7 +83,8 @@ struct CardFingerprints {
 class Tokenizer {
  public:
   Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& store, audit::Journal& journal,
-            const policy::Gate& gate, std::function<absl::Time()> clock = absl::Now);
+            const policy::Gate& gate, std::function<absl::Time()> clock = absl::Now,
+            RandomSource random = crypto::FillRandom);
 
   // Takes over from the log what callers have used up of their limits. Once, before the first call.
   // The store's errors.
@@ -99,9 +102,9 @@ class Tokenizer {
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;
   // PERMISSION_DENIED when the policy does not allow the token's profile; FAILED_PRECONDITION,
   // TOKEN_SUSPENDED, TOKEN_DELETED, TOKEN_EXPIRED or TOKEN_EXHAUSTED, when its state does not.
-  // ABORTED/CONFLICT when others kept using the same tokens. FF1 tokens are found only when their
-  // names say the profile. RESOURCE_EXHAUSTED/MISSES_EXHAUSTED, for the call or for what is left of
-  // a batch, once the caller has named too many tokens that there are not.
+  // ABORTED/CONFLICT when others kept using the same tokens. Tokens of digits are found only when
+  // their names say the profile. RESOURCE_EXHAUSTED/MISSES_EXHAUSTED, for the call or for what is
+  // left of a batch, once the caller has named too many tokens that there are not.
   void Detokenize(policy::Permit permit, std::string tenant,
                   std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                   audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);

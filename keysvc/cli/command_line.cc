@@ -232,23 +232,27 @@ class CommandLine {
         ->required();
     detokenize.add_option("--purpose", detokenize_.purpose, "What for, as the policy calls it")
         ->option_text("PURPOSE");
-    detokenize
-        .add_option("--profile", detokenize_.profile,
-                    "The profile of tokens that do not tell it, which are digits")
-        ->option_text("NAME");
+    AddProfileOfTokens(detokenize, detokenize_.profile);
     detokenize.add_flag("--reveal", detokenize_.reveal, "Show the whole card number");
 
-    Named(Remote(tokens, "get", "Describes a token without its card.",
-                 "keysvc tokens get tenants/acme/tokens/tok_...",
-                 [this](const Connection& connection, Output& output) {
-                   return GetToken(connection, name_, output);
-                 }),
-          "The token");
+    CLI::App& get = Remote(tokens, "get", "Describes a token without its card.",
+                           "keysvc tokens get tenants/acme/tokens/tok_...",
+                           [this](const Connection& connection, Output& output) {
+                             return GetToken(connection, name_, detokenize_.profile, output);
+                           });
+    Named(get, "The token");
+    AddProfileOfTokens(get, detokenize_.profile);
 
     AddStateChange(tokens, "suspend", "Keeps tokens from being opened until they are resumed.",
                    SuspendTokens);
     AddStateChange(tokens, "resume", "Lets suspended tokens be opened again.", ResumeTokens);
     AddStateChange(tokens, "delete", "Ends tokens for ever and erases their cards.", DeleteTokens);
+  }
+
+  static void AddProfileOfTokens(CLI::App& verb, std::string& target) {
+    verb.add_option("--profile", target,
+                    "The profile of tokens that do not tell it, which are digits")
+        ->option_text("NAME");
   }
 
   void AddStateChange(CLI::App& tokens, const char* name, const char* what,
@@ -259,6 +263,7 @@ class CommandLine {
                               return change(connection, state_change_, output);
                             });
     verb.add_option("names", state_change_.names, "The tokens")->option_text("NAME...")->required();
+    AddProfileOfTokens(verb, state_change_.profile);
     AddRequestId(verb, state_change_.request_id);
   }
 

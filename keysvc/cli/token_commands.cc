@@ -79,6 +79,7 @@ ExitCode ChangeStates(const Connection& connection, const StateChangeOptions& op
   for (std::size_t begin = 0; begin < options.names.size();) {
     Request request;
     begin = TakeNames(options.names, begin, request);
+    request.set_profile(options.profile);
     request.set_request_id(RequestIdOfCall(id, calls++));
     Response response;
     const grpc::Status status = (stub.get()->*method)(connection.Call().get(), request, &response);
@@ -302,10 +303,12 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
   return code;
 }
 
-ExitCode GetToken(const Connection& connection, const std::string& name, Output& output) {
+ExitCode GetToken(const Connection& connection, const std::string& name, const std::string& profile,
+                  Output& output) {
   const auto stub = v1::TokenService::NewStub(connection.channel());
   v1::GetTokenRequest request;
   request.set_name(name);
+  request.set_profile(profile);
   v1::GetTokenResponse response;
   const grpc::Status status = stub->GetToken(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));

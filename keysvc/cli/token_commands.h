@@ -34,11 +34,13 @@ struct DetokenizeOptions {
 };
 ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options, Output& output);
 
-ExitCode GetToken(const Connection& connection, const std::string& name, Output& output);
+ExitCode GetToken(const Connection& connection, const std::string& name, const std::string& profile,
+                  Output& output);
 
 struct StateChangeOptions {
   std::vector<std::string> names;
   std::string request_id;
+  std::string profile;
 };
 ExitCode SuspendTokens(const Connection& connection, const StateChangeOptions& options,
                        Output& output);

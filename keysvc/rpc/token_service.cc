@@ -26,6 +26,17 @@ v1::FingerprintCardResponse ToMessage(const std::string& fingerprint, std::uint3
   return message;
 }
 
+// The names of a batch, which are all of the profile that the request says.
+std::vector<absl::StatusOr<TokenName>> NamesOf(const auto& request) {
+  std::vector<absl::StatusOr<TokenName>> names;
+  names.reserve(static_cast<std::size_t>(request.names_size()));
+  for (const std::string& text : request.names()) {
+    names.push_back(TokenName::Parse(text));
+    if (names.back().ok()) names.back()->profile = request.profile();
+  }
+  return names;
+}
+
 RequestFacts FactsOf(AnyReply& reply) {
   return {.request_id = reply.record().request_id, .trace_id = reply.record().trace_id};
 }
@@ -165,12 +176,7 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
                              request.request_id(), request.purpose()));
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
-  std::vector<absl::StatusOr<TokenName>> names;
-  names.reserve(static_cast<std::size_t>(request.names_size()));
-  for (const std::string& text : request.names()) {
-    names.push_back(TokenName::Parse(text));
-    if (names.back().ok()) names.back()->profile = request.profile();
-  }
+  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
@@ -197,6 +203,8 @@ void TokenService::ChangeState(const Request& request, policy::Action action, To
   ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, action, TokensOf(name.tenant), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
+  name.profile = request.profile();
   std::string tenant = name.tenant;
   std::vector<absl::StatusOr<TokenName>> names;
   names.push_back(std::move(name));
@@ -220,9 +228,9 @@ void TokenService::ChangeStates(const Request& request, policy::Action action, T
   ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, action, TokensOf(tenant), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
-  std::vector<absl::StatusOr<TokenName>> names;
-  for (const std::string& text : request.names()) names.push_back(TokenName::Parse(text));
+  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.ChangeState(std::move(permit), std::move(tenant), std::move(names), state,
@@ -247,6 +255,8 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
   ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kGetToken, TokensOf(name.tenant)));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
+  name.profile = request.profile();
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Describe(std::move(permit), std::move(name), std::move(facts),

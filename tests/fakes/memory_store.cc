@@ -24,6 +24,7 @@ constexpr std::int64_t kNoHandle = 0;
 auto PanIndexOf(const TokenRow& row) {
   return std::tuple(row.tenant, row.profile, row.index_version, row.pan_index);
 }
+auto DigitsOf(const TokenRow& row) { return std::tuple(row.tenant, row.profile, row.digits); }
 auto NameOf(const KeyVersionRow& row) { return std::tuple(row.tenant, row.key, row.version); }
 
 // The row in the first of the layers that has it: what is newer comes before what it changes.
@@ -43,6 +44,7 @@ void Overlay(Map own, Map& committed) {
 void OverlayRows(MemoryStore::Rows own, MemoryStore::Rows& rows) {
   Overlay(std::move(own.tokens), rows.tokens);
   Overlay(std::move(own.pan_indexes), rows.pan_indexes);
+  Overlay(std::move(own.digits), rows.digits);
   Overlay(std::move(own.keys), rows.keys);
   Overlay(std::move(own.idempotency), rows.idempotency);
   Overlay(std::move(own.leaves), rows.leaves);
@@ -71,6 +73,7 @@ class MemoryStore::Transaction : public store::WriteTransaction {
         if (stored == nullptr || row.revision != stored->revision + 1) return Applied::kConflict;
         TokenRow changed = row;
         changed.leaf_index = stored->leaf_index;
+        changed.digits = stored->digits;
         if (row.pan_index != stored->pan_index) next.pan_indexes[PanIndexOf(*stored)] = kNoHandle;
         next.tokens[row.handle] = std::move(changed);
         continue;
@@ -82,6 +85,12 @@ class MemoryStore::Transaction : public store::WriteTransaction {
             Look(key, next.pan_indexes, own_.pan_indexes, committed.pan_indexes);
         if (taken != nullptr && *taken != kNoHandle) return Applied::kConflict;
         next.pan_indexes[key] = row.handle;
+      }
+      if (!row.digits.empty()) {
+        const auto key = DigitsOf(row);
+        if (Look(key, next.digits, own_.digits, committed.digits) != nullptr)
+          return Applied::kConflict;
+        next.digits[key] = row.handle;
       }
       next.tokens[row.handle] = row;
     }
@@ -267,6 +276,19 @@ absl::StatusOr<std::vector<std::optional<TokenRow>>> MemoryStore::FindTokensByPa
     found.push_back(handle == rows_.pan_indexes.end() || handle->second == kNoHandle
                         ? std::nullopt
                         : std::optional(rows_.tokens.at(handle->second)));
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<std::optional<TokenRow>>> MemoryStore::FindTokensByDigits(
+    std::string_view tenant, std::uint16_t profile, std::span<const std::string> digits) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<std::optional<TokenRow>> found;
+  for (const std::string& wanted : digits) {
+    const auto handle = rows_.digits.find(std::tuple(std::string(tenant), profile, wanted));
+    found.push_back(handle == rows_.digits.end() ? std::nullopt
+                                                 : std::optional(rows_.tokens.at(handle->second)));
   }
   return found;
 }

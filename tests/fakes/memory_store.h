@@ -31,6 +31,7 @@ class MemoryStore : public store::Store {
     std::map<std::int64_t, store::TokenRow> tokens;
     std::map<std::tuple<std::string, std::uint16_t, std::uint32_t, std::string>, std::int64_t>
         pan_indexes;
+    std::map<std::tuple<std::string, std::uint16_t, std::string>, std::int64_t> digits;
     std::map<std::tuple<std::string, std::string, std::uint32_t>, store::KeyVersionRow> keys;
     std::map<std::pair<std::string, std::string>, store::IdempotencyRow> idempotency;
     std::map<std::uint64_t, store::LeafRow> leaves;
@@ -73,6 +74,8 @@ class MemoryStore : public store::Store {
   absl::StatusOr<std::vector<std::optional<store::TokenRow>>> FindTokensByPanIndex(
       std::string_view tenant, std::uint16_t profile, std::uint32_t index_version,
       std::span<const std::string> pan_indexes) override;
+  absl::StatusOr<std::vector<std::optional<store::TokenRow>>> FindTokensByDigits(
+      std::string_view tenant, std::uint16_t profile, std::span<const std::string> digits) override;
   absl::StatusOr<std::vector<store::TokenRow>> ReadTokens(std::int64_t after,
                                                           std::size_t limit) override;
   absl::StatusOr<std::vector<store::TokenRow>> FindEndedTokens(std::string_view tenant,

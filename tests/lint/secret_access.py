@@ -35,6 +35,7 @@ READERS = {
     "tokenizer/ff1_token.cc",
     "tokenizer/kept_state_change.cc",
     "tokenizer/kept_tokens.cc",
+    "tokenizer/numeric_token.cc",
     "tokenizer/pan.cc",
     "tokenizer/token_row.cc",
     "tokenizer/tokenize_call.cc",

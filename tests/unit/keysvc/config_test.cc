@@ -268,6 +268,19 @@ TEST(Config, ReadsAnFf1Profile) {
   EXPECT_EQ(opaque->profiles.front().family, tokenizer::Family::kOpaque);
 }
 
+TEST(Config, ReadsANumericProfile) {
+  for (const bool deterministic : {false, true}) {
+    const std::string lines = absl::StrCat("    deterministic: ", deterministic ? "true" : "false",
+                                           "\n    family: numeric\n");
+    const auto config = Parse(ExampleWithProfile(lines));
+    ASSERT_OK(config);
+    EXPECT_EQ(config->profiles.front().family, tokenizer::Family::kNumeric);
+    EXPECT_EQ(config->profiles.front().deterministic, deterministic);
+    ExpectFault(ExampleWithProfile(lines + "    ff1: {keep_first: 6}\n"),
+                "only a profile of the family ff1");
+  }
+}
+
 TEST(Config, RefusesFf1ProfilesThatContradictThemselves) {
   const std::string deterministic = "    deterministic: true\n";
   ExpectFault(ExampleWithProfile(Ff1Lines("15", "6", "4", "3", "      prefix: ppt_\n")),
@@ -279,7 +292,7 @@ TEST(Config, RefusesFf1ProfilesThatContradictThemselves) {
   ExpectFault(ExampleWithProfile(deterministic + "    family: ff1\n"), "needs its format");
   ExpectFault(ExampleWithProfile(deterministic + "    family: ff1\n    ff1: {keep_first: 6}\n"),
               "shortest_card");
-  ExpectFault(ExampleWithProfile(deterministic + "    family: ff3\n"), "opaque or ff1");
+  ExpectFault(ExampleWithProfile(deterministic + "    family: ff3\n"), "opaque, numeric or ff1");
   ExpectFault(ExampleWithProfile(deterministic + "    ff1: {keep_first: 6}\n"),
               "only a profile of the family ff1");
   std::string random = ExampleWithProfile(Ff1Lines("16", "6", "0", "3"));

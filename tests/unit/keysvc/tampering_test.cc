@@ -47,6 +47,7 @@ constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
 const std::vector<std::string> kPans = {"4111111111111111", "5555555555554444", "378282246310005"};
 const tokenizer::Profile kCards{"acme", "cards", 1, true};
 const tokenizer::Profile kOthers{"globex", "cards", 1, true};
+const tokenizer::Profile kNumbers{"acme", "numbers", 2, true, tokenizer::Family::kNumeric};
 
 std::shared_ptr<const policy::Policy> ThePolicy() {
   policy::Policy policy;
@@ -178,7 +179,7 @@ class Service {
   const keys::Deployment deployment_;
   keys::KeyWrapping wrapping_;
   policy::Gate gate_;
-  const tokenizer::Profiles profiles_ = *tokenizer::Profiles::Create({kCards, kOthers});
+  const tokenizer::Profiles profiles_ = *tokenizer::Profiles::Create({kCards, kOthers, kNumbers});
   HeadFacts facts_;
   std::vector<std::string> said_;
   std::unique_ptr<store::Store> store_;
@@ -344,6 +345,60 @@ TEST_F(TamperingTest, ATokenRowThatIsGoneIsMissedAtTheStart) {
     Sql(absl::StrCat("DELETE FROM tokens WHERE handle = (SELECT ", row, "(handle) FROM tokens)"));
     EXPECT_TRUE(IsNoticed());
     EXPECT_THAT(why_, ::testing::HasSubstr("tokens are missing"));
+  }
+}
+
+// Tokens of digits too.
+class NumericTokensTest : public TamperingTest {
+ protected:
+  void SetUp() override {
+    TamperingTest::SetUp();
+    Service service(hsm_, original_);
+    ASSERT_OK(service.Start());
+    for (auto& name : service.Tokenize(kNumbers, "")) {
+      ASSERT_OK(name);
+      name->profile = kNumbers.ResourceName();
+      names_.push_back(*name);
+    }
+  }
+};
+
+TEST_F(NumericTokensTest, AreSoundWhereNothingWasChanged) {
+  Fresh();
+  EXPECT_FALSE(IsNoticed()) << why_;
+}
+
+TEST_F(NumericTokensTest, EveryColumnOfTheirRowsThatIsChangedIsNoticed) {
+  for (const auto& [table, column, other] : Columns()) {
+    if (table != "tokens") continue;
+    SCOPED_TRACE(column);
+    Fresh();
+    Sql(absl::StrCat("UPDATE tokens SET ", column, " = ", other,
+                     " WHERE handle = (SELECT min(handle) FROM tokens WHERE digits IS NOT NULL)"));
+    EXPECT_TRUE(IsNoticed());
+  }
+}
+
+TEST_F(NumericTokensTest, DigitsThatAreSwappedTakenAwayOrGivenToAnotherRowAreNoticed) {
+  const std::string first = "(SELECT min(handle) FROM tokens WHERE digits IS NOT NULL)";
+  const std::string one = absl::StrCat("(SELECT digits FROM tokens WHERE handle = ", first, ")");
+  const std::string two =
+      absl::StrCat("(SELECT digits FROM tokens WHERE handle = 1 + ", first, ")");
+  const std::vector<std::string> changes = {
+      "UPDATE tokens SET digits = NULL WHERE digits IS NOT NULL",
+      absl::StrCat("UPDATE tokens SET digits = NULL WHERE handle = ", first),
+      absl::StrCat("CREATE TABLE kept AS SELECT ", one, " AS one, ", two, " AS two, ", first,
+                   " AS first; UPDATE tokens SET digits = NULL WHERE digits IS NOT NULL AND handle "
+                   "< 2 + (SELECT first FROM kept); UPDATE tokens SET digits = (SELECT two FROM "
+                   "kept) WHERE handle = (SELECT first FROM kept); UPDATE tokens SET digits = "
+                   "(SELECT one FROM kept) WHERE handle = 1 + (SELECT first FROM kept)"),
+      "UPDATE tokens SET digits = x'303030303030303030303030' WHERE handle = 1",
+  };
+  for (const std::string& change : changes) {
+    SCOPED_TRACE(change);
+    Fresh();
+    Sql(change);
+    EXPECT_TRUE(IsNoticed());
   }
 }
 

@@ -136,6 +136,19 @@ TEST_F(KeptSnapshotTest, ARowThatAMutationChangesIsNotAnsweredAsItWas) {
   EXPECT_FALSE(FindByIndex(*reader_, 1).has_value());
 }
 
+TEST_F(KeptSnapshotTest, ARowThatCameSinceTheSnapshotIsFoundByItsDigits) {
+  const TokenRow row = DigitsRowOf(2, "");
+  const auto found = [&] {
+    return reader_
+        ->FindTokensByDigits(row.tenant, row.profile, std::vector<std::string>{row.digits})
+        .value()
+        .at(0);
+  };
+  EXPECT_FALSE(found().has_value());
+  Insert(*writer_, row);
+  EXPECT_TRUE(found().has_value());
+}
+
 TEST_F(KeptSnapshotTest, RowsThatAreOnlyAddedEndNoSnapshot) {
   const std::uint64_t generation = recent_.generation();
   const std::uint64_t changes = recent_.changes();

@@ -35,6 +35,12 @@ TokenRow TokenRowOf(std::int64_t handle, std::string pan_index) {
           .leaf_index = 17};
 }
 
+TokenRow DigitsRowOf(std::int64_t handle, std::string pan_index) {
+  TokenRow row = TokenRowOf(handle, std::move(pan_index));
+  row.digits = "digits" + std::to_string(handle);
+  return row;
+}
+
 std::string PanIndexOf(std::int64_t handle) {
   return std::string(crypto::AsText(crypto::Sha256(std::to_string(handle))));
 }
@@ -87,8 +93,8 @@ FrontierRow FrontierRowOf(std::uint64_t size) {
 bool SameToken(const TokenRow& a, const TokenRow& b) {
   const auto all = [](const TokenRow& row) {
     return std::tie(row.handle, row.tenant, row.profile, row.index_version, row.pan_index,
-                    row.data_version, row.sealed, row.created_ms, row.state, row.revision,
-                    row.ends_ms, row.uses_left, row.mac, row.leaf_index);
+                    row.digits, row.data_version, row.sealed, row.created_ms, row.state,
+                    row.revision, row.ends_ms, row.uses_left, row.mac, row.leaf_index);
   };
   return all(a) == all(b);
 }

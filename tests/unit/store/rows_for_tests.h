@@ -14,8 +14,10 @@
 
 namespace keysvc::testing {
 
-// Rows in which every column holds a value of its own, with bytes that are no text.
+// Rows in which every column holds a value of its own, with bytes that are no text. Of tokens as
+// most are, which have no digits, or of those that have.
 store::TokenRow TokenRowOf(std::int64_t handle, std::string pan_index);
+store::TokenRow DigitsRowOf(std::int64_t handle, std::string pan_index);
 // A pan_index of the usual length that belongs to one handle.
 std::string PanIndexOf(std::int64_t handle);
 store::KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision);

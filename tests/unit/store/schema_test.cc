@@ -83,12 +83,16 @@ TEST_F(SchemaTest, AStepThatFailsLeavesTheVersionBeforeIt) {
 
 TEST_F(SchemaTest, TheQueriesByNameUseTheirIndex) {
   WriteFile(path_, ReadFile(kGolden));
+  ASSERT_OK(store::OpenSqlcipherStore(OptionsAt(path_), KeyOf(1)));
   // A plan that scanned the table would not name the index.
   const auto connection = Connect();
   ASSERT_OK(store::CheckAndMigrate(*connection, "shop", "development"));
   EXPECT_OK(connection->Execute(
       "SELECT 1 FROM tokens INDEXED BY tokens_by_pan_index "
       "WHERE pan_index = x'00' AND tenant = '' AND profile = 0 AND index_version = 0"));
+  EXPECT_OK(
+      connection->Execute("SELECT 1 FROM tokens INDEXED BY tokens_by_digits "
+                          "WHERE digits = x'30' AND tenant = '' AND profile = 0"));
   EXPECT_OK(connection->Execute(
       "SELECT handle FROM tokens INDEXED BY tokens_by_end WHERE tenant = '' AND profile = 0 AND "
       "state = 1 AND ends_ms <= 0 ORDER BY ends_ms LIMIT 1"));

@@ -103,6 +103,42 @@ TEST_P(StoreContractTest, ATokenWithoutAPanIndexIsNotFoundByAnEmptyOne) {
                    .has_value());
 }
 
+TEST_P(StoreContractTest, ATokenIsFoundByItsDigitsInItsProfileOnly) {
+  const store::TokenRow row = DigitsRowOf(5, "i");
+  const store::TokenRow opaque = TokenRowOf(6, "j");
+  const auto found = [&](std::string_view tenant, std::uint16_t profile, std::string digits) {
+    return store_->FindTokensByDigits(tenant, profile, std::vector<std::string>{std::move(digits)})
+        .value()
+        .at(0);
+  };
+  EXPECT_FALSE(found(row.tenant, row.profile, row.digits).has_value());
+  ASSERT_EQ(Write({.tokens = {row, opaque}}), Applied::kYes);
+  EXPECT_TRUE(SameToken(found(row.tenant, row.profile, row.digits).value(), row));
+  EXPECT_FALSE(found("other", row.profile, row.digits).has_value());
+  EXPECT_FALSE(found(row.tenant, 1, row.digits).has_value());
+  EXPECT_FALSE(found(row.tenant, row.profile, row.digits + "0").has_value());
+  EXPECT_FALSE(found(opaque.tenant, opaque.profile, "").has_value());
+}
+
+TEST_P(StoreContractTest, TakenDigitsAreAConflictInTheirProfileAlsoOnceTheRowIsChanged) {
+  store::TokenRow row = DigitsRowOf(1, "a");
+  ASSERT_EQ(Write({.tokens = {row}}), Applied::kYes);
+  store::TokenRow same = DigitsRowOf(2, "b");
+  same.digits = row.digits;
+  EXPECT_EQ(Write({.tokens = {same}}), Applied::kConflict);
+  ++row.revision;
+  row.pan_index.clear();
+  ASSERT_EQ(Write({.tokens = {row}}), Applied::kYes);
+  EXPECT_EQ(Write({.tokens = {same}}), Applied::kConflict);
+  EXPECT_FALSE(HasToken(2));
+  same.profile = 1;
+  EXPECT_EQ(Write({.tokens = {same}}), Applied::kYes);
+  store::TokenRow twice = DigitsRowOf(3, "c");
+  store::TokenRow again = DigitsRowOf(4, "d");
+  again.digits = twice.digits;
+  EXPECT_EQ(Write({.tokens = {twice, again}}), Applied::kConflict);
+}
+
 TEST_P(StoreContractTest, ATakenPanIndexIsAConflictThatLeavesNothingBehind) {
   ASSERT_EQ(Write({.tokens = {TokenRowOf(1, "same")}}), Applied::kYes);
   EXPECT_EQ(Write({.tokens = {TokenRowOf(2, "new"), TokenRowOf(3, "same")},
@@ -287,8 +323,8 @@ TEST_P(StoreContractTest, AHandleOrALeafIsNeverWrittenTwice) {
 }
 
 TEST_P(StoreContractTest, ARowIsChangedInAllButWhatItIs) {
-  ASSERT_EQ(Write({.tokens = {TokenRowOf(1, "i"), TokenRowOf(2, "j")}}), Applied::kYes);
-  store::TokenRow changed = TokenRowOf(1, "");
+  ASSERT_EQ(Write({.tokens = {DigitsRowOf(1, "i"), TokenRowOf(2, "j")}}), Applied::kYes);
+  store::TokenRow changed = DigitsRowOf(1, "");
   changed.index_version = 1;
   changed.data_version = 2;
   changed.sealed = "other";
@@ -299,6 +335,7 @@ TEST_P(StoreContractTest, ARowIsChangedInAllButWhatItIs) {
   changed.mac = "another";
   store::TokenRow asked = changed;
   asked.leaf_index = std::nullopt;
+  asked.digits = "others";
   ASSERT_EQ(Write({.tokens = {asked}}), Applied::kYes);
   const auto rows = store_->FindTokens(std::vector<std::int64_t>{1, 2}).value();
   EXPECT_TRUE(SameToken(rows[0].value(), changed));

@@ -129,6 +129,19 @@ TEST_F(BudgetsTest, ATokenOfDigitsWithAWrongSumIsAWrongToken) {
   EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kMissesExhausted));
 }
 
+TEST_F(BudgetsTest, DigitsThatAreNoTokenOfTheNamedProfileAreAWrongToken) {
+  TokenName token = service_.TokenOf(kVisa, kNumbers);
+  token.profile = kNumbers;
+  // The number of a card counts too, although it is not looked for.
+  for (int i = 0; i < 25; ++i) {
+    for (const std::string_view digits : {std::string_view("4111111111111112"), kVisa}) {
+      const TokenName wrong{"acme", std::string(digits), kNumbers};
+      EXPECT_THAT(service_.DetokenizeOne(wrong), HasReason(Reason::kTokenNotFound));
+    }
+  }
+  EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kMissesExhausted));
+}
+
 TEST_F(BudgetsTest, WhatFailsForAnotherCauseIsNoMiss) {
   const TokenName right = service_.TokenOf(kVisa);
   service_.keys_.Fail(Reason::kHsmUnavailable);

@@ -77,6 +77,26 @@ TEST_P(TokenPurgeTest, ACardWhoseTokenIsUsedUpIsErased) {
   EXPECT_EQ(StateNow(token), TokenState::kDeleted);
 }
 
+TEST_P(TokenPurgeTest, TokensOfDigitsEndAndAreErasedToo) {
+  const auto token_of = [this] {
+    TokenName token = service_->TokenOf(kVisa, kBriefNumbers);
+    token.profile = kBriefNumbers;
+    return token;
+  };
+  const TokenName used = token_of();
+  const TokenName kept = token_of();
+  ASSERT_OK(service_->DetokenizeOne(used));
+  EXPECT_THAT(service_->DetokenizeOne(used), HasReason(Reason::kTokenExhausted));
+  EXPECT_EQ(Round(), 1u);
+  EXPECT_EQ(StateNow(used), TokenState::kDeleted);
+  EXPECT_THAT(service_->LastRecord(kPurge), HasSubstr(used.ToString()));
+  service_->now_ms_ += 60 * kMinute;
+  EXPECT_THAT(service_->DetokenizeOne(kept), HasReason(Reason::kTokenExpired));
+  EXPECT_EQ(Round(), 1u);
+  EXPECT_EQ(StateNow(kept), TokenState::kDeleted);
+  EXPECT_THAT(service_->LastRecord(kPurge), HasSubstr(kept.ToString()));
+}
+
 TEST_P(TokenPurgeTest, ASuspendedTokenIsLeftAloneUntilItIsResumed) {
   const TokenName token = service_->TokenOf(kVisa, kBrief);
   ASSERT_OK(service_->Change(token, TokenState::kSuspended));

@@ -146,6 +146,41 @@ TEST_F(TokenRowTest, NothingOfTheCardIsLeftInADeletedRow) {
             "83bf06c004915ee576b363bb37a2df0f1370768b8cfd21dba153fd286b75bc90");
 }
 
+TEST_F(TokenRowTest, WhatWasSealedWithDigitsOnceOpensForEver) {
+  // Computed with an independent implementation.
+  row_.digits = "9000000000001111";
+  row_.sealed = absl::HexStringToBytes(
+      "0200000000000102030405060708090a0b4602d61bd5d1f32abc70a6ba80d8495cb2e7b605c17cb1703867e5865c"
+      "0d6154470f4202e42d25119b8b6494db0318");
+  const auto opened = OpenRow(row_, *data_key_);
+  ASSERT_OK(opened);
+  EXPECT_EQ(crypto::AsText(opened->card.pan.Expose(SecretAccess::kGranted)), "4111111111111111");
+  EXPECT_EQ(opened->token_key_version, 0u);
+}
+
+TEST_F(TokenRowTest, DigitsAreBoundToTheCardAndToADeletedRow) {
+  store::TokenRow row = row_;
+  row.digits = "9000000000001111";
+  EXPECT_THAT(OpenRow(row, *data_key_), HasReason(Reason::kIntegrityFailure));
+  ASSERT_OK(SealRow(row, OpenRow(row_, *data_key_)->card, 0, sealing_key_));
+  row.mac = MacOfRow(row, *mac_key_);
+  EXPECT_EQ(absl::BytesToHexString(row.sealed.substr(0, 5)), "0200000000");
+  const auto opened = OpenRow(row, *data_key_);
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->token_key_version, 0u);
+  const store::TokenRow deleted = InState(TokenState::kDeleted, row, *mac_key_);
+  EXPECT_EQ(deleted.digits, row.digits);
+  EXPECT_OK(CheckRow(deleted, *mac_key_));
+  for (const char* digits : {"", "9000000000001112", "90000000000011110"}) {
+    store::TokenRow changed = row;
+    changed.digits = digits;
+    EXPECT_THAT(OpenRow(changed, *data_key_), HasReason(Reason::kIntegrityFailure)) << digits;
+    changed = deleted;
+    changed.digits = digits;
+    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << digits;
+  }
+}
+
 TEST_F(TokenRowTest, AChangedColumnOfADeletedRowIsNoticedByTheMac) {
   const store::TokenRow deleted = InState(TokenState::kDeleted, row_, *mac_key_);
   const std::vector<Change> changes = {

@@ -26,6 +26,9 @@ inline constexpr char kOneTime[] = "tenants/acme/tokenProfiles/one-time";
 inline constexpr char kBrief[] = "tenants/acme/tokenProfiles/brief";
 inline constexpr char kThrice[] = "tenants/acme/tokenProfiles/thrice";
 inline constexpr char kSingle[] = "tenants/acme/tokenProfiles/single";
+inline constexpr char kNumbers[] = "tenants/acme/tokenProfiles/numbers";
+inline constexpr char kManyNumbers[] = "tenants/acme/tokenProfiles/many-numbers";
+inline constexpr char kBriefNumbers[] = "tenants/acme/tokenProfiles/brief-numbers";
 inline constexpr char kLegacy[] = "tenants/acme/tokenProfiles/legacy";
 inline constexpr char kOtherLegacy[] = "tenants/acme/tokenProfiles/legacy-b";
 
@@ -65,7 +68,8 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"settles",
        {"settling"},
        {policy::Action::kDetokenize},
-       {kCards, kLegacy, kOtherLegacy, kBrief, kThrice, kSingle},
+       {kCards, kLegacy, kOtherLegacy, kBrief, kThrice, kSingle, kNumbers, kManyNumbers,
+        kBriefNumbers},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -118,7 +122,8 @@ class Service {
     auto journal = audit::Journal::Start(store_, *signer_, std::move(options));
     EXPECT_OK(journal);
     journal_ = *std::move(journal);
-    tokenizer_ = std::make_unique<Tokenizer>(profiles_, keys_, store_, *journal_, gate_, Clock());
+    tokenizer_ = std::make_unique<Tokenizer>(profiles_, keys_, store_, *journal_, gate_, Clock(),
+                                             [this](std::span<std::uint8_t> out) { random_(out); });
   }
 
   std::function<absl::Time()> Clock() {
@@ -236,6 +241,7 @@ class Service {
   store::Store& store_;
   std::atomic<std::int64_t> now_ms_ = 1'700'000'000'000;
   std::atomic<std::int64_t> stepped_ms_ = 0;  // by which the wall clock was set forward
+  RandomSource random_ = crypto::FillRandom;  // changed before the first call
   const keysvc::testing::TemporaryDirectory directory_;
   const std::unique_ptr<keysvc::testing::SoftwareSigner> signer_ =
       keysvc::testing::SoftwareSigner::Ed25519();
@@ -255,7 +261,15 @@ class Service {
                           .number = 6,
                           .time_to_live = absl::Hours(24),
                           .uses = 3},
-                         {.tenant = "acme", .name = "single", .number = 7, .uses = 1}});
+                         {.tenant = "acme", .name = "single", .number = 7, .uses = 1},
+                         {"acme", "numbers", 8, true, Family::kNumeric},
+                         {"acme", "many-numbers", 9, false, Family::kNumeric},
+                         {.tenant = "acme",
+                          .name = "brief-numbers",
+                          .number = 10,
+                          .family = Family::kNumeric,
+                          .time_to_live = absl::Hours(1),
+                          .uses = 1}});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;
