@@ -40,7 +40,7 @@ void Lane::Continue(std::string_view principal, std::vector<Work> pieces) {
   for (Work& piece : pieces) waiting.push_back({std::move(piece), now});
   {
     const std::lock_guard lock(mutex_);
-    queue_.PushFirst(principal, std::move(waiting));
+    queue_.PushBegun(principal, std::move(waiting));
   }
   wake_.notify_all();
 }

@@ -39,7 +39,8 @@ class Lane {
 
   // What work that was accepted goes on as, from the lane's own threads: each piece takes a turn,
   // before the principal's other work, so that of each principal no more calls are begun than there
-  // are threads. Is never refused, and done before the lane stops.
+  // are threads. Is never refused, takes no place from what may wait, and is done before the lane
+  // stops.
   void Continue(std::string_view principal, std::vector<Work> pieces);
 
   // Does what was accepted, then ends the threads. Not from a lane's thread. Idempotent.

@@ -81,13 +81,22 @@ TEST(FairQueue, WhatGoesOnComesBeforeTheOwnersOtherItemsAndTakesTurns) {
   ASSERT_TRUE(queue.Push("b", "b1"));
   ASSERT_TRUE(queue.Push("b", "b2"));
   EXPECT_EQ(queue.Pop(), "a1");
-  queue.PushFirst("a", {"a1.1", "a1.2", "a1.3"});
-  EXPECT_FALSE(queue.Push("a", "a3"));
+  queue.PushBegun("a", {"a1.1", "a1.2", "a1.3"});
   EXPECT_THAT(PopAll(queue), ElementsAre("b1", "a1.1", "b2", "a1.2", "a1.3", "a2"));
-  queue.PushFirst("c", {});
+  queue.PushBegun("c", {});
   EXPECT_TRUE(queue.empty());
-  queue.PushFirst("c", {"c1", "c2"});
+  queue.PushBegun("c", {"c1", "c2"});
   EXPECT_THAT(PopAll(queue), ElementsAre("c1", "c2"));
+}
+
+TEST(FairQueue, WhatGoesOnTakesNoPlaceFromWhatMayWait) {
+  FairQueue<std::string> queue(2);
+  queue.PushBegun("a", {"a1.1", "a1.2", "a1.3"});
+  queue.PushBegun("a", {"a2.1"});
+  EXPECT_TRUE(queue.Push("a", "a3"));
+  EXPECT_TRUE(queue.Push("a", "a4"));
+  EXPECT_FALSE(queue.Push("a", "a5"));
+  EXPECT_THAT(PopAll(queue), ElementsAre("a1.1", "a1.2", "a1.3", "a2.1", "a3", "a4"));
 }
 
 TEST(FairQueue, LooksAtTheNextItemOfEveryOwner) {
