@@ -1,5 +1,6 @@
 #include "http/signature_base.h"
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -88,6 +89,52 @@ TEST(SignatureBaseTest, TheP256SignatureOfAppendixB24Verifies) {
       ":wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:");
   EXPECT_TRUE(
       (*key)->Verify(SignatureAlgorithm::kEcdsaP256Sha256, *base, *crypto::EcdsaP1363ToDer(raw)));
+}
+
+// RFC 9421 appendix B.1.2.
+std::unique_ptr<PublicKey> RsaPssKey() {
+  return PublicKey::FromSpki(
+             *crypto::FromBase64("MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAr4tmm3r20Wd/PbqvP1s2"
+                                 "+QEtvpuRaV8Yq40gjUR8y2Rjxa6dpG2GXHbPfvMs8ct+Lh1GH45x28Rw3Ry53mm+"
+                                 "oAXjyQ86OnDkZ5N8lYbggD4O3w6M6pAvLkhk95AndTrifbIFPNU8PPMO7OyrFAHq"
+                                 "gDsznjPFmTOtCEcN2Z1FpWgchwuYLPL+Wokqltd11nqqzi+bJ9cvSKADYdUAAN5W"
+                                 "Utzdpiy6LbTgSxP7ociU4Tn0g5I6aDZJ7A8Lzo0KSyZYoA485mqcO0GVAdVw9lq4"
+                                 "aOT9v6d+nb4bnNkQVklLQ3fVAvJm+xdDOp9LCNCN48V2pnDOkFV6+U9nV5oyc6XI"
+                                 "2wIDAQAB"))
+      .value();
+}
+
+TEST(SignatureBaseTest, TheRsaSignatureOfNothingOfAppendixB21Verifies) {
+  const auto input = ParseSignatureInput(
+      R"(();created=1618884473;keyid="test-key-rsa-pss";nonce="b3k2pp5k7z-50gnwp.yemd")");
+  ASSERT_OK(input);
+  const auto base = SignatureBase(TheRequest(), *input);
+  ASSERT_OK(base);
+  EXPECT_TRUE(RsaPssKey()->Verify(
+      SignatureAlgorithm::kRsaPssSha512, *base,
+      *FromByteSequence(
+          ":d2pmTvmbncD3xQm8E9ZV2828BjQWGgiwAaw5bAkgibUopemLJcWDy/"
+          "lkbbHAve4cRAtx31Iq786U7it++wgGxbtR"
+          "xf8Udx7zFZsckzXaJMkA7ChG52eSkFxykJeNqsrWH5S+oxNFlD4dzVuwe8DhTSja8xxbR/Z2cOGdCbzR72rgFWhz"
+          "x2VjBqJzsPLMIQKhO4DGezXehhWwE56YCE+O6c0mKZsfxVrogUvA4HELjVKWmAvtl6UnCh8jYzuVG5WSb/QEVPnP"
+          "5TmcAnLH1g+s++v6d4s8m0gCw1fV5/SITLq9mhho8K3+7EPYTU8IU1bLhdxO5Nyt8C8ssinQ98Xw9Q==:")));
+}
+
+TEST(SignatureBaseTest, TheRsaSignatureOfAppendixB23Verifies) {
+  const auto input = ParseSignatureInput(
+      R"(("date" "@method" "@path" "@query" "@authority" "content-type" "content-digest" )"
+      R"("content-length");created=1618884473;keyid="test-key-rsa-pss")");
+  ASSERT_OK(input);
+  const auto base = SignatureBase(TheRequest(), *input);
+  ASSERT_OK(base);
+  EXPECT_TRUE(RsaPssKey()->Verify(
+      SignatureAlgorithm::kRsaPssSha512, *base,
+      *FromByteSequence(
+          ":bbN8oArOxYoyylQQUU6QYwrTuaxLwjAC9fbY2F6SVWvh0yBiMIRGOnMYwZ/5MR6fb0Kh1rIRASVxFkeGt683"
+          "+qRpRRU5p2voTp768ZrCUb38K0fUxN0O0iC59DzYx8DFll5GmydPxSmme9v6ULbMFkl+V5B1TP/yPViV7KsLN"
+          "mvKiLJH1pFkh/aYA2HXXZzNBXmIkoQoLd7YfW91kE9o/CCoC1xMy7JA1ipwvKvfrs65ldmlu9bpG6A9BmzhuzF"
+          "8Eim5f8ui9eH8LZH896+QIF61ka39VBrohr9iyMUJpvRX2Zbhl5ZJzSRxpJyoEZAFL2FUo5fTIztsDZKEgM4cUA"
+          "==:")));
 }
 
 TEST(SignatureBaseTest, WhatTheMessageLacksCannotBeCovered) {

@@ -38,6 +38,27 @@ TEST(JwsTest, TheSignatureOfRfc7515AppendixA3Verifies) {
   EXPECT_EQ(ToCompact(*jws), text);
 }
 
+TEST(JwsTest, TheSignatureOfRfc7515AppendixA2Verifies) {
+  const std::string text =
+      std::string("eyJhbGciOiJSUzI1NiJ9.") + kEncodedClaims +
+      ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2"
+      "Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQ"
+      "BMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6Ie"
+      "YI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+  const auto jws = ParseCompact(text);
+  ASSERT_OK(jws);
+  EXPECT_EQ(jws->header.alg, "RS256");
+  EXPECT_TRUE(
+      JwsRsaKey()->Verify(SignatureAlgorithm::kRsaPkcs1Sha256, InputOf(*jws), jws->signature));
+  EXPECT_EQ(ToCompact(*jws), text);
+}
+
+// What A.5 prints, which nobody has signed.
+TEST(JwsTest, TheUnsecuredOneOfRfc7515AppendixA5IsRefused) {
+  EXPECT_THAT(ParseCompact(std::string("eyJhbGciOiJub25lIn0.") + kEncodedClaims + "."),
+              HasReason(Reason::kFieldInvalid));
+}
+
 TEST(JwsTest, TheSignatureOfRfc8037AppendixA4Verifies) {
   const std::string text =
       "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."

@@ -41,6 +41,22 @@ inline std::unique_ptr<crypto::PublicKey> RsaKey() {
       .value();
 }
 
+// RFC 7515 appendix A.2.1.
+inline std::unique_ptr<crypto::PublicKey> JwsRsaKey() {
+  return crypto::PublicKey::FromRsa(
+             *crypto::FromBase64Url("ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_"
+                                    "wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPM"
+                                    "EzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_"
+                                    "YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-"
+                                    "bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-"
+                                    "UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3"
+                                    "qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_"
+                                    "h9iaGNj8q2ethFkMLs91kzk2PAcDTW9g"
+                                    "b54h4FRWyuXpoQ"),
+             *crypto::FromBase64Url("AQAB"))
+      .value();
+}
+
 }  // namespace keysvc::jose
 
 #endif  // KEYSVC_TESTS_UNIT_JOSE_KNOWN_KEYS_H_
