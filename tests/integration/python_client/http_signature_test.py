@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""HTTP message signatures, checked by a signature base that is made here from RFC 9421 and by a
-library that the service does not use."""
+"""HTTP message signatures, checked by a signature base that is made here from RFC 9421, and by a
+library for such signatures that has nothing in common with the service."""
 
 import base64
+import dataclasses
+import datetime
 import hashlib
 import json
 import re
@@ -13,6 +15,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from deployment import Deployment
+from http_message_signatures import (HTTPMessageVerifier, InvalidSignature as Unverified,
+                                     MappingKeyResolver, algorithms)
 from wire import SECONDS, Client, keys, new_key, refusal, signing
 
 BODY = b'{"amount": "12.50"}'
@@ -25,6 +29,19 @@ def message(**changes) -> signing.HttpMessage:
              "path": "/payments", "query": "a=1", "body": BODY,
              "fields": [signing.HttpField(name="Content-Type", value=" application/json")]}
     return signing.HttpMessage(**{**parts, **changes})
+
+
+@dataclasses.dataclass
+class Received:
+    """A request as the library wants it."""
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+def received(whole: signing.HttpMessage) -> Received:
+    return Received(whole.method, f"{whole.scheme}://bank.example{whole.path}?{whole.query}",
+                    {field.name: field.value.strip() for field in whole.fields})
 
 
 def base_of(parameters: str, fields: dict[str, str]) -> bytes:
@@ -89,6 +106,36 @@ class HttpSignatures(unittest.TestCase):
                 self.check(public, signature, base_of(parameters, fields))
                 with self.assertRaises(InvalidSignature):
                     self.check(public, signature, base_of(parameters + ";x=1", fields))
+
+    def test_a_library_for_http_message_signatures_verifies_them(self):
+        for algorithm, expected in (
+                (keys.KEY_ALGORITHM_EC_P256, algorithms.ECDSA_P256_SHA256),
+                (keys.KEY_ALGORITHM_EC_P384, algorithms.ECDSA_P384_SHA384),
+                (keys.KEY_ALGORITHM_ED25519, algorithms.ED25519),
+                (keys.KEY_ALGORITHM_RSA_2048_SHA512, algorithms.RSA_PSS_SHA512)):
+            with self.subTest(algorithm=algorithm):
+                key = self.create_key(algorithm)
+                jwks = self.settlement.GetJwks(signing.GetJwksRequest(name=key), timeout=SECONDS)
+                public = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=key),
+                                                      timeout=SECONDS)
+                key_id = json.loads(jwks.jwks)["keys"][0]["kid"]
+                verifier = HTTPMessageVerifier(
+                    signature_algorithm=expected,
+                    key_resolver=MappingKeyResolver(public_keys={key_id: public.pem.encode()},
+                                                    private_keys={}))
+
+                def verify(request: Received):
+                    return verifier.verify(request, expect_tag="bank", require_components=COVERED,
+                                           max_age=datetime.timedelta(seconds=60), body=BODY)
+
+                request = received(self.signed(key, valid_seconds=60, nonce="n", tag="bank"))
+                verified, = verify(request)
+                self.assertEqual((verified.label, verified.nonce), ("sig1", "n"))
+                with self.assertRaises(Unverified):
+                    verify(dataclasses.replace(request, method="PUT"))
+                with self.assertRaises(Unverified):
+                    verify(dataclasses.replace(
+                        request, headers=request.headers | {"Content-Type": "text/plain"}))
 
     def check(self, public, signature: bytes, signed: bytes) -> None:
         if isinstance(public, ed25519.Ed25519PublicKey):
