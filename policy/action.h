@@ -21,6 +21,7 @@ enum class Action {
   kSignJws,
   kSignHttpMessage,
   kSignWebhook,
+  kSignCose,
   kVerify,
   kGetPublicKey,
   kCreateKey,

@@ -32,6 +32,7 @@ Subject SubjectOf(Action action) {
     case Action::kSignJws:
     case Action::kSignHttpMessage:
     case Action::kSignWebhook:
+    case Action::kSignCose:
     case Action::kVerify:
     case Action::kGetPublicKey:
     case Action::kCreateKey:
@@ -102,6 +103,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kSignJws:
     case Action::kSignHttpMessage:
     case Action::kSignWebhook:
+    case Action::kSignCose:
     case Action::kVerify:
       return kind == PrincipalKind::kService;
     case Action::kCreateKey:

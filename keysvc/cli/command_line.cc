@@ -50,11 +50,10 @@ const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
     {"hmac-sha384", v1::KEY_ALGORITHM_HMAC_SHA384},
     {"hmac-sha512", v1::KEY_ALGORITHM_HMAC_SHA512},
     {"aes-256-cmac", v1::KEY_ALGORITHM_AES_256_CMAC}};
-const std::map<std::string, v1::KeyPurpose> kPurposes = {{"sign", v1::KEY_PURPOSE_SIGN},
-                                                         {"mac", v1::KEY_PURPOSE_MAC},
-                                                         {"jws", v1::KEY_PURPOSE_JWS},
-                                                         {"http", v1::KEY_PURPOSE_HTTP},
-                                                         {"webhook", v1::KEY_PURPOSE_WEBHOOK}};
+const std::map<std::string, v1::KeyPurpose> kPurposes = {
+    {"sign", v1::KEY_PURPOSE_SIGN},       {"mac", v1::KEY_PURPOSE_MAC},
+    {"jws", v1::KEY_PURPOSE_JWS},         {"http", v1::KEY_PURPOSE_HTTP},
+    {"webhook", v1::KEY_PURPOSE_WEBHOOK}, {"cose", v1::KEY_PURPOSE_COSE}};
 constexpr std::int64_t kLongestAge = std::int64_t{100} * 366 * 24 * 60 * 60;
 const std::map<std::string, Format> kFormats = {{"table", Format::kTable}, {"json", Format::kJson}};
 const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};
@@ -356,7 +355,7 @@ class CommandLine {
     AddChoice(create, "--algorithm", create_key_.algorithm, kAlgorithms,
               "What it signs with [ec-p256]");
     AddChoice(create, "--purpose", create_key_.purpose, kPurposes,
-              "What it signs: bare messages, JWS, HTTP messages or webhooks "
+              "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE "
               "[sign; mac for hmac-... and aes-256-cmac]");
     create
         .add_option("--days", create_key_.cryptoperiod_days,

@@ -16,8 +16,8 @@ absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& publ
   ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions, registry.Versions(name));
   std::vector<std::string> jwks;
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-    RETURN_IF_ERROR(CheckServes(version->parameters.purpose,
-                                {Purpose::kJws, Purpose::kHttp, Purpose::kWebhook}));
+    RETURN_IF_ERROR(CheckServes(version->parameters.purpose, {Purpose::kJws, Purpose::kHttp,
+                                                              Purpose::kWebhook, Purpose::kCose}));
     ASSIGN_OR_RETURN(const std::string_view alg, JoseAlgOf(version->parameters.algorithm));
     if (!IsPrepared(*version) && !CheckUse(*version, Use::kProcess, now).ok()) continue;
     ASSIGN_OR_RETURN(const auto half, public_keys.Of(*version));

@@ -11,7 +11,7 @@ namespace {
 // In enum order.
 constexpr auto kPurposes =
     std::to_array<std::string_view>({"sign", "mac", "data", "index", "token", "row-mac", "request",
-                                     "jws", "ff1", "http", "webhook", "fingerprint"});
+                                     "jws", "ff1", "http", "webhook", "fingerprint", "cose"});
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519", "EC-P384", "RSA-4096",
      "RSA-2048-SHA384", "RSA-2048-SHA512", "RSA-3072-SHA384", "RSA-3072-SHA512", "RSA-4096-SHA384",
@@ -34,6 +34,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kSign:
     case Purpose::kJws:
     case Purpose::kHttp:
+    case Purpose::kCose:
       return algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kEcP384 ||
              algorithm == Algorithm::kEd25519 || RsaHashOf(algorithm).has_value();
     case Purpose::kWebhook:
@@ -96,7 +97,7 @@ absl::Duration RecipientPeriodOf(Purpose purpose) { return Signs(purpose) ? 7 * 
 
 bool Signs(Purpose purpose) {
   return purpose == Purpose::kSign || purpose == Purpose::kJws || purpose == Purpose::kHttp ||
-         purpose == Purpose::kWebhook;
+         purpose == Purpose::kWebhook || purpose == Purpose::kCose;
 }
 
 bool IsMadeByRequest(Purpose purpose) { return Signs(purpose) || purpose == Purpose::kMac; }

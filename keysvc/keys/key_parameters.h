@@ -26,7 +26,8 @@ enum class Purpose {
   kFf1,
   kHttp,
   kWebhook,
-  kFingerprint
+  kFingerprint,
+  kCose,
 };
 // RSA keys hash with SHA-256 where the name says no other.
 enum class Algorithm {

@@ -5,7 +5,6 @@
 
 #include "jose/jws.h"
 #include "keysvc/keys/jws_signature.h"
-#include "keysvc/keys/message_signature.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -14,20 +13,6 @@ namespace {
 
 // A payload of 64 KiB in base64url, with header and signature.
 constexpr std::size_t kLongestJws = std::size_t{96} * 1024;
-
-// The payload that the JWS is over, which is in it or beside it.
-absl::StatusOr<std::string> PayloadOf(const jose::Jws& jws,
-                                      const std::optional<std::string>& beside) {
-  if (jws.payload.has_value() && beside.has_value()) {
-    return Error(Reason::kFieldInvalid, "the JWS has a payload of its own", "payload");
-  }
-  if (jws.payload.has_value()) return *jws.payload;
-  if (!beside.has_value()) {
-    return Error(Reason::kFieldRequired, "the JWS is detached, and needs its payload", "payload");
-  }
-  RETURN_IF_ERROR(CheckMessage(*beside, "payload"));
-  return *beside;
-}
 
 }  // namespace
 
@@ -44,7 +29,7 @@ absl::StatusOr<PresentedSignature::Claims> PresentedJws::Read() const {
     return Error(Reason::kMessageTooLarge, "the JWS is longer than 96 KiB", "jws");
   }
   ASSIGN_OR_RETURN(jose::Jws jws, jose::ParseCompact(jws_));
-  ASSIGN_OR_RETURN(const std::string payload, PayloadOf(jws, payload_));
+  ASSIGN_OR_RETURN(const std::string payload, SignedPayload(jws.payload, payload_));
   return Claims{.key_id = std::move(jws.header.kid),
                 .alg = std::move(jws.header.alg),
                 .input = jose::SigningInput(jws.protected_header, jws.header.b64, payload),

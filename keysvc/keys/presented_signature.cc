@@ -1,5 +1,9 @@
 #include "keysvc/keys/presented_signature.h"
 
+#include "keysvc/keys/message_signature.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
 namespace keysvc::keys {
 
 std::string_view NameOf(Fault fault) {
@@ -26,6 +30,20 @@ std::string_view NameOf(Fault fault) {
       return "DIGEST_WRONG";
   }
   return "";
+}
+
+absl::StatusOr<std::string> SignedPayload(const std::optional<std::string>& inside,
+                                          const std::optional<std::string>& beside) {
+  if (inside.has_value() && beside.has_value()) {
+    return Error(Reason::kFieldInvalid, "what is signed has a payload of its own", "payload");
+  }
+  if (inside.has_value()) return *inside;
+  if (!beside.has_value()) {
+    return Error(Reason::kFieldRequired, "the signature is detached, and needs its payload",
+                 "payload");
+  }
+  RETURN_IF_ERROR(CheckMessage(*beside, "payload"));
+  return *beside;
 }
 
 }  // namespace keysvc::keys

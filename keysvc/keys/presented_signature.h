@@ -59,6 +59,12 @@ class PresentedSignature {
   virtual absl::StatusOr<Claims> Read() const = 0;
 };
 
+// The payload that a signature is over: the one inside it or, of a detached one, the one beside it.
+// INVALID_ARGUMENT naming `payload`: FIELD_INVALID when both are there, FIELD_REQUIRED when neither
+// is, MESSAGE_TOO_LARGE for one beside it of more than 64 KiB.
+absl::StatusOr<std::string> SignedPayload(const std::optional<std::string>& inside,
+                                          const std::optional<std::string>& beside);
+
 }  // namespace keysvc::keys
 
 #endif  // KEYSVC_KEYSVC_KEYS_PRESENTED_SIGNATURE_H_

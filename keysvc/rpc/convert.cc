@@ -30,7 +30,7 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kFingerprint) + 1 == v1::KEY_PURPOSE_FINGERPRINT);
+static_assert(static_cast<int>(keys::Purpose::kCose) + 1 == v1::KEY_PURPOSE_COSE);
 static_assert(static_cast<int>(keys::Algorithm::kAes256Cmac) + 1 == v1::KEY_ALGORITHM_AES_256_CMAC);
 static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
@@ -163,6 +163,9 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
       break;
     case v1::KEY_PURPOSE_WEBHOOK:
       parameters.purpose = keys::Purpose::kWebhook;
+      break;
+    case v1::KEY_PURPOSE_COSE:
+      parameters.purpose = keys::Purpose::kCose;
       break;
     case v1::KEY_PURPOSE_UNSPECIFIED:
       return Error(Reason::kFieldRequired, "the purpose is required", "purpose");

@@ -17,11 +17,13 @@
 #include "http/message.h"
 #include "http/webhook.h"
 #include "keysvc/keys/batch.h"
+#include "keysvc/keys/cose_signature.h"
 #include "keysvc/keys/http_signature.h"
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/message_signature.h"
+#include "keysvc/keys/presented_cose.h"
 #include "keysvc/keys/presented_http_message.h"
 #include "keysvc/keys/presented_jws.h"
 #include "keysvc/keys/presented_message.h"
@@ -121,6 +123,12 @@ std::vector<http::Field> TakeFields(WireFields& wire) {
   return fields;
 }
 
+// The payload of a detached signature.
+std::optional<std::string> PayloadBeside(auto& request) {
+  if (request.payload().empty()) return std::nullopt;
+  return std::move(*request.mutable_payload());
+}
+
 http::Message TakeMessage(v1::HttpMessage& wire) {
   http::Message message;
   message.method = std::move(*wire.mutable_method());
@@ -184,6 +192,12 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
   methods.AddUnary<v1::VerifyWebhookRequest, v1::VerifyWebhookResponse>(
       "SigningService", "VerifyWebhook", data_lane,
       [this](auto& request, auto reply) { VerifyWebhook(request, std::move(reply)); });
+  methods.AddUnary<v1::SignCoseRequest, v1::SignCoseResponse>(
+      "SigningService", "SignCose", hsm_lane,
+      [this](auto& request, auto reply) { SignCose(request, std::move(reply)); });
+  methods.AddUnary<v1::VerifyCoseRequest, v1::VerifyCoseResponse>(
+      "SigningService", "VerifyCose", data_lane,
+      [this](auto& request, auto reply) { VerifyCose(request, std::move(reply)); });
   methods.AddUnary<v1::GetJwksRequest, v1::GetJwksResponse>(
       "SigningService", "GetJwks", data_lane,
       [this](auto& request, auto reply) { GetJwks(request, std::move(reply)); });
@@ -362,10 +376,8 @@ void SigningService::VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJw
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
         ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
-        std::optional<std::string> payload;
-        if (!request.payload().empty()) payload = std::move(*request.mutable_payload());
         verify.presented = std::make_shared<keys::PresentedJws>(std::move(*request.mutable_jws()),
-                                                                std::move(payload));
+                                                                PayloadBeside(request));
         return absl::OkStatus();
       },
       ResultOf<v1::VerifyJwsResponse>);
@@ -426,6 +438,38 @@ void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
         return absl::OkStatus();
       },
       ResultOf<v1::VerifyWebhookResponse>);
+}
+
+void SigningService::SignCose(v1::SignCoseRequest& request, Reply<v1::SignCoseResponse> reply) {
+  SignAs(
+      policy::Action::kSignCose, request, std::move(reply),
+      [&request]() -> absl::StatusOr<Format> {
+        return std::make_shared<keys::CoseSignature>(
+            std::move(*request.mutable_payload()),
+            keys::CoseOptions{.external_aad = std::move(*request.mutable_external_aad()),
+                              .detached = request.detached(),
+                              .without_issue_time = request.without_issue_time()});
+      },
+      [](keys::Signature signature) {
+        v1::SignCoseResponse message;
+        message.set_cose_sign1(std::move(signature.bytes));
+        message.set_key_version(signature.key_version.ToString());
+        return message;
+      });
+}
+
+void SigningService::VerifyCose(v1::VerifyCoseRequest& request,
+                                Reply<v1::VerifyCoseResponse> reply) {
+  VerifyAs(
+      request, std::move(reply),
+      [&request](keys::VerifyRequest& verify) -> absl::Status {
+        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+        verify.presented = std::make_shared<keys::PresentedCose>(
+            std::move(*request.mutable_cose_sign1()), PayloadBeside(request),
+            std::move(*request.mutable_external_aad()));
+        return absl::OkStatus();
+      },
+      ResultOf<v1::VerifyCoseResponse>);
 }
 
 void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,

@@ -42,6 +42,8 @@ class SigningService {
   void GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksResponse> reply);
   void SignWebhook(v1::SignWebhookRequest& request, Reply<v1::SignWebhookResponse> reply);
   void VerifyWebhook(v1::VerifyWebhookRequest& request, Reply<v1::VerifyWebhookResponse> reply);
+  void SignCose(v1::SignCoseRequest& request, Reply<v1::SignCoseResponse> reply);
+  void VerifyCose(v1::VerifyCoseRequest& request, Reply<v1::VerifyCoseResponse> reply);
   void GetPublicKey(v1::GetPublicKeyRequest& request, Reply<v1::GetPublicKeyResponse> reply);
 
   // Signs what `make` makes of the request, which is read once the caller may: a recipe for all

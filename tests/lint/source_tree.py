@@ -7,7 +7,7 @@ import sys
 from typing import Iterator, NamedTuple
 
 # The folders of production code.
-CODE = ("status", "crypto", "http", "jose", "pkcs11", "store", "audit", "policy", "tokenizer", "keysvc",
+CODE = ("status", "crypto", "http", "jose", "cose", "pkcs11", "store", "audit", "policy", "tokenizer", "keysvc",
         "bench")
 NOT_OURS = {".git", "build", "run", "__pycache__"}
 

@@ -15,11 +15,12 @@ namespace {
 TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
-  EXPECT_THAT(names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "FingerprintCard",
-                                            "SuspendToken", "ResumeToken", "DeleteToken", "Sign",
-                                            "SignJws", "SignHttpMessage", "SignWebhook", "Verify",
-                                            "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
-                                            "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
+  EXPECT_THAT(
+      names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "FingerprintCard",
+                                    "SuspendToken", "ResumeToken", "DeleteToken", "Sign", "SignJws",
+                                    "SignHttpMessage", "SignWebhook", "SignCose", "Verify",
+                                    "GetPublicKey", "CreateKey", "RotateKey", "ListKeys", "GetKey",
+                                    "LockKeys", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

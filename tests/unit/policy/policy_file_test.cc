@@ -298,10 +298,10 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
   EXPECT_EQ(allowed("settlement", cards), "");
   EXPECT_EQ(allowed("settlement", "tenants/acme/keys/card-fingerprint"),
-            "Sign SignJws SignHttpMessage SignWebhook Verify GetPublicKey");
+            "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
   EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
   EXPECT_EQ(allowed("settlement", key),
-            "Sign SignJws SignHttpMessage SignWebhook Verify GetPublicKey");
+            "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
   EXPECT_EQ(allowed("fraud", cards, "settlement"), "SuspendToken ResumeToken");
   EXPECT_EQ(allowed("fraud", cards, "fraud-screening"), "Detokenize SuspendToken ResumeToken");
   for (const char* officer : {"officer-1", "officer-2"}) {
