@@ -27,6 +27,15 @@ constexpr std::int64_t kLongestLifeMinutes = std::int64_t{100} * 366 * 24 * 60;
 constexpr std::int64_t kMostUses = 1'000'000;
 constexpr std::string_view kEnvironments[] = {"development", "test", "production"};
 
+struct FamilyName {
+  std::string_view name;
+  tokenizer::Family family;
+};
+constexpr FamilyName kFamilies[] = {{"opaque", tokenizer::Family::kOpaque},
+                                    {"numeric", tokenizer::Family::kNumeric},
+                                    {"emv", tokenizer::Family::kEmv},
+                                    {"ff1", tokenizer::Family::kFf1}};
+
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 // "host:port", the host an address or a name, IPv6 in brackets. Port 0 chooses a free one.
@@ -255,8 +264,9 @@ class Reader {
     ASSIGN_OR_RETURN(const YamlNode node, root.Get("token_profiles"));
     ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
     for (const YamlNode& item : items) {
-      RETURN_IF_ERROR(RequireKeys(item, {"tenant", "name", "number", "deterministic", "family",
-                                         "ff1", "time_to_live_minutes", "uses", "grace_minutes"}));
+      RETURN_IF_ERROR(
+          RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1", "emv",
+                             "time_to_live_minutes", "uses", "grace_minutes"}));
       tokenizer::Profile profile;
       ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
       ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
@@ -275,34 +285,77 @@ class Reader {
       profile.grace = absl::Minutes(grace);
       RETURN_IF_ERROR(ReadFamily(item, profile));
       config_.profiles.push_back(std::move(profile));
-      const auto together = tokenizer::Profiles::Create(config_.profiles);
-      if (!together.ok()) {
-        return item.Fault({together.status().message().data(), together.status().message().size()});
-      }
+      RETURN_IF_ERROR(FaultUnless(tokenizer::Profiles::Create(config_.profiles).status(), item));
     }
     return absl::OkStatus();
   }
 
   static absl::Status ReadFamily(const YamlNode& item, tokenizer::Profile& profile) {
-    const std::optional<YamlNode> family = item.Find("family");
-    if (family.has_value()) {
+    using tokenizer::Family;
+    if (const std::optional<YamlNode> family = item.Find("family")) {
       ASSIGN_OR_RETURN(const std::string name, family->AsString());
-      if (name == "ff1") {
-        profile.family = tokenizer::Family::kFf1;
-      } else if (name == "numeric") {
-        profile.family = tokenizer::Family::kNumeric;
-      } else if (name != "opaque") {
-        return family->Fault("opaque, numeric or ff1 is expected");
+      const auto* const known = std::find_if(std::begin(kFamilies), std::end(kFamilies),
+                                             [&](const auto& one) { return one.name == name; });
+      if (known == std::end(kFamilies)) {
+        return family->Fault("opaque, numeric, emv or ff1 is expected");
       }
+      profile.family = known->family;
     }
-    const std::optional<YamlNode> ff1 = item.Find("ff1");
-    if (profile.family == tokenizer::Family::kFf1) {
-      if (!ff1.has_value()) return item.Fault("a profile of the family ff1 needs its format, ff1");
+    ASSIGN_OR_RETURN(const std::optional<YamlNode> ff1,
+                     FormatOf(item, "ff1", profile.family == Family::kFf1));
+    if (ff1.has_value()) {
       ASSIGN_OR_RETURN(profile.ff1, ReadFf1Format(*ff1));
-    } else if (ff1.has_value()) {
-      return ff1->Fault("only a profile of the family ff1 has such a format");
+    }
+    ASSIGN_OR_RETURN(const std::optional<YamlNode> emv,
+                     FormatOf(item, "emv", profile.family == Family::kEmv));
+    if (emv.has_value()) {
+      ASSIGN_OR_RETURN(profile.emv, ReadEmvFormat(*emv));
     }
     return absl::OkStatus();
+  }
+
+  // What a family that has a format is declared with, under the family's name.
+  static absl::StatusOr<std::optional<YamlNode>> FormatOf(const YamlNode& item, const char* family,
+                                                          bool wanted) {
+    const std::optional<YamlNode> format = item.Find(family);
+    if (format.has_value() && !wanted) {
+      return format->Fault(
+          absl::StrCat("only a profile of the family ", family, " has such a format"));
+    }
+    if (!format.has_value() && wanted) {
+      return item.Fault(
+          absl::StrCat("a profile of the family ", family, " needs its format, ", family));
+    }
+    return format;
+  }
+
+  static absl::Status FaultUnless(const absl::Status& sound, const YamlNode& node) {
+    if (sound.ok()) return sound;
+    return node.Fault({sound.message().data(), sound.message().size()});
+  }
+
+  // All of it has to be said, since none of it can be changed later.
+  static absl::StatusOr<tokenizer::EmvFormat> ReadEmvFormat(const YamlNode& node) {
+    RETURN_IF_ERROR(
+        RequireKeys(node, {"issued_range", "attestation", "token_requestor_id", "months_valid"}));
+    tokenizer::EmvFormat format;
+    ASSIGN_OR_RETURN(const YamlNode range, node.Get("issued_range"));
+    RETURN_IF_ERROR(RequireKeys(range, {"prefix", "length"}));
+    ASSIGN_OR_RETURN(const YamlNode prefix, range.Get("prefix"));
+    ASSIGN_OR_RETURN(format.range.prefix, prefix.AsString());
+    ASSIGN_OR_RETURN(const YamlNode length, range.Get("length"));
+    ASSIGN_OR_RETURN(const std::int64_t digits, length.AsInteger(0, 99));
+    format.range.length = static_cast<std::size_t>(digits);
+    RETURN_IF_ERROR(FaultUnless(format.range.Check(), range));
+    ASSIGN_OR_RETURN(const YamlNode attestation, node.Get("attestation"));
+    ASSIGN_OR_RETURN(format.attestation, attestation.AsString());
+    ASSIGN_OR_RETURN(const YamlNode requestor, node.Get("token_requestor_id"));
+    ASSIGN_OR_RETURN(format.token_requestor_id, requestor.AsString());
+    ASSIGN_OR_RETURN(const YamlNode months, node.Get("months_valid"));
+    ASSIGN_OR_RETURN(const std::int64_t valid, months.AsInteger(0, 999));
+    format.months_valid = static_cast<unsigned>(valid);
+    RETURN_IF_ERROR(FaultUnless(format.Check(), node));
+    return format;
   }
 
   // All but the prefix has to be said, since none of it can be changed later.
@@ -324,9 +377,8 @@ class Reader {
     if (const std::optional<YamlNode> prefix = node.Find("prefix")) {
       ASSIGN_OR_RETURN(format.prefix, prefix->AsString());
     }
-    const absl::Status sound = format.Check();
-    if (sound.ok()) return format;
-    return node.Fault({sound.message().data(), sound.message().size()});
+    RETURN_IF_ERROR(FaultUnless(format.Check(), node));
+    return format;
   }
 
   const std::filesystem::path folder_;

@@ -49,7 +49,7 @@ struct KeyVersionRow {
   std::string hsm_label;          // protection "hsm"
   std::string wrapped;            // protection "envelope"
   std::string public_key;         // DER SubjectPublicKeyInfo, key pairs only
-  std::string token_format = {};  // of the tokens that the key makes by itself, purpose "ff1" only
+  std::string token_format = {};  // of the tokens of its profile, where the key is bound to one
   // Mutable:
   std::string recovery;             // the key, sealed to the recovery key; empty: it is not
   std::uint64_t reserved_uses = 0;  // how often the key may have been used to encrypt

@@ -8,8 +8,8 @@
 #include "policy/gate.h"
 #include "store/store.h"
 #include "tokenizer/budgets.h"
+#include "tokenizer/drawn_token.h"
 #include "tokenizer/key_source.h"
-#include "tokenizer/numeric_token.h"
 #include "tokenizer/profile.h"
 
 namespace keysvc::tokenizer {

@@ -1,5 +1,6 @@
 #include "tokenizer/kept_tokens.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "crypto/bytes.h"
@@ -13,6 +14,8 @@ namespace keysvc::tokenizer {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+// Of an answer whose tokens have expiries.
+constexpr std::uint8_t kExpiryFormat = 2;
 
 constexpr std::string_view kKind = "keysvc kept tokens";
 
@@ -37,33 +40,44 @@ absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 
-absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>& tokens,
+absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<KeptToken>& tokens,
                                                  std::string_view principal,
                                                  std::string_view request_id,
                                                  std::string_view fingerprint, absl::Time expires,
                                                  const AnswerKey& key) {
   crypto::CanonicalWriter answer;
-  answer.U8(kFormat).U32(static_cast<std::uint32_t>(tokens.size()));
-  for (const std::string& token : tokens) answer.Bytes(token);
+  const bool expire = std::any_of(tokens.begin(), tokens.end(),
+                                  [](const KeptToken& kept) { return kept.expiry.has_value(); });
+  answer.U8(expire ? kExpiryFormat : kFormat).U32(static_cast<std::uint32_t>(tokens.size()));
+  for (const KeptToken& kept : tokens) {
+    answer.Bytes(kept.token);
+    if (!expire) continue;
+    const Expiry expiry = kept.expiry.value_or(Expiry{});
+    answer.U16(expiry.year).U8(expiry.month);
+  }
   return KeepAnswer(kKind, principal, request_id, fingerprint, expires,
                     crypto::AsBytes(answer.Take()), key);
 }
 
-absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,
-                                                        std::string_view fingerprint,
-                                                        const AnswerKey& key) {
+absl::StatusOr<std::vector<KeptToken>> OpenKeptTokens(const store::IdempotencyRow& row,
+                                                      std::string_view fingerprint,
+                                                      const AnswerKey& key) {
   ASSIGN_OR_RETURN(const crypto::SecretBytes plaintext,
                    OpenKeptAnswer(kKind, row, fingerprint, key));
   crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
-  if (format != kFormat) {
+  if (format != kFormat && format != kExpiryFormat) {
     return Error(Reason::kIntegrityFailure, "a kept answer has an unknown format");
   }
   ASSIGN_OR_RETURN(const std::uint32_t count, reader.U32());
-  std::vector<std::string> tokens;
+  std::vector<KeptToken> tokens;
   for (std::uint32_t i = 0; i < count; ++i) {
     ASSIGN_OR_RETURN(const std::string_view token, reader.Bytes());
-    tokens.emplace_back(token);
+    tokens.push_back({std::string(token)});
+    if (format == kFormat) continue;
+    ASSIGN_OR_RETURN(const std::uint16_t year, reader.U16());
+    ASSIGN_OR_RETURN(const std::uint8_t month, reader.U8());
+    if (month != 0) tokens.back().expiry = Expiry{year, month};
   }
   RETURN_IF_ERROR(reader.Finish());
   return tokens;

@@ -2,6 +2,7 @@
 #ifndef KEYSVC_TOKENIZER_KEPT_TOKENS_H_
 #define KEYSVC_TOKENIZER_KEPT_TOKENS_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,14 @@ absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
                                           const std::vector<absl::StatusOr<CardData>>& cards,
                                           const crypto::HmacSha256& key);
 
+struct KeptToken {
+  std::string token;
+  std::optional<Expiry> expiry = std::nullopt;  // of the family kEmv
+  friend bool operator==(const KeptToken&, const KeptToken&) = default;
+};
+
 // One token for each card, empty where there is none; sealed and bound to who asked for it.
-absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>& tokens,
+absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<KeptToken>& tokens,
                                                  std::string_view principal,
                                                  std::string_view request_id,
                                                  std::string_view fingerprint, absl::Time expires,
@@ -28,9 +35,9 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<std::string>&
 
 // What was kept. INVALID_ARGUMENT/REQUEST_ID_REUSED when the fingerprint is another,
 // DATA_LOSS/INTEGRITY_FAILURE when any column was changed.
-absl::StatusOr<std::vector<std::string>> OpenKeptTokens(const store::IdempotencyRow& row,
-                                                        std::string_view fingerprint,
-                                                        const AnswerKey& key);
+absl::StatusOr<std::vector<KeptToken>> OpenKeptTokens(const store::IdempotencyRow& row,
+                                                      std::string_view fingerprint,
+                                                      const AnswerKey& key);
 
 }  // namespace keysvc::tokenizer
 

@@ -17,10 +17,61 @@ bool MayTakeTokensOf(const Profile& one, const Profile& other) {
          one.ff1.prefix == other.ff1.prefix && one.ff1.luhn_offset == other.ff1.luhn_offset;
 }
 
+// What the family asks of a profile by itself.
+absl::Status CheckFamily(const Profile& profile) {
+  switch (profile.family) {
+    case Family::kOpaque:
+    case Family::kNumeric:
+      return absl::OkStatus();
+    case Family::kEmv:
+      RETURN_IF_ERROR(profile.emv.Check());
+      if (profile.time_to_live == absl::ZeroDuration()) return absl::OkStatus();
+      return Error(Reason::kConfigInvalid,
+                   "EMV tokens expire with a month: they have no time to live beside it");
+    case Family::kFf1:
+      RETURN_IF_ERROR(profile.ff1.Check());
+      if (profile.deterministic) return absl::OkStatus();
+      return Error(Reason::kConfigInvalid,
+                   "FF1 makes one token per card for ever: it is always deterministic");
+  }
+  return Error(Reason::kInternal, "an unknown family");
+}
+
+bool ShareRange(const Profile& one, const Profile& other) {
+  return one.family == Family::kEmv && other.family == Family::kEmv &&
+         one.emv.range.Overlaps(other.emv.range);
+}
+
 }  // namespace
+
+bool IsDrawn(Family family) { return family == Family::kNumeric || family == Family::kEmv; }
 
 std::string Profile::ResourceName() const {
   return absl::StrCat("tenants/", tenant, "/tokenProfiles/", name);
+}
+
+std::optional<Expiry> Profile::ExpiryOf(absl::Time created) const {
+  if (family != Family::kEmv) return std::nullopt;
+  return emv.ExpiryOf(created);
+}
+
+std::optional<absl::Time> Profile::EndOf(absl::Time created) const {
+  if (const std::optional<Expiry> expiry = ExpiryOf(created)) return tokenizer::EndOf(*expiry);
+  if (time_to_live == absl::ZeroDuration()) return std::nullopt;
+  return created + time_to_live;
+}
+
+std::string Profile::TokenFormat() const {
+  switch (family) {
+    case Family::kOpaque:
+    case Family::kNumeric:
+      return {};
+    case Family::kEmv:
+      return emv.ToString();
+    case Family::kFf1:
+      return ff1.ToString();
+  }
+  return {};
 }
 
 absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
@@ -31,19 +82,13 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
     if (profile->number == 0) {
       return Error(Reason::kConfigInvalid, "a token profile has the number 0");
     }
-    if (profile->deterministic &&
-        (profile->time_to_live > absl::ZeroDuration() || profile->uses > 0)) {
+    if (profile->deterministic && (profile->time_to_live > absl::ZeroDuration() ||
+                                   profile->uses > 0 || profile->family == Family::kEmv)) {
       return Error(Reason::kConfigInvalid,
                    "a deterministic profile has one token per card for ever: its tokens have "
-                   "neither a time to live nor a number of uses");
+                   "neither a time to live nor a number of uses, and are not of the family emv");
     }
-    if (profile->family == Family::kFf1) {
-      RETURN_IF_ERROR(profile->ff1.Check());
-      if (!profile->deterministic) {
-        return Error(Reason::kConfigInvalid,
-                     "FF1 makes one token per card for ever: it is always deterministic");
-      }
-    }
+    RETURN_IF_ERROR(CheckFamily(*profile));
     const bool taken = std::any_of(profiles.begin(), profile, [&](const Profile& earlier) {
       return earlier.tenant == profile->tenant &&
              (earlier.name == profile->name || earlier.number == profile->number);
@@ -56,6 +101,12 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
       return Error(Reason::kConfigInvalid,
                    "two FF1 profiles of a tenant share prefix and Luhn offset, and each would take "
                    "the other's tokens for its own");
+    }
+    if (std::any_of(profiles.begin(), profile,
+                    [&](const Profile& earlier) { return ShareRange(*profile, earlier); })) {
+      return Error(Reason::kConfigInvalid,
+                   "the issued ranges of two EMV profiles overlap, and nobody could tell whose "
+                   "token a number is");
     }
   }
   return Profiles(std::move(profiles));

@@ -2,19 +2,24 @@
 #define KEYSVC_TOKENIZER_PROFILE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "tokenizer/emv_format.h"
 #include "tokenizer/ff1_format.h"
 
 namespace keysvc::tokenizer {
 
 // What kind of tokens a profile makes: opaque ones or random digits, whose cards are kept in rows,
 // or digits that the card is computed from, of which nothing is kept.
-enum class Family { kOpaque, kNumeric, kFf1 };
+enum class Family { kOpaque, kNumeric, kEmv, kFf1 };
+
+// Whether the tokens are random digits.
+bool IsDrawn(Family family);
 
 // How a tenant's cards become tokens. Declared in the configuration.
 struct Profile {
@@ -24,12 +29,19 @@ struct Profile {
   bool deterministic = false;  // one token per card for ever; otherwise a new one per call
   Family family = Family::kOpaque;
   Ff1Format ff1 = {};  // of the family kFf1, which is deterministic
+  EmvFormat emv = {};  // of the family kEmv, which is not
   // Of each token from its making, when the profile is not deterministic:
-  absl::Duration time_to_live = absl::ZeroDuration();  // zero: it does not expire
+  absl::Duration time_to_live = absl::ZeroDuration();  // zero: it does not expire; not of kEmv
   std::uint32_t uses = 0;                              // how often it opens; 0: any number of times
   absl::Duration grace = absl::ZeroDuration();         // from its end until its card is erased
 
   std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
+  // The month that a token made then expires with, of the family kEmv.
+  std::optional<Expiry> ExpiryOf(absl::Time created) const;
+  // When such a token ends by itself; none: it does not.
+  std::optional<absl::Time> EndOf(absl::Time created) const;
+  // What the key that makes the tokens, or seals their cards, is bound to (docs/formats.md).
+  std::string TokenFormat() const;
 };
 
 // Every profile of the service. Immutable after construction; thread-safe.
@@ -38,7 +50,8 @@ class Profiles {
   // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number, for the
   // number 0, for what is no name, for a deterministic one whose tokens end, and for an FF1 profile
   // that is not deterministic, whose format does not pass its Check(), or whose prefix and Luhn
-  // offset are another one's of the tenant.
+  // offset are another one's of the tenant; for an EMV profile with a time to live, whose format
+  // does not pass its Check(), or whose range overlaps that of another, of whatever tenant.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

@@ -137,8 +137,7 @@ class Check {
       ++found_.undeclared;
       return absl::OkStatus();
     }
-    const Family family = row.digits.empty() ? Family::kOpaque : Family::kNumeric;
-    if (profile->family != family) {
+    if (profile->family == Family::kFf1 || IsDrawn(profile->family) == row.digits.empty()) {
       return Error(Reason::kProfileChanged,
                    absl::StrCat("the store holds tokens of ", profile->ResourceName(),
                                 ", or of another profile of its number, from when it was of "

@@ -5,8 +5,8 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/drawn_token.h"
 #include "tokenizer/ff1_token.h"
-#include "tokenizer/numeric_token.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -86,8 +86,8 @@ absl::Status TokenReader::FindByDigits(const std::vector<absl::StatusOr<TokenNam
   std::map<const Profile*, std::pair<std::vector<TokenReading*>, std::vector<std::string>>> wanted;
   for (std::size_t i = 0; i < names.size(); ++i) {
     absl::StatusOr<FoundToken>& token = readings[i].token;
-    if (!token.ok() || token->profile->family != Family::kNumeric) continue;
-    if (!IsNumericToken(names[i]->token)) {
+    if (!token.ok() || !IsDrawn(token->profile->family)) continue;
+    if (!MayBeDrawn(*token->profile, names[i]->token)) {
       token = NotFound();
       continue;
     }

@@ -89,7 +89,7 @@ class TokenReader {
   absl::StatusOr<Allowed> AllowNamed(const TokenName& name, TokenReading& reading);
   const absl::StatusOr<policy::Permit>& PermitFor(const std::string& profile);
   absl::StatusOr<TokenContent> Decode(const TokenName& name, std::uint32_t version);
-  // Names that say a profile of the family numeric.
+  // Names that say a profile whose tokens are random digits.
   absl::Status FindByDigits(const std::vector<absl::StatusOr<TokenName>>& names,
                             std::vector<TokenReading>& readings);
   absl::Status TakeRows(const std::vector<std::int64_t>& handles,

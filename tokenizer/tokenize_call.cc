@@ -9,6 +9,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
+#include "tokenizer/drawn_token.h"
 #include "tokenizer/ff1_token.h"
 #include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_tokens.h"
@@ -42,16 +43,22 @@ void TokenizeCall::Run(const policy::Permit& permit) {
 
 absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
   RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kTokenize, profile_.ResourceName()));
-  if (profile_.family == Family::kFf1) {
-    for (absl::StatusOr<CardData>& card : cards_) {
-      if (!card.ok()) continue;
-      if (absl::Status refused = CheckFf1Card(profile_, *card); !refused.ok()) card = refused;
-    }
+  for (absl::StatusOr<CardData>& card : cards_) {
+    if (!card.ok()) continue;
+    if (absl::Status refused = CheckCard(*card); !refused.ok()) card = refused;
   }
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(profile_.tenant));
   ASSIGN_OR_RETURN(fingerprint_,
                    FingerprintOf(profile_.ResourceName(), cards_, *request_keys_->fingerprint));
+  return absl::OkStatus();
+}
+
+absl::Status TokenizeCall::CheckCard(const CardData& card) const {
+  if (IsOfIssuedRange(services_.profiles, card.pan)) {
+    return Error(Reason::kPanInvalid, "a token is not the number of a card", "card.pan");
+  }
+  if (profile_.family == Family::kFf1) return CheckFf1Card(profile_, card);
   return absl::OkStatus();
 }
 
@@ -80,7 +87,7 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
       services_.store.FindIdempotency(entry_.actor, entry_.request_id,
                                       absl::ToUnixMillis(services_.journal.UnsteppedTime())));
   if (!row.has_value()) return std::nullopt;
-  ASSIGN_OR_RETURN(std::vector<std::string> tokens,
+  ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
   if (tokens.size() != cards_.size()) {
     return Error(Reason::kIntegrityFailure, "a kept answer is for another number of cards");
@@ -88,7 +95,8 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
   Results results;
   for (std::size_t i = 0; i < cards_.size(); ++i) {
     if (cards_[i].ok()) {
-      results.push_back(TokenName{profile_.tenant, std::move(tokens[i])});
+      results.push_back(
+          IssuedToken{{profile_.tenant, std::move(tokens[i].token)}, tokens[i].expiry});
     } else {
       results.push_back(cards_[i].status());
     }
@@ -98,13 +106,14 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
 
 absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutation) {
   if (!request_keys_.has_value()) return absl::OkStatus();
-  std::vector<std::string> tokens;
+  std::vector<KeptToken> tokens;
   bool any = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
     // What failed for another cause than its content may go well when it is repeated.
     if (!results[i].ok() && cards_[i].ok()) return absl::OkStatus();
     any = any || results[i].ok();
-    tokens.push_back(results[i].ok() ? results[i]->token : std::string());
+    tokens.push_back(results[i].ok() ? KeptToken{results[i]->name.token, results[i]->expiry}
+                                     : KeptToken{});
   }
   if (!any) return absl::OkStatus();
   ASSIGN_OR_RETURN(mutation.idempotency,
@@ -117,7 +126,7 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& 
   if (profile_.family == Family::kFf1) return ComputeTokens();
   const bool any_card = std::any_of(cards_.begin(), cards_.end(),
                                     [](const absl::StatusOr<CardData>& card) { return card.ok(); });
-  Results names;  // of the groups
+  Results tokens;  // of the groups
   group_of_.assign(cards_.size(), std::nullopt);
   if (any_card) {
     ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups());
@@ -126,13 +135,14 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& 
     RETURN_IF_ERROR(HoldKeys(fresh > 0));
     std::int64_t handle = fresh == 0 ? 0 : services_.store.AllocateHandles(fresh);
     for (const Group& group : groups) {
-      names.push_back(group.row.has_value() ? NameOfRow(group) : NewRow(group, handle++, mutation));
+      tokens.push_back(group.row.has_value() ? TokenOfRow(group)
+                                             : NewRow(group, handle++, mutation));
     }
   }
   Results results;
   for (std::size_t i = 0; i < cards_.size(); ++i) {
     if (group_of_[i].has_value()) {
-      results.push_back(names[*group_of_[i]]);
+      results.push_back(tokens[*group_of_[i]]);
     } else {
       results.push_back(cards_[i].status());
     }
@@ -152,7 +162,7 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::ComputeTokens() {
       ASSIGN_OR_RETURN(keys_.ff1, services_.keys.Ff1Key(profile_));
     }
     ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, card->pan, *keys_.ff1.key));
-    results.push_back(TokenName{profile_.tenant, std::move(token)});
+    results.push_back(IssuedToken{{profile_.tenant, std::move(token)}});
   }
   return results;
 }
@@ -235,50 +245,52 @@ absl::Status TokenizeCall::MayOpenKeys() const {
   return Error(Reason::kConflict, "the same cards are being tokenized; try again");
 }
 
-absl::StatusOr<TokenName> TokenizeCall::NameOfRow(const Group& group) {
+absl::StatusOr<IssuedToken> TokenizeCall::TokenOfRow(const Group& group) {
   const store::TokenRow& row = *group.row;
   RETURN_IF_ERROR(CheckRow(row, *keys_.row_mac));
   ASSIGN_OR_RETURN(const auto data_key, OpenerOf(row.data_version));
   // Opening proves that the index still leads to the card it was made from.
   ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, *data_key));
   data_versions_.insert(row.data_version);
-  if (!row.digits.empty()) return TokenName{profile_.tenant, row.digits};
+  if (!row.digits.empty()) return IssuedToken{{profile_.tenant, row.digits}};
   ASSIGN_OR_RETURN(const auto token_key, NamerOf(opened.token_key_version));
-  return NameOf(row.handle, opened.token_key_version, *token_key);
+  return IssuedToken{NameOf(row.handle, opened.token_key_version, *token_key)};
 }
 
-absl::StatusOr<TokenName> TokenizeCall::NewRow(const Group& group, std::int64_t handle,
-                                               store::Mutation& mutation) {
+absl::StatusOr<IssuedToken> TokenizeCall::NewRow(const Group& group, std::int64_t handle,
+                                                 store::Mutation& mutation) {
+  const absl::Time created = services_.clock();
   store::TokenRow row;
   row.handle = handle;
   row.tenant = profile_.tenant;
   row.profile = profile_.number;
   row.index_version = keys_.index.version;
   row.pan_index = group.pan_index;
-  if (profile_.family == Family::kNumeric) {
+  if (IsDrawn(profile_.family)) {
     ASSIGN_OR_RETURN(row.digits, DrawDigits(group.card->pan, mutation));
   }
   row.data_version = keys_.data.version;
-  row.created_ms = absl::ToUnixMillis(services_.clock());
+  row.created_ms = absl::ToUnixMillis(created);
   RETURN_IF_ERROR(SealRow(row, *group.card, keys_.token.version, *keys_.data.key));
   row.state = static_cast<std::uint8_t>(TokenState::kActive);
   row.revision = 1;
-  if (profile_.time_to_live > absl::ZeroDuration()) {
-    row.ends_ms = row.created_ms + absl::ToInt64Milliseconds(profile_.time_to_live);
+  if (const std::optional<absl::Time> end = profile_.EndOf(created)) {
+    row.ends_ms = absl::ToUnixMillis(*end);
   }
   if (profile_.uses > 0) row.uses_left = profile_.uses;
   row.mac = MacOfRow(row, *keys_.row_mac);
   data_versions_.insert(row.data_version);
-  const std::string digits = row.digits;
+  IssuedToken token{row.digits.empty() ? NameOf(handle, keys_.token.version, *keys_.token.key)
+                                       : TokenName{profile_.tenant, row.digits},
+                    profile_.ExpiryOf(created)};
   mutation.tokens.push_back(std::move(row));
-  if (!digits.empty()) return TokenName{profile_.tenant, digits};
-  return NameOf(handle, keys_.token.version, *keys_.token.key);
+  return token;
 }
 
 absl::StatusOr<std::string> TokenizeCall::DrawDigits(const Pan& pan,
                                                      const store::Mutation& mutation) const {
   for (int draws = 0; draws < kMaxDraws; ++draws) {
-    std::string digits = DrawNumericToken(pan, services_.random);
+    std::string digits = DrawToken(profile_, pan, services_.random);
     if (std::any_of(mutation.tokens.begin(), mutation.tokens.end(),
                     [&](const store::TokenRow& row) { return row.digits == digits; })) {
       continue;
@@ -302,8 +314,8 @@ TokenName TokenizeCall::NameOf(std::int64_t handle, std::uint32_t version,
 void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutation) {
   audit::Entry entry = entry_;
   if (results.ok()) {
-    for (const absl::StatusOr<TokenName>& name : *results) {
-      AddItem(entry, name.ok() ? name->ToString() : std::string(), name.status());
+    for (const absl::StatusOr<IssuedToken>& token : *results) {
+      AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
     }
     SetOutcomeOfItems(entry);
   } else {

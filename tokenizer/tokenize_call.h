@@ -27,7 +27,7 @@ namespace keysvc::tokenizer {
 // with the keys that it holds already, so that an HSM that hangs never holds up the journal.
 class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
  public:
-  using Results = std::vector<absl::StatusOr<TokenName>>;
+  using Results = std::vector<absl::StatusOr<IssuedToken>>;
 
   TokenizeCall(const CallServices& services, const policy::Permit& permit, Profile profile,
                std::vector<absl::StatusOr<CardData>> cards, const RequestFacts& facts,
@@ -54,6 +54,8 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   };
 
   absl::Status Prepare(const policy::Permit& permit);
+  // Whether the profile takes such a card.
+  absl::Status CheckCard(const CardData& card) const;
   void Attempt();
   absl::StatusOr<std::optional<Results>> FindKept();
   absl::StatusOr<Results> MakeTokens(store::Mutation& mutation);
@@ -68,9 +70,9 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> NamerOf(std::uint32_t token_version);
   // Whether the call may wait for the HSM to open a key. ABORTED/CONFLICT on the journal's thread.
   absl::Status MayOpenKeys() const;
-  absl::StatusOr<TokenName> NameOfRow(const Group& group);
-  absl::StatusOr<TokenName> NewRow(const Group& group, std::int64_t handle,
-                                   store::Mutation& mutation);
+  absl::StatusOr<IssuedToken> TokenOfRow(const Group& group);
+  absl::StatusOr<IssuedToken> NewRow(const Group& group, std::int64_t handle,
+                                     store::Mutation& mutation);
   // A token of random digits that nothing in the store or in the mutation has.
   // FAILED_PRECONDITION/TOKENS_EXHAUSTED when none is found.
   absl::StatusOr<std::string> DrawDigits(const Pan& pan, const store::Mutation& mutation) const;

@@ -23,6 +23,8 @@ TokenView ViewOf(const FoundToken& token) {
   view.created = absl::FromUnixMillis(token.row->created_ms);
   if (token.row->ends_ms.has_value()) view.ends = absl::FromUnixMillis(*token.row->ends_ms);
   view.uses_left = token.row->uses_left;
+  view.token_expiry = token.profile->ExpiryOf(view.created);
+  view.token_requestor_id = token.profile->emv.token_requestor_id;
   if (!token.card.has_value()) return view;
   view.masked_pan = token.Masked();
   view.expiry = token.card->expiry;
@@ -78,7 +80,7 @@ absl::Status Tokenizer::CountRecords() {
 
 void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
                          std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
-                         audit::Done<std::vector<absl::StatusOr<TokenName>>> done) {
+                         audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done) {
   std::make_shared<TokenizeCall>(services_, permit, profile, std::move(cards), facts,
                                  std::move(done))
       ->Run(permit);

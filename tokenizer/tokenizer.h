@@ -18,8 +18,8 @@
 #include "tokenizer/budgets.h"
 #include "tokenizer/call_services.h"
 #include "tokenizer/card_data.h"
+#include "tokenizer/drawn_token.h"
 #include "tokenizer/key_source.h"
-#include "tokenizer/numeric_token.h"
 #include "tokenizer/profile.h"
 #include "tokenizer/token_state.h"
 
@@ -47,6 +47,12 @@ struct TokenName {
   std::string ToString() const;
 };
 
+// A token as it was issued.
+struct IssuedToken {
+  TokenName name;
+  std::optional<Expiry> expiry = std::nullopt;  // of the family kEmv
+};
+
 // A card as far as the caller may see it: `full` only at Reveal::kFull.
 struct RevealedCard {
   policy::Reveal reveal = policy::Reveal::kLastFour;
@@ -65,6 +71,9 @@ struct TokenView {
   absl::Time created;
   std::optional<absl::Time> ends = std::nullopt;          // none: not by itself
   std::optional<std::uint32_t> uses_left = std::nullopt;  // none: any number
+  // Of the family kEmv:
+  std::optional<Expiry> token_expiry = std::nullopt;
+  std::string token_requestor_id = {};
   // Of a deleted token nothing of these is left:
   std::string masked_pan = {};
   std::optional<Expiry> expiry = std::nullopt;
@@ -93,10 +102,12 @@ class Tokenizer {
   // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
   // comes as its error and stays one. With a request id, a repetition within 24 hours gets the same
   // tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT when others
-  // kept writing the same cards. An FF1 profile refuses what it cannot keep, as CheckFf1Card says.
+  // kept writing the same cards. An FF1 profile refuses what it cannot keep, as CheckFf1Card says,
+  // and every profile the number of an EMV token with INVALID_ARGUMENT/PAN_INVALID.
+  // FAILED_PRECONDITION/TOKENS_EXHAUSTED when no number is left to draw.
   void Tokenize(policy::Permit permit, const Profile& profile,
                 std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
-                audit::Done<std::vector<absl::StatusOr<TokenName>>> done);
+                audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
 
   // The permit is for tenants/{tenant}/tokens; the gate decides again for each token's profile.
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;

@@ -106,6 +106,13 @@ ExitCode ChangeStates(const Connection& connection, const StateChangeOptions& op
   return code;
 }
 
+// What tokens of the family emv have besides.
+void AddEmv(const auto& response, Fields& fields) {
+  if (response.token_expiry().empty()) return;
+  fields.emplace_back("token_expiry", response.token_expiry());
+  fields.emplace_back("token_requestor_id", response.token_requestor_id());
+}
+
 ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
                      const TokenizeOptions& options, v1::Card&& card, Output& output) {
   v1::TokenizeRequest request;
@@ -116,7 +123,9 @@ ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
   const grpc::Status status = stub.Tokenize(connection.Call().get(), request, &response);
   Wipe(*request.mutable_card());
   if (!status.ok()) return Report(FromWire(status));
-  output.Show({{"token", response.token()}, {"name", response.name()}});
+  Fields fields = {{"token", response.token()}, {"name", response.name()}};
+  AddEmv(response, fields);
+  output.Show(fields);
   return ExitCode::kOk;
 }
 
@@ -325,6 +334,7 @@ ExitCode GetToken(const Connection& connection, const std::string& name, const s
   if (response.has_remaining_uses()) {
     fields.emplace_back("remaining_uses", std::int64_t{response.remaining_uses()});
   }
+  AddEmv(response, fields);
   output.Show(fields);
   return ExitCode::kOk;
 }

@@ -72,7 +72,7 @@ struct KeyParameters {
   Protection protection = Protection::kHsm;
   // The originator-usage period, 1 day .. 3 years (SP 800-57, table 1).
   absl::Duration cryptoperiod = kYear;
-  // Of the tokens that the key makes by itself, as tokenizer::Ff1Format writes it; kFf1 only.
+  // Of the tokens of the key's profile, as tokenizer::Profile writes it; kFf1 and kData only.
   std::string token_format = {};
 
   friend bool operator==(const KeyParameters&, const KeyParameters&) = default;

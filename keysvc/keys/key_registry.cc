@@ -152,15 +152,12 @@ absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   RETURN_IF_ERROR(EnsureKey(RowMacKeyOf(profile.tenant), Purpose::kRowMac));
   RETURN_IF_ERROR(EnsureKey(RequestKeyOf(profile.tenant), Purpose::kRequest));
   RETURN_IF_ERROR(EnsureKey(FingerprintKeyOf(profile.tenant), Purpose::kFingerprint));
-  if (is_ff1) {
-    const std::string format = profile.ff1.ToString();
-    RETURN_IF_ERROR(EnsureKey(ff1, Purpose::kFf1, format));
-    const auto rings = Rings();
-    const KeyParameters& made = rings->FindPrimary(ff1)->version.parameters;
-    return made.token_format == format ? absl::OkStatus() : Changed(profile);
-  }
-  RETURN_IF_ERROR(EnsureKey(data, Purpose::kData));
-  if (!profile.deterministic) return absl::OkStatus();
+  const KeyName& bound = is_ff1 ? ff1 : data;
+  const std::string format = profile.TokenFormat();
+  RETURN_IF_ERROR(EnsureKey(bound, is_ff1 ? Purpose::kFf1 : Purpose::kData, format));
+  const auto rings = Rings();
+  if (rings->FindPrimary(bound)->version.parameters.token_format != format) return Changed(profile);
+  if (is_ff1 || !profile.deterministic) return absl::OkStatus();
   return EnsureKey(IndexKeyOf(profile), Purpose::kIndex);
 }
 

@@ -107,10 +107,13 @@ absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card) {
   return data;
 }
 
-v1::TokenizeResponse ToMessage(const tokenizer::TokenName& token) {
+v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
+                               const tokenizer::Profile& profile) {
   v1::TokenizeResponse message;
-  message.set_name(token.ToString());
-  message.set_token(token.token);
+  message.set_name(token.name.ToString());
+  message.set_token(token.name.token);
+  if (token.expiry.has_value()) message.set_token_expiry(token.expiry->ToString());
+  message.set_token_requestor_id(profile.emv.token_requestor_id);
   return message;
 }
 

@@ -39,7 +39,8 @@ absl::Status CheckBatchSize(int size);
 
 // The card, in locked memory. The message's own copies are wiped.
 absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card);
-v1::TokenizeResponse ToMessage(const tokenizer::TokenName& token);
+v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
+                               const tokenizer::Profile& profile);
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
 v1::TokenState ToWire(tokenizer::TokenState state);
 

@@ -107,12 +107,13 @@ void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResp
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
-                      [reply = std::move(reply)](auto done) mutable {
-                        reply.Answer(std::move(done),
-                                     [](auto tokens) -> absl::StatusOr<v1::TokenizeResponse> {
-                                       if (!tokens.at(0).ok()) return tokens[0].status();
-                                       return ToMessage(*tokens[0]);
-                                     });
+                      [reply = std::move(reply), profile](auto done) mutable {
+                        reply.Answer(
+                            std::move(done),
+                            [profile](auto tokens) -> absl::StatusOr<v1::TokenizeResponse> {
+                              if (!tokens.at(0).ok()) return tokens[0].status();
+                              return ToMessage(*tokens[0], *profile);
+                            });
                       });
 }
 
@@ -129,13 +130,13 @@ void TokenService::BatchTokenize(v1::BatchTokenizeRequest& request,
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
-                      [reply = std::move(reply)](auto done) mutable {
-                        reply.Answer(std::move(done), [&reply](auto tokens) {
+                      [reply = std::move(reply), profile](auto done) mutable {
+                        reply.Answer(std::move(done), [&reply, profile](auto tokens) {
                           v1::BatchTokenizeResponse message;
                           for (const auto& token : tokens) {
                             v1::TokenizeResult& result = *message.add_results();
                             if (token.ok()) {
-                              *result.mutable_token() = ToMessage(*token);
+                              *result.mutable_token() = ToMessage(*token, *profile);
                             } else {
                               reply.Note(token.status());
                               *result.mutable_error() = ToItemError(token.status());
@@ -278,6 +279,10 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
                           if (token.uses_left.has_value()) {
                             message.set_remaining_uses(*token.uses_left);
                           }
+                          if (token.token_expiry.has_value()) {
+                            message.set_token_expiry(token.token_expiry->ToString());
+                          }
+                          message.set_token_requestor_id(token.token_requestor_id);
                           return message;
                         });
                       });

@@ -43,6 +43,17 @@ tokenizer::Profile Ff1Profile() {
                   .luhn_offset = 3}};
 }
 
+tokenizer::Profile EmvProfile() {
+  return {.tenant = "acme",
+          .name = "network",
+          .number = 4,
+          .family = tokenizer::Family::kEmv,
+          .emv = {.range = {.prefix = "99990012", .length = 16},
+                  .attestation = "Ours by the letter of the scheme",
+                  .token_requestor_id = "40010030273",
+                  .months_valid = 36}};
+}
+
 class KeyRegistryTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_OK(world_.Start()); }
@@ -494,6 +505,34 @@ TEST_F(KeyRegistryTest, AnFf1ProfileThatIsDeclaredOtherwiseIsRefusedAlsoAfterARe
     format.prefix = "ppt_";
   });
   EXPECT_EQ(world_.registry().Versions(Ff1KeyOf(Ff1Profile()))->size(), 1U);
+}
+
+TEST_F(KeyRegistryTest, TheDataKeyOfAnEmvProfileIsBoundToItsFormatInEveryVersion) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+  const KeyName name = DataKeyOf(EmvProfile());
+  ASSERT_OK(world_.Rotate(name));
+  ASSERT_OK(world_.Restart());
+  ASSERT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+  const auto versions = world_.registry().Versions(name);
+  ASSERT_OK(versions);
+  EXPECT_EQ(versions->size(), 2U);
+  for (const KeyVersion& version : *versions) {
+    EXPECT_EQ(version.parameters.token_format, EmvProfile().emv.ToString());
+  }
+  const auto refused = [&](auto change) {
+    tokenizer::Profile profile = EmvProfile();
+    change(profile);
+    EXPECT_THAT(world_.registry().EnsureProfileKeys(profile), HasReason(Reason::kProfileChanged));
+  };
+  refused([](auto& profile) { profile.emv.range.prefix = "99990013"; });
+  refused([](auto& profile) { profile.emv.range.length = 17; });
+  refused([](auto& profile) { profile.emv.token_requestor_id = "40010030274"; });
+  refused([](auto& profile) { profile.emv.months_valid = 35; });
+  refused([](auto& profile) { profile.emv.attestation += " of 2026"; });
+  refused([](auto& profile) { profile.family = tokenizer::Family::kNumeric; });
+  refused([](auto& profile) { profile.family = tokenizer::Family::kOpaque; });
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  refused([](auto& profile) { profile.name = kCards.name; });
 }
 
 TEST_F(KeyRegistryTest, AProfileDoesNotChangeItsFamily) {

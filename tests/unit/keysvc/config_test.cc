@@ -281,6 +281,49 @@ TEST(Config, ReadsANumericProfile) {
   }
 }
 
+std::string EmvLines(const std::string& prefix, const std::string& more = {}) {
+  return "    deterministic: false\n    family: emv\n    emv:\n      issued_range: {prefix: \"" +
+         prefix + "\", length: 16}\n      attestation: Ours by the letter of the scheme of 2026\n" +
+         "      token_requestor_id: \"40010030273\"\n      months_valid: 36\n" + more;
+}
+
+TEST(Config, ReadsAnEmvProfile) {
+  const auto config = Parse(ExampleWithProfile(EmvLines("99990012", "    uses: 3\n")));
+  ASSERT_OK(config);
+  const tokenizer::Profile& profile = config->profiles.front();
+  EXPECT_EQ(profile.family, tokenizer::Family::kEmv);
+  EXPECT_EQ(profile.emv.ToString(),
+            "emv 1 range=99990012/16 requestor=40010030273 months=36 attestation=Ours by the "
+            "letter of the scheme of 2026");
+  EXPECT_EQ(profile.uses, 3U);
+}
+
+TEST(Config, RefusesEmvRangesThatAreReservedOrNotAttestedWithTheirPlace) {
+  ExpectFault(ExampleWithProfile(EmvLines("400012")),
+              ":21: the issued range overlaps one that is reserved: Visa");
+  ExpectFault(ExampleWithProfile(EmvLines("9999")), ":21: the prefix of an issued range");
+  for (const char* missing :
+       {"issued_range", "attestation", "token_requestor_id", "months_valid"}) {
+    std::string lines = EmvLines("99990012");
+    const std::size_t begin = lines.find(std::string("      ") + missing);
+    lines.erase(begin, lines.find('\n', begin) + 1 - begin);
+    ExpectFault(ExampleWithProfile(lines), missing);
+  }
+  std::string unfounded = EmvLines("99990012");
+  unfounded.replace(unfounded.find("Ours by"), std::string("Ours by the letter of the").size(),
+                    "x");
+  ExpectFault(ExampleWithProfile(unfounded), "an attestation is 20 to 200");
+  ExpectFault(ExampleWithProfile(EmvLines("99990012", "    time_to_live_minutes: 5\n")),
+              "no time to live beside it");
+  ExpectFault(ExampleWithProfile("    deterministic: true\n    family: emv\n"),
+              "needs its format, emv");
+  std::string deterministic = EmvLines("99990012");
+  deterministic.replace(deterministic.find("false"), 5, "true");
+  ExpectFault(ExampleWithProfile(deterministic), "one token per card for ever");
+  ExpectFault(ExampleWithProfile("    deterministic: false\n    emv: {months_valid: 3}\n"),
+              "only a profile of the family emv");
+}
+
 TEST(Config, RefusesFf1ProfilesThatContradictThemselves) {
   const std::string deterministic = "    deterministic: true\n";
   ExpectFault(ExampleWithProfile(Ff1Lines("15", "6", "4", "3", "      prefix: ppt_\n")),
@@ -292,7 +335,8 @@ TEST(Config, RefusesFf1ProfilesThatContradictThemselves) {
   ExpectFault(ExampleWithProfile(deterministic + "    family: ff1\n"), "needs its format");
   ExpectFault(ExampleWithProfile(deterministic + "    family: ff1\n    ff1: {keep_first: 6}\n"),
               "shortest_card");
-  ExpectFault(ExampleWithProfile(deterministic + "    family: ff3\n"), "opaque, numeric or ff1");
+  ExpectFault(ExampleWithProfile(deterministic + "    family: ff3\n"),
+              "opaque, numeric, emv or ff1");
   ExpectFault(ExampleWithProfile(deterministic + "    ff1: {keep_first: 6}\n"),
               "only a profile of the family ff1");
   std::string random = ExampleWithProfile(Ff1Lines("16", "6", "0", "3"));

@@ -41,6 +41,7 @@ namespace {
 using keysvc::testing::FakeHsm;
 using keysvc::testing::TemporaryDirectory;
 using policy::Action;
+using tokenizer::IssuedToken;
 namespace fs = std::filesystem;
 
 constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
@@ -98,14 +99,19 @@ class Service {
     for (const std::string& pan : kPans) {
       cards.push_back(tokenizer::CardData::Parse(crypto::AsBytes(pan), "2030-12", {}));
     }
-    using Tokens = std::vector<absl::StatusOr<tokenizer::TokenName>>;
-    std::promise<absl::StatusOr<audit::Recorded<Tokens>>> done;
+    std::promise<absl::StatusOr<audit::Recorded<std::vector<absl::StatusOr<IssuedToken>>>>> done;
     tokenizer_->Tokenize(PermitFor(Action::kTokenize, profile.ResourceName()), profile,
                          std::move(cards), {.request_id = request_id, .trace_id = {}},
                          [&done](auto recorded) { done.set_value(std::move(recorded)); });
     auto recorded = done.get_future().get();
-    if (recorded.ok() && recorded->value.ok()) return *std::move(recorded->value);
-    return Tokens(kPans.size(), recorded.ok() ? recorded->value.status() : recorded.status());
+    const absl::Status failed = recorded.ok() ? recorded->value.status() : recorded.status();
+    std::vector<absl::StatusOr<tokenizer::TokenName>> names;
+    for (std::size_t i = 0; i < kPans.size(); ++i) {
+      const absl::Status status = failed.ok() ? recorded->value->at(i).status() : failed;
+      if (status.ok()) names.emplace_back(recorded->value->at(i)->name);
+      if (!status.ok()) names.emplace_back(status);
+    }
+    return names;
   }
 
   absl::StatusOr<std::string> Detokenize(const tokenizer::TokenName& name) {

@@ -52,28 +52,33 @@ class KeptTokensTest : public ::testing::Test {
 };
 
 TEST_F(KeptTokensTest, WhatIsKeptIsGivenBackForTheSameRequest) {
-  const auto row = KeepTokens({"tok_a", ""}, "checkout", kRequest, kFingerprint, expires_, *key_);
+  const auto row = KeepTokens({KeptToken{"tok_a"}, KeptToken{}}, "checkout", kRequest, kFingerprint,
+                              expires_, *key_);
   ASSERT_OK(row);
   EXPECT_EQ(row->answer.find("tok_a"), std::string::npos);
-  EXPECT_THAT(*OpenKeptTokens(*row, kFingerprint, *key_), ElementsAre("tok_a", ""));
+  EXPECT_THAT(*OpenKeptTokens(*row, kFingerprint, *key_),
+              ElementsAre(KeptToken{"tok_a"}, KeptToken{}));
   EXPECT_THAT(OpenKeptTokens(*row, std::string(32, 'g'), *key_),
               HasReason(Reason::kRequestIdReused));
 }
 
 TEST_F(KeptTokensTest, EveryAnswerHasAKeyOfItsOwn) {
-  const auto one = KeepTokens({"tok_a"}, "checkout", kRequest, kFingerprint, expires_, *key_);
-  const auto two = KeepTokens({"tok_a"}, "checkout", kRequest, kFingerprint, expires_, *key_);
+  const auto one =
+      KeepTokens({KeptToken{"tok_a"}}, "checkout", kRequest, kFingerprint, expires_, *key_);
+  const auto two =
+      KeepTokens({KeptToken{"tok_a"}}, "checkout", kRequest, kFingerprint, expires_, *key_);
   ASSERT_OK(one);
   ASSERT_OK(two);
   // Format and salt of the one before nonce, ciphertext and tag of the other.
   store::IdempotencyRow mixed = *one;
   mixed.answer = one->answer.substr(0, 25) + two->answer.substr(25);
   EXPECT_THAT(OpenKeptTokens(mixed, kFingerprint, *key_), HasReason(Reason::kIntegrityFailure));
-  EXPECT_THAT(*OpenKeptTokens(*two, kFingerprint, *key_), ElementsAre("tok_a"));
+  EXPECT_THAT(*OpenKeptTokens(*two, kFingerprint, *key_), ElementsAre(KeptToken{"tok_a"}));
 }
 
 TEST_F(KeptTokensTest, AnyChangedColumnIsNoticed) {
-  const auto row = KeepTokens({"tok_a"}, "checkout", kRequest, kFingerprint, expires_, *key_);
+  const auto row =
+      KeepTokens({KeptToken{"tok_a"}}, "checkout", kRequest, kFingerprint, expires_, *key_);
   ASSERT_OK(row);
   const std::vector<std::function<void(store::IdempotencyRow&)>> changes = {
       [](auto& r) { r.principal = "settlement"; },
@@ -103,14 +108,29 @@ TEST_F(KeptTokensTest, WhatWasKeptOnceOpensForEver) {
   row.answer = absl::HexStringToBytes(
       "000102030405060708090a0b4602d61bc7e5c21b8835f8e0ee88786d83d6b2552b0f52e3580ac3cb0697ba93bb2"
       "f");
-  EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_), ElementsAre("tok_a", ""));
+  EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_),
+              ElementsAre(KeptToken{"tok_a"}, KeptToken{}));
   row.answer = absl::HexStringToBytes(
       "02000102030405060708090a0b0c0d0e0f1011121314151617000102030405060708090a0b03baa2ab05b7ad"
       "2895ec00a84d89ba95e3af8c5e47d6d2609f0f0144d45c2d29861a");
-  EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_), ElementsAre("tok_a", ""));
+  EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_),
+              ElementsAre(KeptToken{"tok_a"}, KeptToken{}));
+  // Computed with an independent implementation.
+  row.answer = absl::HexStringToBytes(
+      "000102030405060708090a0b4502d61bc7e5c21b8835f8e0ee887f838fd68734f07b5f7ccd75d2b68b127edf5785"
+      "a4000ac176a0");
+  EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_),
+              ElementsAre(KeptToken{"tok_a", Expiry{2030, 12}}, KeptToken{}));
   EXPECT_EQ(absl::BytesToHexString(Fingerprint(
                 List(Card("4111111111111111", "2030-12", "Ada"), Card("4111111111111112")))),
             "cabcfcc5f3d106177a7e62e410a9a0405e98ae9910134a18060776fad1196996");
+}
+
+TEST_F(KeptTokensTest, ExpiriesAreKeptWithTheTokensThatHaveThem) {
+  const std::vector<KeptToken> tokens = {{"digits", Expiry{2030, 12}}, {}, {"others"}};
+  const auto row = KeepTokens(tokens, "checkout", kRequest, kFingerprint, expires_, *key_);
+  ASSERT_OK(row);
+  EXPECT_EQ(*OpenKeptTokens(*row, kFingerprint, *key_), tokens);
 }
 
 TEST_F(KeptTokensTest, TheFingerprintDependsOnAllOfTheRequest) {

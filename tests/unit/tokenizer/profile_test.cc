@@ -1,5 +1,9 @@
 #include "tokenizer/profile.h"
 
+#include <cstdint>
+#include <string>
+#include <utility>
+
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
 
@@ -71,6 +75,25 @@ TEST(ProfilesTest, ADeterministicProfileHasTokensThatEndInNoWay) {
   profile.time_to_live = absl::ZeroDuration();
   profile.uses = 1;
   EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+}
+
+TEST(ProfilesTest, EmvRangesOverlapNoOther) {
+  const auto profile = [](std::string tenant, std::uint16_t number, std::string prefix) {
+    return Profile{.tenant = std::move(tenant),
+                   .name = "network-" + std::to_string(number),
+                   .number = number,
+                   .family = Family::kEmv,
+                   .emv = {.range = {.prefix = std::move(prefix), .length = 16},
+                           .attestation = "Ours by the letter of the scheme",
+                           .token_requestor_id = "40010030273",
+                           .months_valid = 1}};
+  };
+  EXPECT_OK(Profiles::Create({profile("acme", 1, "99990012"), profile("beta", 1, "99990013")}));
+  EXPECT_THAT(Profiles::Create({profile("acme", 1, "99990012"), profile("acme", 2, "9999001234")}),
+              HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(Profiles::Create({profile("acme", 1, "99990012"), profile("beta", 1, "999900")}),
+              HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(Profiles::Create({profile("acme", 1, "400012")}), HasReason(Reason::kConfigInvalid));
 }
 
 }  // namespace

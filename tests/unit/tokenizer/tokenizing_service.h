@@ -29,6 +29,7 @@ inline constexpr char kSingle[] = "tenants/acme/tokenProfiles/single";
 inline constexpr char kNumbers[] = "tenants/acme/tokenProfiles/numbers";
 inline constexpr char kManyNumbers[] = "tenants/acme/tokenProfiles/many-numbers";
 inline constexpr char kBriefNumbers[] = "tenants/acme/tokenProfiles/brief-numbers";
+inline constexpr char kNetwork[] = "tenants/acme/tokenProfiles/network";
 inline constexpr char kLegacy[] = "tenants/acme/tokenProfiles/legacy";
 inline constexpr char kOtherLegacy[] = "tenants/acme/tokenProfiles/legacy-b";
 
@@ -69,7 +70,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {"settling"},
        {policy::Action::kDetokenize},
        {kCards, kLegacy, kOtherLegacy, kBrief, kThrice, kSingle, kNumbers, kManyNumbers,
-        kBriefNumbers},
+        kBriefNumbers, kNetwork},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -82,7 +83,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"ends",
        {"ending"},
        {policy::Action::kSuspendToken, policy::Action::kResumeToken, policy::Action::kDeleteToken},
-       {kCards, kLegacy, kBrief, kThrice, kSingle},
+       {kCards, kLegacy, kBrief, kThrice, kSingle, kNetwork},
        {}},
       {"sees-all",
        {"seeing-all"},
@@ -105,6 +106,18 @@ inline Profile LegacyProfile(std::string name, std::uint16_t number, unsigned lu
                   .keep_first = 6,
                   .keep_last = 0,
                   .luhn_offset = luhn_offset}};
+}
+
+// Of the family emv, with ten million numbers; valid for two months after that of the making.
+inline Profile NetworkProfile(std::uint16_t number) {
+  return {.tenant = "acme",
+          .name = "network",
+          .number = number,
+          .family = Family::kEmv,
+          .emv = {.range = {.prefix = "99990012", .length = 16},
+                  .attestation = "Ours by the letter of the scheme; no cards in it",
+                  .token_requestor_id = "40010030273",
+                  .months_valid = 2}};
 }
 
 // The tokenizer over a real journal. The store is a parameter: in memory and SQLCipher.
@@ -139,17 +152,30 @@ class Service {
   const Profile& ProfileNamed(std::string_view resource) { return **profiles_.Find(resource); }
 
   using Tokens = std::vector<absl::StatusOr<TokenName>>;
+  using Issued = std::vector<absl::StatusOr<IssuedToken>>;
   using Revealed = std::vector<absl::StatusOr<RevealedCard>>;
 
   // The value of the call; the outer error when there is no record.
-  absl::StatusOr<Tokens> Tokenize(std::vector<absl::StatusOr<CardData>> cards,
-                                  std::string_view profile = kCards,
-                                  std::string_view request_id = {}) {
-    return Wait<Tokens>([&](audit::Done<Tokens> done) {
+  absl::StatusOr<Issued> Issue(std::vector<absl::StatusOr<CardData>> cards,
+                               std::string_view profile, std::string_view request_id = {}) {
+    return Wait<Issued>([&](audit::Done<Issued> done) {
       tokenizer_->Tokenize(PermitFor("checkout", policy::Action::kTokenize, profile),
                            ProfileNamed(profile), std::move(cards),
                            {std::string(request_id), "trace"}, std::move(done));
     });
+  }
+
+  // The tokens alone.
+  absl::StatusOr<Tokens> Tokenize(std::vector<absl::StatusOr<CardData>> cards,
+                                  std::string_view profile = kCards,
+                                  std::string_view request_id = {}) {
+    const auto issued = Issue(std::move(cards), profile, request_id);
+    if (!issued.ok()) return issued.status();
+    Tokens tokens;
+    for (const absl::StatusOr<IssuedToken>& token : *issued) {
+      tokens.push_back(token.ok() ? absl::StatusOr<TokenName>(token->name) : token.status());
+    }
+    return tokens;
   }
 
   // One card that must become a token.
@@ -269,7 +295,8 @@ class Service {
                           .number = 10,
                           .family = Family::kNumeric,
                           .time_to_live = absl::Hours(1),
-                          .uses = 1}});
+                          .uses = 1},
+                         NetworkProfile(11)});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;

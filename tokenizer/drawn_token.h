@@ -1,0 +1,35 @@
+// Tokens of random digits, of the families numeric and emv. Which card one stands for is known by
+// its row alone.
+#ifndef KEYSVC_TOKENIZER_DRAWN_TOKEN_H_
+#define KEYSVC_TOKENIZER_DRAWN_TOKEN_H_
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tokenizer/pan.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc::tokenizer {
+
+// Fills with random bytes, as crypto::FillRandom does.
+using RandomSource = std::function<void(std::span<std::uint8_t>)>;
+
+// Any of the tokens that the card may have, each with the same probability but for less than 2^-66.
+// Of the family numeric they are as long as the card, with its last four digits behind random ones
+// and a wrong Luhn sum, so that they never pass for a card: 9 * 10^(n - 5) of n digits. Of the
+// family emv they are the numbers of the profile's range with a right check digit.
+std::string DrawToken(const Profile& profile, const Pan& pan, const RandomSource& random);
+
+// Whether a text has the form of a token that such a profile draws. Otherwise it is not looked for:
+// the number of a card above all, which was taken for a token.
+bool MayBeDrawn(const Profile& profile, std::string_view text);
+
+// Whether the number is in the range of an EMV profile, of whatever tenant, and so that of no card.
+bool IsOfIssuedRange(const Profiles& profiles, const Pan& pan);
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_DRAWN_TOKEN_H_
