@@ -36,11 +36,11 @@ struct Ratio {
   Spread reached;
 };
 
-// A figure that must not be larger than something.
+// A figure that must not be larger than something, or that such a one is compared with.
 struct Bound {
   std::string what;
   std::string unit;
-  double limit = 0;
+  std::optional<double> limit;
   Spread reached;
 };
 

@@ -67,9 +67,11 @@ void AppendBounds(const Figures& figures, std::string& out) {
   absl::StrAppendFormat(&out, "\n%-56s %8s %8s %8s %8s\n", "bound", "at most", "reached", "min",
                         "max");
   for (const Bound& bound : figures.bounds) {
-    absl::StrAppendFormat(&out, "%-56s %8.1f %8.1f %8.1f %8.1f %-5s%s\n", bound.what, bound.limit,
-                          bound.reached.median, bound.reached.least, bound.reached.most, bound.unit,
-                          Verdict(bound.limit, bound.reached.median));
+    absl::StrAppendFormat(
+        &out, "%-56s %8s %8.1f %8.1f %8.1f %-5s %3s\n", bound.what,
+        bound.limit.has_value() ? absl::StrFormat("%.1f", *bound.limit) : "", bound.reached.median,
+        bound.reached.least, bound.reached.most, bound.unit,
+        bound.limit.has_value() ? Verdict(*bound.limit, bound.reached.median) : "");
   }
 }
 
@@ -116,7 +118,7 @@ std::string JsonOf(const Figures& figures) {
   for (const Bound& bound : figures.bounds) {
     json["bounds"].push_back({{"what", bound.what},
                               {"unit", bound.unit},
-                              {"limit", bound.limit},
+                              {"limit", bound.limit.has_value() ? Json(*bound.limit) : Json()},
                               {"reached", ToJson(bound.reached)}});
   }
   json["failures"] = figures.Failures();

@@ -37,8 +37,10 @@ namespace {
 constexpr std::size_t kBatchesInFlight = 16;
 constexpr double kPacedPart = 0.5;
 constexpr char kControlCost[] = "control-cost";
-constexpr char kAlone[] = "fairness-alone";
-constexpr char kBeside[] = "fairness-beside";
+constexpr char kFairness[] = "fairness";
+constexpr char kFairnessOfEcho[] = "echo.fairness";
+constexpr char kAlone[] = "-alone";
+constexpr char kBeside[] = "-beside";
 constexpr std::size_t kFairInFlight = 16;
 constexpr absl::Duration kEchoPatience = absl::Seconds(20);
 
@@ -113,6 +115,8 @@ class Bench {
     ASSIGN_OR_RETURN(const std::string address, echo_->AwaitLine("serving on ", kEchoPatience));
     ASSIGN_OR_RETURN(echo_channels_,
                      OpenChannels(deployment_->folder() + "/clients/checkout.ini", address));
+    ASSIGN_OR_RETURN(echo_other_channels_,
+                     OpenChannels(deployment_->folder() + "/clients/settlement.ini", address));
     return absl::OkStatus();
   }
 
@@ -210,24 +214,31 @@ class Bench {
             Calls::VerifyBatch(key), kBatchesInFlight);
   }
 
-  // One caller's signatures, alone and beside another caller who keeps ten times as many calls in
-  // flight.
+  // One caller's calls, alone and beside another caller who keeps ten times as many in flight. What
+  // that does to a bare echo, on processors that both callers and the service share, no service
+  // comes below.
   void AddFairness() {
     if (deployment_ == nullptr) return;
-    AddLoad(kAlone, absl::StrCat("Sign P-256, ", kFairInFlight, " in flight"), clients_.revealing,
-            Calls::Sign(p256_), kFairInFlight);
+    AddBeside(kFairness, "Sign P-256", clients_.revealing, clients_.tokenizing, Calls::Sign(p256_),
+              false);
+    AddBeside(kFairnessOfEcho, "bare mTLS echo", echo_channels_, echo_other_channels_,
+              calls_.Echo(), true);
+  }
+
+  void AddBeside(const std::string& id, const std::string& what, const Channels& channels,
+                 const Channels& others, const Call& call, bool ceiling) {
+    AddLoad(id + kAlone, absl::StrCat(what, ", ", kFairInFlight, " in flight"), channels, call,
+            kFairInFlight, ceiling);
     measures_.push_back(
-        {kBeside, absl::StrCat("the same beside a caller with ", 10 * kFairInFlight), false,
-         [this]() -> absl::StatusOr<Sample> {
-           const Call sign = Calls::Sign(p256_);
+        {id + kBeside, absl::StrCat("the same beside a caller with ", 10 * kFairInFlight), ceiling,
+         [this, &channels, &others, call, ceiling]() -> absl::StatusOr<Sample> {
+           const pid_t server = ceiling ? echo_->id() : Service();
            const Stretch longer{.warm_up = absl::ZeroDuration(),
                                 .counted = 2 * options_.stretch.warm_up + options_.stretch.counted};
            Sample other;
-           std::thread loud([&] {
-             other = RunClosed(clients_.tokenizing, sign, 10 * kFairInFlight, longer, Service());
-           });
-           Sample sample =
-               RunClosed(clients_.revealing, sign, kFairInFlight, options_.stretch, Service());
+           std::thread loud(
+               [&] { other = RunClosed(others, call, 10 * kFairInFlight, longer, server); });
+           Sample sample = RunClosed(channels, call, kFairInFlight, options_.stretch, server);
            loud.join();
            for (const auto& [why, count] : other.failures) sample.failures[why] += count;
            return sample;
@@ -290,21 +301,25 @@ class Bench {
       figures.bounds.push_back({"audit, policy and limits together on a unary call", "us", 10,
                                 SpreadOf(std::move(values))});
     }
-    const Figure* alone = figures.Find(kAlone);
-    const Figure* beside = figures.Find(kBeside);
-    if (alone != nullptr && beside != nullptr) {
-      std::vector<double> values;
-      for (std::size_t i = 0; i < alone->rounds.size(); ++i) {
-        values.push_back(beside->rounds[i].latencies.p99 / alone->rounds[i].latencies.p99);
-      }
-      figures.bounds.push_back({"p99 of Sign beside a caller with ten times the load", "times", 2,
-                                SpreadOf(std::move(values))});
-    }
+    AddSlowDown(figures, kFairness, "p99 of Sign beside a caller with ten times the load", 2);
+    AddSlowDown(figures, kFairnessOfEcho, "the same of a bare echo", std::nullopt);
     if (Service() != 0) {
       const Memory memory = MemoryOf(Service());
       figures.bounds.push_back({"memory of the service at most, page caches included", "MiB", 600,
                                 SpreadOf({memory.peak})});
     }
+  }
+
+  static void AddSlowDown(Figures& figures, const std::string& id, std::string what,
+                          std::optional<double> limit) {
+    const Figure* alone = figures.Find(id + kAlone);
+    const Figure* beside = figures.Find(id + kBeside);
+    if (alone == nullptr || beside == nullptr) return;
+    std::vector<double> values;
+    for (std::size_t i = 0; i < alone->rounds.size(); ++i) {
+      values.push_back(beside->rounds[i].latencies.p99 / alone->rounds[i].latencies.p99);
+    }
+    figures.bounds.push_back({std::move(what), "times", limit, SpreadOf(std::move(values))});
   }
 
   std::vector<std::pair<std::string, std::string>> Machine() const {
@@ -337,6 +352,7 @@ class Bench {
   std::unique_ptr<ControlCost> control_cost_;
   std::unique_ptr<ChildProcess> echo_;
   Channels echo_channels_;
+  Channels echo_other_channels_;
   std::vector<Measure> measures_;
   double peak_ = 0;
 };

@@ -17,7 +17,7 @@ SERVICE = {f"{call}.{flight}" for call in UNARY[1:] for flight in (1, 64, 256)} 
     "tokenize-new.half", "tokenize-batch", "detokenize-batch", "sign-p256.1", "sign-p256.64",
     "public-key.256", "sign-p256.256", "sign-rsa.64", "verify-p256.64", "verify-rsa.64",
     "sign-batch-p256", "sign-batch-rsa", "verify-batch-p256", "verify-batch-rsa"}
-FAIRNESS = {"fairness-alone", "fairness-beside"}
+FAIRNESS = {"fairness-alone", "fairness-beside", "echo.fairness-alone", "echo.fairness-beside"}
 CEILINGS = {f"echo.{flight}" for flight in (1, 64, 256)} | {
     "fdatasync", "raw-writer", "raw-look-up", "pkcs11-p256", "pkcs11-rsa",
     "openssl-verify-p256", "openssl-verify-rsa"}
@@ -58,6 +58,7 @@ class Bench(unittest.TestCase):
         self.assertGreaterEqual(len([r for r in figures["ratios"] if r["floor"]]), 11)
         bounds = {bound["what"]: bound["reached"]["min"] for bound in figures["bounds"]}
         self.assertGreater(bounds["p99 of Sign beside a caller with ten times the load"], 0)
+        self.assertGreater(bounds["the same of a bare echo"], 0)
         self.assertGreater(bounds["audit, policy and limits together on a unary call"], 0)
         self.assertEqual(figures["failures"], [])
         self.assertIn("Tokenize known, 256 in flight / echo", done.stdout)
