@@ -5,16 +5,15 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
+#include "crypto/known_answers.h"
 #include "gtest/gtest.h"
-#include "status/abseil.h"
 
 namespace keysvc::cose {
 namespace {
 
 using Kind = CborReader::Kind;
 
-std::string Hex(std::string_view digits) { return absl::HexStringToBytes(ToAbsl(digits)); }
+std::string Hex(std::string_view digits) { return crypto::known::Bytes(digits); }
 
 // RFC 8949 appendix A.
 TEST(CborReaderTest, ItemsAreReadAsTheStandardPrintsThem) {

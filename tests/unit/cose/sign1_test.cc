@@ -6,9 +6,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/base64.h"
+#include "crypto/known_answers.h"
 #include "crypto/public_key.h"
 #include "gtest/gtest.h"
-#include "status/abseil.h"
 #include "tests/support/status_matchers.h"
 
 namespace keysvc::cose {
@@ -16,7 +16,7 @@ namespace {
 
 using keysvc::testing::HasReason;
 
-std::string Hex(std::string_view digits) { return absl::HexStringToBytes(ToAbsl(digits)); }
+std::string Hex(std::string_view digits) { return crypto::known::Bytes(digits); }
 
 // RFC 9052 appendix C.2.1, and its key of appendix C.7.1.
 constexpr char kSignature[] =

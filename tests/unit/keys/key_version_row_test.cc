@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "crypto/known_answers.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/fake_hsm.h"
 #include "tests/support/status_matchers.h"
@@ -97,7 +98,7 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverWhatLaterRowsHave) {
   ASSERT_OK(row);
   std::string expected = first;
   expected[18] = 2;
-  expected += absl::HexStringToBytes(
+  expected += crypto::known::Bytes(
       "000000067365616c6564"
       "0000000000000102");
   EXPECT_EQ(MacInputOf(*row), expected);
@@ -117,7 +118,7 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheFormatOfTheKeysTokens) {
   auto row = rows_.Seal(record);
   ASSERT_OK(row);
   expected[18] = 3;
-  expected += absl::HexStringToBytes("00000005") + "ff1 1";
+  expected += crypto::known::Bytes("00000005") + "ff1 1";
   EXPECT_EQ(MacInputOf(*row), expected);
   const auto opened = rows_.Open(*row);
   ASSERT_OK(opened);

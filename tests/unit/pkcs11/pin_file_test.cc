@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "absl/strings/escaping.h"
+#include "crypto/known_answers.h"
 #include "crypto/secret_access.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -98,8 +98,8 @@ TEST_F(PinFileTest, RemembersWithinTheProcessWhenTheMarkerCannotBeWritten) {
 
 TEST_F(PinFileTest, ReadsTheMarkerOfVersionOne) {
   testing::WriteFile(marker_,
-                     absl::HexStringToBytes("01000102030405060708090a0b0c0d0e0f255f64efd97eb1a8ec78"
-                                            "da3d8af910128c03420d378833b1a94f1a9e0e0ec5e8"));
+                     crypto::known::Bytes("01000102030405060708090a0b0c0d0e0f255f64efd97eb1a8ec78"
+                                          "da3d8af910128c03420d378833b1a94f1a9e0e0ec5e8"));
   EXPECT_THAT(file_.CheckNotRefused(Pin("735911"), "0123456789abcdef keysvc"),
               HasReason(Reason::kPinRefused));
   EXPECT_OK(file_.CheckNotRefused(Pin("735912"), "0123456789abcdef keysvc"));

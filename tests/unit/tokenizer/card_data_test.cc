@@ -3,9 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "absl/strings/escaping.h"
+#include "crypto/known_answers.h"
 #include "gtest/gtest.h"
-#include "status/abseil.h"
 #include "tests/support/status_matchers.h"
 
 namespace keysvc::tokenizer {
@@ -29,7 +28,7 @@ std::string Encode(const CardData& card) {
   return std::string(crypto::AsText(EncodeCardData(card)->Expose(SecretAccess::kGranted)));
 }
 
-std::string FromHex(std::string_view hex) { return absl::HexStringToBytes(ToAbsl(hex)); }
+std::string FromHex(std::string_view hex) { return crypto::known::Bytes(hex); }
 
 TEST(ExpiryTest, MonthsOfThisCenturyAreRead) {
   EXPECT_EQ(*Expiry::Parse("2000-01"), (Expiry{2000, 1}));

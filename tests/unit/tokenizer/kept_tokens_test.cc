@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "crypto/known_answers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/literal_keys.h"
@@ -105,18 +106,18 @@ TEST_F(KeptTokensTest, WhatWasKeptOnceOpensForEver) {
   row.request_id = kRequest;
   row.fingerprint = kFingerprint;
   row.expires_ms = absl::ToUnixMillis(expires_);
-  row.answer = absl::HexStringToBytes(
+  row.answer = crypto::known::Bytes(
       "000102030405060708090a0b4602d61bc7e5c21b8835f8e0ee88786d83d6b2552b0f52e3580ac3cb0697ba93bb2"
       "f");
   EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_),
               ElementsAre(KeptToken{"tok_a"}, KeptToken{}));
-  row.answer = absl::HexStringToBytes(
+  row.answer = crypto::known::Bytes(
       "02000102030405060708090a0b0c0d0e0f1011121314151617000102030405060708090a0b03baa2ab05b7ad"
       "2895ec00a84d89ba95e3af8c5e47d6d2609f0f0144d45c2d29861a");
   EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_),
               ElementsAre(KeptToken{"tok_a"}, KeptToken{}));
   // Computed with an independent implementation.
-  row.answer = absl::HexStringToBytes(
+  row.answer = crypto::known::Bytes(
       "000102030405060708090a0b4502d61bc7e5c21b8835f8e0ee887f838fd68734f07b5f7ccd75d2b68b127edf5785"
       "a4000ac176a0");
   EXPECT_THAT(*OpenKeptTokens(row, kFingerprint, *key_),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "crypto/known_answers.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/literal_keys.h"
 #include "tests/support/status_matchers.h"
@@ -65,7 +66,7 @@ TEST_F(TokenRowTest, TheCardIsNotInTheRow) {
 }
 
 TEST_F(TokenRowTest, WhatWasSealedOnceOpensForEver) {
-  row_.sealed = absl::HexStringToBytes(
+  row_.sealed = crypto::known::Bytes(
       "0100000007000102030405060708090a0b4602d61bd5d1f32abc70a6ba80d8495cb2e7b605c17cb1703867e5865c"
       "0d6158761d8b1348ab4a98a1c6ee99afb68c");
   ExpectCard(OpenRow(row_, *data_key_));
@@ -149,7 +150,7 @@ TEST_F(TokenRowTest, NothingOfTheCardIsLeftInADeletedRow) {
 TEST_F(TokenRowTest, WhatWasSealedWithDigitsOnceOpensForEver) {
   // Computed with an independent implementation.
   row_.digits = "9000000000001111";
-  row_.sealed = absl::HexStringToBytes(
+  row_.sealed = crypto::known::Bytes(
       "0200000000000102030405060708090a0b4602d61bd5d1f32abc70a6ba80d8495cb2e7b605c17cb1703867e5865c"
       "0d6154470f4202e42d25119b8b6494db0318");
   const auto opened = OpenRow(row_, *data_key_);
