@@ -8,6 +8,7 @@
 #include "absl/numeric/int128.h"
 #include "crypto/bytes.h"
 #include "crypto/secret_access.h"
+#include "status/reason.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -75,11 +76,14 @@ bool MayBeDrawn(const Profile& profile, std::string_view text) {
   return text.size() >= kShortestPan && text.size() <= kLongestPan && *remainder != 0;
 }
 
-bool IsOfIssuedRange(const Profiles& profiles, const Pan& pan) {
+absl::Status CheckIsNoToken(const Profiles& profiles, const Pan& pan) {
   const std::string_view digits = crypto::AsText(pan.Expose(crypto::SecretAccess::kGranted));
-  return std::any_of(profiles.all().begin(), profiles.all().end(), [&](const Profile& profile) {
-    return profile.family == Family::kEmv && profile.emv.range.Contains(digits);
-  });
+  const bool issued =
+      std::any_of(profiles.all().begin(), profiles.all().end(), [&](const Profile& profile) {
+        return profile.family == Family::kEmv && profile.emv.range.Contains(digits);
+      });
+  if (!issued) return absl::OkStatus();
+  return Error(Reason::kPanInvalid, "a token is not the number of a card", "card.pan");
 }
 
 }  // namespace keysvc::tokenizer

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "tokenizer/pan.h"
 #include "tokenizer/profile.h"
 
@@ -27,8 +28,9 @@ std::string DrawToken(const Profile& profile, const Pan& pan, const RandomSource
 // the number of a card above all, which was taken for a token.
 bool MayBeDrawn(const Profile& profile, std::string_view text);
 
-// Whether the number is in the range of an EMV profile, of whatever tenant, and so that of no card.
-bool IsOfIssuedRange(const Profiles& profiles, const Pan& pan);
+// INVALID_ARGUMENT/PAN_INVALID when the number is in the range of an EMV profile, of whatever
+// tenant, and so that of no card.
+absl::Status CheckIsNoToken(const Profiles& profiles, const Pan& pan);
 
 }  // namespace keysvc::tokenizer
 

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/civil_time.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/issuer_ranges.h"
@@ -24,6 +28,7 @@ constexpr std::size_t kShortestAttestation = 20;
 constexpr std::size_t kLongestAttestation = 200;
 constexpr std::ptrdiff_t kMostDigitsInText = 11;  // as in a name: no card number
 constexpr unsigned kMostMonths = 120;
+constexpr std::string_view kFormatAndRange = "emv 1 range=";
 
 absl::Status Invalid(std::string_view what) { return Error(Reason::kConfigInvalid, what); }
 
@@ -84,9 +89,19 @@ Expiry EmvFormat::ExpiryOf(absl::Time created) const {
 }
 
 std::string EmvFormat::ToString() const {
-  return absl::StrCat("emv 1 range=", range.prefix, "/", range.length,
+  return absl::StrCat(ToAbsl(kFormatAndRange), range.prefix, "/", range.length,
                       " requestor=", token_requestor_id, " months=", months_valid,
                       " attestation=", attestation);
+}
+
+std::optional<IssuedRange> IssuedRangeOf(std::string_view token_format) {
+  if (!token_format.starts_with(kFormatAndRange)) return std::nullopt;
+  token_format.remove_prefix(kFormatAndRange.size());
+  const std::pair<std::string, std::string> parts =
+      absl::StrSplit(ToAbsl(token_format.substr(0, token_format.find(' '))), '/');
+  IssuedRange range{.prefix = parts.first};
+  if (!absl::SimpleAtoi(parts.second, &range.length)) return std::nullopt;
+  return range;
 }
 
 absl::Time EndOf(const Expiry& month) {

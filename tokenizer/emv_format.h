@@ -24,6 +24,9 @@ struct IssuedRange {
   bool Overlaps(const IssuedRange& other) const;
 };
 
+// The range in what EmvFormat::ToString gave; nullopt in other texts.
+std::optional<IssuedRange> IssuedRangeOf(std::string_view token_format);
+
 // What the tokens of an EMV profile are, after the EMV Payment Tokenisation framework without
 // claiming to conform to it: numbers with a right Luhn check digit, in a range that is the
 // operator's and has no cards, made for one token requestor and valid until the end of a month. The

@@ -70,8 +70,9 @@ std::string MacMessage(const store::TokenRow& row) {
         .U32(row.data_version)
         .Bytes(row.sealed)
         .U64(static_cast<std::uint64_t>(row.created_ms));
-    if (!row.digits.empty()) message.Bytes(row.digits);
   }
+  // A state is changed, and a card erased, without opening it, which would prove the digits.
+  if (!row.digits.empty()) message.Bytes(row.digits);
   return message.Take();
 }
 

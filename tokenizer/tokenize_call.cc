@@ -55,9 +55,7 @@ absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
 }
 
 absl::Status TokenizeCall::CheckCard(const CardData& card) const {
-  if (IsOfIssuedRange(services_.profiles, card.pan)) {
-    return Error(Reason::kPanInvalid, "a token is not the number of a card", "card.pan");
-  }
+  RETURN_IF_ERROR(CheckIsNoToken(services_.profiles, card.pan));
   if (profile_.family == Family::kFf1) return CheckFf1Card(profile_, card);
   return absl::OkStatus();
 }

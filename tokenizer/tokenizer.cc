@@ -140,7 +140,8 @@ void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
     ASSIGN_OR_RETURN(const auto key, FingerprintKey(services_.keys, tenant, key_version));
     CardFingerprints made{key.version, {}};
     for (const absl::StatusOr<CardData>& card : cards) {
-      const absl::Status status = card.ok() ? CheckNumberAlone(*card) : card.status();
+      absl::Status status = card.ok() ? CheckNumberAlone(*card) : card.status();
+      if (status.ok()) status = CheckIsNoToken(services_.profiles, card->pan);
       AddItem(entry, {}, status);
       if (status.ok()) {
         made.fingerprints.push_back(FingerprintOfCard(card->pan, key.version, *key.key));

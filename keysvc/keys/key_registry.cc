@@ -75,6 +75,22 @@ absl::Status Changed(const tokenizer::Profile& profile) {
                             "not be read any more: declare another profile"));
 }
 
+// Numbers of a range that was declared once may be in use for as long as anybody keeps them, and
+// only their own profile knows which are taken.
+absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile) {
+  for (const auto& [name, ring] : rings.all()) {
+    for (const KeyRecord& record : ring) {
+      const auto range = tokenizer::IssuedRangeOf(record.version.parameters.token_format);
+      if (!range.has_value() || !profile.emv.range.Overlaps(*range)) continue;
+      return Error(Reason::kConfigInvalid,
+                   absl::StrCat("the issued range of ", profile.ResourceName(),
+                                " overlaps that of a profile which was declared before, and whose "
+                                "tokens may be in use: declare a range of its own"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // A caller's key may have the name from before it was the service's.
 bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
   const KeyRecord* primary = rings.FindPrimary(name);
@@ -147,6 +163,9 @@ absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   const std::lock_guard lock(ceremony_mutex_);
   if (HasKey(*Rings(), is_ff1 ? data : ff1, is_ff1 ? Purpose::kData : Purpose::kFf1)) {
     return Changed(profile);
+  }
+  if (profile.family == tokenizer::Family::kEmv && Rings()->Find(data) == nullptr) {
+    RETURN_IF_ERROR(CheckRangeIsNew(*Rings(), profile));
   }
   RETURN_IF_ERROR(EnsureKey(TokenKeyOf(profile.tenant), Purpose::kToken));
   RETURN_IF_ERROR(EnsureKey(RowMacKeyOf(profile.tenant), Purpose::kRowMac));

@@ -535,6 +535,27 @@ TEST_F(KeyRegistryTest, TheDataKeyOfAnEmvProfileIsBoundToItsFormatInEveryVersion
   refused([](auto& profile) { profile.name = kCards.name; });
 }
 
+// Its numbers may be in use long after the profile was taken out of the configuration.
+TEST_F(KeyRegistryTest, AnIssuedRangeIsNeverDeclaredAgainForAnotherProfile) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+  ASSERT_OK(world_.Restart());
+  tokenizer::Profile other = EmvProfile();
+  other.name = "network-2";
+  other.number = 5;
+  for (const char* tenant : {"acme", "globex"}) {
+    other.tenant = tenant;
+    for (const char* prefix : {"99990012", "999900", "999900123"}) {
+      other.emv.range.prefix = prefix;
+      EXPECT_THAT(world_.registry().EnsureProfileKeys(other), HasReason(Reason::kConfigInvalid))
+          << tenant << " " << prefix;
+      EXPECT_FALSE(world_.registry().Versions(DataKeyOf(other)).ok());
+    }
+  }
+  other.emv.range.length = 17;
+  EXPECT_OK(world_.registry().EnsureProfileKeys(other));
+  EXPECT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+}
+
 TEST_F(KeyRegistryTest, AProfileDoesNotChangeItsFamily) {
   ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
   tokenizer::Profile opaque = Ff1Profile();

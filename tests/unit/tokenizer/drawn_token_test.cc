@@ -11,11 +11,15 @@
 
 #include "crypto/bytes.h"
 #include "crypto/random.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
 #include "tests/unit/tokenizer/random_cards.h"
 
 namespace keysvc::tokenizer {
 namespace {
+
+using keysvc::testing::HasReason;
 
 const Profile kNumeric{
     .tenant = "acme", .name = "numbers", .number = 1, .family = Family::kNumeric};
@@ -141,10 +145,10 @@ TEST(DrawnTokenTest, ANumberOfAnIssuedRangeIsThatOfNoCard) {
   profile.emv.months_valid = 1;
   const Profiles profiles = Profiles::Create({kNumeric, profile}).value();
   const Pan token = PanOf(DrawToken(profile, PanOf("4111111111111111"), crypto::FillRandom));
-  EXPECT_TRUE(IsOfIssuedRange(profiles, token));
-  EXPECT_FALSE(IsOfIssuedRange(profiles, PanOf(Completed("999900130000000"))));
-  EXPECT_FALSE(IsOfIssuedRange(profiles, PanOf(Completed("9999001300000000"))));
-  EXPECT_FALSE(IsOfIssuedRange(profiles, PanOf("4111111111111111")));
+  EXPECT_THAT(CheckIsNoToken(profiles, token), HasReason(Reason::kPanInvalid));
+  EXPECT_OK(CheckIsNoToken(profiles, PanOf(Completed("999900130000000"))));
+  EXPECT_OK(CheckIsNoToken(profiles, PanOf(Completed("9999001300000000"))));
+  EXPECT_OK(CheckIsNoToken(profiles, PanOf("4111111111111111")));
 }
 
 TEST(DrawnTokenTest, WhatHasAnotherFormIsNone) {

@@ -159,7 +159,7 @@ TEST_F(TokenRowTest, WhatWasSealedWithDigitsOnceOpensForEver) {
   EXPECT_EQ(opened->token_key_version, 0u);
 }
 
-TEST_F(TokenRowTest, DigitsAreBoundToTheCardAndToADeletedRow) {
+TEST_F(TokenRowTest, DigitsAreBoundToTheCardAndToTheRowInEveryState) {
   store::TokenRow row = row_;
   row.digits = "9000000000001111";
   EXPECT_THAT(OpenRow(row, *data_key_), HasReason(Reason::kIntegrityFailure));
@@ -169,16 +169,20 @@ TEST_F(TokenRowTest, DigitsAreBoundToTheCardAndToADeletedRow) {
   const auto opened = OpenRow(row, *data_key_);
   ASSERT_OK(opened);
   EXPECT_EQ(opened->token_key_version, 0u);
+  store::TokenRow limited = row;
+  limited.uses_left = 1;
+  limited.mac = MacOfRow(limited, *mac_key_);
+  const store::TokenRow suspended = InState(TokenState::kSuspended, row, *mac_key_);
   const store::TokenRow deleted = InState(TokenState::kDeleted, row, *mac_key_);
   EXPECT_EQ(deleted.digits, row.digits);
-  EXPECT_OK(CheckRow(deleted, *mac_key_));
-  for (const char* digits : {"", "9000000000001112", "90000000000011110"}) {
-    store::TokenRow changed = row;
-    changed.digits = digits;
-    EXPECT_THAT(OpenRow(changed, *data_key_), HasReason(Reason::kIntegrityFailure)) << digits;
-    changed = deleted;
-    changed.digits = digits;
-    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << digits;
+  for (const store::TokenRow& whole : {row, limited, suspended, deleted}) {
+    EXPECT_OK(CheckRow(whole, *mac_key_));
+    for (const char* digits : {"", "9000000000001112", "90000000000011110"}) {
+      store::TokenRow changed = whole;
+      changed.digits = digits;
+      EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << digits;
+      EXPECT_THAT(OpenRow(changed, *data_key_), HasReason(Reason::kIntegrityFailure)) << digits;
+    }
   }
 }
 

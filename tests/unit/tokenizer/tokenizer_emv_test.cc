@@ -160,6 +160,9 @@ TEST_F(TokenizerEmvTest, ATokenIsNoCardForAnyProfileAndTheRefusalDoesNotShowIt) 
     EXPECT_THAT(again->at(0).status().ToString(), Not(HasSubstr(token)));
     EXPECT_THAT(service_.LastRecord("TokenService.Tokenize"), Not(HasSubstr(token)));
   }
+  const auto fingerprints = service_.Fingerprint(List(Card(token, "", "")), "acme");
+  ASSERT_OK(fingerprints);
+  EXPECT_THAT(fingerprints->fingerprints.at(0), HasReason(Reason::kPanInvalid));
 }
 
 TEST_F(TokenizerEmvTest, WhatIsNotOfTheRangeIsNotEvenLookedForAndLooksTheSame) {

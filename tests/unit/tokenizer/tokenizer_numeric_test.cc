@@ -244,6 +244,11 @@ TEST_F(TokenizerNumericTest, DigitsThatWereChangedInTheStoreOpenNothing) {
   EXPECT_THAT(service_.DetokenizeOne(one), HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(service_.LastRecord("TokenService.Detokenize"), HasSubstr(one.ToString()));
   EXPECT_THAT(service_.DetokenizeOne(two), HasReason(Reason::kIntegrityFailure));
+  for (const TokenState state : {TokenState::kSuspended, TokenState::kDeleted}) {
+    EXPECT_THAT(service_.Change(one, state), HasReason(Reason::kIntegrityFailure));
+  }
+  EXPECT_EQ(store_.Snapshot().tokens.at(1).revision, 1U);
+  EXPECT_EQ(store_.Snapshot().tokens.at(2).revision, 1U);
 }
 
 TEST_F(TokenizerNumericTest, TheCheckOfTheStoreFindsThemByCardDigitsAndRecord) {

@@ -83,7 +83,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"ends",
        {"ending"},
        {policy::Action::kSuspendToken, policy::Action::kResumeToken, policy::Action::kDeleteToken},
-       {kCards, kLegacy, kBrief, kThrice, kSingle, kNetwork},
+       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork},
        {}},
       {"sees-all",
        {"seeing-all"},
