@@ -237,10 +237,10 @@ class CommandLine {
     CLI::App& get = Remote(tokens, "get", "Describes a token without its card.",
                            "keysvc tokens get tenants/acme/tokens/tok_...",
                            [this](const Connection& connection, Output& output) {
-                             return GetToken(connection, name_, detokenize_.profile, output);
+                             return GetToken(connection, name_, profile_, output);
                            });
     Named(get, "The token");
-    AddProfileOfTokens(get, detokenize_.profile);
+    AddProfileOfTokens(get, profile_);
 
     AddStateChange(tokens, "suspend", "Keeps tokens from being opened until they are resumed.",
                    SuspendTokens);
@@ -567,6 +567,7 @@ class CommandLine {
   double timeout_ = 0;
   Format format_ = Format::kTable;
   std::string name_;
+  std::string profile_;
   TokenizeOptions tokenize_;
   FingerprintOptions fingerprint_;
   DetokenizeOptions detokenize_;
