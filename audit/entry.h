@@ -22,6 +22,7 @@ struct Item {
   // Of a token whose state the call was to change, "active" ...: what it was and what it is then.
   std::string state_before = {};
   std::string state_after = {};
+  std::string rule = {};  // that allowed it, where several allowed items of the call
 };
 
 // What happened, with the six facts of PCI DSS 10.2.2: who, what kind of event, when (the journal

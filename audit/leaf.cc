@@ -43,6 +43,7 @@ std::string ItemsOf(const Entry& entry) {
     object.Text("outcome", NameOf(item.outcome));
     object.OptionalText("reason", item.reason);
     object.OptionalText("resource", item.resource);
+    object.OptionalText("rule", item.rule);
     object.OptionalText("state_after", item.state_after);
     object.OptionalText("state_before", item.state_before);
     items += object.Take();

@@ -53,7 +53,8 @@ absl::StatusOr<Entry> FromJson(const Json& header, const Json& body) {
     const auto result = OutcomeNamed(json.at("outcome").get<std::string>());
     if (!result.has_value()) return Malformed();
     entry.items.push_back({json.value("resource", ""), *result, json.value("reason", ""),
-                           json.value("state_before", ""), json.value("state_after", "")});
+                           json.value("state_before", ""), json.value("state_after", ""),
+                           json.value("rule", "")});
   }
   return entry;
 }

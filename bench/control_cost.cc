@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "audit/clock_watch.h"
 #include "audit/merkle.h"
 #include "audit/writer.h"
@@ -36,7 +37,8 @@ double MicrosecondsOfProcess() {
 }
 
 // The decisions on a call and its limits, and what its record says after them.
-absl::StatusOr<audit::Entry> Admit(const policy::Gate& gate, const std::string& profile) {
+absl::StatusOr<audit::Entry> Admit(const policy::Gate& gate, tokenizer::Budgets& budgets,
+                                   const std::string& profile) {
   const std::string tenant = profile.substr(0, profile.find('/', profile.find('/') + 1));
   ASSIGN_OR_RETURN(const policy::Caller caller, gate.Identify(kIdentity, "127.0.0.1"));
   RETURN_IF_ERROR(rpc::TenantOf(tenant).status());
@@ -45,7 +47,13 @@ absl::StatusOr<audit::Entry> Admit(const policy::Gate& gate, const std::string& 
   RETURN_IF_ERROR(rpc::CheckBatchSize(1));
   ASSIGN_OR_RETURN(const policy::Permit tokens, gate.Authorize(caller, policy::Action::kDetokenize,
                                                                tenant + "/tokens", kPurpose));
+  const absl::Time now = absl::Now();
+  RETURN_IF_ERROR(budgets.CheckMisses(tokens, now));
   ASSIGN_OR_RETURN(const policy::Permit permit, gate.Narrow(tokens, profile));
+  const std::string token = tenant + "/tokens/tok_" + std::string(34, 'a');
+  RETURN_IF_ERROR(budgets.CheckReveal(permit, token, now));
+  RETURN_IF_ERROR(budgets.CountLookUp(tokens, absl::OkStatus(), now));
+  RETURN_IF_ERROR(budgets.TakeReveal(permit, token, now));
   audit::Entry entry;
   entry.action = "TokenService.Detokenize";
   entry.actor = caller.principal;
@@ -57,9 +65,7 @@ absl::StatusOr<audit::Entry> Admit(const policy::Gate& gate, const std::string& 
   entry.purpose = permit.purpose();
   entry.request_id = kRequestId;
   entry.details = {{"data_key_version", "1"}, {"reveal", "full"}};
-  entry.items.push_back({.resource = tenant + "/tokens/tok_" + std::string(34, 'a'),
-                         .outcome = audit::Outcome::kSuccess,
-                         .reason = {}});
+  entry.items.push_back({.resource = token, .outcome = audit::Outcome::kSuccess, .reason = {}});
   return entry;
 }
 
@@ -106,7 +112,7 @@ absl::StatusOr<double> ControlCost::Measure(absl::Duration time) {
         }
         answered.count_down();
       };
-      absl::StatusOr<audit::Entry> entry = Admit(gate_, profile_);
+      absl::StatusOr<audit::Entry> entry = Admit(gate_, budgets_, profile_);
       if (!entry.ok()) {
         answer(std::move(entry).status());
         continue;

@@ -10,6 +10,7 @@
 #include "keysvc/config.h"
 #include "policy/gate.h"
 #include "store/store.h"
+#include "tokenizer/budgets.h"
 
 namespace keysvc::bench {
 
@@ -33,6 +34,7 @@ class ControlCost {
               std::string profile);
 
   const policy::Gate gate_;
+  tokenizer::Budgets budgets_;
   const std::unique_ptr<store::Store> store_;
   const std::string profile_;
 };

@@ -40,6 +40,19 @@ std::optional<Action> ActionNamed(std::string_view name) {
 
 std::span<const Action> AllActions() { return kActions; }
 
+bool NamesTokens(Action action) {
+  switch (action) {
+    case Action::kDetokenize:
+    case Action::kGetToken:
+    case Action::kSuspendToken:
+    case Action::kResumeToken:
+    case Action::kDeleteToken:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view NameOf(Reveal reveal) {
   switch (reveal) {
     case Reveal::kLastFour:

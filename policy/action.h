@@ -37,6 +37,8 @@ enum class Action {
 std::string_view NameOf(Action action);
 std::optional<Action> ActionNamed(std::string_view name);
 std::span<const Action> AllActions();
+// Whether calls of this action name tokens, and so may be guesses at them.
+bool NamesTokens(Action action);
 
 // What a detokenization may show. The server decides; kMasked is BIN and last four (PCI DSS 3.4.1).
 enum class Reveal { kLastFour, kMasked, kFull };

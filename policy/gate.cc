@@ -15,7 +15,8 @@ Permit::Permit(Caller caller, Action action, std::string resource, std::shared_p
       purpose_(std::move(purpose)),
       reveal_(reveal) {}
 
-Gate::Gate(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
+Gate::Gate(std::shared_ptr<const Policy> policy, std::function<absl::Time()> clock)
+    : clock_(std::move(clock)), policy_(std::move(policy)) {}
 
 absl::StatusOr<Caller> Gate::Identify(std::string_view identity, std::string_view origin) const {
   const std::shared_ptr<const Policy> in_force = policy();
@@ -32,7 +33,8 @@ absl::StatusOr<Permit> Gate::Authorize(const Caller& caller, Action action,
   const Principal* principal = in_force->FindByIdentity(caller.identity);
   const Rule* rule = nullptr;
   if (principal != nullptr && principal->name == caller.principal) {
-    rule = in_force->Decide(*principal, action, resource, purpose);
+    rule = in_force->Decide(*principal, action, resource, purpose,
+                            Circumstances{clock_(), caller.origin});
   }
   if (rule == nullptr) return Error(Reason::kPolicyDenied, "the policy does not allow this");
   const Reveal reveal = resource.ends_with("/tokens") ? Reveal::kLastFour : rule->reveal;

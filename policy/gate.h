@@ -1,12 +1,15 @@
 #ifndef KEYSVC_POLICY_GATE_H_
 #define KEYSVC_POLICY_GATE_H_
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "policy/policy.h"
 
 namespace keysvc::policy {
@@ -15,7 +18,7 @@ namespace keysvc::policy {
 struct Caller {
   std::string principal;
   std::string identity;
-  std::string origin;
+  std::string origin;  // the peer's address
   PrincipalKind kind = PrincipalKind::kService;
 };
 
@@ -52,16 +55,19 @@ class Permit {
 // The one place where access is decided. Thread-safe; decides by the policy in force at the call.
 class Gate {
  public:
-  explicit Gate(std::shared_ptr<const Policy> policy);
+  // The clock is thread-safe and tells the hour for rules that have hours.
+  explicit Gate(std::shared_ptr<const Policy> policy,
+                std::function<absl::Time()> clock = absl::Now);
 
   // The caller with this certificate identity; UNAUTHENTICATED/IDENTITY_UNKNOWN when the policy
   // names none.
   absl::StatusOr<Caller> Identify(std::string_view identity, std::string_view origin) const;
 
   // PERMISSION_DENIED/POLICY_DENIED unless a rule allows it, also for a caller who is no longer
-  // named and for a purpose that no rule lists, so that a permit's purpose is never a caller's free
-  // text. The resource is one that Covers() knows. A permit for tenants/{tenant}/tokens, where the
-  // profile is still to be seen, reveals the last four at most.
+  // named, out of the rule's hours or addresses, and for a purpose that no rule lists, so that a
+  // permit's purpose is never a caller's free text. The resource is one that Covers() knows. A
+  // permit for tenants/{tenant}/tokens, where the profile is still to be seen, reveals the last
+  // four at most.
   absl::StatusOr<Permit> Authorize(const Caller& caller, Action action, std::string_view resource,
                                    std::string_view purpose = {}) const;
 
@@ -73,6 +79,7 @@ class Gate {
   std::shared_ptr<const Policy> policy() const;
 
  private:
+  const std::function<absl::Time()> clock_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Policy> policy_;
 };

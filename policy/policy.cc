@@ -25,6 +25,15 @@ std::vector<std::string_view> SegmentsOf(std::string_view name) {
   return segments;
 }
 
+bool Admits(const Rule& rule, const Circumstances& circumstances) {
+  if (!rule.hours.Contain(circumstances.time)) return false;
+  if (rule.addresses.empty()) return true;
+  const std::optional<Address> address = ParseAddress(circumstances.address);
+  return address.has_value() &&
+         std::any_of(rule.addresses.begin(), rule.addresses.end(),
+                     [&](const AddressRange& range) { return range.Contains(*address); });
+}
+
 }  // namespace
 
 bool Covers(std::string_view pattern, std::string_view resource) {
@@ -59,7 +68,8 @@ bool Policy::KnowsPurpose(std::string_view purpose) const {
 }
 
 const Rule* Policy::Decide(const Principal& principal, Action action, std::string_view resource,
-                           std::string_view purpose) const {
+                           std::string_view purpose,
+                           const std::optional<Circumstances>& circumstances) const {
   if (!purpose.empty() && !KnowsPurpose(purpose)) return nullptr;
   for (const Rule& rule : rules) {
     const bool held = std::any_of(rule.roles.begin(), rule.roles.end(), [&](const auto& role) {
@@ -69,7 +79,10 @@ const Rule* Policy::Decide(const Principal& principal, Action action, std::strin
         std::any_of(rule.resources.begin(), rule.resources.end(),
                     [&](const auto& pattern) { return Covers(pattern, resource); });
     const bool wanted = rule.purposes.empty() || Contains(rule.purposes, purpose);
-    if (held && covered && wanted && Contains(rule.actions, action)) return &rule;
+    if (held && covered && wanted && Contains(rule.actions, action) &&
+        (!circumstances.has_value() || Admits(rule, *circumstances))) {
+      return &rule;
+    }
   }
   return nullptr;
 }

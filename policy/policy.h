@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "policy/action.h"
+#include "policy/address_range.h"
 #include "policy/limits.h"
+#include "policy/weekly_hours.h"
 
 namespace keysvc::policy {
 
@@ -25,7 +28,8 @@ struct Principal {
 };
 
 // Allows when every list matches. Resources are patterns, as Covers() reads them. An empty purpose
-// list means that no purpose is asked for; otherwise the caller must state one of them.
+// list means that no purpose is asked for; otherwise the caller must state one of them. An empty
+// list of addresses means any.
 struct Rule {
   std::string id;  // unique; recorded with every call it allowed
   std::vector<std::string> roles;
@@ -34,6 +38,15 @@ struct Rule {
   std::vector<std::string> purposes;
   Reveal reveal = Reveal::kLastFour;  // for kDetokenize
   Limits limits = {};
+  WeeklyHours hours = {};
+  std::vector<AddressRange> addresses = {};  // of the peer
+};
+
+// When and from where a call comes. No hours hold a time that is not known, and no range an address
+// that is none.
+struct Circumstances {
+  std::optional<absl::Time> time;
+  std::string_view address;
 };
 
 // Whether a pattern covers a resource. Patterns are
@@ -56,9 +69,10 @@ struct Policy {
   // Whether some rule lists this purpose.
   bool KnowsPurpose(std::string_view purpose) const;
   // The first rule that allows it, nullptr when none does, or when the purpose is stated but listed
-  // nowhere.
+  // nowhere. Without circumstances the first that does at some hour from some address.
   const Rule* Decide(const Principal& principal, Action action, std::string_view resource,
-                     std::string_view purpose) const;
+                     std::string_view purpose,
+                     const std::optional<Circumstances>& circumstances) const;
 };
 
 // Parses and checks a policy file's text. Every fault is INVALID_ARGUMENT/POLICY_INVALID with

@@ -130,6 +130,41 @@ absl::StatusOr<Principal> ReadPrincipal(const YamlNode& node) {
   return principal;
 }
 
+absl::StatusOr<std::string> ReadWord(const YamlNode& node) { return node.AsString(); }
+
+// A list of {days, from, to}. What adds no minute to those before is a fault.
+absl::StatusOr<WeeklyHours> ReadHours(const YamlNode& node) {
+  ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
+  if (items.empty()) return node.Fault("the list is empty");
+  WeeklyHours hours;
+  for (const YamlNode& item : items) {
+    RETURN_IF_ERROR(item.RequireKeys({"days", "from", "to"}));
+    ASSIGN_OR_RETURN(const auto days, ReadList<std::string>(item, "days", ReadWord));
+    ASSIGN_OR_RETURN(const YamlNode from, item.Get("from"));
+    ASSIGN_OR_RETURN(const std::string start, from.AsString());
+    ASSIGN_OR_RETURN(const YamlNode to, item.Get("to"));
+    ASSIGN_OR_RETURN(const std::string end, to.AsString());
+    WeeklyHours added;
+    for (const std::string& day : days) {
+      if (!added.Add(day, start, end)) {
+        return item.Fault(
+            "days of mon, tue, wed, thu, fri, sat, sun and times of one day in UTC are expected, "
+            "such as from \"08:00\" to \"18:00\", at most \"24:00\"");
+      }
+    }
+    if (!hours.Merge(added)) return item.Fault("the hours before cover all of these");
+  }
+  return hours;
+}
+
+absl::StatusOr<AddressRange> ReadAddresses(const YamlNode& node) {
+  ASSIGN_OR_RETURN(const std::string text, node.AsString());
+  if (const std::optional<AddressRange> range = AddressRange::Parse(text)) return *range;
+  return node.Fault(
+      "a range of addresses is expected, such as 192.0.2.0/24 or 2001:db8::/32, with no bits "
+      "behind the prefix");
+}
+
 absl::Status CheckActionsMeetResources(const YamlNode& node, const Rule& rule) {
   ASSIGN_OR_RETURN(const YamlNode actions, node.Get("actions"));
   ASSIGN_OR_RETURN(const std::vector<YamlNode> action_nodes, actions.Items());
@@ -153,8 +188,8 @@ absl::Status CheckActionsMeetResources(const YamlNode& node, const Rule& rule) {
 }
 
 absl::StatusOr<Rule> ReadRule(const YamlNode& node) {
-  RETURN_IF_ERROR(
-      node.RequireKeys({"id", "roles", "actions", "resources", "purposes", "reveal", "limits"}));
+  RETURN_IF_ERROR(node.RequireKeys({"id", "roles", "actions", "resources", "purposes", "reveal",
+                                    "limits", "hours", "addresses"}));
   Rule rule;
   ASSIGN_OR_RETURN(const YamlNode id, node.Get("id"));
   ASSIGN_OR_RETURN(rule.id, ReadName(id));
@@ -179,6 +214,12 @@ absl::StatusOr<Rule> ReadRule(const YamlNode& node) {
   }
   if (const std::optional<YamlNode> limits = node.Find("limits")) {
     ASSIGN_OR_RETURN(rule.limits, ReadLimits(*limits, rule.actions));
+  }
+  if (const std::optional<YamlNode> hours = node.Find("hours")) {
+    ASSIGN_OR_RETURN(rule.hours, ReadHours(*hours));
+  }
+  if (node.Find("addresses").has_value()) {
+    ASSIGN_OR_RETURN(rule.addresses, ReadList<AddressRange>(node, "addresses", ReadAddresses));
   }
   RETURN_IF_ERROR(CheckActionsMeetResources(node, rule));
   return rule;

@@ -69,11 +69,23 @@ std::optional<Subject> SubjectOf(std::string_view pattern) {
   return std::nullopt;
 }
 
-// Whether `earlier` decides every call that asks for this. An empty purpose stands for calls that
-// state none.
-bool Shadows(const Rule& earlier, Action action, std::string_view pattern,
+// Whether `earlier` admits whenever and from wherever `later` does.
+bool CoversCircumstances(const Rule& earlier, const Rule& later) {
+  if (!earlier.hours.Cover(later.hours)) return false;
+  if (earlier.addresses.empty()) return true;
+  return !later.addresses.empty() &&
+         std::all_of(later.addresses.begin(), later.addresses.end(), [&](const auto& range) {
+           return std::any_of(earlier.addresses.begin(), earlier.addresses.end(),
+                              [&](const auto& covering) { return covering.Covers(range); });
+         });
+}
+
+// Whether `earlier` decides every call of `later` that asks for this. An empty purpose stands for
+// calls that state none.
+bool Shadows(const Rule& earlier, const Rule& later, Action action, std::string_view pattern,
              const std::string& purpose) {
-  return (earlier.purposes.empty() || Contains(earlier.purposes, purpose)) &&
+  return CoversCircumstances(earlier, later) &&
+         (earlier.purposes.empty() || Contains(earlier.purposes, purpose)) &&
          Contains(earlier.actions, action) &&
          std::any_of(earlier.resources.begin(), earlier.resources.end(),
                      [&](const auto& covering) { return Covers(covering, pattern); });
@@ -135,7 +147,7 @@ bool CanDecide(const Policy& policy, std::size_t index) {
                              const std::string& purpose) {
       return Meet(action, pattern) &&
              std::none_of(policy.rules.begin(), rule_at, [&](const Rule& earlier) {
-               return Holds(principal, earlier) && Shadows(earlier, action, pattern, purpose);
+               return Holds(principal, earlier) && Shadows(earlier, rule, action, pattern, purpose);
              });
     };
     for (const Action action : rule.actions) {

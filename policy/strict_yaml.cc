@@ -92,6 +92,10 @@ absl::StatusOr<std::vector<std::string>> YamlNode::AsStrings() const {
   return strings;
 }
 
+std::string YamlNode::Place() const {
+  return absl::StrCat(tree_->document->file, ":", tree_->line + 1, ":", tree_->column + 1);
+}
+
 absl::Status YamlNode::Fault(std::string_view message) const { return tree_->Fault(message); }
 
 }  // namespace keysvc::policy

@@ -41,6 +41,8 @@ class YamlNode {
   absl::StatusOr<bool> AsBool() const;                              // true or false
   absl::StatusOr<std::vector<std::string>> AsStrings() const;  // a sequence of non-empty scalars
 
+  // "file:line:column", as in faults.
+  std::string Place() const;
   // INVALID_ARGUMENT "file:line:column: message" at this node.
   absl::Status Fault(std::string_view message) const;
 

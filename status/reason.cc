@@ -34,6 +34,8 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kPolicyDenied, "POLICY_DENIED", kPermissionDenied, false},
     {Reason::kOfficerLoginRequired, "OFFICER_LOGIN_REQUIRED", kFailedPrecondition, false},
     {Reason::kMissesExhausted, "MISSES_EXHAUSTED", kResourceExhausted, true},
+    {Reason::kRevealsExhausted, "REVEALS_EXHAUSTED", kResourceExhausted, true},
+    {Reason::kGuessesExhausted, "GUESSES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kTokenNotFound, "TOKEN_NOT_FOUND", kNotFound, false},
     {Reason::kTokenSuspended, "TOKEN_SUSPENDED", kFailedPrecondition, false},
     {Reason::kTokenDeleted, "TOKEN_DELETED", kFailedPrecondition, false},
@@ -96,9 +98,14 @@ std::span<const ReasonInfo> AllReasons() { return kReasons; }
 
 const ReasonInfo& InfoOf(Reason reason) { return kReasons.at(static_cast<std::size_t>(reason)); }
 
+bool IsLimit(Reason reason) {
+  return reason == Reason::kMissesExhausted || reason == Reason::kRevealsExhausted ||
+         reason == Reason::kGuessesExhausted;
+}
+
 bool IsDenial(Reason reason) {
   return reason == Reason::kPolicyDenied || reason == Reason::kOfficerLoginRequired ||
-         reason == Reason::kMissesExhausted;
+         IsLimit(reason);
 }
 
 absl::Status Error(Reason reason, std::string_view message, std::string_view field) {

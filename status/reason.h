@@ -34,6 +34,8 @@ enum class Reason {
   kPolicyDenied,
   kOfficerLoginRequired,
   kMissesExhausted,
+  kRevealsExhausted,
+  kGuessesExhausted,
   // What the call names.
   kTokenNotFound,
   kTokenSuspended,
@@ -101,6 +103,8 @@ std::span<const ReasonInfo> AllReasons();
 
 const ReasonInfo& InfoOf(Reason reason);
 
+// Whether the caller has used up a limit that the policy sets.
+bool IsLimit(Reason reason);
 // Whether the policy, or a limit that it sets, forbids what was asked: records call that denied.
 bool IsDenial(Reason reason);
 

@@ -1,78 +1,108 @@
 #include "tokenizer/budgets.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
-#include <optional>
-#include <string_view>
 
-#include "audit/recorded_entry.h"
+#include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::tokenizer {
 namespace {
 
-// The longest window that anything is counted in.
-constexpr absl::Duration kLongestWindow = absl::Hours(1);
+constexpr absl::Duration kMissWindow = absl::Hours(1);
 
-// What looks tokens up, as records call it.
-constexpr auto kLookUps = std::to_array<std::string_view>(
-    {"TokenService.Detokenize", "TokenService.GetToken", "TokenService.SuspendToken",
-     "TokenService.ResumeToken", "TokenService.DeleteToken"});
-
-absl::Status MissesExhausted() {
-  return Error(Reason::kMissesExhausted, "too many tokens that there are not; no token is read");
-}
-
-bool IsExhausted(SlidingCount& missed, SlidingCount& looked_up, const policy::MissLimit& limit,
-                 absl::Time now) {
-  const std::uint64_t share = looked_up.At(now) * limit.percent / 100;
-  return missed.At(now) >= std::max<std::uint64_t>(limit.count, share);
+std::pair<std::string, std::string> PairOf(std::string_view principal, std::string_view other) {
+  return {std::string(principal), std::string(other)};
 }
 
 }  // namespace
 
-absl::Status Budgets::CountRecords(store::Store& store, absl::Time now) {
-  return audit::VisitEntriesSince(store, now - kLongestWindow, "TokenService",
-                                  [&](absl::Time time, const audit::Entry& record) {
-                                    Count(record, std::min(time, now));
-                                    return absl::OkStatus();
-                                  });
-}
-
 absl::Status Budgets::CheckMisses(const policy::Permit& permit, absl::Time now) {
   const std::lock_guard lock(mutex_);
-  Used& used = used_[permit.caller().principal];
-  if (IsExhausted(used.missed, used.looked_up, permit.limits().misses, now)) {
-    return MissesExhausted();
-  }
-  return absl::OkStatus();
+  return MissesLeft(permit, now);
 }
 
 absl::Status Budgets::CountLookUp(const policy::Permit& permit, const absl::Status& outcome,
                                   absl::Time now) {
-  const std::lock_guard lock(mutex_);
-  Used& used = used_[permit.caller().principal];
-  if (IsExhausted(used.missed, used.looked_up, permit.limits().misses, now)) {
-    return MissesExhausted();
-  }
   const bool missed = ReasonOf(outcome) == Reason::kTokenNotFound;
-  if (outcome.ok() || missed) used.looked_up.Add(now);
-  if (missed) used.missed.Add(now);
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(MissesLeft(permit, now));
+  LookUps& look_ups = look_ups_[permit.caller().principal];
+  if (outcome.ok() || missed) look_ups.all.Add(now);
+  if (missed) look_ups.missed.Add(now);
   return absl::OkStatus();
 }
 
-void Budgets::Count(const audit::Entry& record, absl::Time time) {
-  if (std::ranges::find(kLookUps, record.action) == kLookUps.end()) return;
-  // A kept answer looks nothing up.
-  if (record.details.contains("repetition")) return;
-  const std::string_view not_found = InfoOf(Reason::kTokenNotFound).name;
-  Used& used = used_[record.actor];
-  for (const audit::Item& item : record.items) {
-    const bool missed = item.reason == not_found;
-    if (item.outcome == audit::Outcome::kSuccess || missed) used.looked_up.Add(time);
-    if (missed) used.missed.Add(time);
+absl::Status Budgets::MissesLeft(const policy::Permit& permit, absl::Time now) {
+  LookUps& look_ups = look_ups_[permit.caller().principal];
+  const policy::MissLimit& limit = permit.limits().misses;
+  const std::uint64_t missed = look_ups.missed.Within(kMissWindow, now);
+  if (missed < limit.count) return absl::OkStatus();
+  if (missed < look_ups.all.Within(kMissWindow, now) * limit.percent / 100) {
+    return absl::OkStatus();
   }
+  return Error(Reason::kMissesExhausted, "too many tokens that there are not; no token is read");
+}
+
+absl::Status Budgets::CheckReveal(const policy::Permit& permit, std::string_view token,
+                                  absl::Time now) {
+  const policy::Limits& limits = permit.limits();
+  if (limits.reveals.empty() && !limits.distinct_cards.has_value()) return absl::OkStatus();
+  const std::lock_guard lock(mutex_);
+  return RevealsLeft(limits, reveals_[{permit.caller().principal, permit.rule()}], token, now);
+}
+
+absl::Status Budgets::TakeReveal(const policy::Permit& permit, std::string_view token,
+                                 absl::Time now) {
+  const std::lock_guard lock(mutex_);
+  Reveals& reveals = reveals_[{permit.caller().principal, permit.rule()}];
+  RETURN_IF_ERROR(RevealsLeft(permit.limits(), reveals, token, now));
+  reveals.all.Add(now);
+  if (permit.limits().distinct_cards.has_value()) reveals.cards.Add(token, now);
+  return absl::OkStatus();
+}
+
+absl::Status Budgets::RevealsLeft(const policy::Limits& limits, Reveals& reveals,
+                                  std::string_view token, absl::Time now) {
+  for (const policy::Budget& budget : limits.reveals) {
+    if (reveals.all.Within(budget.window, now) < budget.count) continue;
+    return Error(Reason::kRevealsExhausted, "the rule lets no more cards be revealed for now");
+  }
+  if (limits.distinct_cards.has_value() &&
+      !reveals.cards.Admit(token, *limits.distinct_cards, now)) {
+    return Error(Reason::kRevealsExhausted, "the rule lets no other cards be revealed for now");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Budgets::TakeGuess(const Guess& guess, const policy::GuessLimit& limit,
+                                absl::Time now) {
+  const std::lock_guard lock(mutex_);
+  LookAlikes& cards = look_alikes_[PairOf(guess.principal, guess.profile)];
+  if (!cards.Admit(guess.card, guess.masked, limit, now)) {
+    return Error(Reason::kGuessesExhausted, "too many cards that look like this one");
+  }
+  cards.Add(guess.card, guess.masked, now);
+  return absl::OkStatus();
+}
+
+void Budgets::AddLookUp(std::string_view principal, bool missed, absl::Time time) {
+  const std::lock_guard lock(mutex_);
+  LookUps& look_ups = look_ups_[std::string(principal)];
+  look_ups.all.Add(time);
+  if (missed) look_ups.missed.Add(time);
+}
+
+void Budgets::AddReveal(std::string_view principal, std::string_view rule, std::string_view token,
+                        bool distinct, absl::Time time) {
+  const std::lock_guard lock(mutex_);
+  Reveals& reveals = reveals_[PairOf(principal, rule)];
+  reveals.all.Add(time);
+  if (distinct) reveals.cards.Add(token, time);
+}
+
+void Budgets::AddGuess(const Guess& guess, absl::Time time) {
+  const std::lock_guard lock(mutex_);
+  look_alikes_[PairOf(guess.principal, guess.profile)].Add(guess.card, guess.masked, time);
 }
 
 }  // namespace keysvc::tokenizer

@@ -1,49 +1,80 @@
 #ifndef KEYSVC_TOKENIZER_BUDGETS_H_
 #define KEYSVC_TOKENIZER_BUDGETS_H_
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "audit/entry.h"
 #include "policy/gate.h"
-#include "store/store.h"
+#include "tokenizer/distinct_cards.h"
+#include "tokenizer/look_alikes.h"
 #include "tokenizer/sliding_count.h"
 
 namespace keysvc::tokenizer {
 
-// What each caller has used up of the limits that the policy sets. Kept in memory, some KiB for
-// each principal of the policy; the records of the log say it again after a start. Thread-safe;
-// what it decides and what it counts is one step, so that no race goes over a limit.
+// What each caller has used up of the limits that the policy sets. In memory only, and bounded by
+// the principals and rules of the policy; RecountBudgets() makes it again after a start. What is
+// decided and what is counted is one step, so that no race goes over a limit. Times are of a clock
+// that no step sets forward. Thread-safe.
 class Budgets {
  public:
-  // Counts what the log says of the windows that end `now`, by the times of its records. Once,
-  // before the first call. The store's errors.
-  absl::Status CountRecords(store::Store& store, absl::Time now);
-
   // RESOURCE_EXHAUSTED/MISSES_EXHAUSTED when the caller has named as many wrong tokens as it may:
   // then no token is looked at, right or wrong.
   absl::Status CheckMisses(const policy::Permit& permit, absl::Time now);
-
   // Counts that a token was looked up, and says whether the caller may hear what came of it; the
   // same error once its misses are used up, be it by others of the same call. A wrong token is an
   // outcome of TOKEN_NOT_FOUND.
   absl::Status CountLookUp(const policy::Permit& permit, const absl::Status& outcome,
                            absl::Time now);
 
- private:
-  // Of one principal.
-  struct Used {
-    SlidingCount looked_up{absl::Hours(1)};
-    SlidingCount missed{absl::Hours(1)};
-  };
+  // RESOURCE_EXHAUSTED/REVEALS_EXHAUSTED when the rule's callers may not have the card of this
+  // token, named in full, revealed any more. To be asked before it is opened; the permit is for the
+  // token's profile.
+  absl::Status CheckReveal(const policy::Permit& permit, std::string_view token, absl::Time now);
+  // The same, and counts it when it may.
+  absl::Status TakeReveal(const policy::Permit& permit, std::string_view token, absl::Time now);
 
-  void Count(const audit::Entry& record, absl::Time time);
+  // What turns a card into a token that it always gets.
+  struct Guess {
+    std::string_view principal;
+    std::string_view profile;  // resource name
+    std::string_view card;     // the same for the same card of the profile
+    std::uint64_t masked = 0;  // Pan::FirstSixLastFour()
+  };
+  // RESOURCE_EXHAUSTED/GUESSES_EXHAUSTED when the caller has tried too many cards that a masked
+  // view does not tell apart; else counts this one.
+  absl::Status TakeGuess(const Guess& guess, const policy::GuessLimit& limit, absl::Time now);
+
+  // What happened before the process started, in the order in which it did.
+  void AddLookUp(std::string_view principal, bool missed, absl::Time time);
+  void AddReveal(std::string_view principal, std::string_view rule, std::string_view token,
+                 bool distinct, absl::Time time);
+  void AddGuess(const Guess& guess, absl::Time time);
+
+ private:
+  struct LookUps {
+    SlidingCount all;
+    SlidingCount missed;
+  };
+  struct Reveals {
+    SlidingCount all;
+    DistinctCards cards;
+  };
+  using Pair = std::pair<std::string, std::string>;
+
+  absl::Status MissesLeft(const policy::Permit& permit, absl::Time now);
+  absl::Status RevealsLeft(const policy::Limits& limits, Reveals& reveals, std::string_view token,
+                           absl::Time now);
 
   std::mutex mutex_;
-  std::map<std::string, Used, std::less<>> used_;  // by principal
+  std::map<std::string, LookUps, std::less<>> look_ups_;  // by principal
+  std::map<Pair, Reveals> reveals_;                       // by principal and rule
+  std::map<Pair, LookAlikes> look_alikes_;                // by principal and profile
 };
 
 }  // namespace keysvc::tokenizer

@@ -63,7 +63,7 @@ void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings)
     AddItem(entry, reading.name, reading.token.status());
     if (!reading.profile.empty()) profiles.insert(reading.profile);
     if (!reading.token.ok()) continue;
-    rules.insert(reading.token->rule);
+    rules.insert(reading.token->permit->rule());
     if (!reading.token->card.has_value()) continue;
     if (reading.token->row.has_value()) data_versions.insert(reading.token->row->data_version);
     if (reading.token->ff1_version != 0) ff1_versions.insert(reading.token->ff1_version);
@@ -71,6 +71,9 @@ void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings)
   SetOutcomeOfItems(entry);
   entry.profile = Listed(profiles);
   if (!rules.empty()) entry.rule = Listed(rules);
+  for (std::size_t i = 0; rules.size() > 1 && i < readings.size(); ++i) {
+    if (readings[i].token.ok()) entry.items[i].rule = readings[i].token->permit->rule();
+  }
   if (!data_versions.empty()) entry.details["data_key_version"] = Listed(data_versions);
   if (!ff1_versions.empty()) entry.details["ff1_key_version"] = Listed(ff1_versions);
 }

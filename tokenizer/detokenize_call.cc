@@ -16,10 +16,10 @@ namespace {
 
 RevealedCard Revealed(FoundToken token) {
   RevealedCard card;
-  card.reveal = token.reveal;
+  card.reveal = token.permit->reveal();
   card.masked_pan = token.Masked();
   card.expiry = token.card->expiry;
-  if (token.reveal == policy::Reveal::kFull) card.full = std::move(token.card);
+  if (card.reveal == policy::Reveal::kFull) card.full = std::move(token.card);
   return card;
 }
 
@@ -50,9 +50,23 @@ absl::Status DetokenizeCall::Open() {
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
   Judge(services_.clock());
   for (std::size_t i = 0; i < readings_.size(); ++i) {
-    if (readings_[i].token.ok()) reader_.Open(*names_[i], readings_[i]);
+    TokenReading& reading = readings_[i];
+    if (!reading.token.ok()) continue;
+    const absl::Status left =
+        services_.budgets.CheckReveal(*reading.token->permit, names_[i]->ToString(), unstepped);
+    if (left.ok()) {
+      reader_.Open(*names_[i], reading);
+    } else {
+      reading.token = left;
+    }
   }
   CountLookUps(services_.budgets, permit_, unstepped, readings_);
+  for (TokenReading& reading : readings_) {
+    if (!reading.token.ok()) continue;
+    const absl::Status taken =
+        services_.budgets.TakeReveal(*reading.token->permit, reading.name, unstepped);
+    if (!taken.ok()) reading.token = taken;
+  }
   return absl::OkStatus();
 }
 
@@ -115,7 +129,7 @@ audit::Entry DetokenizeCall::EntryOfReadings() const {
   std::uint32_t counted = 0;
   for (const TokenReading& reading : readings_) {
     if (!reading.token.ok()) continue;
-    reveals.insert(std::string(policy::NameOf(reading.token->reveal)));
+    reveals.insert(std::string(policy::NameOf(reading.token->permit->reveal())));
     if (reading.token->row.has_value() && reading.token->row->uses_left.has_value()) ++counted;
   }
   if (!reveals.empty()) entry.details["reveal"] = Listed(reveals);

@@ -56,6 +56,14 @@ std::string Pan::Masked() const {
 
 std::string Pan::LastFour() const { return Truncated(Expose(crypto::SecretAccess::kGranted), 0); }
 
+std::uint64_t Pan::FirstSixLastFour() const {
+  const crypto::ByteView digits = Expose(crypto::SecretAccess::kGranted);
+  std::uint64_t number = 0;
+  for (const std::uint8_t digit : digits.first(kFirst)) number = number * 10 + (digit - '0');
+  for (const std::uint8_t digit : digits.last(kLast)) number = number * 10 + (digit - '0');
+  return number;
+}
+
 void SetLuhnRemainder(std::span<std::uint8_t> digits, std::uint8_t& place, unsigned remainder) {
   place = '0';
   while (place < '9' && LuhnRemainder(digits) != remainder) ++place;

@@ -32,6 +32,8 @@ class Pan {
   std::string Masked() const;
   // "*" for all but the last four.
   std::string LastFour() const;
+  // The first six and the last four digits as a number: what whoever saw a masked card knows of it.
+  std::uint64_t FirstSixLastFour() const;
 
  private:
   explicit Pan(crypto::SecretBytes digits) : digits_(std::move(digits)) {}

@@ -4,28 +4,36 @@
 #include <numeric>
 
 namespace keysvc::tokenizer {
+namespace {
 
-void SlidingCount::Add(absl::Time now, std::uint64_t events) {
+constexpr std::uint64_t kNone = 0;
+
+}  // namespace
+
+void SlidingCount::Add(absl::Time now, std::uint32_t events) {
   Advance(now);
   CountOf(newest_) += events;
-  total_ += events;
 }
 
-std::uint64_t SlidingCount::At(absl::Time now) {
+std::uint64_t SlidingCount::Within(absl::Duration window, absl::Time now) {
   Advance(now);
-  return total_;
+  const std::int64_t minutes = std::min(window / absl::Minutes(1), kMinutes - 1) + 1;
+  const std::int64_t end = newest_ % kMinutes + 1;
+  const auto first = counts_.begin();
+  if (minutes <= end) return std::accumulate(first + (end - minutes), first + end, kNone);
+  return std::accumulate(first, first + end, kNone) +
+         std::accumulate(counts_.end() - (minutes - end), counts_.end(), kNone);
 }
 
 void SlidingCount::Advance(absl::Time now) {
-  const std::int64_t step = (now - absl::UnixEpoch()) / step_;
-  if (step <= newest_) return;
-  if (step - newest_ >= static_cast<std::int64_t>(counts_.size())) {
+  const std::int64_t minute = absl::ToUnixSeconds(now) / 60;
+  if (minute <= newest_) return;
+  if (minute - newest_ >= kMinutes) {
     counts_.fill(0);
   } else {
-    for (std::int64_t ended = newest_ + 1; ended <= step; ++ended) CountOf(ended) = 0;
+    for (std::int64_t ended = newest_ + 1; ended <= minute; ++ended) CountOf(ended) = 0;
   }
-  newest_ = step;
-  total_ = std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+  newest_ = minute;
 }
 
 }  // namespace keysvc::tokenizer

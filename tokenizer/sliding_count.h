@@ -9,29 +9,25 @@
 
 namespace keysvc::tokenizer {
 
-// How much happened within the last `window`, in sixtieths of it: an event counts for the whole
-// window and for at most a sixtieth longer, so that no window of that length ever holds more than
-// what was counted. Takes the same memory whatever happens. A clock that goes back is taken to
-// stand still. Not thread-safe.
+// How much happened in each minute of the last 24 hours. Takes 6 KiB whatever happens. A clock that
+// goes back is taken to stand still. Not thread-safe.
 class SlidingCount {
  public:
-  explicit SlidingCount(absl::Duration window) : step_(window / kSteps) {}
-
-  void Add(absl::Time now, std::uint64_t events = 1);
-  std::uint64_t At(absl::Time now);
+  void Add(absl::Time now, std::uint32_t events = 1);
+  // What happened within the window before `now`, which is at most 24 hours: all of it, and what is
+  // less than a minute older. So no window of that length holds more than was counted in it.
+  std::uint64_t Within(absl::Duration window, absl::Time now);
 
  private:
-  static constexpr std::size_t kSteps = 60;
+  static constexpr std::int64_t kMinutes = 24 * 60 + 1;
 
-  std::uint64_t& CountOf(std::int64_t step) {
-    return counts_.at(static_cast<std::size_t>(step) % counts_.size());
+  std::uint32_t& CountOf(std::int64_t minute) {
+    return counts_.at(static_cast<std::size_t>(minute % kMinutes));
   }
   void Advance(absl::Time now);
 
-  absl::Duration step_;
-  std::int64_t newest_ = 0;  // steps since 1970
-  std::array<std::uint64_t, kSteps + 1> counts_ = {};
-  std::uint64_t total_ = 0;
+  std::int64_t newest_ = 0;  // minutes since 1970
+  std::array<std::uint32_t, kMinutes> counts_ = {};
 };
 
 }  // namespace keysvc::tokenizer

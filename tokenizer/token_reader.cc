@@ -26,7 +26,7 @@ auto Once(Keys& held, const Id& id, Get get) -> decltype(get()) {
 }  // namespace
 
 std::string FoundToken::Masked() const {
-  return reveal == policy::Reveal::kLastFour ? card->pan.LastFour() : card->pan.Masked();
+  return permit->reveal() == policy::Reveal::kLastFour ? card->pan.LastFour() : card->pan.Masked();
 }
 
 void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
@@ -61,8 +61,7 @@ absl::StatusOr<std::vector<TokenReading>> TokenReader::Find(
     }
     readings[i].token = FoundToken{.profile = allowed->profile,
                                    .token_version = allowed->key_version,
-                                   .reveal = allowed->permit->reveal(),
-                                   .rule = allowed->permit->rule()};
+                                   .permit = allowed->permit};
     if (allowed->profile->family != Family::kOpaque) continue;
     with_rows.push_back(&readings[i]);
     handles.push_back(allowed->content.handle);

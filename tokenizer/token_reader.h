@@ -31,8 +31,7 @@ struct FoundToken {
   const Profile* profile = nullptr;
   std::uint32_t token_version = 0;          // of the token key that made it; opaque tokens only
   std::optional<store::TokenRow> row = {};  // authenticated; none: the card is computed
-  policy::Reveal reveal = policy::Reveal::kLastFour;
-  std::string rule = {};  // that allowed the token's profile
+  const policy::Permit* permit = nullptr;   // for the token's profile; lives as long as the reader
   // Once it is opened:
   std::optional<CardData> card = {};
   std::uint32_t ff1_version = 0;  // of the key that computed the card

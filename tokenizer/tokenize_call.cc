@@ -30,6 +30,7 @@ TokenizeCall::TokenizeCall(const CallServices& services, const policy::Permit& p
                            const RequestFacts& facts, audit::Done<Results> done)
     : services_(services),
       profile_(std::move(profile)),
+      guess_limit_(permit.limits().guesses),
       cards_(std::move(cards)),
       done_(std::move(done)),
       entry_(EntryOf(permit, "TokenService.Tokenize", facts)) {
@@ -63,6 +64,7 @@ absl::Status TokenizeCall::CheckCard(const CardData& card) const {
 void TokenizeCall::Attempt() {
   ++attempts_;
   data_versions_.clear();
+  now_ = services_.journal.UnsteppedTime();
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Record(kept.status());
   if (kept->has_value()) {
@@ -129,12 +131,18 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& 
   if (any_card) {
     ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups());
     const auto fresh = static_cast<std::size_t>(std::count_if(
-        groups.begin(), groups.end(), [](const Group& group) { return !group.row.has_value(); }));
+        groups.begin(), groups.end(),
+        [](const Group& group) { return group.told.ok() && !group.row.has_value(); }));
     RETURN_IF_ERROR(HoldKeys(fresh > 0));
     std::int64_t handle = fresh == 0 ? 0 : services_.store.AllocateHandles(fresh);
     for (const Group& group : groups) {
-      tokens.push_back(group.row.has_value() ? TokenOfRow(group)
-                                             : NewRow(group, handle++, mutation));
+      if (!group.told.ok()) {
+        tokens.push_back(group.told);
+      } else if (group.row.has_value()) {
+        tokens.push_back(TokenOfRow(group));
+      } else {
+        tokens.push_back(NewRow(group, handle++, mutation));
+      }
     }
   }
   Results results;
@@ -160,7 +168,11 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::ComputeTokens() {
       ASSIGN_OR_RETURN(keys_.ff1, services_.keys.Ff1Key(profile_));
     }
     ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, card->pan, *keys_.ff1.key));
-    results.push_back(IssuedToken{{profile_.tenant, std::move(token)}});
+    if (absl::Status told = TakeGuess(card->pan, token); !told.ok()) {
+      results.push_back(std::move(told));
+    } else {
+      results.push_back(IssuedToken{{profile_.tenant, std::move(token)}});
+    }
   }
   return results;
 }
@@ -171,7 +183,7 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
     for (std::size_t i = 0; i < cards_.size(); ++i) {
       if (!cards_[i].ok()) continue;
       group_of_[i] = groups.size();
-      groups.push_back({&*cards_[i], {}, std::nullopt});
+      groups.push_back({.card = &*cards_[i]});
     }
     return groups;
   }
@@ -189,7 +201,9 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
     const auto [found, first] = group_with.emplace(pan_index, groups.size());
     group_of_[i] = found->second;
     if (!first) continue;
-    groups.push_back({&*cards_[i], pan_index, std::nullopt});
+    groups.push_back({.card = &*cards_[i],
+                      .pan_index = pan_index,
+                      .told = TakeGuess(cards_[i]->pan, pan_index)});
     pan_indexes.push_back(pan_index);
   }
   ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows,
@@ -236,6 +250,11 @@ absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenizeCall::NamerOf
     ASSIGN_OR_RETURN(namer, services_.keys.TokenKey(profile_.tenant, token_version));
   }
   return namer;
+}
+
+absl::Status TokenizeCall::TakeGuess(const Pan& pan, std::string_view card) {
+  return services_.budgets.TakeGuess({entry_.actor, entry_.profile, card, pan.FirstSixLastFour()},
+                                     guess_limit_, now_);
 }
 
 absl::Status TokenizeCall::MayOpenKeys() const {

@@ -7,9 +7,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "audit/journal.h"
 #include "policy/gate.h"
 #include "store/rows.h"
@@ -39,8 +42,9 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   // Cards that get one token: each alone, or in a deterministic profile all that are equal.
   struct Group {
     const CardData* card = nullptr;
-    std::string pan_index;
-    std::optional<store::TokenRow> row;  // of a card that has a token
+    std::string pan_index = {};
+    absl::Status told = {};                   // whether the caller may hear of the token
+    std::optional<store::TokenRow> row = {};  // of a card that has a token
   };
   // The keys of the call, each from when it is first needed.
   struct Keys {
@@ -68,6 +72,8 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   absl::Status HoldKeys(bool fresh);
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> OpenerOf(std::uint32_t data_version);
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> NamerOf(std::uint32_t token_version);
+  // Counts the card as one that the caller may be guessing. `card` stands for it.
+  absl::Status TakeGuess(const Pan& pan, std::string_view card);
   // Whether the call may wait for the HSM to open a key. ABORTED/CONFLICT on the journal's thread.
   absl::Status MayOpenKeys() const;
   absl::StatusOr<IssuedToken> TokenOfRow(const Group& group);
@@ -82,6 +88,7 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
 
   const CallServices& services_;
   Profile profile_;
+  const policy::GuessLimit guess_limit_;
   std::vector<absl::StatusOr<CardData>> cards_;
   audit::Done<Results> done_;
   audit::Entry entry_;                       // what every attempt's entry starts from
@@ -91,6 +98,7 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   int attempts_ = 0;
 
   // Of one attempt:
+  absl::Time now_;  // that nobody sets forward
   std::vector<std::optional<std::size_t>> group_of_;
   std::set<std::uint32_t> data_versions_;
   bool repetition_ = false;

@@ -6,6 +6,7 @@
 #include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/budget_history.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/card_fingerprint.h"
 #include "tokenizer/detokenize_call.h"
@@ -75,7 +76,8 @@ Tokenizer::Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& st
                 std::move(random)} {}
 
 absl::Status Tokenizer::CountRecords() {
-  return budgets_.CountRecords(services_.store, services_.journal.UnsteppedTime());
+  return RecountBudgets(services_.store, services_.profiles, services_.keys,
+                        *services_.gate.policy(), services_.journal.UnsteppedTime(), budgets_);
 }
 
 void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
@@ -138,13 +140,21 @@ void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
     RETURN_IF_ERROR(
         CheckPermit(permit, policy::Action::kFingerprintCard, FingerprintResource(tenant)));
     ASSIGN_OR_RETURN(const auto key, FingerprintKey(services_.keys, tenant, key_version));
+    const absl::Time now = services_.journal.UnsteppedTime();
     CardFingerprints made{key.version, {}};
     for (const absl::StatusOr<CardData>& card : cards) {
       absl::Status status = card.ok() ? CheckNumberAlone(*card) : card.status();
       if (status.ok()) status = CheckIsNoToken(services_.profiles, card->pan);
+      std::string fingerprint;
+      if (status.ok()) {
+        fingerprint = FingerprintOfCard(card->pan, key.version, *key.key);
+        status = budgets_.TakeGuess({permit.caller().principal, permit.resource(), fingerprint,
+                                     card->pan.FirstSixLastFour()},
+                                    permit.limits().guesses, now);
+      }
       AddItem(entry, {}, status);
       if (status.ok()) {
-        made.fingerprints.push_back(FingerprintOfCard(card->pan, key.version, *key.key));
+        made.fingerprints.push_back(std::move(fingerprint));
       } else {
         made.fingerprints.push_back(status);
       }

@@ -102,9 +102,11 @@ class Tokenizer {
   // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
   // comes as its error and stays one. With a request id, a repetition within 24 hours gets the same
   // tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT when others
-  // kept writing the same cards. An FF1 profile refuses what it cannot keep, as CheckFf1Card says,
-  // and every profile the number of an EMV token with INVALID_ARGUMENT/PAN_INVALID.
-  // FAILED_PRECONDITION/TOKENS_EXHAUSTED when no number is left to draw.
+  // kept writing the same cards. Where equal cards get equal tokens, GUESSES_EXHAUSTED for a card
+  // once the caller tried too many that look like it. An FF1 profile refuses what it cannot keep,
+  // as CheckFf1Card says, and every profile the number of an EMV token with
+  // INVALID_ARGUMENT/PAN_INVALID. FAILED_PRECONDITION/TOKENS_EXHAUSTED when no number is left to
+  // draw.
   void Tokenize(policy::Permit permit, const Profile& profile,
                 std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                 audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
@@ -115,7 +117,8 @@ class Tokenizer {
   // TOKEN_SUSPENDED, TOKEN_DELETED, TOKEN_EXPIRED or TOKEN_EXHAUSTED, when its state does not.
   // ABORTED/CONFLICT when others kept using the same tokens. Tokens of digits are found only when
   // their names say the profile. RESOURCE_EXHAUSTED/MISSES_EXHAUSTED, for the call or for what is
-  // left of a batch, once the caller has named too many tokens that there are not.
+  // left of a batch, once the caller has named too many tokens that there are not;
+  // REVEALS_EXHAUSTED, token by token, once the rule lets no more be revealed.
   void Detokenize(policy::Permit permit, std::string tenant,
                   std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                   audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);
@@ -137,7 +140,8 @@ class Tokenizer {
   // The cards' fingerprints, in order; the permit is for FingerprintResource(tenant). A card that
   // could not be parsed comes as its error and stays one, and one that has more than a number gets
   // CheckNumberAlone's. By the primary key version when `key_version` is 0; an older one is for
-  // comparing with what it made. Neither card nor fingerprint is recorded.
+  // comparing with what it made. Neither card nor fingerprint is recorded. GUESSES_EXHAUSTED as
+  // above; what was tried before a start is not known then.
   void Fingerprint(policy::Permit permit, std::string tenant,
                    std::vector<absl::StatusOr<CardData>> cards, std::uint32_t key_version,
                    RequestFacts facts, audit::Done<CardFingerprints> done);

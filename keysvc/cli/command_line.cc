@@ -483,14 +483,25 @@ class CommandLine {
               "keysvc policy explain --policy policy.yaml --principal checkout --action Tokenize "
               "--resource tenants/acme/tokenProfiles/cards",
               [this](Output& output) { return ExplainPolicy(explain_, output); });
-    const auto required = [&](const char* name, std::string& target, const char* help) {
-      explain.add_option(name, target, help)->option_text("TEXT")->required();
+    const auto option = [&](const char* name, std::string& target, const char* help) {
+      return explain.add_option(name, target, help)->option_text("TEXT");
     };
-    required("--policy", explain_.policy_file, "The policy file");
-    required("--principal", explain_.principal, "Who, by name or certificate identity");
-    required("--action", explain_.action, "What, such as Detokenize");
-    required("--resource", explain_.resource, "On what, a resource name");
-    explain.add_option("--purpose", explain_.purpose, "What for")->option_text("TEXT");
+    option("--policy", explain_.policy_file, "The policy file")->required();
+    option("--principal", explain_.principal, "Who, by name or certificate identity")->required();
+    option("--action", explain_.action, "What, such as Detokenize")->required();
+    option("--resource", explain_.resource, "On what, a resource name")->required();
+    option("--purpose", explain_.purpose, "What for");
+    option("--at", explain_.at, "When, such as 2026-01-05T10:00:00Z; now if not given");
+    option("--address", explain_.address, "The caller's address");
+
+    CLI::App& test = Local(
+        policy, "test", "Runs a file of cases. Exits with 1 when the policy decides any otherwise.",
+        "keysvc policy test --policy policy.yaml --cases policy.cases.yaml",
+        [this](Output& output) { return TestPolicy(explain_.policy_file, name_, output); });
+    test.add_option("--policy", explain_.policy_file, "The policy file")
+        ->option_text("FILE")
+        ->required();
+    test.add_option("--cases", name_, "The cases")->option_text("FILE")->required();
   }
 
   void AddRecovery() {

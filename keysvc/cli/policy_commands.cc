@@ -7,8 +7,12 @@
 #include <optional>
 #include <string_view>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "keysvc/cli/file.h"
+#include "policy/limits.h"
 #include "policy/policy.h"
+#include "policy/policy_cases.h"
 #include "status/macros.h"
 
 namespace keysvc::cli {
@@ -50,14 +54,49 @@ ExitCode ExplainPolicy(const ExplainOptions& options, Output& output) {
   if (principal == policy.principals.end()) {
     return BadArgument("--principal names nobody in this policy");
   }
-  const policy::Rule* rule = policy.Decide(*principal, *action, options.resource, options.purpose);
-  Fields fields = {{"decision", rule != nullptr ? "allowed" : "denied"},
-                   {"rule", rule != nullptr ? rule->id : "none matches"}};
-  if (rule != nullptr && *action == policy::Action::kDetokenize) {
+  absl::Time at = absl::Now();
+  if (!options.at.empty() && !absl::ParseTime(absl::RFC3339_full, options.at, &at, nullptr)) {
+    return BadArgument("--at is no time such as 2026-01-05T10:00:00Z");
+  }
+  const auto decided = [&](const std::optional<policy::Circumstances>& circumstances) {
+    return policy.Decide(*principal, *action, options.resource, options.purpose, circumstances);
+  };
+  const policy::Rule* rule = decided(policy::Circumstances{at, options.address});
+  if (rule == nullptr) {
+    Fields fields = {{"decision", "denied"}, {"rule", "none matches"}};
+    if (const policy::Rule* elsewhere = decided(std::nullopt); elsewhere != nullptr) {
+      fields.emplace_back("but_for", "the hours or addresses of " + elsewhere->id);
+    }
+    output.Show(fields);
+    return ExitCode::kNo;
+  }
+  Fields fields = {{"decision", "allowed"}, {"rule", rule->id}};
+  if (*action == policy::Action::kDetokenize) {
     fields.emplace_back("reveal", std::string(policy::NameOf(rule->reveal)));
   }
+  if (const std::string limits = policy::Describe(rule->limits, *action); !limits.empty()) {
+    fields.emplace_back("limits", limits);
+  }
   output.Show(fields);
-  return rule != nullptr ? ExitCode::kOk : ExitCode::kNo;
+  return ExitCode::kOk;
+}
+
+ExitCode TestPolicy(const std::string& policy_file, const std::string& cases_file, Output& output) {
+  const auto policy = Load(policy_file);
+  if (!policy.ok()) return Report(policy.status());
+  const auto text = ReadFile(cases_file, kPolicyLimit);
+  if (!text.ok()) return Report(text.status());
+  const auto cases = policy::ParsePolicyCases(*text, cases_file);
+  if (!cases.ok()) return Report(cases.status());
+  std::int64_t failed = 0;
+  for (const policy::PolicyCase& expected : *cases) {
+    const std::optional<std::string> fault = policy::FaultOf(expected, **policy);
+    if (!fault.has_value()) continue;
+    std::cerr << *fault << std::endl;
+    ++failed;
+  }
+  output.Show({{"cases", static_cast<std::int64_t>(cases->size())}, {"failed", failed}});
+  return failed == 0 ? ExitCode::kOk : ExitCode::kNo;
 }
 
 }  // namespace keysvc::cli

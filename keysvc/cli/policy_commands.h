@@ -8,7 +8,7 @@
 
 namespace keysvc::cli {
 
-// Both work offline. kNo for a policy with a fault, or when the answer is "denied".
+// All work offline. kNo for a policy with a fault, or when the answer is "denied".
 ExitCode CheckPolicy(const std::string& file, Output& output);
 
 struct ExplainOptions {
@@ -17,8 +17,14 @@ struct ExplainOptions {
   std::string action;
   std::string resource;
   std::string purpose;
+  std::string at;       // RFC 3339; empty: now
+  std::string address;  // of the peer; empty: one in no range
 };
 ExitCode ExplainPolicy(const ExplainOptions& options, Output& output);
+
+// Runs the cases of a file (policy/policy_cases.h). kNo, and a line on standard error for each,
+// when the policy decides any otherwise.
+ExitCode TestPolicy(const std::string& policy_file, const std::string& cases_file, Output& output);
 
 }  // namespace keysvc::cli
 

@@ -19,7 +19,7 @@ void AddDetail(v1::Status& status, const char* type, const google::protobuf::Mes
 v1::RetryInfo RetryDelay(Reason reason) {
   v1::RetryInfo retry;
   // A step of the shortest window that limits count in.
-  if (reason == Reason::kMissesExhausted) {
+  if (IsLimit(reason)) {
     retry.mutable_retry_delay()->set_seconds(60);
     return retry;
   }

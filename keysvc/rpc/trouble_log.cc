@@ -22,11 +22,8 @@ bool IsOurTrouble(Reason reason) {
          code == absl::StatusCode::kDataLoss || code == absl::StatusCode::kUnavailable;
 }
 
-// What a caller did, rather than what befell the service.
-bool IsOfCaller(Reason reason) { return reason == Reason::kMissesExhausted; }
-
 bool IsAlarm(Reason reason) {
-  return IsOfCaller(reason) || InfoOf(reason).code == absl::StatusCode::kDataLoss ||
+  return IsLimit(reason) || InfoOf(reason).code == absl::StatusCode::kDataLoss ||
          reason == Reason::kAuditUnavailable || reason == Reason::kKeyUsesExhausted;
 }
 
@@ -39,7 +36,7 @@ void TroubleLog::Note(std::string_view action, const absl::Status& status,
                       std::string_view caller) {
   const std::optional<Reason> reason = ReasonOf(status);
   if (reason.has_value() && IsAlarm(*reason)) {
-    return Alarm(InfoOf(*reason).name, IsOfCaller(*reason) ? caller : action,
+    return Alarm(InfoOf(*reason).name, IsLimit(*reason) ? caller : action,
                  {status.message().data(), status.message().size()});
   }
   if (reason.has_value() && !IsOurTrouble(*reason)) return;

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Guessing stops: a caller who names wrong tokens is refused after fifty, right ones too, with an
-alarm, and a kill of the service gives it nothing back."""
+"""Guessing stops: a caller who names wrong tokens, or tokenizes cards that look alike, or reveals
+more than its rule lets it, is refused with an alarm, and a kill of the service gives it nothing
+back."""
 
+import random
 import unittest
 
 import grpc
 
 import audit_log
+from cards import invented, passes_luhn
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, audit, refusal_of, tokens
+from wire import CARDS, SECONDS, Client, audit, refusal, refusal_of, tokens
 
 PAN = "4111111111111111"
 LEGACY = "tenants/acme/tokenProfiles/legacy"
@@ -28,6 +31,16 @@ PROFILES = f"""
 """
 NOT_FOUND = ("NOT_FOUND", "TOKEN_NOT_FOUND")
 EXHAUSTED = ("RESOURCE_EXHAUSTED", "MISSES_EXHAUSTED")
+
+
+def look_alikes(known: str) -> list[str]:
+    """Every card of the same first six and last four digits, in a random order: six digits are
+    hidden, and the check digit leaves one in ten."""
+    candidates = (f"{known[:6]}{middle:06d}{known[-4:]}" for middle in range(10**6))
+    fitting = [card for card in candidates if passes_luhn(card)]
+    assert len(fitting) == 10**5
+    random.shuffle(fitting)
+    return fitting
 
 
 class Budgets(unittest.TestCase):
@@ -85,14 +98,87 @@ class Budgets(unittest.TestCase):
         self.assertEqual(self.detokenize(right), EXHAUSTED)
         self.assertEqual(self.detokenize(number, profile), EXHAUSTED)
         self.assertEqual(self.detokenize(right, principal="fraud"), ("OK", ""))
+        self.assert_alarms("MISSES_EXHAUSTED", "settlement")
 
+    def try_all(self, candidates: list[str], ask) -> tuple[list[str], list[str]]:
+        """The cards that `ask` tells of, and those that it refuses to, in batches."""
+        told, refused = [], []
+        for first in range(0, len(candidates), 100):
+            batch = candidates[first:first + 100]
+            for card, result in zip(batch, ask([tokens.Card(pan=card) for card in batch])):
+                if result.HasField("error"):
+                    self.assertEqual(result.error.reason, "GUESSES_EXHAUSTED")
+                    refused.append(card)
+                else:
+                    told.append(card)
+        return told, refused
+
+    def test_a_masked_card_is_not_found_by_tokenizing_all_that_look_like_it(self):
+        self.deployment.start()
+        known = invented()
+        token = self.tokenize(known, CARDS)
+        # Once the limit answers it answers every card; a tenth of them shows it.
+        candidates = [known, *(card for card in look_alikes(known)[:10**4] if card != known)]
+        with Client(self.deployment, "checkout") as client:
+            told, refused = self.try_all(candidates, lambda cards: client.tokens.BatchTokenize(
+                tokens.BatchTokenizeRequest(parent=CARDS, cards=cards), timeout=SECONDS).results)
+        # The known one is free, since this caller has its token; it is one of the twenty.
+        self.assertEqual((len(told), len(refused)), (20, len(candidates) - 20))
+        self.assertIn(known, told)
+        self.restart()
+        self.assertEqual(self.tokenize(known, CARDS), token)
+        with Client(self.deployment, "checkout") as client:
+            request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=refused[0]))
+            error = refusal(lambda: client.tokens.Tokenize(request, timeout=SECONDS))
+        self.assertEqual((error.code, error.reason), ("RESOURCE_EXHAUSTED", "GUESSES_EXHAUSTED"))
+        self.assert_alarms("GUESSES_EXHAUSTED", "checkout")
+
+    def test_a_masked_card_is_not_found_by_fingerprints_of_all_that_look_like_it(self):
+        self.deployment.start()
+        candidates = look_alikes(invented())[:5000]
+        with Client(self.deployment, "checkout") as client:
+            told, refused = self.try_all(
+                candidates, lambda cards: client.tokens.BatchFingerprintCards(
+                    tokens.BatchFingerprintCardsRequest(parent="tenants/acme", cards=cards),
+                    timeout=SECONDS).results)
+            self.assertEqual((len(told), len(refused)), (20, len(candidates) - 20))
+            request = tokens.FingerprintCardRequest(parent="tenants/acme",
+                                                    card=tokens.Card(pan=refused[0]))
+            error = refusal(lambda: client.tokens.FingerprintCard(request, timeout=SECONDS))
+        self.assertEqual((error.code, error.reason), ("RESOURCE_EXHAUSTED", "GUESSES_EXHAUSTED"))
+        self.assert_alarms("GUESSES_EXHAUSTED", "checkout")
+
+    def test_a_kill_gives_back_no_reveals(self):
+        self.deployment.edit("policy.yaml", r"^    reveal: full$",
+                             r"\g<0>\n    limits: {reveals: [{count: 5, window: 24h}]}")
+        self.deployment.start()
+        token = self.tokenize(PAN, CARDS)
+        for _ in range(5):
+            self.assertEqual(self.detokenize(token), ("OK", ""))
+        refused = ("RESOURCE_EXHAUSTED", "REVEALS_EXHAUSTED")
+        self.assertEqual(self.detokenize(token), refused)
+        self.restart()
+        self.assertEqual(self.detokenize(token), refused)
+        self.assertEqual(self.detokenize(token, principal="fraud"), ("OK", ""))
+        self.assert_alarms("REVEALS_EXHAUSTED", "settlement")
+
+    def test_a_rule_is_for_its_addresses(self):
+        self.deployment.edit("policy.yaml", r"^    reveal: full$",
+                             r"\g<0>\n    addresses: [192.0.2.0/24]")
+        self.deployment.edit("policy.yaml", r"^    reveal: masked$",
+                             r'\g<0>\n    addresses: [127.0.0.0/8, "::1/128"]')
+        self.deployment.start()
+        token = self.tokenize(PAN, CARDS)
+        self.assertEqual(self.detokenize(token), ("PERMISSION_DENIED", "POLICY_DENIED"))
+        self.assertEqual(self.detokenize(token, principal="fraud"), ("OK", ""))
+
+    def assert_alarms(self, reason: str, caller: str):
         alarms = [record.body for record in self.records()
                   if record.header["action"] == "Alarm.Raised"]
         self.assertGreaterEqual(len(alarms), 1)
         for alarm in alarms:
-            self.assertEqual((alarm["reason"], alarm["details"]["cause"]),
-                             ("MISSES_EXHAUSTED", "settlement"))
-        self.assertIn("alarm: MISSES_EXHAUSTED: settlement: ", self.deployment.log.read_text())
+            self.assertEqual((alarm["reason"], alarm["details"]["cause"]), (reason, caller))
+        self.assertIn(f"alarm: {reason}: {caller}: ", self.deployment.log.read_text())
 
 
 if __name__ == "__main__":

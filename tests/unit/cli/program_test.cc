@@ -55,6 +55,7 @@ const std::vector<std::string> kVerbs = {"tokens tokenize",
                                          "audit checkpoint",
                                          "policy check",
                                          "policy explain",
+                                         "policy test",
                                          "recovery init",
                                          "recovery show",
                                          "recovery restore",
@@ -130,6 +131,63 @@ TEST(ProgramTest, TheExamplePolicyIsSoundAndExplained) {
   EXPECT_EQ(denied.text, "{\"decision\":\"denied\",\"rule\":\"none matches\"}\n");
   EXPECT_EQ(Keysvc(explain + " --principal nobody --action Tokenize" + resource).code, 2);
   EXPECT_EQ(Keysvc(explain + " --principal checkout --action Destroy" + resource).code, 2);
+}
+
+TEST(ProgramTest, APolicyIsExplainedForATimeAndAnAddress) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.File("policy.yaml");
+  WriteFile(file, R"(version: 1
+principals:
+  - {name: pay, identity: spiffe://dev.example/pay, kind: service, roles: [data]}
+rules:
+  - id: by-day
+    roles: [data]
+    actions: [Detokenize]
+    resources: [tenants/acme/tokenProfiles/cards]
+    hours: [{days: [mon], from: "08:00", to: "18:00"}]
+    addresses: [192.0.2.0/24]
+    limits: {reveals: [{count: 9, window: 90m}], distinct_cards: {count: 4, window: 24h}}
+)");
+  const std::string explain = "--output json policy explain --policy " + file +
+                              " --principal pay --action Detokenize"
+                              " --resource tenants/acme/tokenProfiles/cards";
+  EXPECT_EQ(
+      Keysvc(explain + " --at 2026-01-05T10:00:00Z --address 192.0.2.7").text,
+      "{\"decision\":\"allowed\",\"rule\":\"by-day\",\"reveal\":\"last4\",\"limits\":\"50 misses "
+      "in 1h or 1 %, 9 reveals in 1h30m, 4 cards in 24h\"}\n");
+  for (const char* elsewhere : {" --at 2026-01-05T19:00:00Z --address 192.0.2.7",
+                                " --at 2026-01-05T10:00:00Z --address 198.51.100.1"}) {
+    const Result denied = Keysvc(explain + elsewhere);
+    EXPECT_EQ(denied.code, 1);
+    EXPECT_EQ(
+        denied.text,
+        "{\"decision\":\"denied\",\"rule\":\"none matches\",\"but_for\":\"the hours or addresses "
+        "of by-day\"}\n");
+  }
+  EXPECT_EQ(Keysvc(explain + " --at monday").code, 2);
+}
+
+TEST(ProgramTest, APolicyIsHeldAgainstItsCases) {
+  const std::string policy = KEYSVC_SOURCE_DIR "/deploy/policy.example.yaml";
+  const std::string cases = KEYSVC_SOURCE_DIR "/deploy/policy.example.cases.yaml";
+  const std::string test = "--output json policy test --policy " + policy + " --cases ";
+  const Result held = Keysvc(test + cases);
+  EXPECT_EQ(held.code, 0) << held.text;
+  EXPECT_TRUE(held.Says("\"failed\":0")) << held.text;
+
+  const TemporaryDirectory directory;
+  const std::string file = directory.File("cases.yaml");
+  WriteFile(file, R"(version: 1
+cases:
+  - {principal: checkout, action: Tokenize, resource: tenants/acme/tokenProfiles/cards, denied: true}
+  - {principal: checkout, action: Sign, resource: tenants/acme/keys/a, denied: true}
+)");
+  const Result failed = Keysvc(test + file);
+  EXPECT_EQ(failed.code, 1);
+  EXPECT_TRUE(failed.Says(file + ":3:5: allowed by checkout-tokenizes\n")) << failed.text;
+  EXPECT_TRUE(failed.Says("{\"cases\":2,\"failed\":1}")) << failed.text;
+  WriteFile(file, "cases: []\n");
+  EXPECT_EQ(Keysvc(test + file).code, 1);
 }
 
 TEST(ProgramTest, AnExportThatProvesNothingIsRefused) {

@@ -38,6 +38,15 @@ TEST(ActionTest, NamesAreTakenToTheLetter) {
   EXPECT_EQ(ActionNamed(""), std::nullopt);
 }
 
+TEST(ActionTest, TheseActionsNameTokens) {
+  std::vector<std::string_view> names;
+  for (const Action action : AllActions()) {
+    if (NamesTokens(action)) names.push_back(NameOf(action));
+  }
+  EXPECT_THAT(names, ::testing::ElementsAre("Detokenize", "GetToken", "SuspendToken", "ResumeToken",
+                                            "DeleteToken"));
+}
+
 TEST(ActionTest, EveryRevealIsFoundByItsName) {
   EXPECT_EQ(RevealNamed("last4"), Reveal::kLastFour);
   EXPECT_EQ(RevealNamed("masked"), Reveal::kMasked);

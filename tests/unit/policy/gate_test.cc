@@ -70,6 +70,27 @@ TEST(GateTest, WhatNoRuleAllowsIsDenied) {
               HasReason(Reason::kPolicyDenied));
 }
 
+TEST(GateTest, ARuleIsForItsHoursAndAddressesAtEveryDecision) {
+  Policy policy = *SettlementPolicy();
+  for (Rule& rule : policy.rules) {
+    ASSERT_TRUE(rule.hours.Add("mon", "08:00", "18:00"));
+    rule.addresses = {*AddressRange::Parse("192.0.2.0/24")};
+  }
+  absl::Time now = absl::FromCivil(absl::CivilHour(2026, 1, 5, 17), absl::UTCTimeZone());
+  const Gate gate(std::make_shared<const Policy>(std::move(policy)), [&] { return now; });
+  const Caller inside = *gate.Identify(kIdentity, "192.0.2.7");
+  const absl::StatusOr<Permit> permit = gate.Authorize(inside, Action::kDetokenize, kTokens);
+  ASSERT_OK(permit);
+  EXPECT_OK(gate.Narrow(*permit, kOld));
+  EXPECT_THAT(
+      gate.Authorize(*gate.Identify(kIdentity, "198.51.100.7"), Action::kDetokenize, kTokens),
+      HasReason(Reason::kPolicyDenied));
+  now += absl::Hours(1);
+  EXPECT_THAT(gate.Authorize(inside, Action::kDetokenize, kTokens),
+              HasReason(Reason::kPolicyDenied));
+  EXPECT_THAT(gate.Narrow(*permit, kOld), HasReason(Reason::kPolicyDenied));
+}
+
 TEST(GateTest, BeforeTheProfileIsKnownThePermitShowsTheLastFourAtMost) {
   const Gate gate(SettlementPolicy());
   const Caller caller = *gate.Identify(kIdentity, "here");

@@ -123,6 +123,7 @@ TEST(PolicyFileTest, MissesGoWithEveryActionThatNamesTokens) {
 }
 
 TEST(PolicyFileTest, EveryFaultOfALimitIsNamedWithItsPlace) {
+  const std::string_view window = "a window is expected: 1m to 1440m, or 1h to 24h";
   const auto limited = [](std::string_view limits) {
     return Replaced("    reveal: masked\n", "    limits: " + std::string(limits) + "\n");
   };
@@ -134,11 +135,121 @@ TEST(PolicyFileTest, EveryFaultOfALimitIsNamedWithItsPlace) {
       {limited("{misses: {count: 0}}"), "20:30: a number from 1 to 1000000 is expected"},
       {limited("{misses: {count: 5, percent: 101}}"), "20:42: a number from 0 to 100 is expected"},
       {limited("{misses: {count: 5, window: 1h}}"), "20:33: unknown key \"window\""},
+      {limited("{guesses: {count: 0}}"), "20:31: a number from 1 to 1000000 is expected"},
+      {limited("{reveals: []}"), "20:23: the list is empty"},
+      {limited("{reveals: [{count: 5}]}"), "20:24: the key \"window\" is missing"},
+      {limited("{reveals: [{count: 5, window: 60}]}"), "20:43: " + std::string(window)},
+      {limited("{reveals: [{count: 5, window: 0m}]}"), "20:43: " + std::string(window)},
+      {limited("{reveals: [{count: 5, window: 01h}]}"), "20:43: " + std::string(window)},
+      {limited("{reveals: [{count: 5, window: h}]}"), "20:43: " + std::string(window)},
+      {limited("{reveals: [{count: 5, window: 1d}]}"), "20:43: " + std::string(window)},
+      {limited("{reveals: [{count: 5, window: 25h}]}"), "20:43: " + std::string(window)},
+      {limited("{reveals: [{count: 5, window: 99999999999h}]}"), "20:43: " + std::string(window)},
+      {limited("{reveals: [{count: 9, window: 1h}, {count: 5, window: 1h}]}"),
+       "20:48: its window must be longer than that of the one before"},
+      {limited("{reveals: [{count: 9, window: 1h}, {count: 9, window: 2h}]}"),
+       "20:48: its count must be larger: the one before would never decide"},
+      {limited("{reveals: [{count: 9, window: 1h}, {count: 18, window: 2h}]}"),
+       "20:48: it would never decide: the one before lets no more through"},
+      {limited("{distinct_cards: {count: 100001, window: 1h}}"),
+       "20:38: a number from 1 to 100000 is expected"},
+      {limited("{reveals: [{count: 9, window: 2h}], distinct_cards: {count: 9, window: 1h}}"),
+       "20:65: it would never decide: \"reveals\" lets no more through"},
       {Replaced("    resources: [\"tenants/acme/keys/*\"]\n",
                 "    resources: [\"tenants/acme/keys/*\"]\n    limits: {misses: {count: 5}}\n"),
        "25:22: \"misses\" goes with actions that name tokens only"},
   };
   for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
+}
+
+TEST(PolicyFileTest, LimitsOnRevealsGoWithDetokenizeOnly) {
+  for (const std::string limit :
+       {"reveals: [{count: 9, window: 2h}]", "distinct_cards: {count: 9, window: 1h}"}) {
+    std::string text = Replaced("    reveal: masked\n", "    limits: {" + limit + "}\n");
+    EXPECT_OK(ParsePolicy(text, "p.yaml"));
+    text.replace(text.find(", Detokenize"), 12, "");
+    EXPECT_THAT(FaultOf(text), HasSubstr("goes with the action Detokenize only"));
+  }
+}
+
+TEST(PolicyFileTest, LimitsHoursAndAddressesAreRead) {
+  const auto policy = ParsePolicy(Replaced("    reveal: masked\n", R"(    limits:
+      guesses: {count: 30}
+      reveals: [{count: 1000, window: 90m}, {count: 10000, window: 24h}]
+      distinct_cards: {count: 500, window: 24h}
+    hours:
+      - {days: [mon, fri], from: "08:00", to: "18:00"}
+      - {days: [sun], from: "00:00", to: "24:00"}
+    addresses: [192.0.2.0/24, "2001:db8::/32"]
+)"),
+                                  "p.yaml");
+  ASSERT_OK(policy);
+  const Rule& rule = (*policy)->rules[0];
+  EXPECT_EQ(rule.limits.guesses.count, 30U);
+  ASSERT_EQ(rule.limits.reveals.size(), 2U);
+  EXPECT_EQ(rule.limits.reveals[0].count, 1000U);
+  EXPECT_EQ(rule.limits.reveals[0].window, absl::Minutes(90));
+  EXPECT_EQ(rule.limits.reveals[1].window, absl::Hours(24));
+  EXPECT_EQ(rule.limits.distinct_cards->count, 500U);
+  EXPECT_EQ(rule.addresses.size(), 2U);
+  const auto at = [](int day, int hour) {
+    return absl::FromCivil(absl::CivilHour(2026, 1, day, hour), absl::UTCTimeZone());
+  };
+  EXPECT_TRUE(rule.hours.Contain(at(5, 8)));  // Monday
+  EXPECT_FALSE(rule.hours.Contain(at(5, 18)));
+  EXPECT_FALSE(rule.hours.Contain(at(6, 9)));   // Tuesday
+  EXPECT_TRUE(rule.hours.Contain(at(9, 17)));   // Friday
+  EXPECT_TRUE(rule.hours.Contain(at(11, 23)));  // Sunday
+}
+
+TEST(PolicyFileTest, EveryFaultOfHoursAndAddressesIsNamedWithItsPlace) {
+  const auto with = [](std::string_view text) {
+    return Replaced("    reveal: masked\n", "    " + std::string(text) + "\n");
+  };
+  const std::string hours =
+      "days of mon, tue, wed, thu, fri, sat, sun and times of one day in UTC are expected, such as "
+      "from \"08:00\" to \"18:00\", at most \"24:00\"";
+  const std::string addresses =
+      "a range of addresses is expected, such as 192.0.2.0/24 or 2001:db8::/32, with no bits "
+      "behind "
+      "the prefix";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {with("hours: []"), "20:12: the list is empty"},
+      {with("hours: [{days: [mon], from: \"08:00\"}]"), "20:13: the key \"to\" is missing"},
+      {with("hours: [{days: [], from: \"08:00\", to: \"09:00\"}]"), "20:20: the list is empty"},
+      {with("hours: [{days: [mon, mon], from: \"08:00\", to: \"09:00\"}]"), "20:26: listed twice"},
+      {with("hours: [{days: [Monday], from: \"08:00\", to: \"09:00\"}]"), "20:13: " + hours},
+      {with("hours: [{days: [mon], from: \"08:00\", to: \"08:00\"}]"), "20:13: " + hours},
+      {with("hours: [{days: [mon], from: \"22:00\", to: \"06:00\"}]"), "20:13: " + hours},
+      {with("hours: [{days: [mon], from: \"8:00\", to: \"09:00\"}]"), "20:13: " + hours},
+      {with("hours: [{days: [mon], from: \"08:60\", to: \"09:00\"}]"), "20:13: " + hours},
+      {with("hours: [{days: [mon], from: \"08:00\", to: \"24:01\"}]"), "20:13: " + hours},
+      {with("hours: [{days: [mon], from: \"08:00\", to: \"12:00\"},"
+            " {days: [mon], from: \"09:00\", to: \"12:00\"}]"),
+       "20:56: the hours before cover all of these"},
+      {with("addresses: []"), "20:16: the list is empty"},
+      {with("addresses: [192.0.2.1/24]"), "20:17: " + addresses},
+      {with("addresses: [192.0.2.0/24, 192.0.2.0/24]"), "20:31: listed twice"},
+  };
+  for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
+}
+
+TEST(PolicyFileTest, ARuleOfCertainHoursOrAddressesLeavesTheRestToLaterOnes) {
+  const std::string later =
+      "  - id: later\n    roles: [data]\n    actions: [Tokenize]\n"
+      "    resources: [tenants/acme/tokenProfiles/cards]\n";
+  const auto with = [&](std::string_view first, std::string_view second) {
+    return Replaced("    reveal: masked\n", "    " + std::string(first) + "\n") + later + "    " +
+           std::string(second) + "\n";
+  };
+  const std::string day = "hours: [{days: [mon], from: \"08:00\", to: \"18:00\"}]";
+  const std::string morning = "hours: [{days: [mon], from: \"08:00\", to: \"12:00\"}]";
+  EXPECT_OK(ParsePolicy(with(day, "limits: {guesses: {count: 5}}"), "p.yaml"));
+  EXPECT_OK(ParsePolicy(with(morning, day), "p.yaml"));
+  EXPECT_THAT(FaultOf(with(day, morning)), HasSubstr("this rule can never decide"));
+  EXPECT_OK(ParsePolicy(with("addresses: [10.1.0.0/16]", "addresses: [10.0.0.0/8]"), "p.yaml"));
+  EXPECT_THAT(FaultOf(with("addresses: [10.0.0.0/8]", "addresses: [10.1.0.0/16]")),
+              HasSubstr("this rule can never decide"));
 }
 
 TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
@@ -284,7 +395,7 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
     for (const Principal& principal : (*policy)->principals) {
       if (principal.name != who) continue;
       for (const Action action : AllActions()) {
-        if ((*policy)->Decide(principal, action, resource, purpose) == nullptr) continue;
+        if ((*policy)->Decide(principal, action, resource, purpose, {}) == nullptr) continue;
         names += std::string(names.empty() ? "" : " ") + std::string(NameOf(action));
       }
     }

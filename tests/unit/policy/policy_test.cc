@@ -53,13 +53,14 @@ struct Decision {
   Action action = Action::kDetokenize;
   std::string resource = "tenants/acme/tokenProfiles/cards";
   std::string purpose;
+  std::optional<Circumstances> circumstances;
 
   Decision() {
     policy.principals = {principal};
     policy.rules = {{"rule", {"role"}, {action}, {"tenants/acme/tokenProfiles/*"}, {}}};
   }
   std::string Taken() const {
-    const Rule* rule = policy.Decide(principal, action, resource, purpose);
+    const Rule* rule = policy.Decide(principal, action, resource, purpose, circumstances);
     return rule == nullptr ? "denied" : rule->id;
   }
 };
@@ -70,7 +71,7 @@ TEST(PolicyTest, EveryActionIsDeniedByDefault) {
   for (const Action action : AllActions()) {
     for (const char* resource : {"tenants/acme/tokenProfiles/cards", "tenants/acme/tokens",
                                  "tenants/acme/keys/a", "tenants/acme/keys", "auditLog", ""}) {
-      EXPECT_EQ(empty.Decide(d.principal, action, resource, ""), nullptr) << NameOf(action);
+      EXPECT_EQ(empty.Decide(d.principal, action, resource, "", {}), nullptr) << NameOf(action);
     }
   }
 }
@@ -133,6 +134,51 @@ TEST(PolicyTest, PrincipalsAreFoundByTheirWholeIdentity) {
   EXPECT_EQ(d.policy.FindByIdentity("spiffe://x/"), nullptr);
   EXPECT_EQ(d.policy.FindByIdentity("spiffe://x/y/z"), nullptr);
   EXPECT_EQ(d.policy.FindByIdentity(""), nullptr);
+}
+
+TEST(PolicyTest, ARuleAllowsWithinItsHoursOnly) {
+  Decision d;
+  ASSERT_TRUE(d.policy.rules[0].hours.Add("mon", "08:00", "18:00"));
+  const absl::Time monday =
+      absl::FromCivil(absl::CivilMinute(2026, 1, 5, 8, 0), absl::UTCTimeZone());
+  d.circumstances = {monday, "192.0.2.7"};
+  EXPECT_EQ(d.Taken(), "rule");
+  d.circumstances->time = monday - absl::Seconds(1);
+  EXPECT_EQ(d.Taken(), "denied");
+  d.circumstances->time = monday + absl::Hours(10);
+  EXPECT_EQ(d.Taken(), "denied");
+  d.circumstances->time = monday + absl::Hours(24);
+  EXPECT_EQ(d.Taken(), "denied");
+  d.circumstances->time = monday + absl::Hours(7 * 24) + absl::Minutes(599);
+  EXPECT_EQ(d.Taken(), "rule");
+  d.circumstances.reset();
+  EXPECT_EQ(d.Taken(), "rule");
+}
+
+TEST(PolicyTest, ARuleAllowsFromItsAddressesOnly) {
+  Decision d;
+  d.policy.rules[0].addresses = {*AddressRange::Parse("192.0.2.0/24"),
+                                 *AddressRange::Parse("2001:db8::/32")};
+  for (const char* address : {"192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"}) {
+    d.circumstances = {absl::UnixEpoch(), address};
+    EXPECT_EQ(d.Taken(), "rule") << address;
+  }
+  for (const char* address : {"192.0.3.7", "2001:db9::1", "fe80::1%eth0", "unknown", ""}) {
+    d.circumstances = {absl::UnixEpoch(), address};
+    EXPECT_EQ(d.Taken(), "denied") << address;
+  }
+}
+
+TEST(PolicyTest, WhatARuleDoesNotAdmitALaterOneMay) {
+  Decision d;
+  d.policy.rules[0].addresses = {*AddressRange::Parse("192.0.2.0/24")};
+  d.policy.rules.push_back(d.policy.rules[0]);
+  d.policy.rules[1].id = "elsewhere";
+  d.policy.rules[1].addresses.clear();
+  d.circumstances = {absl::UnixEpoch(), "192.0.2.7"};
+  EXPECT_EQ(d.Taken(), "rule");
+  d.circumstances->address = "198.51.100.1";
+  EXPECT_EQ(d.Taken(), "elsewhere");
 }
 
 }  // namespace

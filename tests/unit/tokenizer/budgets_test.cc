@@ -1,5 +1,6 @@
 #include "tokenizer/budgets.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "tests/fakes/memory_store.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
+#include "tokenizer/budget_history.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -210,6 +212,21 @@ TEST_F(BudgetsTest, ARestartFreesNothing) {
   EXPECT_THAT(service_.DetokenizeOne(right), HasReason(Reason::kMissesExhausted));
 }
 
+TEST_F(BudgetsTest, ARestartKnowsWrongTokensByEveryActionThatNamesThem) {
+  const TokenName right = service_.TokenOf(kVisa);
+  for (const TokenState state :
+       {TokenState::kSuspended, TokenState::kActive, TokenState::kDeleted}) {
+    ASSERT_OK(service_.ChangeState(Service::Tokens(17, Wrong()), state));
+  }
+  Restart();
+  EXPECT_THAT(service_.Change(right, TokenState::kSuspended), HasReason(Reason::kMissesExhausted));
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_THAT(service_.Describe(Wrong(), "fraud"), HasReason(Reason::kTokenNotFound));
+  }
+  Restart();
+  EXPECT_THAT(service_.Describe(right, "fraud"), HasReason(Reason::kMissesExhausted));
+}
+
 TEST_F(BudgetsTest, ARepeatedRequestIsCountedOnceAlsoByARestart) {
   const TokenName right = service_.TokenOf(kVisa);
   const Service::Tokens names = {right, Wrong()};
@@ -243,8 +260,340 @@ TEST_F(BudgetsTest, WhatTheLogSaysIsCountedWholeOrTheStartFails) {
     }
   });
   Budgets budgets;
-  EXPECT_THAT(budgets.CountRecords(store_, absl::FromUnixMillis(service_.now_ms_)),
+  EXPECT_THAT(RecountBudgets(store_, service_.profiles_, service_.keys_, *ThePolicy(),
+                             absl::FromUnixMillis(service_.now_ms_), budgets),
               HasReason(Reason::kIntegrityFailure));
+}
+
+policy::Limits Reveals(std::vector<policy::Budget> reveals) {
+  policy::Limits limits;
+  limits.reveals = std::move(reveals);
+  return limits;
+}
+
+policy::Limits DistinctCardsOf(std::uint32_t count) {
+  policy::Limits limits;
+  limits.distinct_cards = policy::Budget{.count = count, .window = absl::Hours(24)};
+  return limits;
+}
+
+TEST_F(BudgetsTest, ARuleRevealsAsManyCardsAsEachOfItsWindowsLets) {
+  const TokenName token = service_.TokenOf(kVisa);
+  SetLimits(Reveals({{3, absl::Minutes(10)}, {5, absl::Hours(2)}}));
+  for (int i = 0; i < 3; ++i) EXPECT_OK(service_.DetokenizeOne(token));
+  EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kRevealsExhausted));
+  Pass(11);
+  for (int i = 0; i < 2; ++i) EXPECT_OK(service_.DetokenizeOne(token));
+  EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kRevealsExhausted));
+  Pass(100);
+  EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kRevealsExhausted));
+  Pass(10);
+  EXPECT_OK(service_.DetokenizeOne(token));
+}
+
+TEST_F(BudgetsTest, EveryCallerOfARuleHasItsOwnRevealsAndOtherActionsTakeNone) {
+  const TokenName token = service_.TokenOf(kVisa);
+  SetLimits(Reveals({{1, absl::Hours(1)}}));
+  EXPECT_OK(service_.DetokenizeOne(token));
+  EXPECT_OK(service_.DetokenizeOne(token, "fraud", ""));
+  EXPECT_THAT(service_.DetokenizeOne(token, "fraud", ""), HasReason(Reason::kRevealsExhausted));
+  EXPECT_OK(service_.Describe(token, "fraud"));
+}
+
+TEST_F(BudgetsTest, WhatIsRefusedIsNotOpenedAndSaysNothingOfTheCard) {
+  const TokenName token = service_.TokenOf(kVisa);
+  const TokenName other = service_.TokenOf(kAmex);
+  SetLimits(Reveals({{1, absl::Hours(1)}}));
+  EXPECT_OK(service_.DetokenizeOne(token));
+  // Opening it would find that it was changed.
+  store_.Tamper([](keysvc::testing::MemoryStore::Rows& rows) {
+    for (auto& [handle, row] : rows.tokens)
+      row.sealed.back() = static_cast<char>(row.sealed.back() ^ 1);
+  });
+  EXPECT_THAT(service_.DetokenizeOne(other), HasReason(Reason::kRevealsExhausted));
+  const std::string record = service_.LastRecord("TokenService.Detokenize");
+  EXPECT_THAT(record, HasSubstr("\"outcome\":\"denied\""));
+  EXPECT_THAT(record, HasSubstr("\"reason\":\"REVEALS_EXHAUSTED\""));
+}
+
+TEST_F(BudgetsTest, WhatIsNotRevealedTakesNothing) {
+  const TokenName token = service_.TokenOf(kVisa);
+  SetLimits(Reveals({{1, absl::Hours(1)}}));
+  service_.keys_.Fail(Reason::kHsmUnavailable);
+  EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kHsmUnavailable));
+  service_.keys_.Heal();
+  EXPECT_THAT(service_.DetokenizeOne(Wrong()), HasReason(Reason::kTokenNotFound));
+  EXPECT_OK(service_.DetokenizeOne(token));
+}
+
+TEST_F(BudgetsTest, ABatchRevealsUpToTheLimit) {
+  const TokenName token = service_.TokenOf(kVisa);
+  SetLimits(Reveals({{3, absl::Hours(1)}}));
+  const auto cards = service_.Detokenize(Service::Tokens(5, token));
+  ASSERT_OK(cards);
+  EXPECT_OK(cards->at(2));
+  EXPECT_THAT(cards->at(3), HasReason(Reason::kRevealsExhausted));
+  EXPECT_THAT(cards->at(4), HasReason(Reason::kRevealsExhausted));
+}
+
+TEST_F(BudgetsTest, OnlySoManyDifferentCardsAreRevealedAndThoseAgain) {
+  const TokenName visa = service_.TokenOf(kVisa);
+  const TokenName amex = service_.TokenOf(kAmex);
+  const TokenName third = service_.TokenOf("5555555555554444");
+  SetLimits(DistinctCardsOf(2));
+  EXPECT_OK(service_.DetokenizeOne(visa));
+  EXPECT_OK(service_.DetokenizeOne(amex));
+  EXPECT_THAT(service_.DetokenizeOne(third), HasReason(Reason::kRevealsExhausted));
+  EXPECT_OK(service_.DetokenizeOne(visa));
+}
+
+TEST_F(BudgetsTest, ATokenThatIsSuspendedExpiredOrUsedUpTakesNoReveal) {
+  const TokenName suspended = service_.TokenOf(kVisa);
+  const TokenName brief = service_.TokenOf(kVisa, kBrief);
+  const TokenName single = service_.TokenOf(kVisa, kSingle);
+  ASSERT_OK(service_.Change(suspended, TokenState::kSuspended));
+  Pass(61);
+  SetLimits(Reveals({{2, absl::Hours(1)}}));
+  EXPECT_OK(service_.DetokenizeOne(single));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(service_.DetokenizeOne(suspended), HasReason(Reason::kTokenSuspended));
+    EXPECT_THAT(service_.DetokenizeOne(brief), HasReason(Reason::kTokenExpired));
+    EXPECT_THAT(service_.DetokenizeOne(single), HasReason(Reason::kTokenExhausted));
+  }
+  ASSERT_OK(service_.Change(suspended, TokenState::kActive));
+  EXPECT_OK(service_.DetokenizeOne(suspended));
+  EXPECT_THAT(service_.DetokenizeOne(suspended), HasReason(Reason::kRevealsExhausted));
+}
+
+TEST_F(BudgetsTest, WhatTheLimitRefusesUsesNothingUp) {
+  const TokenName token = service_.TokenOf(kVisa, kThrice);
+  SetLimits(Reveals({{1, absl::Hours(1)}}));
+  EXPECT_OK(service_.DetokenizeOne(token));
+  EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kRevealsExhausted));
+  SetLimits({});
+  EXPECT_OK(service_.DetokenizeOne(token));
+  EXPECT_OK(service_.DetokenizeOne(token));
+  EXPECT_THAT(service_.DetokenizeOne(token), HasReason(Reason::kTokenExhausted));
+}
+
+// Of a batch that two rules allow each item is counted for its own, now and by a restart.
+TEST_F(BudgetsTest, EachItemOfABatchTakesFromTheRuleThatAllowsIt) {
+  const TokenName often = service_.TokenOf(kVisa);
+  const TokenName once = service_.TokenOf(kVisa, kOneTime);
+  SetLimits(Reveals({{5, absl::Hours(24)}}));
+  for (const bool restarts : {false, true}) {
+    const auto cards = service_.Detokenize({often, Wrong(), once, often}, "fraud", "");
+    ASSERT_OK(cards);
+    EXPECT_OK(cards->at(0));
+    EXPECT_OK(cards->at(2));
+    EXPECT_OK(cards->at(3));
+    if (restarts) Restart();
+  }
+  const std::string record = service_.LastRecord("TokenService.Detokenize");
+  EXPECT_THAT(record, HasSubstr("\"rule\":\"screens,screens-one-time\""));
+  EXPECT_THAT(record, HasSubstr(once.ToString() + "\",\"rule\":\"screens-one-time\""));
+  EXPECT_THAT(record, HasSubstr(often.ToString() + "\",\"rule\":\"screens\""));
+  EXPECT_OK(service_.DetokenizeOne(often, "fraud", ""));
+  EXPECT_THAT(service_.DetokenizeOne(often, "fraud", ""), HasReason(Reason::kRevealsExhausted));
+  for (int i = 0; i < 3; ++i) EXPECT_OK(service_.DetokenizeOne(once, "fraud", ""));
+  EXPECT_THAT(service_.DetokenizeOne(once, "fraud", ""), HasReason(Reason::kRevealsExhausted));
+}
+
+TEST_F(BudgetsTest, NoRaceRevealsMoreThanTheLimit) {
+  const TokenName token = service_.TokenOf(kVisa);
+  SetLimits(Reveals({{100, absl::Hours(1)}}));
+  std::atomic<int> revealed = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 64; ++i) {
+    callers.emplace_back([&, i] {
+      for (int call = 0; call < 4; ++call) {
+        const auto cards = service_.Detokenize(Service::Tokens(i % 2 == 0 ? 1 : 10, token));
+        ASSERT_OK(cards);
+        for (const auto& card : *cards) revealed += card.ok() ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(revealed, 100);
+}
+
+TEST_F(BudgetsTest, NoRaceRevealsMoreDifferentCardsThanTheLimit) {
+  std::vector<TokenName> tokens;
+  for (int i = 0; i < 64; ++i) tokens.push_back(service_.TokenOf(kVisa, kOneTime));
+  SetLimits(DistinctCardsOf(10));
+  std::vector<std::atomic<int>> revealed(tokens.size());
+  std::vector<std::thread> callers;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    callers.emplace_back([&, i] {
+      for (const std::size_t which : {i, (i + 1) % tokens.size(), i}) {
+        revealed[which] += service_.DetokenizeOne(tokens[which], "fraud", "").ok() ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(std::count_if(revealed.begin(), revealed.end(), [](int times) { return times > 0; }),
+            10);
+}
+
+TEST_F(BudgetsTest, ARestartGivesBackNoReveals) {
+  const TokenName visa = service_.TokenOf(kVisa);
+  const TokenName amex = service_.TokenOf(kAmex);
+  policy::Limits limits = Reveals({{5, absl::Hours(24)}});
+  limits.distinct_cards = policy::Budget{.count = 1, .window = absl::Hours(12)};
+  SetLimits(limits);
+  ASSERT_OK(service_.Detokenize(Service::Tokens(3, visa)));
+  Pass(11 * 60);
+  Restart();
+  EXPECT_THAT(service_.DetokenizeOne(amex), HasReason(Reason::kRevealsExhausted));
+  EXPECT_OK(service_.DetokenizeOne(visa));
+  EXPECT_OK(service_.DetokenizeOne(visa));
+  EXPECT_THAT(service_.DetokenizeOne(visa), HasReason(Reason::kRevealsExhausted));
+  Pass(13 * 60 + 2);
+  Restart();
+  EXPECT_OK(service_.DetokenizeOne(visa));
+}
+
+// A card of the BIN and last four of kVisa, or of others; different ones for different numbers
+// below 10,000.
+std::string LookAlike(int number, const std::string& bin = "411111",
+                      const std::string& last_four = "1111") {
+  std::string digits = bin + std::to_string(100'000 + number).substr(0, 6) + last_four;
+  // The seventh digit is not doubled by the check, and so makes its sum whole.
+  for (char digit = '0'; digit <= '9'; ++digit) {
+    digits[7] = digit;
+    if (PassesLuhn(crypto::AsBytes(digits))) return digits;
+  }
+  return {};
+}
+
+class GuessTest : public BudgetsTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  absl::Status Guess(int number) {
+    const auto tokens = service_.Tokenize(List(Card(LookAlike(number), "", "")), GetParam());
+    return tokens.ok() ? tokens->at(0).status() : tokens.status();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Profiles, GuessTest, ::testing::Values(kCards, kNumbers, kLegacy),
+                         [](const auto& profile) {
+                           return profile.param == kCards     ? "Opaque"
+                                  : profile.param == kNumbers ? "Numeric"
+                                                              : "Ff1";
+                         });
+
+TEST_P(GuessTest, AMaskedCardIsNotFoundByTryingAllThatLookLikeIt) {
+  int answered = 0;
+  int refused = 0;
+  for (int number = 0; number < 1000; ++number) {
+    const absl::Status told = Guess(number);
+    answered += told.ok() ? 1 : 0;
+    refused += ReasonOf(told) == Reason::kGuessesExhausted ? 1 : 0;
+  }
+  EXPECT_EQ(answered, 20);
+  EXPECT_EQ(refused, 980);
+  const std::string record = service_.LastRecord("TokenService.Tokenize");
+  EXPECT_THAT(record, HasSubstr("\"outcome\":\"denied\""));
+  EXPECT_THAT(record, HasSubstr("\"reason\":\"GUESSES_EXHAUSTED\""));
+}
+
+TEST_P(GuessTest, NoRaceHearsOfMoreCardsThanAreAllowed) {
+  std::atomic<int> told = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 64; ++i) {
+    callers.emplace_back([&, i] {
+      for (int call = 0; call < 4; ++call) told += Guess(i * 4 + call).ok() ? 1 : 0;
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(told, 20);
+}
+
+TEST_P(GuessTest, TheItemsOfABatchAreGuessesEach) {
+  std::vector<absl::StatusOr<CardData>> cards;
+  for (int number = 0; number < 30; ++number) cards.push_back(Card(LookAlike(number), "", ""));
+  cards.push_back(Card("4111111111111111", "", ""));
+  cards.push_back(Card("4012888888881881", "", ""));
+  const auto tokens = service_.Tokenize(std::move(cards), GetParam());
+  ASSERT_OK(tokens);
+  EXPECT_OK(tokens->at(19));
+  EXPECT_THAT(tokens->at(20), HasReason(Reason::kGuessesExhausted));
+  EXPECT_THAT(tokens->at(30), HasReason(Reason::kGuessesExhausted));
+  EXPECT_OK(tokens->at(31));
+}
+
+TEST_P(GuessTest, OnlyCardsOfTheSameMaskedViewAreLimited) {
+  for (int number = 0; number < 20; ++number) ASSERT_OK(Guess(number));
+  EXPECT_THAT(Guess(20), HasReason(Reason::kGuessesExhausted));
+  // Of the BIN with other last four, and of another BIN with these last four.
+  for (const std::string& other : {LookAlike(20, "411111", "1112"), LookAlike(20, "411112")}) {
+    const auto tokens = service_.Tokenize(List(Card(other, "", "")), GetParam());
+    ASSERT_OK(tokens);
+    EXPECT_OK(tokens->at(0)) << other;
+  }
+}
+
+TEST_P(GuessTest, ARestartFreesNoGuesses) {
+  for (int number = 0; number < 12; ++number) ASSERT_OK(Guess(number));
+  Restart();
+  for (int number = 12; number < 20; ++number) EXPECT_OK(Guess(number));
+  EXPECT_THAT(Guess(20), HasReason(Reason::kGuessesExhausted));
+  EXPECT_OK(Guess(3));
+  Pass(24 * 60);
+  Restart();
+  EXPECT_OK(Guess(20));
+}
+
+TEST_P(GuessTest, ARefusalTellsNothingOfTheCardAndWritesNone) {
+  ASSERT_OK(Guess(0));
+  Pass(24 * 60);
+  for (int number = 1; number <= 20; ++number) ASSERT_OK(Guess(number));
+  const auto rows = store_.Snapshot().tokens.size();
+  EXPECT_THAT(Guess(0), HasReason(Reason::kGuessesExhausted));
+  EXPECT_EQ(Guess(0), Guess(21));
+  EXPECT_EQ(store_.Snapshot().tokens.size(), rows);
+}
+
+TEST_F(BudgetsTest, ARequestWhoseCardsWereRefusedMayBeRepeated) {
+  constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
+  policy::Limits limits;
+  limits.guesses.count = 1;
+  SetLimits(limits);
+  const auto cards = [] { return List(Card(LookAlike(1)), Card(LookAlike(2)), Card(kAmex)); };
+  const auto first = service_.Tokenize(cards(), kCards, kRequest);
+  ASSERT_OK(first);
+  EXPECT_OK(first->at(0));
+  EXPECT_THAT(first->at(1), HasReason(Reason::kGuessesExhausted));
+  EXPECT_OK(first->at(2));
+  Pass(24 * 60);
+  const auto again = service_.Tokenize(cards(), kCards, kRequest);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->at(0)->token, first->at(0)->token);
+}
+
+TEST_F(BudgetsTest, ACardIsNotFoundByFingerprintsOfAllThatLookLikeIt) {
+  int answered = 0;
+  for (int first = 0; first < 500; first += 50) {
+    std::vector<absl::StatusOr<CardData>> cards;
+    for (int i = 0; i < 50; ++i) cards.push_back(Card(LookAlike(first + i), "", ""));
+    const auto made = service_.Fingerprint(std::move(cards));
+    ASSERT_OK(made);
+    for (const auto& fingerprint : made->fingerprints) {
+      answered += fingerprint.ok() ? 1 : 0;
+      EXPECT_TRUE(fingerprint.ok() || ReasonOf(fingerprint.status()) == Reason::kGuessesExhausted);
+    }
+  }
+  EXPECT_EQ(answered, 20);
+  // Tokens are another matter, and cards that were asked for already.
+  EXPECT_OK(service_.Tokenize(List(Card(LookAlike(400))))->at(0));
+  EXPECT_OK(service_.Fingerprint(List(Card(LookAlike(3), "", "")))->fingerprints[0]);
+}
+
+TEST_F(BudgetsTest, ATokenPerCallTellsNothingAndIsNotLimited) {
+  for (int number = 0; number < 100; ++number) {
+    const auto tokens = service_.Tokenize(List(Card(LookAlike(number))), kOneTime);
+    ASSERT_OK(tokens);
+    ASSERT_OK(tokens->at(0));
+  }
 }
 
 }  // namespace

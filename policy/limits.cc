@@ -1,0 +1,32 @@
+#include "policy/limits.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace keysvc::policy {
+namespace {
+
+std::string TextOf(const Budget& budget, const char* what) {
+  return absl::StrCat(budget.count, what, absl::FormatDuration(budget.window));
+}
+
+}  // namespace
+
+std::string Describe(const Limits& limits, Action action) {
+  if (action == Action::kTokenize || action == Action::kFingerprintCard) {
+    return absl::StrCat(limits.guesses.count, " cards of one BIN and last four in 24h",
+                        action == Action::kTokenize ? " where tokens are deterministic" : "");
+  }
+  if (!NamesTokens(action)) return {};
+  std::string text =
+      absl::StrCat(limits.misses.count, " misses in 1h or ", limits.misses.percent, " %");
+  if (action != Action::kDetokenize) return text;
+  for (const Budget& reveals : limits.reveals) {
+    absl::StrAppend(&text, ", ", TextOf(reveals, " reveals in "));
+  }
+  if (limits.distinct_cards.has_value()) {
+    absl::StrAppend(&text, ", ", TextOf(*limits.distinct_cards, " cards in "));
+  }
+  return text;
+}
+
+}  // namespace keysvc::policy

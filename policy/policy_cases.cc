@@ -1,0 +1,112 @@
+#include "policy/policy_cases.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "policy/strict_yaml.h"
+#include "status/abseil.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::policy {
+namespace {
+
+absl::StatusOr<std::string> WordOf(const YamlNode& node, std::string_view key) {
+  ASSIGN_OR_RETURN(const YamlNode value, node.Get(key));
+  return value.AsString();
+}
+
+absl::StatusOr<std::string> OptionalWordOf(const YamlNode& node, std::string_view key) {
+  return node.Find(key).has_value() ? WordOf(node, key) : std::string();
+}
+
+absl::Status ReadExpectation(const YamlNode& node, PolicyCase& expected) {
+  const std::optional<YamlNode> denied = node.Find("denied");
+  if (denied.has_value() == node.Find("allowed_by").has_value()) {
+    return node.Fault("one of \"allowed_by\" and \"denied\" is expected");
+  }
+  if (denied.has_value()) {
+    ASSIGN_OR_RETURN(const bool is_denied, denied->AsBool());
+    if (!is_denied) return denied->Fault("true is expected; \"allowed_by\" says by which rule");
+  }
+  ASSIGN_OR_RETURN(expected.allowed_by, OptionalWordOf(node, "allowed_by"));
+  if (const std::optional<YamlNode> reveal = node.Find("reveal")) {
+    if (denied.has_value()) return reveal->Fault("what is denied reveals nothing");
+    if (expected.action != Action::kDetokenize) {
+      return reveal->Fault("\"reveal\" goes with the action Detokenize only");
+    }
+    ASSIGN_OR_RETURN(const std::string name, reveal->AsString());
+    expected.reveal = RevealNamed(name);
+    if (!expected.reveal.has_value()) return reveal->Fault("last4, masked or full is expected");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PolicyCase> ReadCase(const YamlNode& node) {
+  RETURN_IF_ERROR(node.RequireKeys({"principal", "action", "resource", "purpose", "at", "address",
+                                    "allowed_by", "denied", "reveal"}));
+  PolicyCase expected;
+  expected.place = node.Place();
+  ASSIGN_OR_RETURN(expected.principal, WordOf(node, "principal"));
+  ASSIGN_OR_RETURN(const std::string action_name, WordOf(node, "action"));
+  const std::optional<Action> action = ActionNamed(action_name);
+  if (!action.has_value()) return node.Fault("unknown action");
+  expected.action = *action;
+  ASSIGN_OR_RETURN(expected.resource, WordOf(node, "resource"));
+  ASSIGN_OR_RETURN(expected.purpose, OptionalWordOf(node, "purpose"));
+  ASSIGN_OR_RETURN(expected.address, OptionalWordOf(node, "address"));
+  if (const std::optional<YamlNode> at = node.Find("at")) {
+    ASSIGN_OR_RETURN(const std::string text, at->AsString());
+    absl::Time time;
+    if (!absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) {
+      return at->Fault("a time is expected, such as 2026-01-05T10:00:00Z");
+    }
+    expected.time = time;
+  }
+  RETURN_IF_ERROR(ReadExpectation(node, expected));
+  return expected;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PolicyCase>> ParsePolicyCases(std::string_view text,
+                                                         std::string_view file_name) {
+  ASSIGN_OR_RETURN(const YamlNode root, YamlNode::Parse(text, file_name, Reason::kPolicyInvalid));
+  RETURN_IF_ERROR(root.RequireKeys({"version", "cases"}));
+  ASSIGN_OR_RETURN(const YamlNode version, root.Get("version"));
+  RETURN_IF_ERROR(version.AsInteger(1, 1).status());
+  ASSIGN_OR_RETURN(const YamlNode list, root.Get("cases"));
+  ASSIGN_OR_RETURN(const std::vector<YamlNode> items, list.Items());
+  if (items.empty()) return list.Fault("the list is empty");
+  std::vector<PolicyCase> cases;
+  for (const YamlNode& item : items) {
+    ASSIGN_OR_RETURN(PolicyCase expected, ReadCase(item));
+    cases.push_back(std::move(expected));
+  }
+  return cases;
+}
+
+std::optional<std::string> FaultOf(const PolicyCase& expected, const Policy& policy) {
+  const auto principal =
+      std::find_if(policy.principals.begin(), policy.principals.end(),
+                   [&](const auto& candidate) { return candidate.name == expected.principal; });
+  if (principal == policy.principals.end()) {
+    return absl::StrCat(expected.place, ": the policy names no such principal");
+  }
+  const Rule* rule = policy.Decide(*principal, expected.action, expected.resource, expected.purpose,
+                                   Circumstances{expected.time, expected.address});
+  if (rule == nullptr) {
+    if (expected.allowed_by.empty()) return std::nullopt;
+    return absl::StrCat(expected.place, ": denied");
+  }
+  if (rule->id != expected.allowed_by) {
+    return absl::StrCat(expected.place, ": allowed by ", rule->id);
+  }
+  if (expected.reveal.has_value() && rule->reveal != *expected.reveal) {
+    return absl::StrCat(expected.place, ": reveals ", ToAbsl(NameOf(rule->reveal)));
+  }
+  return std::nullopt;
+}
+
+}  // namespace keysvc::policy

@@ -1,0 +1,47 @@
+// Cases that a policy has to decide as they say: kept beside it, run before it takes effect.
+#ifndef KEYSVC_POLICY_POLICY_CASES_H_
+#define KEYSVC_POLICY_POLICY_CASES_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "policy/policy.h"
+
+namespace keysvc::policy {
+
+struct PolicyCase {
+  std::string place;  // "file:line:column"
+  std::string principal;
+  Action action = Action::kTokenize;
+  std::string resource;
+  std::string purpose;
+  std::optional<absl::Time> time;
+  std::string address;
+  std::string allowed_by;        // the rule's id; empty: denied
+  std::optional<Reveal> reveal;  // where the case says it
+};
+
+// Parses a file of cases:
+//   version: 1
+//   cases:
+//     - {principal: settlement, action: Detokenize, resource: tenants/acme/tokenProfiles/cards,
+//        purpose: settlement, at: "2026-01-05T10:00:00Z", address: 192.0.2.7,
+//        allowed_by: settlement-reveals, reveal: full}
+//     - {principal: fraud, action: Tokenize, resource: tenants/acme/tokenProfiles/cards,
+//        denied: true}
+// Faults as ParsePolicy's. `at` is needed where the policy has rules with hours, `address` where it
+// has rules with addresses; without them such rules allow nothing.
+absl::StatusOr<std::vector<PolicyCase>> ParsePolicyCases(std::string_view text,
+                                                         std::string_view file_name);
+
+// nullopt when the policy decides as the case says, else "place: what it does instead". A principal
+// that the policy does not name is a fault of the case, whatever it expects.
+std::optional<std::string> FaultOf(const PolicyCase& expected, const Policy& policy);
+
+}  // namespace keysvc::policy
+
+#endif  // KEYSVC_POLICY_POLICY_CASES_H_

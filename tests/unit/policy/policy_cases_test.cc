@@ -1,0 +1,129 @@
+#include "policy/policy_cases.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
+
+namespace keysvc::policy {
+namespace {
+
+using keysvc::testing::HasReason;
+
+constexpr std::string_view kPolicy = R"(version: 1
+principals:
+  - {name: pay, identity: spiffe://dev.example/pay, kind: service, roles: [data]}
+rules:
+  - id: by-day
+    roles: [data]
+    actions: [Detokenize]
+    resources: [tenants/acme/tokenProfiles/cards]
+    purposes: [settlement]
+    reveal: full
+    # Thursday too, the day that the clocks of computers begin with.
+    hours: [{days: [mon, thu], from: "00:00", to: "18:00"}]
+    addresses: [192.0.2.0/24]
+  - id: always
+    roles: [data]
+    actions: [Detokenize]
+    resources: [tenants/acme/tokenProfiles/cards]
+    reveal: masked
+)";
+
+constexpr std::string_view kAsked =
+    "principal: pay, action: Detokenize, resource: tenants/acme/tokenProfiles/cards";
+constexpr std::string_view kByDay =
+    "purpose: settlement, at: \"2026-01-05T10:00:00Z\", address: 192.0.2.7";
+
+std::string Cases(std::string_view one) {
+  return "version: 1\ncases:\n  - {" + std::string(one) + "}\n";
+}
+
+// What is wrong with the one case; empty when nothing is.
+std::string Judged(std::string_view more) {
+  const auto policy = ParsePolicy(kPolicy, "p.yaml");
+  EXPECT_OK(policy);
+  const auto cases =
+      ParsePolicyCases(Cases(std::string(kAsked) + ", " + std::string(more)), "c.yaml");
+  if (!cases.ok()) return std::string(cases.status().message());
+  EXPECT_EQ(cases->size(), 1U);
+  return FaultOf(cases->front(), **policy).value_or("");
+}
+
+TEST(PolicyCasesTest, ACaseHoldsWhereTheRuleDecidesThatItNames) {
+  const std::string by_day(kByDay);
+  EXPECT_EQ(Judged(by_day + ", allowed_by: by-day, reveal: full"), "");
+  EXPECT_EQ(Judged(by_day + ", allowed_by: always"), "c.yaml:3:5: allowed by by-day");
+  EXPECT_EQ(Judged(by_day + ", allowed_by: by-day, reveal: masked"), "c.yaml:3:5: reveals full");
+  EXPECT_EQ(Judged(by_day + ", denied: true"), "c.yaml:3:5: allowed by by-day");
+  EXPECT_EQ(Judged("purpose: curiosity, denied: true"), "");
+  EXPECT_EQ(Judged("purpose: curiosity, allowed_by: always"), "c.yaml:3:5: denied");
+}
+
+TEST(PolicyCasesTest, ACaseSaysWhenAndFromWhere) {
+  EXPECT_EQ(Judged("purpose: settlement, at: \"2026-01-05T18:00:00Z\", address: 192.0.2.7, "
+                   "allowed_by: always"),
+            "");
+  EXPECT_EQ(Judged("purpose: settlement, at: \"2026-01-05T10:00:00Z\", address: 192.0.3.7, "
+                   "allowed_by: always"),
+            "");
+  EXPECT_EQ(Judged("purpose: settlement, at: \"2026-01-05T10:00:00Z\", allowed_by: always"), "");
+  EXPECT_EQ(Judged("purpose: settlement, address: 192.0.2.7, allowed_by: always"), "");
+  EXPECT_EQ(Judged("purpose: settlement, allowed_by: always"), "");
+}
+
+TEST(PolicyCasesTest, ACaseOfNobodyInThePolicyNeverHolds) {
+  const auto policy = ParsePolicy(kPolicy, "p.yaml");
+  const auto cases = ParsePolicyCases(
+      Cases("principal: nobody, action: Sign, resource: tenants/acme/keys/a, denied: true"),
+      "c.yaml");
+  ASSERT_OK(cases);
+  EXPECT_EQ(FaultOf(cases->front(), **policy), "c.yaml:3:5: the policy names no such principal");
+}
+
+TEST(PolicyCasesTest, EveryFaultIsNamedWithItsPlace) {
+  const std::string asked(kAsked);
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"version: 1\ncases: []\n", "2:8: the list is empty"},
+      {"version: 2\ncases: []\n", "1:10: a number from 1 to 1 is expected"},
+      {Cases("principal: pay"), "3:5: the key \"action\" is missing"},
+      {Cases("principal: pay, action: Destroy"), "3:5: unknown action"},
+      {Cases(asked), "3:5: one of \"allowed_by\" and \"denied\" is expected"},
+      {Cases(asked + ", denied: true, allowed_by: always"),
+       "3:5: one of \"allowed_by\" and \"denied\" is expected"},
+      {Cases(asked + ", allowedby: always"), "3:86: unknown key \"allowedby\""},
+      {Cases(asked + ", denied: false"),
+       "3:94: true is expected; \"allowed_by\" says by which rule"},
+      {Cases(asked + ", at: monday, denied: true"),
+       "3:90: a time is expected, such as 2026-01-05T10:00:00Z"},
+      {Cases(asked + ", denied: true, reveal: full"), "3:108: what is denied reveals nothing"},
+      {Cases("principal: pay, action: GetToken, resource: tenants/acme/tokenProfiles/cards, "
+             "allowed_by: always, reveal: masked"),
+       "3:112: \"reveal\" goes with the action Detokenize only"},
+  };
+  for (const auto& [text, fault] : cases) {
+    const auto parsed = ParsePolicyCases(text, "c.yaml");
+    EXPECT_THAT(parsed, HasReason(Reason::kPolicyInvalid));
+    EXPECT_EQ(parsed.status().message(), "c.yaml:" + fault) << text;
+  }
+}
+
+TEST(PolicyCasesTest, TheExamplePolicyDecidesAsItsCasesSay) {
+  const auto policy = LoadPolicy(KEYSVC_SOURCE_DIR "/deploy/policy.example.yaml");
+  ASSERT_OK(policy);
+  const auto cases = ParsePolicyCases(
+      keysvc::testing::ReadFile(KEYSVC_SOURCE_DIR "/deploy/policy.example.cases.yaml"), "c.yaml");
+  ASSERT_OK(cases);
+  for (const PolicyCase& expected : *cases) {
+    EXPECT_EQ(FaultOf(expected, **policy), std::nullopt);
+  }
+}
+
+}  // namespace
+}  // namespace keysvc::policy

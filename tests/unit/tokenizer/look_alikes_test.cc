@@ -1,0 +1,77 @@
+#include "tokenizer/look_alikes.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+const absl::Time kStart = absl::FromUnixSeconds(1'700'000'000);
+constexpr std::uint64_t kBin = 411111;
+constexpr std::uint64_t kMasked = kBin * 10'000 + 1111;
+
+class LookAlikesTest : public ::testing::Test {
+ protected:
+  // Whether the card is admitted; then it is added.
+  bool Try(int card, std::uint64_t masked, absl::Time now = kStart) {
+    const std::string name = std::to_string(card);
+    if (!cards_.Admit(name, masked, limit_, now)) return false;
+    cards_.Add(name, masked, now);
+    return true;
+  }
+
+  // So many cards of the BIN whose last four run through all there are but the masked card's.
+  void AddOthers(int count, absl::Time now = kStart) {
+    for (int i = 0; i < count; ++i) {
+      const auto last_four = static_cast<std::uint64_t>(i % 9'999);
+      cards_.Add("other " + std::to_string(i),
+                 kBin * 10'000 + (last_four < 1111 ? last_four : last_four + 1), now);
+    }
+  }
+
+  policy::GuessLimit limit_;
+  LookAlikes cards_;
+};
+
+TEST_F(LookAlikesTest, TwentyCardsOfAMaskedViewAreAdmittedAndThenThoseOnly) {
+  for (int card = 0; card < 20; ++card) EXPECT_TRUE(Try(card, kMasked)) << card;
+  EXPECT_FALSE(Try(20, kMasked));
+  EXPECT_TRUE(Try(7, kMasked));
+  EXPECT_FALSE(Try(21, kMasked));
+  EXPECT_TRUE(Try(22, kMasked + 1));
+  EXPECT_TRUE(Try(23, kMasked + 10'000));
+}
+
+TEST_F(LookAlikesTest, TheyAreFreedADayAfterTheyCame) {
+  for (int card = 0; card < 20; ++card) ASSERT_TRUE(Try(card, kMasked));
+  EXPECT_FALSE(Try(20, kMasked, kStart + absl::Hours(24) - absl::Seconds(1)));
+  EXPECT_TRUE(Try(20, kMasked, kStart + absl::Hours(24)));
+}
+
+TEST_F(LookAlikesTest, ManyCardsOfTheBinExplainMore) {
+  AddOthers(80'000);  // eight of each last four, and five times as many are let through
+  int admitted = 0;
+  for (int card = 0; card < 100; ++card) admitted += Try(card, kMasked) ? 1 : 0;
+  EXPECT_EQ(admitted, 40);
+}
+
+TEST_F(LookAlikesTest, AnHonestCallerNeverMeetsTheLimit) {
+  // A hundred thousand different cards of one BIN, of every last four as many.
+  for (int card = 0; card < 100'000; ++card) {
+    ASSERT_TRUE(Try(card, kBin * 10'000 + static_cast<std::uint64_t>(card % 10'000)));
+  }
+}
+
+TEST_F(LookAlikesTest, OfMoreCardsThanItHoldsTheOldestAreForgotten) {
+  for (int card = 0; card < 20; ++card) ASSERT_TRUE(Try(card, kMasked));
+  for (std::size_t i = 0; i < LookAlikes::kMostCards - 20; ++i) {
+    cards_.Add("other " + std::to_string(i), 1, kStart);
+  }
+  EXPECT_FALSE(Try(20, kMasked));
+  cards_.Add("one more", 1, kStart);
+  EXPECT_TRUE(Try(20, kMasked));
+}
+
+}  // namespace
+}  // namespace keysvc::tokenizer

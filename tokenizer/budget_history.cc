@@ -1,0 +1,203 @@
+#include "tokenizer/budget_history.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "audit/leaf.h"
+#include "audit/recorded_entry.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/ff1_token.h"
+#include "tokenizer/opaque_token.h"
+#include "tokenizer/token_row.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 512;
+constexpr std::int64_t kNoHandle = 0;  // they start with 1
+constexpr std::uint64_t kMostRecordsOfGuesses = 200'000;
+
+constexpr std::string_view kService = "TokenService";
+
+// What the caller of a recorded call had the right to do.
+std::optional<policy::Action> ActionOf(const audit::Entry& record) {
+  return policy::ActionNamed(std::string_view(record.action).substr(kService.size() + 1));
+}
+
+struct Made {
+  absl::Time time;
+  std::string token;
+};
+
+// The longest window that misses and reveals are counted in.
+absl::Duration LongestWindow(const policy::Policy& policy) {
+  absl::Duration longest = absl::Hours(1);
+  for (const policy::Rule& rule : policy.rules) {
+    for (const policy::Budget& budget : rule.limits.reveals) {
+      longest = std::max(longest, budget.window);
+    }
+    if (rule.limits.distinct_cards.has_value()) {
+      longest = std::max(longest, rule.limits.distinct_cards->window);
+    }
+  }
+  return longest;
+}
+
+// From when on records are read. Guesses are held against a sample of the newest cards anyway.
+absl::StatusOr<absl::Time> StartOf(store::Store& store, const policy::Policy& policy,
+                                   absl::Time now) {
+  ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
+  absl::Time of_guesses = now - LookAlikes::kWindow;
+  if (frontier.size > kMostRecordsOfGuesses) {
+    ASSIGN_OR_RETURN(const auto leaves, store.ReadLeaves(frontier.size - kMostRecordsOfGuesses, 1));
+    if (leaves.size() != 1) return Error(Reason::kIntegrityFailure, "a record is missing");
+    ASSIGN_OR_RETURN(const absl::Time time, audit::TimeOf(leaves.front()));
+    of_guesses = std::max(of_guesses, time);
+  }
+  return std::min(of_guesses, now - LongestWindow(policy));
+}
+
+bool CountsCards(const policy::Policy& policy, std::string_view rule_id) {
+  return std::any_of(policy.rules.begin(), policy.rules.end(), [&](const policy::Rule& rule) {
+    return rule.id == rule_id && rule.limits.distinct_cards.has_value();
+  });
+}
+
+class History {
+ public:
+  History(store::Store& store, const Profiles& profiles, KeySource& keys,
+          const policy::Policy& policy, Budgets& budgets)
+      : store_(store), profiles_(profiles), keys_(keys), policy_(policy), budgets_(budgets) {}
+
+  void Count(const audit::Entry& record, absl::Time time) {
+    // A kept answer reads nothing and makes nothing.
+    if (record.details.contains("repetition")) return;
+    const std::optional<policy::Action> action = ActionOf(record);
+    if (action == policy::Action::kTokenize) return NoteMade(record, time);
+    if (!action.has_value() || !policy::NamesTokens(*action)) return;
+    for (const audit::Item& item : record.items) {
+      const bool missed = item.reason == InfoOf(Reason::kTokenNotFound).name;
+      const bool found = item.outcome == audit::Outcome::kSuccess;
+      if (found || missed) budgets_.AddLookUp(record.actor, missed, time);
+      if (!found || action != policy::Action::kDetokenize) continue;
+      const std::string& rule = item.rule.empty() ? record.rule : item.rule;
+      budgets_.AddReveal(record.actor, rule, item.resource, CountsCards(policy_, rule), time);
+    }
+  }
+
+  absl::Status CountMade() {
+    for (const auto& [whose, tokens] : made_) {
+      const auto& [principal, resource] = whose;
+      const auto profile = profiles_.Find(resource);
+      if (!profile.ok()) continue;
+      if ((*profile)->family == Family::kFf1) {
+        CountComputed(principal, **profile, tokens);
+      } else {
+        RETURN_IF_ERROR(CountStored(principal, **profile, tokens));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  void NoteMade(const audit::Entry& record, absl::Time time) {
+    const auto profile = profiles_.Find(record.profile);
+    if (!profile.ok() || !(*profile)->deterministic) return;
+    std::deque<Made>& tokens = made_[{record.actor, record.profile}];
+    for (const audit::Item& item : record.items) {
+      const auto name = TokenName::Parse(item.resource);
+      if (item.outcome != audit::Outcome::kSuccess || !name.ok()) continue;
+      tokens.push_back({time, name->token});
+      if (tokens.size() > LookAlikes::kMostCards) tokens.pop_front();
+    }
+  }
+
+  void CountComputed(const std::string& principal, const Profile& profile,
+                     const std::deque<Made>& tokens) {
+    const auto key = keys_.Ff1OpeningKey(profile);
+    if (!key.ok()) return;
+    for (const Made& made : tokens) {
+      const auto card = OpenFf1Token(profile, made.token, *key->key);
+      if (!card.ok()) continue;
+      budgets_.AddGuess(
+          {principal, profile.ResourceName(), made.token, card->pan.FirstSixLastFour()}, made.time);
+    }
+  }
+
+  absl::Status CountStored(const std::string& principal, const Profile& profile,
+                           const std::deque<Made>& tokens) {
+    for (std::size_t first = 0; first < tokens.size(); first += kRowsAtOnce) {
+      const std::vector<Made> some(tokens.begin() + static_cast<std::ptrdiff_t>(first),
+                                   tokens.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                        first + kRowsAtOnce, tokens.size())));
+      ASSIGN_OR_RETURN(const auto rows, RowsOf(profile, some));
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (!rows[i].has_value() || StateOf(*rows[i]) == TokenState::kDeleted) continue;
+        const auto data_key = keys_.DataKey(profile, rows[i]->data_version);
+        if (!data_key.ok()) continue;
+        const auto opened = OpenRow(*rows[i], **data_key);
+        if (!opened.ok()) continue;
+        budgets_.AddGuess({principal, profile.ResourceName(), rows[i]->pan_index,
+                           opened->card.pan.FirstSixLastFour()},
+                          some[i].time);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Row by row in the order of the tokens; nullopt where there is none any more.
+  absl::StatusOr<std::vector<std::optional<store::TokenRow>>> RowsOf(
+      const Profile& profile, const std::vector<Made>& tokens) {
+    if (IsDrawn(profile.family)) {
+      std::vector<std::string> digits;
+      digits.reserve(tokens.size());
+      for (const Made& made : tokens) digits.push_back(made.token);
+      return store_.FindTokensByDigits(profile.tenant, profile.number, digits);
+    }
+    std::vector<std::int64_t> handles;
+    handles.reserve(tokens.size());
+    for (const Made& made : tokens) {
+      const auto content = Decode(profile, made.token);
+      handles.push_back(content.ok() ? content->handle : kNoHandle);
+    }
+    return store_.FindTokens(handles);
+  }
+
+  absl::StatusOr<TokenContent> Decode(const Profile& profile, const std::string& token) {
+    ASSIGN_OR_RETURN(const std::uint32_t version, TokenKeyVersion(token));
+    ASSIGN_OR_RETURN(const auto key, keys_.TokenKey(profile.tenant, version));
+    return DecodeOpaqueToken(token, profile.tenant, *key);
+  }
+
+  store::Store& store_;
+  const Profiles& profiles_;
+  KeySource& keys_;
+  const policy::Policy& policy_;
+  Budgets& budgets_;
+  std::map<std::pair<std::string, std::string>, std::deque<Made>> made_;  // by actor and profile
+};
+
+}  // namespace
+
+absl::Status RecountBudgets(store::Store& store, const Profiles& profiles, KeySource& keys,
+                            const policy::Policy& policy, absl::Time now, Budgets& budgets) {
+  History history(store, profiles, keys, policy, budgets);
+  ASSIGN_OR_RETURN(const absl::Time start, StartOf(store, policy, now));
+  RETURN_IF_ERROR(audit::VisitEntriesSince(store, start, kService,
+                                           [&](absl::Time time, const audit::Entry& record) {
+                                             history.Count(record, std::min(time, now));
+                                             return absl::OkStatus();
+                                           }));
+  return history.CountMade();
+}
+
+}  // namespace keysvc::tokenizer

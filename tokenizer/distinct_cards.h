@@ -1,0 +1,32 @@
+#ifndef KEYSVC_TOKENIZER_DISTINCT_CARDS_H_
+#define KEYSVC_TOKENIZER_DISTINCT_CARDS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+
+#include "absl/time/time.h"
+#include "policy/limits.h"
+
+namespace keysvc::tokenizer {
+
+// Which cards were revealed lately, by their tokens: two tokens of one card are two. Holds no
+// more than kMostDistinctCards. Not thread-safe.
+class DistinctCards {
+ public:
+  // Whether the card was there within the window, or one more may be.
+  bool Admit(std::string_view token, const policy::Budget& budget, absl::Time now);
+  void Add(std::string_view token, absl::Time now);
+
+ private:
+  std::int64_t Advance(absl::Time now);
+
+  std::unordered_map<std::size_t, std::int64_t> minute_of_;  // the last one, by a hash of the token
+  std::int64_t newest_ = 0;                                  // minutes since 1970
+  std::int64_t swept_ = 0;
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_DISTINCT_CARDS_H_
