@@ -77,7 +77,7 @@ absl::Status Budgets::RevealsLeft(const policy::Limits& limits, Reveals& reveals
 absl::Status Budgets::TakeGuess(const Guess& guess, const policy::GuessLimit& limit,
                                 absl::Time now) {
   const std::lock_guard lock(mutex_);
-  LookAlikes& cards = look_alikes_[PairOf(guess.principal, guess.profile)];
+  LookAlikes& cards = look_alikes_[PairOf(guess.principal, guess.among)];
   if (!cards.Admit(guess.card, guess.masked, limit, now)) {
     return Error(Reason::kGuessesExhausted, "too many cards that look like this one");
   }
@@ -102,7 +102,7 @@ void Budgets::AddReveal(std::string_view principal, std::string_view rule, std::
 
 void Budgets::AddGuess(const Guess& guess, absl::Time time) {
   const std::lock_guard lock(mutex_);
-  look_alikes_[PairOf(guess.principal, guess.profile)].Add(guess.card, guess.masked, time);
+  look_alikes_[PairOf(guess.principal, guess.among)].Add(guess.card, guess.masked, time);
 }
 
 }  // namespace keysvc::tokenizer

@@ -39,11 +39,12 @@ class Budgets {
   // The same, and counts it when it may.
   absl::Status TakeReveal(const policy::Permit& permit, std::string_view token, absl::Time now);
 
-  // What turns a card into a token that it always gets.
+  // A card that the answer tells of whether it is another one, such as by a token that it always
+  // gets.
   struct Guess {
     std::string_view principal;
-    std::string_view profile;  // resource name
-    std::string_view card;     // the same for the same card of the profile
+    std::string_view among;    // the profile's resource name, or what else cards are compared in
+    std::string_view card;     // the same for the same card among them
     std::uint64_t masked = 0;  // Pan::FirstSixLastFour()
   };
   // RESOURCE_EXHAUSTED/GUESSES_EXHAUSTED when the caller has tried too many cards that a masked
@@ -74,7 +75,7 @@ class Budgets {
   std::mutex mutex_;
   std::map<std::string, LookUps, std::less<>> look_ups_;  // by principal
   std::map<Pair, Reveals> reveals_;                       // by principal and rule
-  std::map<Pair, LookAlikes> look_alikes_;                // by principal and profile
+  std::map<Pair, LookAlikes> look_alikes_;                // by principal and Guess::among
 };
 
 }  // namespace keysvc::tokenizer

@@ -87,6 +87,7 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
       services_.store.FindIdempotency(entry_.actor, entry_.request_id,
                                       absl::ToUnixMillis(services_.journal.UnsteppedTime())));
   if (!row.has_value()) return std::nullopt;
+  RETURN_IF_ERROR(TakeGuessesOfRequest());
   ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
   if (tokens.size() != cards_.size()) {
@@ -168,7 +169,7 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::ComputeTokens() {
       ASSIGN_OR_RETURN(keys_.ff1, services_.keys.Ff1Key(profile_));
     }
     ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, card->pan, *keys_.ff1.key));
-    if (absl::Status told = TakeGuess(card->pan, token); !told.ok()) {
+    if (absl::Status told = TakeGuess(entry_.profile, card->pan, token); !told.ok()) {
       results.push_back(std::move(told));
     } else {
       results.push_back(IssuedToken{{profile_.tenant, std::move(token)}});
@@ -203,7 +204,7 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
     if (!first) continue;
     groups.push_back({.card = &*cards_[i],
                       .pan_index = pan_index,
-                      .told = TakeGuess(cards_[i]->pan, pan_index)});
+                      .told = TakeGuess(entry_.profile, cards_[i]->pan, pan_index)});
     pan_indexes.push_back(pan_index);
   }
   ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows,
@@ -252,9 +253,19 @@ absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenizeCall::NamerOf
   return namer;
 }
 
-absl::Status TokenizeCall::TakeGuess(const Pan& pan, std::string_view card) {
-  return services_.budgets.TakeGuess({entry_.actor, entry_.profile, card, pan.FirstSixLastFour()},
+absl::Status TokenizeCall::TakeGuess(std::string_view among, const Pan& pan,
+                                     std::string_view card) {
+  return services_.budgets.TakeGuess({entry_.actor, among, card, pan.FirstSixLastFour()},
                                      guess_limit_, now_);
+}
+
+absl::Status TokenizeCall::TakeGuessesOfRequest() {
+  const std::string among = entry_.profile + "/requests";
+  for (std::size_t i = 0; i < cards_.size(); ++i) {
+    if (!cards_[i].ok()) continue;
+    RETURN_IF_ERROR(TakeGuess(among, cards_[i]->pan, fingerprint_ + std::to_string(i)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TokenizeCall::MayOpenKeys() const {

@@ -72,8 +72,12 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   absl::Status HoldKeys(bool fresh);
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> OpenerOf(std::uint32_t data_version);
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> NamerOf(std::uint32_t token_version);
-  // Counts the card as one that the caller may be guessing. `card` stands for it.
-  absl::Status TakeGuess(const Pan& pan, std::string_view card);
+  // Counts the card as one that the caller may be guessing. `card` stands for it among those that
+  // are held against each other.
+  absl::Status TakeGuess(std::string_view among, const Pan& pan, std::string_view card);
+  // The same for the cards of a request whose id is known: whether the answer is the kept one tells
+  // whether its cards are these, in every profile.
+  absl::Status TakeGuessesOfRequest();
   // Whether the call may wait for the HSM to open a key. ABORTED/CONFLICT on the journal's thread.
   absl::Status MayOpenKeys() const;
   absl::StatusOr<IssuedToken> TokenOfRow(const Group& group);

@@ -570,6 +570,31 @@ TEST_F(BudgetsTest, ARequestWhoseCardsWereRefusedMayBeRepeated) {
   EXPECT_EQ(again->at(0)->token, first->at(0)->token);
 }
 
+// Neither in a profile that gives equal cards other tokens.
+TEST_F(BudgetsTest, ACardIsNotFoundByRepeatingItsRequestWithAllThatLookLikeIt) {
+  const std::pair<const char*, const char*> requests[] = {
+      {kOneTime, "11111111-2222-4333-8444-555555555555"},
+      {kCards, "22222222-2222-4333-8444-555555555555"}};
+  for (const auto& [profile, request] : requests) {
+    ASSERT_OK(service_.Tokenize(List(Card(LookAlike(500))), profile, request));
+    int told = 0;
+    for (int number = 0; number < 100; ++number) {
+      const auto tokens = service_.Tokenize(List(Card(LookAlike(number))), profile, request);
+      told += ReasonOf(tokens.status()) == Reason::kRequestIdReused ? 1 : 0;
+    }
+    EXPECT_EQ(told, 20) << profile;
+    EXPECT_THAT(service_.Tokenize(List(Card(LookAlike(500))), profile, request),
+                HasReason(Reason::kGuessesExhausted));
+  }
+}
+
+TEST_F(BudgetsTest, ARequestMayBeRepeatedAnyNumberOfTimes) {
+  constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_OK(service_.Tokenize(List(Card(kVisa), Card(kVisa)), kOneTime, kRequest));
+  }
+}
+
 TEST_F(BudgetsTest, ACardIsNotFoundByFingerprintsOfAllThatLookLikeIt) {
   int answered = 0;
   for (int first = 0; first < 500; first += 50) {
