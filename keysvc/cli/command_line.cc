@@ -93,13 +93,10 @@ class CommandLine {
     app_.allow_config_extras(CLI::config_extras_mode::error);
     app_.add_option("--server", endpoint_.server, "Where the service is")
         ->option_text("HOST:PORT [127.0.0.1:7443]");
-    app_.add_option("--ca", endpoint_.ca_file, "The authority of the service's certificate")
-        ->option_text("FILE");
-    app_.add_option("--certificate", endpoint_.certificate_file, "The client's certificate")
-        ->option_text("FILE");
-    app_.add_option("--key,--private-key", endpoint_.key_file,
-                    "The private key of the client's certificate")
-        ->option_text("FILE");
+    AddFile(app_, "--ca", endpoint_.ca_file, "The authority of the service's certificate");
+    AddFile(app_, "--certificate", endpoint_.certificate_file, "The client's certificate");
+    AddFile(app_, "--key,--private-key", endpoint_.key_file,
+            "The private key of the client's certificate");
     app_.add_option("--server-name", endpoint_.server_name,
                     "The name in the service's certificate, when it is not the host's")
         ->option_text("NAME");
@@ -178,6 +175,11 @@ class CommandLine {
     });
   }
 
+  static CLI::Option* AddFile(CLI::App& verb, const char* name, std::string& target,
+                              const char* help) {
+    return verb.add_option(name, target, help)->option_text("FILE");
+  }
+
   static void AddRequestId(CLI::App& verb, std::string& target) {
     verb.add_option("--request-id", target, "The same id gives the same answer again [a new one]")
         ->option_text("UUID");
@@ -197,8 +199,7 @@ class CommandLine {
     tokenize.add_option("--profile", tokenize_.profile, "The token profile")
         ->option_text("NAME")
         ->required();
-    tokenize.add_option("--file", tokenize_.file, "The cards [standard input]")
-        ->option_text("FILE");
+    AddFile(tokenize, "--file", tokenize_.file, "The cards [standard input]");
     AddRequestId(tokenize, tokenize_.request_id);
 
     CLI::App& fingerprint =
@@ -212,8 +213,7 @@ class CommandLine {
     fingerprint.add_option("--tenant", fingerprint_.tenant, "Whose key makes them")
         ->option_text("NAME")
         ->required();
-    fingerprint.add_option("--file", fingerprint_.file, "The cards [standard input]")
-        ->option_text("FILE");
+    AddFile(fingerprint, "--file", fingerprint_.file, "The cards [standard input]");
     fingerprint
         .add_option("--key-version", fingerprint_.key_version,
                     "An older version of the key, to compare with what it made [the primary one]")
@@ -274,9 +274,7 @@ class CommandLine {
                               return Sign(connection, sign_, output);
                             });
     AddSignOptions(sign);
-    sign.add_option("--out", sign_.signature_file,
-                    "Where the bare signature goes [shown in base64]")
-        ->option_text("FILE");
+    AddFile(sign, "--out", sign_.signature_file, "Where the bare signature goes [shown in base64]");
     AddRequestId(sign, sign_.request_id);
 
     CLI::App& verify = Remote(app_, "verify", "Checks the signature of a file.",
@@ -286,9 +284,7 @@ class CommandLine {
                                 return Verify(connection, sign_, output);
                               });
     AddSignOptions(verify);
-    verify.add_option("--signature", sign_.signature_file, "The bare signature")
-        ->option_text("FILE")
-        ->required();
+    AddFile(verify, "--signature", sign_.signature_file, "The bare signature")->required();
   }
 
   void AddJws() {
@@ -299,8 +295,8 @@ class CommandLine {
                "--out payload.jws",
                [this](const Connection& connection, Output&) { return SignJws(connection, jws_); });
     AddSigningKey(sign, jws_.key);
-    sign.add_option("--in", jws_.in, "The payload [standard input]")->option_text("FILE");
-    sign.add_option("--out", jws_.out, "Where the JWS goes [standard output]")->option_text("FILE");
+    AddFile(sign, "--in", jws_.in, "The payload [standard input]");
+    AddFile(sign, "--out", jws_.out, "Where the JWS goes [standard output]");
     sign.add_option("--type", jws_.type, "The header's typ [none]")->option_text("TYPE");
     sign.add_flag("--detached", jws_.detached, "Leaves the payload out of the JWS");
     sign.add_flag("--unencoded", jws_.unencoded,
@@ -315,7 +311,7 @@ class CommandLine {
                                 return VerifyJws(connection, jws_, output);
                               });
     AddSigningKey(verify, jws_.key);
-    verify.add_option("--jws", jws_.jws_file, "The JWS")->option_text("FILE")->required();
+    AddFile(verify, "--jws", jws_.jws_file, "The JWS")->required();
     verify
         .add_option_function<std::string>(
             "--payload",
@@ -337,7 +333,7 @@ class CommandLine {
 
   void AddSignOptions(CLI::App& verb) {
     AddSigningKey(verb, sign_.key);
-    verb.add_option("--in", sign_.in, "The file [standard input]")->option_text("FILE");
+    AddFile(verb, "--in", sign_.in, "The file [standard input]");
     AddChoice(verb, "--encoding", sign_.encoding, kEncodings, "The form of ECDSA signatures [der]");
     AddChoice(verb, "--padding", sign_.padding, kPaddings, "The padding of RSA signatures [pss]");
   }
@@ -407,8 +403,7 @@ class CommandLine {
                  return GetPublicKey(connection, public_key_, output);
                });
     Named(public_key, "The key, or one version of it");
-    public_key.add_option("--out", public_key_.out, "Where it goes [standard output]")
-        ->option_text("FILE");
+    AddFile(public_key, "--out", public_key_.out, "Where it goes [standard output]");
     AddChoice(public_key, "--format", public_key_.der, kKeyFormats, "Its form [pem]");
     AddJwks(keys);
   }
@@ -420,8 +415,7 @@ class CommandLine {
                               return GetJwks(connection, name_, public_key_.out);
                             });
     Named(jwks, "The key");
-    jwks.add_option("--out", public_key_.out, "Where it goes [standard output]")
-        ->option_text("FILE");
+    AddFile(jwks, "--out", public_key_.out, "Where it goes [standard output]");
   }
 
   void AddAudit() {
@@ -431,44 +425,33 @@ class CommandLine {
                            [this](const Connection& connection, Output& output) {
                              return ExportAudit(connection, export_, output);
                            });
-    log.add_option("--out", export_.out, "Where it goes")->option_text("FILE")->required();
+    AddFile(log, "--out", export_.out, "Where it goes")->required();
     log.add_option("--from", export_.from, "The first record [0]")->option_text("INDEX");
-    log.add_option("--verifier-key-out", export_.verifier_key_out,
-                   "Where the key goes that verifies it (better: one that you kept)")
-        ->option_text("FILE");
+    AddFile(log, "--verifier-key-out", export_.verifier_key_out,
+            "Where the key goes that verifies it (better: one that you kept)");
 
     CLI::App& verify =
         Local(audit, "verify", "Checks an export, offline. Exits with 1 when anything was changed.",
               "keysvc audit verify --export log.jsonl --verifier-key log.vkey "
               "--checkpoint kept.note",
               [this](Output& output) { return VerifyAudit(verify_, output); });
-    verify.add_option("--export", verify_.export_file, "The export")
-        ->option_text("FILE")
+    AddFile(verify, "--export", verify_.export_file, "The export")->required();
+    AddFile(verify, "--verifier-key", verify_.verifier_key_file, "The key that verifies the log")
         ->required();
-    verify.add_option("--verifier-key", verify_.verifier_key_file, "The key that verifies the log")
-        ->option_text("FILE")
-        ->required();
-    verify
-        .add_option("--checkpoint", verify_.checkpoint_file,
-                    "A checkpoint that was kept elsewhere, which the export must continue")
-        ->option_text("FILE");
-    verify
-        .add_option("--checkpoint-key", verify_.checkpoint_key_file,
-                    "The key that verifies that checkpoint, when it is from before a restoration "
-                    "[the log's]")
-        ->option_text("FILE");
+    AddFile(verify, "--checkpoint", verify_.checkpoint_file,
+            "A checkpoint that was kept elsewhere, which the export must continue");
+    AddFile(verify, "--checkpoint-key", verify_.checkpoint_key_file,
+            "The key that verifies that checkpoint, when it is from before a restoration "
+            "[the log's]");
 
     CLI::App& checkpoint = Remote(audit, "checkpoint", "Fetches the newest checkpoint of the log.",
                                   "keysvc audit checkpoint --out kept.note",
                                   [this](const Connection& connection, Output&) {
                                     return GetCheckpoint(connection, checkpoint_);
                                   });
-    checkpoint.add_option("--out", checkpoint_.out, "Where it goes [standard output]")
-        ->option_text("FILE");
-    checkpoint
-        .add_option("--verifier-key-out", checkpoint_.verifier_key_out,
-                    "Where the key goes that verifies it")
-        ->option_text("FILE");
+    AddFile(checkpoint, "--out", checkpoint_.out, "Where it goes [standard output]");
+    AddFile(checkpoint, "--verifier-key-out", checkpoint_.verifier_key_out,
+            "Where the key goes that verifies it");
   }
 
   void AddPolicy() {
@@ -476,7 +459,7 @@ class CommandLine {
     CLI::App& check = Local(policy, "check", "Reads a policy file; says where it is wrong.",
                             "keysvc policy check policy.yaml",
                             [this](Output& output) { return CheckPolicy(name_, output); });
-    check.add_option("file", name_, "The policy")->option_text("FILE")->required();
+    AddFile(check, "file", name_, "The policy")->required();
 
     CLI::App& explain =
         Local(policy, "explain", "Says which rule decides. Exits with 1 when it is denied.",
@@ -498,10 +481,8 @@ class CommandLine {
         policy, "test", "Runs a file of cases. Exits with 1 when the policy decides any otherwise.",
         "keysvc policy test --policy policy.yaml --cases policy.cases.yaml",
         [this](Output& output) { return TestPolicy(explain_.policy_file, name_, output); });
-    test.add_option("--policy", explain_.policy_file, "The policy file")
-        ->option_text("FILE")
-        ->required();
-    test.add_option("--cases", name_, "The cases")->option_text("FILE")->required();
+    AddFile(test, "--policy", explain_.policy_file, "The policy file")->required();
+    AddFile(test, "--cases", name_, "The cases")->required();
   }
 
   void AddRecovery() {
@@ -539,9 +520,8 @@ class CommandLine {
                            "keysvc recovery show share-1 share-4 share-5",
                            [this](Output& output) { return ShowRecovery(show_, output); });
     show.add_option("shares", show_.share_files, "The shares")->option_text("FILE...")->required();
-    show.add_option("--certificate", show_.certificate_file,
-                    "The recovery certificate that they should be of")
-        ->option_text("FILE");
+    AddFile(show, "--certificate", show_.certificate_file,
+            "The recovery certificate that they should be of");
     AddRestore(recovery);
   }
 
@@ -553,16 +533,12 @@ class CommandLine {
         "keysvc recovery restore --config config.yaml --verifier-key log.vkey --share share-1 "
         "--share share-4",
         [this](Output&) { return RestoreRecovery(restore_); });
-    restore.add_option("--config", restore_.config_file, "The configuration of keysvcd")
-        ->option_text("FILE")
-        ->required();
+    AddFile(restore, "--config", restore_.config_file, "The configuration of keysvcd")->required();
     restore.add_option("--share", restore_.share_files, "The custodians' shares")
         ->option_text("FILE...")
         ->required();
-    restore
-        .add_option("--verifier-key", restore_.verifier_key_file,
-                    "The key that verified the log's checkpoints until now")
-        ->option_text("FILE")
+    AddFile(restore, "--verifier-key", restore_.verifier_key_file,
+            "The key that verified the log's checkpoints until now")
         ->required();
     restore.add_flag("--accept-older-store", restore_.accept_older_store,
                      "Give up the records that the newest checkpoint outside has and the store "
