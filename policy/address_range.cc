@@ -48,8 +48,9 @@ std::optional<AddressRange> AddressRange::Parse(std::string_view text) {
       !length.empty() && length.find_first_not_of("0123456789") == std::string::npos &&
       (length == "0" || length.front() != '0') && absl::SimpleAtoi(length, &bits);
   if (!first.has_value() || !canonical) return std::nullopt;
-  if (host.find(':') == std::string_view::npos) bits += kBitsBeforeIpv4;
-  if (bits > kBits) return std::nullopt;
+  const bool ipv4 = host.find(':') == std::string_view::npos;
+  if (bits > (ipv4 ? kBits - kBitsBeforeIpv4 : kBits)) return std::nullopt;
+  if (ipv4) bits += kBitsBeforeIpv4;
   for (unsigned bit = bits; bit < kBits; ++bit) {
     if (BitOf(*first, bit)) return std::nullopt;
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "policy/rule_checks.h"
 #include "policy/strict_yaml.h"
 #include "status/abseil.h"
 #include "status/macros.h"
@@ -54,6 +55,10 @@ absl::StatusOr<PolicyCase> ReadCase(const YamlNode& node) {
   if (!action.has_value()) return node.Fault("unknown action");
   expected.action = *action;
   ASSIGN_OR_RETURN(expected.resource, WordOf(node, "resource"));
+  const bool all_keys = expected.resource.ends_with("/keys");
+  if (!Meet(expected.action, all_keys ? expected.resource + "/*" : expected.resource)) {
+    return node.Fault("the action goes with no resource of this form");
+  }
   ASSIGN_OR_RETURN(expected.purpose, OptionalWordOf(node, "purpose"));
   ASSIGN_OR_RETURN(expected.address, OptionalWordOf(node, "address"));
   if (const std::optional<YamlNode> at = node.Find("at")) {
@@ -94,11 +99,19 @@ std::optional<std::string> FaultOf(const PolicyCase& expected, const Policy& pol
   if (principal == policy.principals.end()) {
     return absl::StrCat(expected.place, ": the policy names no such principal");
   }
+  if (!expected.purpose.empty() && !policy.KnowsPurpose(expected.purpose)) {
+    return absl::StrCat(expected.place, ": no rule lists this purpose");
+  }
   const Rule* rule = policy.Decide(*principal, expected.action, expected.resource, expected.purpose,
                                    Circumstances{expected.time, expected.address});
   if (rule == nullptr) {
-    if (expected.allowed_by.empty()) return std::nullopt;
-    return absl::StrCat(expected.place, ": denied");
+    if (!expected.allowed_by.empty()) return absl::StrCat(expected.place, ": denied");
+    const bool complete = expected.time.has_value() && !expected.address.empty();
+    if (!complete && policy.Decide(*principal, expected.action, expected.resource, expected.purpose,
+                                   std::nullopt) != nullptr) {
+      return absl::StrCat(expected.place, ": time and address decide; the case must say both");
+    }
+    return std::nullopt;
   }
   if (rule->id != expected.allowed_by) {
     return absl::StrCat(expected.place, ": allowed by ", rule->id);

@@ -38,8 +38,9 @@ struct PolicyCase {
 absl::StatusOr<std::vector<PolicyCase>> ParsePolicyCases(std::string_view text,
                                                          std::string_view file_name);
 
-// nullopt when the policy decides as the case says, else "place: what it does instead". A principal
-// that the policy does not name is a fault of the case, whatever it expects.
+// nullopt when the policy decides as the case says, else "place: what it does instead". A case
+// that would hold by mistake is at fault too: a principal or a purpose that the policy does not
+// know, and a denial without time or address where they decide.
 std::optional<std::string> FaultOf(const PolicyCase& expected, const Policy& policy);
 
 }  // namespace keysvc::policy

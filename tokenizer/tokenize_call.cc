@@ -261,9 +261,11 @@ absl::Status TokenizeCall::TakeGuess(std::string_view among, const Pan& pan,
 
 absl::Status TokenizeCall::TakeGuessesOfRequest() {
   const std::string among = entry_.profile + "/requests";
-  for (std::size_t i = 0; i < cards_.size(); ++i) {
-    if (!cards_[i].ok()) continue;
-    RETURN_IF_ERROR(TakeGuess(among, cards_[i]->pan, fingerprint_ + std::to_string(i)));
+  for (const absl::StatusOr<CardData>& card : cards_) {
+    if (!card.ok()) continue;
+    const auto stand_in =
+        request_keys_->fingerprint->Compute(card->pan.Expose(crypto::SecretAccess::kGranted));
+    RETURN_IF_ERROR(TakeGuess(among, card->pan, crypto::AsText(stand_in)));
   }
   return absl::OkStatus();
 }

@@ -41,6 +41,11 @@ constexpr std::string_view kAsked =
 constexpr std::string_view kByDay =
     "purpose: settlement, at: \"2026-01-05T10:00:00Z\", address: 192.0.2.7";
 
+// The policy up to where this text begins.
+std::string Without(std::string_view policy, std::string_view end) {
+  return std::string(policy.substr(0, policy.find(end)));
+}
+
 std::string Cases(std::string_view one) {
   return "version: 1\ncases:\n  - {" + std::string(one) + "}\n";
 }
@@ -62,8 +67,26 @@ TEST(PolicyCasesTest, ACaseHoldsWhereTheRuleDecidesThatItNames) {
   EXPECT_EQ(Judged(by_day + ", allowed_by: always"), "c.yaml:3:5: allowed by by-day");
   EXPECT_EQ(Judged(by_day + ", allowed_by: by-day, reveal: masked"), "c.yaml:3:5: reveals full");
   EXPECT_EQ(Judged(by_day + ", denied: true"), "c.yaml:3:5: allowed by by-day");
-  EXPECT_EQ(Judged("purpose: curiosity, denied: true"), "");
-  EXPECT_EQ(Judged("purpose: curiosity, allowed_by: always"), "c.yaml:3:5: denied");
+}
+
+TEST(PolicyCasesTest, ADenialHoldsForItsOwnReasonOnly) {
+  EXPECT_EQ(Judged("purpose: curiosity, denied: true"), "c.yaml:3:5: no rule lists this purpose");
+  const auto policy = ParsePolicy(Without(kPolicy, "  - id: always"), "p.yaml");
+  ASSERT_OK(policy);
+  const std::string incomplete = "c.yaml:3:5: time and address decide; the case must say both";
+  const std::string asked = std::string(kAsked) + ", purpose: settlement, denied: true";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {asked, incomplete},
+      {asked + ", at: \"2026-01-06T10:00:00Z\"", incomplete},
+      {asked + ", address: 192.0.3.7", incomplete},
+      {asked + ", at: \"2026-01-06T10:00:00Z\", address: 192.0.2.7", ""},
+      {std::string(kAsked) + ", denied: true", ""},
+  };
+  for (const auto& [text, fault] : cases) {
+    const auto parsed = ParsePolicyCases(Cases(text), "c.yaml");
+    ASSERT_OK(parsed);
+    EXPECT_EQ(FaultOf(parsed->front(), **policy).value_or(""), fault) << text;
+  }
 }
 
 TEST(PolicyCasesTest, ACaseSaysWhenAndFromWhere) {
@@ -94,6 +117,12 @@ TEST(PolicyCasesTest, EveryFaultIsNamedWithItsPlace) {
       {"version: 2\ncases: []\n", "1:10: a number from 1 to 1 is expected"},
       {Cases("principal: pay"), "3:5: the key \"action\" is missing"},
       {Cases("principal: pay, action: Destroy"), "3:5: unknown action"},
+      {Cases("principal: pay, action: Sign, resource: tenants/acme/tokenProfiles/cards"),
+       "3:5: the action goes with no resource of this form"},
+      {Cases("principal: pay, action: Detokenize, resource: tenants/acme/tokenprofiles/cards"),
+       "3:5: the action goes with no resource of this form"},
+      {Cases("principal: pay, action: ListKeys, resource: tenants/acme/keys"),
+       "3:5: one of \"allowed_by\" and \"denied\" is expected"},
       {Cases(asked), "3:5: one of \"allowed_by\" and \"denied\" is expected"},
       {Cases(asked + ", denied: true, allowed_by: always"),
        "3:5: one of \"allowed_by\" and \"denied\" is expected"},

@@ -595,6 +595,17 @@ TEST_F(BudgetsTest, ARequestMayBeRepeatedAnyNumberOfTimes) {
   }
 }
 
+TEST_F(BudgetsTest, ARequestOfOneCardManyTimesMayBeRepeated) {
+  constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
+  for (int call = 0; call < 2; ++call) {
+    std::vector<absl::StatusOr<CardData>> cards;
+    for (int i = 0; i < 25; ++i) cards.push_back(Card(kVisa));
+    const auto tokens = service_.Tokenize(std::move(cards), kOneTime, kRequest);
+    ASSERT_OK(tokens);
+    ASSERT_OK(tokens->at(24));
+  }
+}
+
 TEST_F(BudgetsTest, ACardIsNotFoundByFingerprintsOfAllThatLookLikeIt) {
   int answered = 0;
   for (int first = 0; first < 500; first += 50) {
