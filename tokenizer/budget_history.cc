@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 512;
 constexpr std::int64_t kNoHandle = 0;  // they start with 1
 constexpr std::uint64_t kMostRecordsOfGuesses = 200'000;
+constexpr std::size_t kMostTokensOfGuesses = 100'000;  // of one caller and profile
 
 constexpr std::string_view kService = "TokenService";
 
@@ -52,7 +53,7 @@ absl::Duration LongestWindow(const policy::Policy& policy) {
   return longest;
 }
 
-// From when on records are read. Guesses are held against a sample of the newest cards anyway.
+// From when on records are read. For guesses that is bounded, since a start must not take minutes.
 absl::StatusOr<absl::Time> StartOf(store::Store& store, const policy::Policy& policy,
                                    absl::Time now) {
   ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
@@ -117,7 +118,7 @@ class History {
       const auto name = TokenName::Parse(item.resource);
       if (item.outcome != audit::Outcome::kSuccess || !name.ok()) continue;
       tokens.push_back({time, name->token});
-      if (tokens.size() > LookAlikes::kMostCards) tokens.pop_front();
+      if (tokens.size() > kMostTokensOfGuesses) tokens.pop_front();
     }
   }
 

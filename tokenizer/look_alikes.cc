@@ -8,18 +8,8 @@ namespace {
 
 constexpr std::uint64_t kLastFours = 10'000;
 constexpr std::uint64_t kTimesExplained = 5;
-
-using Counts = std::unordered_map<std::uint64_t, std::uint32_t>;
-
-std::uint64_t CountOf(const Counts& counts, std::uint64_t key) {
-  const auto found = counts.find(key);
-  return found == counts.end() ? 0 : found->second;
-}
-
-void TakeOne(Counts& counts, std::uint64_t key) {
-  const auto found = counts.find(key);
-  if (--found->second == 0) counts.erase(found);
-}
+// More than a caller has; of a BIN beyond them nothing is explained.
+constexpr std::size_t kMostBins = 20'000;
 
 std::uint64_t BinOf(std::uint64_t masked) { return masked / kLastFours; }
 
@@ -27,33 +17,49 @@ std::uint64_t BinOf(std::uint64_t masked) { return masked / kLastFours; }
 
 bool LookAlikes::Admit(std::string_view card, std::uint64_t masked, const policy::GuessLimit& limit,
                        absl::Time now) {
-  Forget(now);
+  Advance(now);
   if (cards_.contains(std::hash<std::string_view>()(card))) return true;
-  const std::uint64_t explained = kTimesExplained * CountOf(of_bin_, BinOf(masked)) / kLastFours;
-  return CountOf(of_masked_, masked) < std::max<std::uint64_t>(limit.count, explained);
+  std::uint64_t look_alikes = 0;
+  std::uint64_t of_bin = 0;
+  std::uint64_t all = 0;
+  for (const HalfDay& half_day : half_days_) {
+    look_alikes += half_day.of_masked.Count(masked);
+    const auto bin = half_day.of_bin.find(BinOf(masked));
+    if (bin != half_day.of_bin.end()) of_bin += bin->second;
+    all += half_day.all;
+  }
+  const std::uint64_t explained = kTimesExplained * of_bin / kLastFours;
+  // By so much the sketch may count too many, which the caller must not pay for.
+  const std::uint64_t counted_too_many = all / CountMinSketch::kWidth;
+  return look_alikes < std::max<std::uint64_t>(limit.count, explained) + counted_too_many;
 }
 
 void LookAlikes::Add(std::string_view card, std::uint64_t masked, absl::Time now) {
-  Forget(now);
-  if (!cards_.insert(std::hash<std::string_view>()(card)).second) return;
-  // A clock that goes back must not put a card before older ones.
-  seen_.push_back({seen_.empty() ? now : std::max(now, seen_.back().at),
-                   std::hash<std::string_view>()(card), masked});
-  ++of_masked_[masked];
-  ++of_bin_[BinOf(masked)];
-  if (seen_.size() > kMostCards) ForgetOldest();
+  Advance(now);
+  const std::size_t stand_in = std::hash<std::string_view>()(card);
+  // Who tries a card again learns nothing new, however long ago it was tried.
+  if (cards_.contains(stand_in)) return;
+  // All that are kept are forgotten at once and count once more. For one card that is never more
+  // often than what Admit() allows the sketch, since kMostCards others come between two times.
+  if (cards_.size() >= kMostCards) cards_.clear();
+  cards_.insert(stand_in);
+  HalfDay& newest = Newest();
+  newest.of_masked.Add(masked);
+  const std::uint64_t bin = BinOf(masked);
+  if (newest.of_bin.size() < kMostBins || newest.of_bin.contains(bin)) ++newest.of_bin[bin];
+  ++newest.all;
 }
 
-void LookAlikes::Forget(absl::Time now) {
-  while (!seen_.empty() && now - seen_.front().at >= kWindow) ForgetOldest();
-}
-
-void LookAlikes::ForgetOldest() {
-  const Seen& oldest = seen_.front();
-  cards_.erase(oldest.card);
-  TakeOne(of_masked_, oldest.masked);
-  TakeOne(of_bin_, BinOf(oldest.masked));
-  seen_.pop_front();
+void LookAlikes::Advance(absl::Time now) {
+  const std::int64_t half_day = (now - absl::UnixEpoch()) / (kWindow / 2);
+  if (half_day - newest_ >= static_cast<std::int64_t>(half_days_.size())) {
+    half_days_ = {};
+    newest_ = half_day;
+  }
+  while (newest_ < half_day) {
+    ++newest_;
+    Newest() = {};
+  }
 }
 
 }  // namespace keysvc::tokenizer

@@ -1,15 +1,16 @@
 #ifndef KEYSVC_TOKENIZER_LOOK_ALIKES_H_
 #define KEYSVC_TOKENIZER_LOOK_ALIKES_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "absl/time/time.h"
 #include "policy/limits.h"
+#include "tokenizer/count_min_sketch.h"
 
 namespace keysvc::tokenizer {
 
@@ -18,35 +19,37 @@ namespace keysvc::tokenizer {
 // four, which honest traffic has few of: of the cards of a BIN, one in ten thousand has the same
 // last four.
 //
-// The different cards that one caller turned into tokens of one profile within the last 24 hours,
-// or the newest 100,000 of them, some 15 MB: both what is held against a limit and what explains it
-// are of these. Not thread-safe.
+// How many different cards of each masked view one caller turned into tokens of one profile in the
+// running half of a day and in the two before it. However many there are, it takes 3 MB and 64
+// bytes for each BIN, and no flood of other cards makes it forget one: what it cannot tell apart it
+// counts more often, and never less. Not thread-safe.
 class LookAlikes {
  public:
-  // Whether the caller may have the token of this card: of one that it had within these hours, or
-  // of one more of the masked view. `card` stands for the card and is the same for the same card;
-  // `masked` is Pan::FirstSixLastFour().
+  // Whether the caller may have the token of this card: of one that it had already, or of one more
+  // of the masked view. `card` stands for the card and is the same for the same card; `masked` is
+  // Pan::FirstSixLastFour().
   bool Admit(std::string_view card, std::uint64_t masked, const policy::GuessLimit& limit,
              absl::Time now);
   void Add(std::string_view card, std::uint64_t masked, absl::Time now);
 
-  static constexpr std::size_t kMostCards = 100'000;
+  // What is counted is at least as old as this when it is counted no more, and half as old again at
+  // most.
   static constexpr absl::Duration kWindow = absl::Hours(24);
+  static constexpr std::size_t kMostCards = CountMinSketch::kWidth;
 
  private:
-  struct Seen {
-    absl::Time at;
-    std::size_t card;
-    std::uint64_t masked;
+  struct HalfDay {
+    CountMinSketch of_masked;
+    std::unordered_map<std::uint64_t, std::uint32_t> of_bin;
+    std::uint64_t all = 0;
   };
 
-  void Forget(absl::Time now);
-  void ForgetOldest();
+  HalfDay& Newest() { return half_days_.at(static_cast<std::size_t>(newest_) % half_days_.size()); }
+  void Advance(absl::Time now);
 
-  std::deque<Seen> seen_;  // oldest first
+  std::array<HalfDay, 3> half_days_;
+  std::int64_t newest_ = 0;  // half days since 1970
   std::unordered_set<std::size_t> cards_;
-  std::unordered_map<std::uint64_t, std::uint32_t> of_masked_;
-  std::unordered_map<std::uint64_t, std::uint32_t> of_bin_;
 };
 
 }  // namespace keysvc::tokenizer

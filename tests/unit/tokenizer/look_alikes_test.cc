@@ -45,17 +45,39 @@ TEST_F(LookAlikesTest, TwentyCardsOfAMaskedViewAreAdmittedAndThenThoseOnly) {
   EXPECT_TRUE(Try(23, kMasked + 10'000));
 }
 
-TEST_F(LookAlikesTest, TheyAreFreedADayAfterTheyCame) {
+TEST_F(LookAlikesTest, TheyCountForADayAndForADayAndAHalfAtMost) {
   for (int card = 0; card < 20; ++card) ASSERT_TRUE(Try(card, kMasked));
-  EXPECT_FALSE(Try(20, kMasked, kStart + absl::Hours(24) - absl::Seconds(1)));
-  EXPECT_TRUE(Try(20, kMasked, kStart + absl::Hours(24)));
+  EXPECT_FALSE(Try(20, kMasked, kStart + absl::Hours(24)));
+  EXPECT_TRUE(Try(20, kMasked, kStart + absl::Hours(36)));
+}
+
+TEST_F(LookAlikesTest, AtNoHourDoTwentyCardsCountForLessThanADay) {
+  for (int hour = 0; hour < 24; ++hour) {
+    const absl::Time start = kStart + absl::Hours(100 * hour + hour);
+    for (int card = 0; card < 20; ++card) ASSERT_TRUE(Try(100 * hour + card, kMasked, start));
+    EXPECT_FALSE(Try(100 * hour + 20, kMasked, start + absl::Hours(24))) << hour;
+  }
+}
+
+TEST_F(LookAlikesTest, ACardThatWasTriedIsFreeWheneverItIsTriedAgain) {
+  ASSERT_TRUE(Try(0, kMasked));
+  const absl::Time later = kStart + absl::Hours(1000);
+  for (int card = 1; card <= 20; ++card) ASSERT_TRUE(Try(card, kMasked, later));
+  EXPECT_FALSE(Try(21, kMasked, later));
+  EXPECT_TRUE(Try(0, kMasked, later));
+}
+
+TEST_F(LookAlikesTest, AClockThatGoesBackFreesNothing) {
+  for (int card = 0; card < 20; ++card) ASSERT_TRUE(Try(card, kMasked));
+  EXPECT_FALSE(Try(20, kMasked, kStart - absl::Hours(100)));
 }
 
 TEST_F(LookAlikesTest, ManyCardsOfTheBinExplainMore) {
   AddOthers(80'000);  // eight of each last four, and five times as many are let through
   int admitted = 0;
   for (int card = 0; card < 100; ++card) admitted += Try(card, kMasked) ? 1 : 0;
-  EXPECT_EQ(admitted, 40);
+  EXPECT_GE(admitted, 40);
+  EXPECT_LE(admitted, 42);  // the 80,000 may have been counted once too often for each place
 }
 
 TEST_F(LookAlikesTest, AnHonestCallerNeverMeetsTheLimit) {
@@ -68,14 +90,25 @@ TEST_F(LookAlikesTest, AnHonestCallerNeverMeetsTheLimit) {
   }
 }
 
-TEST_F(LookAlikesTest, OfMoreCardsThanItHoldsTheOldestAreForgotten) {
+TEST_F(LookAlikesTest, NoFloodOfOtherCardsGivesAMaskedViewBack) {
   for (int card = 0; card < 20; ++card) ASSERT_TRUE(Try(card, kMasked));
-  for (std::size_t i = 0; i < LookAlikes::kMostCards - 20; ++i) {
-    cards_.Add("other " + std::to_string(i), 1, kStart);
+  // Of other BINs, so that they explain nothing here.
+  for (std::uint64_t i = 0; i < 10 * LookAlikes::kMostCards; ++i) {
+    cards_.Add("other " + std::to_string(i), 5'000'000'000 + i, kStart);
   }
-  EXPECT_FALSE(Try(20, kMasked));
-  cards_.Add("one more", 1, kStart);
-  EXPECT_TRUE(Try(20, kMasked));
+  // What the sketch may count too many, and not one more.
+  int admitted = 0;
+  for (int card = 20; card < 1000; ++card) admitted += Try(card, kMasked) ? 1 : 0;
+  EXPECT_LE(admitted, 10);
+}
+
+TEST_F(LookAlikesTest, OneCardAmongVeryManyIsNeverRefused) {
+  for (std::uint64_t i = 0; i < 50 * LookAlikes::kMostCards; ++i) {
+    cards_.Add("other " + std::to_string(i), 5'000'000'000 + i, kStart);
+    if (i % 1000 == 0) {
+      ASSERT_TRUE(Try(0, kMasked)) << i;
+    }
+  }
 }
 
 }  // namespace
