@@ -47,6 +47,25 @@ Message TheResponse() {
   return message;
 }
 
+// RFC 9421 appendix B.1.3 and B.1.4.
+std::unique_ptr<PublicKey> P256Key() {
+  return PublicKey::FromP256Point(
+             absl::StrCat("\x04",
+                          *crypto::FromBase64Url("qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA"),
+                          *crypto::FromBase64Url("Mc4nN9LTDOBhfoUeg8Ye9WedFRhnZXZJA12Qp0zZ6F0")))
+      .value();
+}
+std::unique_ptr<PublicKey> Ed25519Key() {
+  return PublicKey::FromEd25519(
+             *crypto::FromBase64Url("JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"))
+      .value();
+}
+
+bool VerifiesByP256(const std::string& base, std::string_view signature) {
+  return P256Key()->Verify(SignatureAlgorithm::kEcdsaP256Sha256, base,
+                           *crypto::EcdsaP1363ToDer(*FromByteSequence(signature)));
+}
+
 TEST(SignatureBaseTest, TheEd25519SignatureOfAppendixB26Verifies) {
   const auto input = ParseSignatureInput(
       R"(("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473)"
@@ -64,10 +83,7 @@ TEST(SignatureBaseTest, TheEd25519SignatureOfAppendixB26Verifies) {
       "\"content-length\": 18\n"
       "\"@signature-params\": (\"date\" \"@method\" \"@path\" \"@authority\" \"content-type\" "
       "\"content-length\");created=1618884473;keyid=\"test-key-ed25519\"");
-  const auto key =
-      PublicKey::FromEd25519(*crypto::FromBase64Url("JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"));
-  ASSERT_OK(key);
-  EXPECT_TRUE((*key)->Verify(
+  EXPECT_TRUE(Ed25519Key()->Verify(
       SignatureAlgorithm::kEd25519, *base,
       *FromByteSequence(
           ":wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5l"
@@ -81,14 +97,77 @@ TEST(SignatureBaseTest, TheP256SignatureOfAppendixB24Verifies) {
   ASSERT_OK(input);
   const auto base = SignatureBase(TheResponse(), *input);
   ASSERT_OK(base);
-  const auto key = PublicKey::FromP256Point(
-      absl::StrCat("\x04", *crypto::FromBase64Url("qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA"),
-                   *crypto::FromBase64Url("Mc4nN9LTDOBhfoUeg8Ye9WedFRhnZXZJA12Qp0zZ6F0")));
-  ASSERT_OK(key);
-  const std::string raw = *FromByteSequence(
-      ":wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:");
-  EXPECT_TRUE(
-      (*key)->Verify(SignatureAlgorithm::kEcdsaP256Sha256, *base, *crypto::EcdsaP1363ToDer(raw)));
+  EXPECT_TRUE(VerifiesByP256(*base,
+                             ":wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5e"
+                             "CdlYUEkLIj+32oiasw==:"));
+}
+
+// What a proxy that ends TLS says of the client.
+TEST(SignatureBaseTest, TheP256SignatureOfAppendixB3Verifies) {
+  Message message = TheRequest();
+  message.authority = "service.internal.example";
+  message.fields.push_back(
+      {"Client-Cert",
+       ":MIIBqDCCAU6gAwIBAgIBBzAKBggqhkjOPQQDAjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNV"
+       "BAMMEkxBIEludGVybWVkaWF0ZSBDQTAeFw0yMDAxMTQyMjU1MzNaFw0yMTAxMjMyMjU1MzNaMA0xCzAJBgNVBAMM"
+       "AkJDMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8YnXXfaUgmnMtOXU/IncWalRhebrXmckC8vdgJ1p5Be5F/3Y"
+       "C8OthxM4+k1M6aEAEFcGzkJiNy6J84y7uzo9M6NyMHAwCQYDVR0TBAIwADAfBgNVHSMEGDAWgBRm3WjLa38lbEYC"
+       "uiCPct0ZaSED2DAOBgNVHQ8BAf8EBAMCBsAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0RAQH/BBMwEYEPYmRj"
+       "QGV4YW1wbGUuY29tMAoGCCqGSM49BAMCA0gAMEUCIBHda/r1vaL6G3VliL4/Di6YK0Q6bMjeSkC3dFCOOB8TAiEA"
+       "x/kHSB4urmiZ0NX5r5XarmPk0wmuydBVoU4hBVZ1yhk=:"});
+  const auto input = ParseSignatureInput(
+      R"(("@path" "@query" "@method" "@authority" "client-cert");created=1618884473)"
+      R"(;keyid="test-key-ecc-p256")");
+  ASSERT_OK(input);
+  const auto base = SignatureBase(message, *input);
+  ASSERT_OK(base);
+  EXPECT_TRUE(VerifiesByP256(*base,
+                             ":xVMHVpawaAC/0SbHrKRs9i8I3eOs5RtTMGCWXm/9nvZzoHsIg6Mce9315T6xoklyy0yz"
+                             "hD9ah4JHRwMLOgmizw==:"));
+}
+
+// RFC 9421 appendix B.4: what intermediaries may do to a message, and what they may not.
+bool TransformedVerifies(const Message& message) {
+  const auto input = ParseSignatureInput(
+      R"(("@method" "@path" "@authority" "accept");created=1618884473;keyid="test-key-ed25519")");
+  return Ed25519Key()->Verify(
+      SignatureAlgorithm::kEd25519, SignatureBase(message, *input).value(),
+      *FromByteSequence(":ZT1kooQsEHpZ0I1IjCqtQppOmIqlJPeo7DHR3SoMn0s5JZ1eRGS0A+vyYP9t/LXlh5QMFFQ6"
+                        "cpLt2m0pmj3NDA==:"));
+}
+
+TEST(SignatureBaseTest, TheTransformationsOfAppendixB4AreAllowedOrNot) {
+  Message message;
+  message.method = "GET";
+  message.scheme = "https";
+  message.authority = "example.org";
+  message.path = "/demo";
+  message.query = "name1=Value1&Name2=value2";
+  const Field date = {"Date", "Fri, 15 Jul 2022 14:24:55 GMT"};
+  const Field json = {"Accept", "application/json"};
+  const Field any = {"Accept", "*/*"};
+  message.fields = {date, json, any};
+  EXPECT_TRUE(TransformedVerifies(message));
+
+  Message added = message;
+  added.query += "&param=added";
+  added.fields.push_back({"Accept-Language", "en-US,en;q=0.5"});
+  EXPECT_TRUE(TransformedVerifies(added));
+  Message collapsed = message;
+  collapsed.fields = {{"Referer", "https://developer.example.org/demo"},
+                      {"Accept", "application/json, */*"}};
+  EXPECT_TRUE(TransformedVerifies(collapsed));
+  Message moved = message;
+  moved.fields = {json, any, date};
+  EXPECT_TRUE(TransformedVerifies(moved));
+
+  Message redirected = message;
+  redirected.method = "POST";
+  redirected.authority = "example.com";
+  EXPECT_FALSE(TransformedVerifies(redirected));
+  Message swapped = message;
+  swapped.fields = {date, any, json};
+  EXPECT_FALSE(TransformedVerifies(swapped));
 }
 
 // RFC 9421 appendix B.1.2.
