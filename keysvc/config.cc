@@ -25,6 +25,7 @@ using policy::YamlNode;
 constexpr std::int64_t kFileLimit = std::int64_t{1024} * 1024;
 constexpr std::int64_t kLongestLifeMinutes = std::int64_t{100} * 366 * 24 * 60;
 constexpr std::int64_t kMostUses = 1'000'000;
+constexpr std::int64_t kLongestKeptHours = std::int64_t{31} * 24;
 constexpr std::string_view kEnvironments[] = {"development", "test", "production"};
 
 struct FamilyName {
@@ -266,7 +267,7 @@ class Reader {
     for (const YamlNode& item : items) {
       RETURN_IF_ERROR(
           RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1", "emv",
-                             "time_to_live_minutes", "uses", "grace_minutes"}));
+                             "time_to_live_minutes", "uses", "grace_minutes", "request_id_hours"}));
       tokenizer::Profile profile;
       ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
       ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
@@ -283,6 +284,11 @@ class Reader {
       ASSIGN_OR_RETURN(const std::size_t grace,
                        Number(item, "grace_minutes", 0, kLongestLifeMinutes, 0));
       profile.grace = absl::Minutes(grace);
+      ASSIGN_OR_RETURN(
+          const std::size_t hours,
+          Number(item, "request_id_hours", 1, kLongestKeptHours,
+                 static_cast<std::size_t>(absl::ToInt64Hours(tokenizer::kKeepAnswers))));
+      profile.keep_answers = absl::Hours(hours);
       RETURN_IF_ERROR(ReadFamily(item, profile));
       config_.profiles.push_back(std::move(profile));
       RETURN_IF_ERROR(FaultUnless(tokenizer::Profiles::Create(config_.profiles).status(), item));

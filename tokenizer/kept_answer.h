@@ -12,7 +12,7 @@
 
 namespace keysvc::tokenizer {
 
-// For how long.
+// For how long, where nothing else is said.
 constexpr absl::Duration kKeepAnswers = absl::Hours(24);
 
 // An answer that is kept for a caller who repeats the request (AIP-155), sealed under the tenant's

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "tokenizer/emv_format.h"
 #include "tokenizer/ff1_format.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::tokenizer {
 
@@ -34,6 +35,7 @@ struct Profile {
   absl::Duration time_to_live = absl::ZeroDuration();  // zero: it does not expire; not of kEmv
   std::uint32_t uses = 0;                              // how often it opens; 0: any number of times
   absl::Duration grace = absl::ZeroDuration();         // from its end until its card is erased
+  absl::Duration keep_answers = kKeepAnswers;  // for who repeats a Tokenize with its request id
 
   std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
   // The month that a token made then expires with, of the family kEmv.

@@ -119,7 +119,7 @@ absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutatio
   if (!any) return absl::OkStatus();
   ASSIGN_OR_RETURN(mutation.idempotency,
                    KeepTokens(tokens, entry_.actor, entry_.request_id, fingerprint_,
-                              services_.clock() + kKeepAnswers, *request_keys_->answer));
+                              services_.clock() + profile_.keep_answers, *request_keys_->answer));
   return absl::OkStatus();
 }
 

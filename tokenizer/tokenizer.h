@@ -100,11 +100,11 @@ class Tokenizer {
   absl::Status CountRecords();
 
   // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
-  // comes as its error and stays one. With a request id, a repetition within 24 hours gets the same
-  // tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT when others
-  // kept writing the same cards. Where equal cards get equal tokens, GUESSES_EXHAUSTED for a card
-  // once the caller tried too many that look like it. An FF1 profile refuses what it cannot keep,
-  // as CheckFf1Card says, and every profile the number of an EMV token with
+  // comes as its error and stays one. With a request id, a repetition within profile.keep_answers
+  // gets the same tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT
+  // when others kept writing the same cards. Where equal cards get equal tokens, GUESSES_EXHAUSTED
+  // for a card once the caller tried too many that look like it. An FF1 profile refuses what it
+  // cannot keep, as CheckFf1Card says, and every profile the number of an EMV token with
   // INVALID_ARGUMENT/PAN_INVALID. FAILED_PRECONDITION/TOKENS_EXHAUSTED when no number is left to
   // draw.
   void Tokenize(policy::Permit permit, const Profile& profile,

@@ -19,6 +19,8 @@ FENCE = re.compile(r"```console\n(.*?)```\n", re.DOTALL)
 # What is another thing each time, by what stands for it.
 VARIES = (
     (re.compile(r"tok_[a-z2-7]+"), "tok_"),
+    (re.compile(r"^TOKEN  \d+|\btokens/\d+", re.MULTILINE), "DIGITS"),
+    (re.compile(r"^TOKEN EXPIRY .*", re.MULTILINE), "MONTH"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
     (re.compile(r"^(BYTES|LOG SIZE|FIRST INDEX|SUCCESSES|DENIALS|FAILURES|UNRESOLVED) +\d+$",
                 re.MULTILINE), r"\1 NUMBER"),
@@ -47,6 +49,7 @@ def shown_by(deployment: Deployment, lines: list[str]) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         place = pathlib.Path(folder)
         (place / "run").symlink_to(deployment.folder)
+        (place / "deploy").symlink_to(ROOT / "deploy")
         (place / "build/release").mkdir(parents=True)
         (place / "build/release/bin").symlink_to(KEYSVC.parent)
         done = subprocess.run(["bash"], input=script, cwd=place, text=True, check=False, timeout=60,

@@ -69,11 +69,15 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->checkpoint_directory, "/etc/keysvc/checkpoints");
   EXPECT_EQ(config->checkpoint_interval, absl::Seconds(10));
   EXPECT_EQ(config->policy_file, "/etc/keysvc/policy.yaml");
-  ASSERT_EQ(config->profiles.size(), 2U);
+  ASSERT_EQ(config->profiles.size(), 6U);
   EXPECT_EQ(config->profiles[0].ResourceName(), "tenants/acme/tokenProfiles/cards");
   EXPECT_EQ(config->profiles[0].number, 1);
   EXPECT_TRUE(config->profiles[0].deterministic);
   EXPECT_FALSE(config->profiles[1].deterministic);
+  EXPECT_EQ(config->profiles[2].family, tokenizer::Family::kNumeric);
+  EXPECT_EQ(config->profiles[3].family, tokenizer::Family::kFf1);
+  EXPECT_EQ(config->profiles[4].family, tokenizer::Family::kEmv);
+  EXPECT_EQ(config->profiles[5].uses, 1U);
   EXPECT_EQ(config->locked_memory_mib, 2U);
 }
 
@@ -121,7 +125,7 @@ TEST(Config, RefusesWhatItDoesNotMean) {
       {"number: 1\n", "number: 65536\n"},
       {"number: 2\n", "number: 1\n"},
       {"name: receipts", "name: cards"},
-      {"deterministic: true", "deterministic: yes"},
+      {"1\n    deterministic: true", "1\n    deterministic: yes"},
       {"locked_memory_mib: 2", "locked_memory_mib: 65"},
       {"policy: policy.yaml\n", ""},
   };
@@ -243,7 +247,7 @@ std::string ExampleWithProfile(const std::string& lines) {
                      "\ntoken_profiles:\n"
                      "  - tenant: acme\n"
                      "    name: legacy\n"
-                     "    number: 4\n" +
+                     "    number: 40\n" +
                          lines);
 }
 
@@ -355,6 +359,12 @@ TEST(Config, ReadsWhenAndAfterHowManyUsesTokensEnd) {
   ASSERT_OK(endless);
   EXPECT_EQ(endless->profiles.front().time_to_live, absl::ZeroDuration());
   EXPECT_EQ(endless->profiles.front().uses, 0u);
+  EXPECT_EQ(endless->profiles.front().keep_answers, absl::Hours(24));
+  const auto kept = Parse(ExampleWithProfile(lines + "    request_id_hours: 744\n"));
+  ASSERT_OK(kept);
+  EXPECT_EQ(kept->profiles.front().keep_answers, absl::Hours(744));
+  ExpectFault(ExampleWithProfile(lines + "    request_id_hours: 745\n"), "");
+  ExpectFault(ExampleWithProfile(lines + "    request_id_hours: 0\n"), "");
   ExpectFault(ExampleWithProfile(lines + "    uses: 0\n"), "");
   ExpectFault(ExampleWithProfile(lines + "    time_to_live_minutes: -1\n"), "");
   ExpectFault(ExampleWithProfile("    deterministic: true\n    uses: 1\n"),

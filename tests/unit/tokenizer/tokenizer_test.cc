@@ -174,21 +174,24 @@ TEST_P(TokenizerTest, AnotherRequestWithTheSameIdIsRefusedAndRecorded) {
   EXPECT_THAT(service_->LastRecord("TokenService.Tokenize"), HasSubstr("REQUEST_ID_REUSED"));
 }
 
-TEST_P(TokenizerTest, AnAnswerIsKeptForADay) {
-  const auto ask = [this] {
-    auto tokens = service_->Tokenize(List(Card(kVisa)), kOneTime, kRequest);
-    EXPECT_OK(tokens);
-    return tokens->at(0)->token;
-  };
-  const std::string first = ask();
+TEST_P(TokenizerTest, AnAnswerIsKeptForADayOrAsLongAsTheProfileSays) {
   constexpr std::int64_t kDay = 24 * 60 * 60 * 1000;
-  service_->now_ms_ += kDay - 1;
-  EXPECT_EQ(ask(), first);
-  service_->stepped_ms_ = 400 * kDay;
-  EXPECT_EQ(ask(), first);
-  service_->stepped_ms_ = 0;
-  service_->now_ms_ += 1;
-  EXPECT_NE(ask(), first);
+  for (const auto& [profile, days] : {std::pair(kOneTime, 1), std::pair(kThrice, 31)}) {
+    const auto ask = [this, profile = profile] {
+      auto tokens = service_->Tokenize(List(Card(kVisa)), profile, kRequest);
+      EXPECT_OK(tokens) << profile;
+      return tokens->at(0)->token;
+    };
+    const std::string first = ask();
+    service_->now_ms_ += days * kDay - 1;
+    EXPECT_EQ(ask(), first) << profile;
+    service_->stepped_ms_ = 400 * kDay;
+    EXPECT_EQ(ask(), first) << profile;
+    service_->stepped_ms_ = 0;
+    service_->now_ms_ += 1;
+    EXPECT_NE(ask(), first) << profile;
+    service_->now_ms_ += days * kDay;
+  }
 }
 
 TEST_P(TokenizerTest, WhatIsNoTokenOfTheTenantIsNotFound) {
