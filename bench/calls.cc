@@ -50,11 +50,6 @@ absl::StatusOr<Response> Ask(Stub& stub, Method method, const Request& request) 
   return response;
 }
 
-void FillCard(v1::Card& card, std::uint64_t n) {
-  card.set_pan(CardNumber(n));
-  card.set_expiry(kExpiry);
-}
-
 v1::SignRequest RequestToSign(const SigningKey& key) {
   v1::SignRequest request;
   request.set_name(key.name);
@@ -94,8 +89,10 @@ absl::StatusOr<SigningKey> MakeSigningKey(const Clients& clients, const std::str
   return signing;
 }
 
-Calls::Calls(std::string profile, std::uint64_t first_card, std::uint64_t known)
+Calls::Calls(std::string profile, tokenizer::Family family, std::uint64_t first_card,
+             std::uint64_t known)
     : profile_(std::move(profile)),
+      family_(family),
       tenant_(TenantOf(profile_)),
       first_card_(first_card),
       known_(known),
@@ -145,6 +142,16 @@ std::uint64_t Calls::AnyOfKnown() {
   return next_known_.fetch_add(1, std::memory_order_relaxed) * kStride % known_;
 }
 
+void Calls::FillCard(v1::Card& card, std::uint64_t n) const {
+  card.set_pan(CardNumber(n));
+  // Which tokens of this family have no place for.
+  if (family_ != tokenizer::Family::kFf1) card.set_expiry(kExpiry);
+}
+
+std::string Calls::ProfileOfDigits() const {
+  return family_ == tokenizer::Family::kOpaque ? std::string() : profile_;
+}
+
 grpc::ByteBuffer Calls::TokenizeBody(std::uint64_t card) const {
   v1::TokenizeRequest request;
   request.set_parent(profile_);
@@ -158,7 +165,7 @@ Call Calls::TokenizeNew() {
           .is_right =
               [](grpc::ByteBuffer& body) {
                 v1::TokenizeResponse response;
-                return Parse(body, response) && response.token().starts_with("tok_");
+                return Parse(body, response) && !response.token().empty();
               }};
 }
 
@@ -196,6 +203,7 @@ Call Calls::Detokenize() {
               [this] {
                 v1::DetokenizeRequest request;
                 request.set_name(names_[AnyOfKnown()]);
+                request.set_profile(ProfileOfDigits());
                 request.set_purpose(kPurpose);
                 return BodyOf(request);
               },
@@ -212,6 +220,7 @@ Call Calls::DetokenizeBatch() {
               [this] {
                 v1::BatchDetokenizeRequest request;
                 request.set_parent(absl::StrCat("tenants/", tenant_));
+                request.set_profile(ProfileOfDigits());
                 request.set_purpose(kPurpose);
                 for (std::size_t i = 0; i < kBatch; ++i) request.add_names(names_[AnyOfKnown()]);
                 return BodyOf(request);

@@ -11,6 +11,11 @@
 #include "bench/clients.h"
 #include "bench/load.h"
 #include "bench/progress.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc::v1 {
+class Card;
+}  // namespace keysvc::v1
 
 namespace keysvc::bench {
 
@@ -33,8 +38,9 @@ absl::StatusOr<SigningKey> MakeSigningKey(const Clients& clients, const std::str
 // Outlives the load that makes its calls.
 class Calls {
  public:
-  // `profile`: tenants/../tokenProfiles/.., deterministic.
-  Calls(std::string profile, std::uint64_t first_card, std::uint64_t known);
+  // `profile`: tenants/../tokenProfiles/.., of the family.
+  Calls(std::string profile, tokenizer::Family family, std::uint64_t first_card,
+        std::uint64_t known);
 
   // Gives every known card its token, over the wire in batches, and says how far it has come.
   absl::Status Populate(const Clients& clients, const Progress& progress);
@@ -59,8 +65,12 @@ class Calls {
  private:
   std::uint64_t AnyOfKnown();
   grpc::ByteBuffer TokenizeBody(std::uint64_t card) const;
+  void FillCard(v1::Card& card, std::uint64_t n) const;
+  // What Detokenize is told where the token does not name its profile; else nothing.
+  std::string ProfileOfDigits() const;
 
   const std::string profile_;
+  const tokenizer::Family family_;
   const std::string tenant_;
   const std::uint64_t first_card_;
   const std::uint64_t known_;

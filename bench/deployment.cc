@@ -4,10 +4,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "keysvc/cli/file.h"
 #include "status/macros.h"
 
 namespace keysvc::bench {
@@ -17,18 +19,53 @@ constexpr absl::Duration kStartPatience = absl::Seconds(60);
 
 // Whether callers get in each other's way is seen by two who do the same. Continues the rules of
 // deploy/policy.example.yaml, with which the file ends.
-constexpr char kSecondSigner[] = R"(
+constexpr char kRules[] = R"(
   - id: checkout-signs
     roles: [tokenizing]
     actions: [Sign]
     resources: [tenants/acme/keys/*]
+  - id: settlement-reveals-measured
+    roles: [settling]
+    actions: [Detokenize]
+    resources: [tenants/acme/tokenProfiles/measured]
+    purposes: [settlement]
+    reveal: full
 )";
+
+constexpr std::string_view kProfiles = "\ntoken_profiles:\n";
+constexpr char kMeasured[] = "  - tenant: acme\n    name: measured\n    number: 100\n";
+
+std::string LinesOf(tokenizer::Family family) {
+  switch (family) {
+    case tokenizer::Family::kOpaque:
+      break;
+    case tokenizer::Family::kNumeric:
+      return "    deterministic: true\n    family: numeric\n";
+    case tokenizer::Family::kEmv:
+      return "    deterministic: false\n"
+             "    family: emv\n"
+             "    emv:\n"
+             "      issued_range: {prefix: \"999901\", length: 16}\n"
+             "      attestation: For measurements; no card has such a number\n"
+             "      token_requestor_id: \"40010030273\"\n"
+             "      months_valid: 36\n";
+    case tokenizer::Family::kFf1:
+      return "    deterministic: true\n"
+             "    family: ff1\n"
+             "    ff1: {shortest_card: 16, longest_card: 16, keep_first: 6, keep_last: 0, "
+             "luhn_offset: 1}\n";
+  }
+  return "    deterministic: true\n";
+}
+
+constexpr std::size_t kConfigLimit = std::size_t{1} << 20;
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Make(const std::string& parent,
                                                              const std::string& maker,
-                                                             const std::string& programs) {
+                                                             const std::string& programs,
+                                                             tokenizer::Family family) {
   std::string folder = parent + "/keysvc-bench-XXXXXX";
   if (mkdtemp(folder.data()) == nullptr) {
     return absl::UnavailableError(absl::StrCat("no folder can be made in ", parent));
@@ -40,12 +77,21 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Make(const std::string& 
   ASSIGN_OR_RETURN(const auto making, ChildProcess::Start({maker, deployment->folder_, "0"},
                                                           deployment->folder_ + "/making.log"));
   RETURN_IF_ERROR(making->Wait());
+  RETURN_IF_ERROR(deployment->DeclareMeasured(family));
   ASSIGN_OR_RETURN(deployment->config_, LoadConfig(deployment->config_file()));
   std::ofstream policy(deployment->config_.policy_file, std::ios::app);
-  policy << kSecondSigner;
+  policy << kRules;
   policy.close();
   if (!policy) return absl::UnavailableError("the policy cannot be written to");
   return deployment;
+}
+
+absl::Status Deployment::DeclareMeasured(tokenizer::Family family) {
+  ASSIGN_OR_RETURN(std::string config, cli::ReadFile(config_file(), kConfigLimit));
+  const auto found = config.find(kProfiles);
+  if (found == std::string::npos) return absl::InternalError("the example has no token profiles");
+  config.insert(found + kProfiles.size(), kMeasured + LinesOf(family));
+  return cli::WriteFile(config_file(), config);
 }
 
 Deployment::~Deployment() {

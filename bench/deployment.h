@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "bench/child_process.h"
 #include "keysvc/config.h"
+#include "tokenizer/profile.h"
 
 namespace keysvc::bench {
 
@@ -17,12 +18,16 @@ namespace keysvc::bench {
 // with the object. Not thread-safe.
 class Deployment {
  public:
+  static constexpr char kProfile[] = "tenants/acme/tokenProfiles/measured";
+
   // `parent`: where the folder is made; its disk is what is measured. `maker`: the path of
-  // deploy/development. `programs`: the folder of keysvcd. Sets SOFTHSM2_CONF for this process, so
-  // that the ceilings can use the same token.
+  // deploy/development. `programs`: the folder of keysvcd. Declares the
+  // profile kProfile of the family. Sets SOFTHSM2_CONF for this process, so that the ceilings can
+  // use the same token.
   static absl::StatusOr<std::unique_ptr<Deployment>> Make(const std::string& parent,
                                                           const std::string& maker,
-                                                          const std::string& programs);
+                                                          const std::string& programs,
+                                                          tokenizer::Family family);
   ~Deployment();
   Deployment(const Deployment&) = delete;
   Deployment& operator=(const Deployment&) = delete;
@@ -38,6 +43,7 @@ class Deployment {
   pid_t service() const { return service_ == nullptr ? 0 : service_->id(); }
 
  private:
+  absl::Status DeclareMeasured(tokenizer::Family family);
   explicit Deployment(std::string folder, std::string programs)
       : folder_(std::move(folder)), programs_(std::move(programs)) {}
 

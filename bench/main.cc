@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +18,12 @@
 
 namespace keysvc::bench {
 namespace {
+
+const std::map<std::string, tokenizer::Family> kFamilies = {
+    {"opaque", tokenizer::Family::kOpaque},
+    {"numeric", tokenizer::Family::kNumeric},
+    {"emv", tokenizer::Family::kEmv},
+    {"ff1", tokenizer::Family::kFf1}};
 
 constexpr char kExitCodes[] =
     "Exit codes: 0 measured, whatever the figures; 1 a call failed or something could not be\n"
@@ -116,8 +123,13 @@ int Main(int argc, char** argv) {
                  "With --server: the folder of checkout.ini, settlement.ini and officer-1.ini")
       ->option_text("FOLDER")
       ->needs(server);
-  app.add_option("--profile", run.profile, "The deterministic token profile that is used")
-      ->option_text("tenants/T/tokenProfiles/P");
+  app.add_option("--profile", run.profile,
+                 "With --server: the token profile, deterministic if its family can be")
+      ->option_text("tenants/T/tokenProfiles/P")
+      ->needs(server);
+  app.add_option("--family", run.family, "The family of the tokens [opaque]")
+      ->option_text("opaque|numeric|emv|ff1")
+      ->transform(CLI::CheckedTransformer(kFamilies));
   app.require_subcommand(0, 1);
   std::string config;
   CLI::App* echo = app.add_subcommand("echo", "Serve the bare echo (a run starts it by itself)");

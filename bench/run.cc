@@ -65,7 +65,8 @@ class Bench {
   Bench(const RunOptions& options, const Progress& progress)
       : options_(options),
         progress_(progress),
-        calls_(options.profile, RandomNumber(kCardNumbers), options.tokens) {}
+        profile_(options.server.empty() ? Deployment::kProfile : options.profile),
+        calls_(profile_, options.family, RandomNumber(kCardNumbers), options.tokens) {}
 
   absl::StatusOr<Figures> Run() {
     RETURN_IF_ERROR(options_.server.empty() ? PrepareOwn() : PrepareOther());
@@ -95,8 +96,8 @@ class Bench {
  private:
   absl::Status PrepareOwn() {
     progress_("making a deployment");
-    ASSIGN_OR_RETURN(deployment_,
-                     Deployment::Make(options_.folder, options_.maker, options_.programs));
+    ASSIGN_OR_RETURN(deployment_, Deployment::Make(options_.folder, options_.maker,
+                                                   options_.programs, options_.family));
     RETURN_IF_ERROR(deployment_->StartService());
     RETURN_IF_ERROR(PrepareService(deployment_->folder() + "/clients", deployment_->address()));
 
@@ -105,6 +106,10 @@ class Bench {
     // hold the stop up.
     clients_ = {};
     RETURN_IF_ERROR(deployment_->StopService());
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(deployment_->config().store.path, error);
+    if (error) return absl::UnavailableError("the vault has no size");
+    bytes_per_token_ = static_cast<double>(size) / static_cast<double>(options_.tokens);
     RETURN_IF_ERROR(OpenCeilings());
     RETURN_IF_ERROR(deployment_->StartService());
     ASSIGN_OR_RETURN(clients_,
@@ -143,10 +148,10 @@ class Bench {
     {
       ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
       ASSIGN_OR_RETURN(const auto key, keys::OpenDatabaseKey(config.deployment, *hsm));
-      ASSIGN_OR_RETURN(store_ceiling_, StoreCeiling::Open(copy, key));
+      ASSIGN_OR_RETURN(store_ceiling_, StoreCeiling::Open(copy, key, options_.family));
       ASSIGN_OR_RETURN(
           control_cost_,
-          ControlCost::Make(config, options_.profile, deployment_->folder() + "/records.db", key));
+          ControlCost::Make(config, profile_, deployment_->folder() + "/records.db", key));
     }
     ASSIGN_OR_RETURN(signing_ceiling_, SigningCeiling::Open(config.token));
     return absl::OkStatus();
@@ -161,21 +166,30 @@ class Bench {
       AddLoad("tokenize-new" + suffix, "Tokenize, new card" + flight, clients_.tokenizing,
               calls_.TokenizeNew(), in_flight);
       if (in_flight == 256) AddPaced();
-      AddLoad("tokenize-known" + suffix, "Tokenize, known card" + flight, clients_.tokenizing,
-              calls_.TokenizeKnown(), in_flight);
+      // Of an EMV profile every call makes a token.
+      if (options_.family != tokenizer::Family::kEmv) {
+        AddLoad("tokenize-known" + suffix, "Tokenize, known card" + flight, clients_.tokenizing,
+                calls_.TokenizeKnown(), in_flight);
+      }
       AddLoad("detokenize" + suffix, "Detokenize" + flight, clients_.revealing, calls_.Detokenize(),
               in_flight);
     }
     AddRate("fdatasync", "fdatasync of 4 KiB",
             [this] { return MeasureSyncs(deployment_->folder(), options_.stretch.counted); });
-    AddRate("raw-writer", "raw writer of the same rows",
-            [this] { return store_ceiling_->MeasureWrites(options_.stretch.counted); });
+    // Where there are no rows, the store is no ceiling.
+    const bool rows = options_.family != tokenizer::Family::kFf1;
+    if (rows) {
+      AddRate("raw-writer", "raw writer of the same rows",
+              [this] { return store_ceiling_->MeasureWrites(options_.stretch.counted); });
+    }
     AddLoad("tokenize-batch", "Tokenize, new cards, batches of 100", clients_.tokenizing,
             calls_.TokenizeNewBatch(), kBatchesInFlight);
-    AddRate("raw-look-up", "raw look-up by handle", [this] {
-      return store_ceiling_->MeasureLookUps(static_cast<std::int64_t>(calls_.known()),
-                                            options_.stretch.counted);
-    });
+    if (rows) {
+      AddRate("raw-look-up", "raw look-up by handle", [this] {
+        return store_ceiling_->MeasureLookUps(static_cast<std::int64_t>(calls_.known()),
+                                              options_.stretch.counted);
+      });
+    }
     AddLoad("detokenize-batch", "Detokenize, batches of 100", clients_.revealing,
             calls_.DetokenizeBatch(), kBatchesInFlight);
     AddLoad("public-key.256", "GetPublicKey, 256 in flight", clients_.revealing,
@@ -307,6 +321,8 @@ class Bench {
       const Memory memory = MemoryOf(Service());
       figures.bounds.push_back({"memory of the service at most, page caches included", "MiB", 600,
                                 SpreadOf({memory.peak})});
+      figures.bounds.push_back({"the vault for each token, its share of a record included", "bytes",
+                                std::nullopt, SpreadOf({bytes_per_token_})});
     }
   }
 
@@ -342,6 +358,7 @@ class Bench {
 
   const RunOptions& options_;
   const Progress& progress_;
+  const std::string profile_;
   Calls calls_;
   std::unique_ptr<Deployment> deployment_;
   Clients clients_;
@@ -355,6 +372,7 @@ class Bench {
   Channels echo_other_channels_;
   std::vector<Measure> measures_;
   double peak_ = 0;
+  double bytes_per_token_ = 0;
 };
 
 }  // namespace

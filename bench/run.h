@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "bench/figures.h"
 #include "bench/progress.h"
+#include "tokenizer/profile.h"
 
 namespace keysvc::bench {
 
@@ -19,11 +20,13 @@ struct RunOptions {
   std::string folder = ".";  // where the throw-away deployment is made
   std::string maker;         // the path of deploy/development
   std::string programs;      // the folder of keysvcd and keysvc-bench
-  std::string profile = "tenants/acme/tokenProfiles/cards";
+  tokenizer::Family family = tokenizer::Family::kOpaque;
   std::string only;  // measures whose id begins so; all when empty
   // A service that is up instead of one of our own, host:port; then there are no ceilings.
   std::string server;
   std::string clients;  // the folder of its client profiles
+  // Its token profile, of that family.
+  std::string profile = "tenants/acme/tokenProfiles/cards";
 };
 
 // Ceilings and service, measured in turns round by round, so that a noisy neighbour hits both.

@@ -13,6 +13,7 @@
 #include "audit/entry.h"
 #include "audit/leaf.h"
 #include "bench/calls.h"
+#include "bench/cards.h"
 #include "crypto/random.h"
 #include "status/macros.h"
 #include "store/rows.h"
@@ -30,28 +31,13 @@ constexpr std::size_t kHashesOfFrontier = 10;
 
 constexpr char kInsertToken[] =
     "INSERT INTO tokens (handle, tenant, profile, index_version, pan_index, data_version, sealed, "
-    "created_ms, state, revision, mac, leaf_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "created_ms, state, revision, mac, leaf_index, digits) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kInsertLeaf[] =
     "INSERT INTO leaves (leaf_index, leaf_hash, header_salt, body_salt, header, body) "
     "VALUES (?, ?, ?, ?, ?, ?)";
 constexpr char kPutFrontier[] =
     "INSERT OR REPLACE INTO frontier (only_row, size, hashes) VALUES (1, ?, ?)";
-
-store::TokenRow MakeToken(std::int64_t handle) {
-  store::TokenRow row;
-  row.handle = handle;
-  row.tenant = "acme";
-  row.profile = 1;
-  row.index_version = 1;
-  row.pan_index = crypto::RandomBytes(kDigestSize);
-  row.data_version = 1;
-  row.sealed = crypto::RandomBytes(kSealedSize);
-  row.created_ms = absl::ToUnixMillis(absl::Now());
-  row.state = 1;
-  row.revision = 1;
-  row.mac = crypto::RandomBytes(kDigestSize);
-  return row;
-}
 
 // The record of a batch of 100, as long as the service's own.
 store::LeafRow MakeBatchLeaf(std::int64_t index) {
@@ -75,8 +61,9 @@ store::LeafRow MakeBatchLeaf(std::int64_t index) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StoreCeiling>> StoreCeiling::Open(store::SqlcipherOptions options,
-                                                                 const crypto::SecretKey<32>& key) {
-  std::unique_ptr<StoreCeiling> ceiling(new StoreCeiling);
+                                                                 const crypto::SecretKey<32>& key,
+                                                                 tokenizer::Family family) {
+  std::unique_ptr<StoreCeiling> ceiling(new StoreCeiling(family));
   ASSIGN_OR_RETURN(ceiling->connection_,
                    store::Connection::Open(options.path, key, store::Connection::Mode::kWriter,
                                            options.cache_mib));
@@ -102,6 +89,26 @@ absl::Status StoreCeiling::Prepare() {
   ASSIGN_OR_RETURN(next_handle_, connection_->QueryInteger("SELECT max(handle) + 1 FROM tokens"));
   ASSIGN_OR_RETURN(next_leaf_, connection_->QueryInteger("SELECT max(leaf_index) + 1 FROM leaves"));
   return absl::OkStatus();
+}
+
+store::TokenRow StoreCeiling::MakeToken(std::int64_t handle) const {
+  store::TokenRow row;
+  row.handle = handle;
+  row.tenant = "acme";
+  row.profile = 1;
+  if (family_ != tokenizer::Family::kEmv) {
+    row.index_version = 1;
+    row.pan_index = crypto::RandomBytes(kDigestSize);
+  }
+  row.data_version = 1;
+  row.sealed = crypto::RandomBytes(kSealedSize);
+  row.created_ms = absl::ToUnixMillis(absl::Now());
+  row.state = 1;
+  row.revision = 1;
+  row.mac = crypto::RandomBytes(kDigestSize);
+  // Which no token is, and in no order.
+  if (tokenizer::IsDrawn(family_)) row.digits = CardNumber(static_cast<std::uint64_t>(handle));
+  return row;
 }
 
 absl::StatusOr<double> StoreCeiling::MeasureWrites(absl::Duration time) {
@@ -138,7 +145,7 @@ absl::Status StoreCeiling::WriteRows(std::chrono::nanoseconds& counted) {
                         .Bind(row.handle, store::Text{row.tenant}, row.profile, row.index_version,
                               store::NullableBlob{row.pan_index}, row.data_version,
                               store::Blob{row.sealed}, row.created_ms, row.state, row.revision,
-                              store::Blob{row.mac}, row.leaf_index)
+                              store::Blob{row.mac}, row.leaf_index, store::NullableBlob{row.digits})
                         .Run());
   }
   for (const store::LeafRow& leaf : leaves) {

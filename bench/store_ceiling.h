@@ -16,6 +16,7 @@
 #include "store/recent_tokens.h"
 #include "store/sqlcipher_store.h"
 #include "store/statement.h"
+#include "tokenizer/profile.h"
 
 namespace keysvc::bench {
 
@@ -23,9 +24,11 @@ namespace keysvc::bench {
 // same connections, prepared and with nothing around them. One thread's.
 class StoreCeiling {
  public:
-  // `path`: the copy, which is written to. The rest of `options` is the service's.
+  // `path`: the copy, which is written to. The rest of `options` is the service's. The rows are
+  // those of the family, which has rows.
   static absl::StatusOr<std::unique_ptr<StoreCeiling>> Open(store::SqlcipherOptions options,
-                                                            const crypto::SecretKey<32>& key);
+                                                            const crypto::SecretKey<32>& key,
+                                                            tokenizer::Family family);
 
   // Token rows a second, 1000 of them in a transaction with the records of ten batches, as the
   // service writes them. Making the rows is not counted. Runs until `time` has been counted.
@@ -36,10 +39,12 @@ class StoreCeiling {
   absl::StatusOr<double> MeasureLookUps(std::int64_t handles, absl::Duration time);
 
  private:
-  StoreCeiling() = default;
+  explicit StoreCeiling(tokenizer::Family family) : family_(family) {}
+  store::TokenRow MakeToken(std::int64_t handle) const;
   absl::Status Prepare();
   absl::Status WriteRows(std::chrono::nanoseconds& counted);
 
+  const tokenizer::Family family_;
   store::RecentTokens recent_;
   std::unique_ptr<store::Connection> connection_;
   std::vector<std::unique_ptr<store::Reader>> readers_;

@@ -67,6 +67,18 @@ class Bench(unittest.TestCase):
         self.assertEqual({path.name for path in self.folder.iterdir()},
                          {"figures.json", "ratios.svg"})
 
+    def test_tokens_of_every_family_are_measured(self):
+        for family in ("numeric", "emv", "ff1"):
+            with self.subTest(family):
+                self.bench("--family", family, "--only", "detokenize")
+                figures = self.figures()
+                self.assertEqual({figure["id"] for figure in figures["figures"]},
+                                 {name for name in SERVICE if name.startswith("detokenize")})
+                self.assertEqual(figures["failures"], [])
+                size = {bound["what"]: bound["reached"]["min"] for bound in figures["bounds"]}
+                self.assertGreater(
+                    size["the vault for each token, its share of a record included"], 0)
+
     def test_a_service_that_is_up_is_measured_without_ceilings(self):
         deployment = self.enterContext(Deployment())
         deployment.start()
