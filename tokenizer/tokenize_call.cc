@@ -33,7 +33,9 @@ TokenizeCall::TokenizeCall(const CallServices& services, const policy::Permit& p
       guess_limit_(permit.limits().guesses),
       cards_(std::move(cards)),
       done_(std::move(done)),
-      entry_(EntryOf(permit, "TokenService.Tokenize", facts)) {
+      entry_(EntryOf(permit, "TokenService.Tokenize", facts)),
+      keys_(profile_, services_.keys),
+      index_(profile_, keys_, services_.store) {
   entry_.profile = profile_.ResourceName();
 }
 
@@ -62,7 +64,7 @@ absl::Status TokenizeCall::CheckCard(const CardData& card) const {
 }
 
 void TokenizeCall::Attempt() {
-  ++attempts_;
+  if (++attempts_ > 1) keys_.Close();
   data_versions_.clear();
   now_ = services_.journal.UnsteppedTime();
   absl::StatusOr<std::optional<Results>> kept = FindKept();
@@ -140,7 +142,7 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& 
       if (!group.told.ok()) {
         tokens.push_back(group.told);
       } else if (group.row.has_value()) {
-        tokens.push_back(TokenOfRow(group));
+        tokens.push_back(TokenOfRow(*group.row));
       } else {
         tokens.push_back(NewRow(group, handle++, mutation));
       }
@@ -164,11 +166,9 @@ absl::StatusOr<TokenizeCall::Results> TokenizeCall::ComputeTokens() {
       results.push_back(card.status());
       continue;
     }
-    if (keys_.ff1.key == nullptr) {
-      RETURN_IF_ERROR(MayOpenKeys());
-      ASSIGN_OR_RETURN(keys_.ff1, services_.keys.Ff1Key(profile_));
-    }
-    ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, card->pan, *keys_.ff1.key));
+    ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, keys_.Ff1());
+    ff1_version_ = key.version;
+    ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, card->pan, *key.key));
     if (absl::Status told = TakeGuess(entry_.profile, card->pan, token); !told.ok()) {
       results.push_back(std::move(told));
     } else {
@@ -188,17 +188,11 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
     }
     return groups;
   }
-  if (keys_.index.key == nullptr) {
-    RETURN_IF_ERROR(MayOpenKeys());
-    ASSIGN_OR_RETURN(keys_.index, services_.keys.IndexKey(profile_));
-  }
-  const Versioned<crypto::HmacSha256>& index = keys_.index;
   std::map<std::string, std::size_t> group_with;
   std::vector<std::string> pan_indexes;
   for (std::size_t i = 0; i < cards_.size(); ++i) {
     if (!cards_[i].ok()) continue;
-    const std::string pan_index(
-        crypto::AsText(index.key->Compute(cards_[i]->pan.Expose(crypto::SecretAccess::kGranted))));
+    ASSIGN_OR_RETURN(const std::string pan_index, index_.IndexOf(cards_[i]->pan));
     const auto [found, first] = group_with.emplace(pan_index, groups.size());
     group_of_[i] = found->second;
     if (!first) continue;
@@ -207,50 +201,15 @@ absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
                       .told = TakeGuess(entry_.profile, cards_[i]->pan, pan_index)});
     pan_indexes.push_back(pan_index);
   }
-  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows,
-                   services_.store.FindTokensByPanIndex(profile_.tenant, profile_.number,
-                                                        index.version, pan_indexes));
+  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, index_.Find(pan_indexes));
   for (std::size_t i = 0; i < groups.size(); ++i) groups[i].row = std::move(rows[i]);
   return groups;
 }
 
 absl::Status TokenizeCall::HoldKeys(bool fresh) {
-  if (keys_.row_mac == nullptr) {
-    RETURN_IF_ERROR(MayOpenKeys());
-    if (profile_.family == Family::kOpaque) {
-      ASSIGN_OR_RETURN(keys_.token, services_.keys.TokenKey(profile_.tenant));
-    }
-    ASSIGN_OR_RETURN(keys_.row_mac, services_.keys.RowMacKey(profile_.tenant));
-  }
-  if (fresh && keys_.data.key == nullptr) {
-    RETURN_IF_ERROR(MayOpenKeys());
-    ASSIGN_OR_RETURN(keys_.data, services_.keys.DataKey(profile_));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> TokenizeCall::OpenerOf(
-    std::uint32_t data_version) {
-  if (keys_.data.key != nullptr && keys_.data.version == data_version) {
-    return keys_.data.key->opener();
-  }
-  std::shared_ptr<const crypto::Aes256Gcm>& opener = keys_.openers[data_version];
-  if (opener == nullptr) {
-    RETURN_IF_ERROR(MayOpenKeys());
-    ASSIGN_OR_RETURN(opener, services_.keys.DataKey(profile_, data_version));
-  }
-  return opener;
-}
-
-absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> TokenizeCall::NamerOf(
-    std::uint32_t token_version) {
-  if (keys_.token.version == token_version) return keys_.token.key;
-  std::shared_ptr<const crypto::Aes256Block>& namer = keys_.namers[token_version];
-  if (namer == nullptr) {
-    RETURN_IF_ERROR(MayOpenKeys());
-    ASSIGN_OR_RETURN(namer, services_.keys.TokenKey(profile_.tenant, token_version));
-  }
-  return namer;
+  if (profile_.family == Family::kOpaque) RETURN_IF_ERROR(keys_.Token().status());
+  RETURN_IF_ERROR(keys_.RowMac().status());
+  return fresh ? keys_.Data().status() : absl::OkStatus();
 }
 
 absl::Status TokenizeCall::TakeGuess(std::string_view among, const Pan& pan,
@@ -270,49 +229,48 @@ absl::Status TokenizeCall::TakeGuessesOfRequest() {
   return absl::OkStatus();
 }
 
-absl::Status TokenizeCall::MayOpenKeys() const {
-  if (attempts_ == 1) return absl::OkStatus();
-  return Error(Reason::kConflict, "the same cards are being tokenized; try again");
-}
-
-absl::StatusOr<IssuedToken> TokenizeCall::TokenOfRow(const Group& group) {
-  const store::TokenRow& row = *group.row;
-  RETURN_IF_ERROR(CheckRow(row, *keys_.row_mac));
-  ASSIGN_OR_RETURN(const auto data_key, OpenerOf(row.data_version));
-  // Opening proves that the index still leads to the card it was made from.
-  ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, *data_key));
+absl::StatusOr<IssuedToken> TokenizeCall::TokenOfRow(const store::TokenRow& row) {
+  ASSIGN_OR_RETURN(IssuedToken token, index_.TokenOf(row));
   data_versions_.insert(row.data_version);
-  if (!row.digits.empty()) return IssuedToken{{profile_.tenant, row.digits}};
-  ASSIGN_OR_RETURN(const auto token_key, NamerOf(opened.token_key_version));
-  return IssuedToken{NameOf(row.handle, opened.token_key_version, *token_key)};
+  return token;
 }
 
 absl::StatusOr<IssuedToken> TokenizeCall::NewRow(const Group& group, std::int64_t handle,
                                                  store::Mutation& mutation) {
   const absl::Time created = services_.clock();
+  ASSIGN_OR_RETURN(const Versioned<SealingKey> data_key, keys_.Data());
+  ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMac());
   store::TokenRow row;
   row.handle = handle;
   row.tenant = profile_.tenant;
   row.profile = profile_.number;
-  row.index_version = keys_.index.version;
   row.pan_index = group.pan_index;
+  if (profile_.deterministic) {
+    ASSIGN_OR_RETURN(const auto index_key, keys_.Index());
+    row.index_version = index_key.version;
+  }
+  IssuedToken token{{profile_.tenant, {}}, profile_.ExpiryOf(created)};
+  std::uint32_t token_version = 0;
   if (IsDrawn(profile_.family)) {
     ASSIGN_OR_RETURN(row.digits, DrawDigits(group.card->pan, mutation));
+    token.name.token = row.digits;
+  } else {
+    ASSIGN_OR_RETURN(const auto token_key, keys_.Token());
+    token_version = token_key.version;
+    token.name.token = EncodeOpaqueToken({handle, profile_.number}, profile_.tenant, token_version,
+                                         *token_key.key);
   }
-  row.data_version = keys_.data.version;
+  row.data_version = data_key.version;
   row.created_ms = absl::ToUnixMillis(created);
-  RETURN_IF_ERROR(SealRow(row, *group.card, keys_.token.version, *keys_.data.key));
+  RETURN_IF_ERROR(SealRow(row, *group.card, token_version, *data_key.key));
   row.state = static_cast<std::uint8_t>(TokenState::kActive);
   row.revision = 1;
   if (const std::optional<absl::Time> end = profile_.EndOf(created)) {
     row.ends_ms = absl::ToUnixMillis(*end);
   }
   if (profile_.uses > 0) row.uses_left = profile_.uses;
-  row.mac = MacOfRow(row, *keys_.row_mac);
+  row.mac = MacOfRow(row, *row_mac);
   data_versions_.insert(row.data_version);
-  IssuedToken token{row.digits.empty() ? NameOf(handle, keys_.token.version, *keys_.token.key)
-                                       : TokenName{profile_.tenant, row.digits},
-                    profile_.ExpiryOf(created)};
   mutation.tokens.push_back(std::move(row));
   return token;
 }
@@ -335,12 +293,6 @@ absl::StatusOr<std::string> TokenizeCall::DrawDigits(const Pan& pan,
                "the profile has hardly a number left that could be this card's token");
 }
 
-TokenName TokenizeCall::NameOf(std::int64_t handle, std::uint32_t version,
-                               const crypto::Aes256Block& key) const {
-  return TokenName{profile_.tenant,
-                   EncodeOpaqueToken({handle, profile_.number}, profile_.tenant, version, key)};
-}
-
 void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutation) {
   audit::Entry entry = entry_;
   if (results.ok()) {
@@ -352,9 +304,7 @@ void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutat
     SetFailed(entry, results.status());
   }
   if (!data_versions_.empty()) entry.details["data_key_version"] = Listed(data_versions_);
-  if (keys_.ff1.key != nullptr) {
-    entry.details["ff1_key_version"] = std::to_string(keys_.ff1.version);
-  }
+  if (ff1_version_ != 0) entry.details["ff1_key_version"] = std::to_string(ff1_version_);
   if (repetition_) entry.details["repetition"] = "true";
   const bool writes = !mutation.empty();
   services_.journal.Submit(

@@ -2,7 +2,6 @@
 #define KEYSVC_TOKENIZER_TOKENIZE_CALL_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,6 +17,8 @@
 #include "store/rows.h"
 #include "tokenizer/call_services.h"
 #include "tokenizer/card_data.h"
+#include "tokenizer/card_index.h"
+#include "tokenizer/held_keys.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
 #include "tokenizer/tokenizer.h"
@@ -46,16 +47,6 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
     absl::Status told = {};                   // whether the caller may hear of the token
     std::optional<store::TokenRow> row = {};  // of a card that has a token
   };
-  // The keys of the call, each from when it is first needed.
-  struct Keys {
-    Versioned<SealingKey> data;  // the primary one, when there is something to seal
-    Versioned<crypto::Aes256Block> token;
-    std::shared_ptr<const crypto::HmacSha256> row_mac;
-    Versioned<crypto::HmacSha256> index;  // deterministic profiles only
-    Versioned<crypto::Ff1> ff1;           // FF1 profiles only, and then the only one
-    std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Gcm>> openers;
-    std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Block>> namers;
-  };
 
   absl::Status Prepare(const policy::Permit& permit);
   // Whether the profile takes such a card.
@@ -68,26 +59,20 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   absl::Status Keep(const Results& results, store::Mutation& mutation);
   // Sorts the cards into groups; `group_of_` tells which card is in which.
   absl::StatusOr<std::vector<Group>> MakeGroups();
-  // Gets the keys that any card needs, and those to seal with when `fresh`.
+  // Holds the keys that any card needs, and those to seal with when `fresh`.
   absl::Status HoldKeys(bool fresh);
-  absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> OpenerOf(std::uint32_t data_version);
-  absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> NamerOf(std::uint32_t token_version);
   // Counts the card as one that the caller may be guessing. `card` stands for it among those that
   // are held against each other.
   absl::Status TakeGuess(std::string_view among, const Pan& pan, std::string_view card);
   // The same for the cards of a request whose id is known: whether the answer is the kept one tells
   // whether its cards are these, in every profile.
   absl::Status TakeGuessesOfRequest();
-  // Whether the call may wait for the HSM to open a key. ABORTED/CONFLICT on the journal's thread.
-  absl::Status MayOpenKeys() const;
-  absl::StatusOr<IssuedToken> TokenOfRow(const Group& group);
+  absl::StatusOr<IssuedToken> TokenOfRow(const store::TokenRow& row);
   absl::StatusOr<IssuedToken> NewRow(const Group& group, std::int64_t handle,
                                      store::Mutation& mutation);
   // A token of random digits that nothing in the store or in the mutation has.
   // FAILED_PRECONDITION/TOKENS_EXHAUSTED when none is found.
   absl::StatusOr<std::string> DrawDigits(const Pan& pan, const store::Mutation& mutation) const;
-  TokenName NameOf(std::int64_t handle, std::uint32_t version,
-                   const crypto::Aes256Block& key) const;
   void Record(absl::StatusOr<Results> results, store::Mutation mutation = {});
 
   const CallServices& services_;
@@ -98,13 +83,15 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   audit::Entry entry_;                       // what every attempt's entry starts from
   std::optional<RequestKeys> request_keys_;  // with a request id only
   std::string fingerprint_;
-  Keys keys_;
+  HeldKeys keys_;
+  CardIndex index_;
   int attempts_ = 0;
 
   // Of one attempt:
   absl::Time now_;  // that nobody sets forward
   std::vector<std::optional<std::size_t>> group_of_;
   std::set<std::uint32_t> data_versions_;
+  std::uint32_t ff1_version_ = 0;
   bool repetition_ = false;
 };
 

@@ -32,6 +32,7 @@ READERS = {
     "store/sqlcipher_store.cc",
     "tokenizer/card_data.cc",
     "tokenizer/card_fingerprint.cc",
+    "tokenizer/card_index.cc",
     "tokenizer/drawn_token.cc",
     "tokenizer/ff1_token.cc",
     "tokenizer/kept_state_change.cc",
