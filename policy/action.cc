@@ -7,21 +7,22 @@ namespace keysvc::policy {
 namespace {
 
 constexpr auto kActions = std::to_array<Action>({
-    Action::kTokenize,        Action::kDetokenize,   Action::kGetToken,
-    Action::kFingerprintCard, Action::kSuspendToken, Action::kResumeToken,
-    Action::kDeleteToken,     Action::kSign,         Action::kSignJws,
-    Action::kSignHttpMessage, Action::kSignWebhook,  Action::kSignCose,
-    Action::kVerify,          Action::kGetPublicKey, Action::kCreateKey,
-    Action::kRotateKey,       Action::kListKeys,     Action::kGetKey,
-    Action::kLockKeys,        Action::kExportAudit,  Action::kGetCheckpoint,
+    Action::kTokenize,      Action::kDetokenize,      Action::kGetToken,
+    Action::kLookUpToken,   Action::kFingerprintCard, Action::kSuspendToken,
+    Action::kResumeToken,   Action::kDeleteToken,     Action::kSign,
+    Action::kSignJws,       Action::kSignHttpMessage, Action::kSignWebhook,
+    Action::kSignCose,      Action::kVerify,          Action::kGetPublicKey,
+    Action::kCreateKey,     Action::kRotateKey,       Action::kListKeys,
+    Action::kGetKey,        Action::kLockKeys,        Action::kExportAudit,
+    Action::kGetCheckpoint,
 });
 
 constexpr auto kNames = std::to_array<std::string_view>({
-    "Tokenize",      "Detokenize",  "GetToken", "FingerprintCard", "SuspendToken",
-    "ResumeToken",   "DeleteToken", "Sign",     "SignJws",         "SignHttpMessage",
-    "SignWebhook",   "SignCose",    "Verify",   "GetPublicKey",    "CreateKey",
-    "RotateKey",     "ListKeys",    "GetKey",   "LockKeys",        "ExportAudit",
-    "GetCheckpoint",
+    "Tokenize",        "Detokenize",    "GetToken",    "LookUpToken", "FingerprintCard",
+    "SuspendToken",    "ResumeToken",   "DeleteToken", "Sign",        "SignJws",
+    "SignHttpMessage", "SignWebhook",   "SignCose",    "Verify",      "GetPublicKey",
+    "CreateKey",       "RotateKey",     "ListKeys",    "GetKey",      "LockKeys",
+    "ExportAudit",     "GetCheckpoint",
 });
 
 static_assert(kActions.size() == kNames.size());

@@ -13,6 +13,7 @@ enum class Action {
   kTokenize,
   kDetokenize,
   kGetToken,
+  kLookUpToken,
   kFingerprintCard,
   kSuspendToken,
   kResumeToken,

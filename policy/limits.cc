@@ -11,14 +11,23 @@ std::string TextOf(const Budget& budget, const char* what) {
 
 }  // namespace
 
+bool MeetsMisses(Action action) { return NamesTokens(action) || action == Action::kLookUpToken; }
+
+bool MeetsGuesses(Action action) {
+  return action == Action::kTokenize || action == Action::kLookUpToken ||
+         action == Action::kFingerprintCard;
+}
+
 std::string Describe(const Limits& limits, Action action) {
-  if (action == Action::kTokenize || action == Action::kFingerprintCard) {
-    return absl::StrCat(limits.guesses.count, " cards of one BIN and last four in 24h",
-                        action == Action::kTokenize ? " where tokens are deterministic" : "");
+  std::string text;
+  if (MeetsMisses(action)) {
+    absl::StrAppend(&text, limits.misses.count, " misses in 1h or ", limits.misses.percent, " %");
   }
-  if (!NamesTokens(action)) return {};
-  std::string text =
-      absl::StrCat(limits.misses.count, " misses in 1h or ", limits.misses.percent, " %");
+  if (MeetsGuesses(action)) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", limits.guesses.count,
+                    " cards of one BIN and last four in 24h",
+                    action == Action::kTokenize ? " where tokens are deterministic" : "");
+  }
   if (action != Action::kDetokenize) return text;
   for (const Budget& reveals : limits.reveals) {
     absl::StrAppend(&text, ", ", TextOf(reveals, " reveals in "));

@@ -22,15 +22,17 @@ struct Budget {
 inline constexpr std::uint32_t kMostDistinctCards = 100'000;
 
 // How many wrong tokens a caller may name within an hour: `count`, or `percent` of all tokens that
-// it names in that hour, whichever is more.
+// it names in that hour, whichever is more. The same for itself of cards that are looked up and
+// have no token.
 struct MissLimit {
   std::uint32_t count = 50;
   std::uint32_t percent = 1;
 };
 
 // How many different cards that a masked view does not tell apart, being of one BIN and last four,
-// a caller may turn into fingerprints, or into tokens where a card always gets the same one, within
-// 24 hours: `count`, or five times what its other cards of that BIN explain, whichever is more.
+// a caller may turn into fingerprints, or where a card always gets the same token into that, or
+// look up, within 24 hours: `count`, or five times what its other cards of that BIN explain,
+// whichever is more.
 struct GuessLimit {
   std::uint32_t count = 20;
 };
@@ -43,6 +45,10 @@ struct Limits {
   std::vector<Budget> reveals = {};  // of cards, also of one card again; shortest window first
   std::optional<Budget> distinct_cards = {};  // of tokens whose cards are revealed
 };
+
+// Whether calls of this action can meet the limit on misses, or on guesses.
+bool MeetsMisses(Action action);
+bool MeetsGuesses(Action action);
 
 // Those that calls of this action can meet, for people: "50 misses in 1h or 1 %, 1000 reveals in
 // 1h". Empty where there are none.

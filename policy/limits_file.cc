@@ -90,14 +90,15 @@ absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> 
   };
   Limits limits;
   if (const std::optional<YamlNode> misses = node.Find("misses")) {
-    if (std::none_of(actions.begin(), actions.end(), NamesTokens)) {
-      return misses->Fault("\"misses\" goes with actions that name tokens only");
+    if (std::none_of(actions.begin(), actions.end(), MeetsMisses)) {
+      return misses->Fault("\"misses\" goes with actions that name or look up tokens only");
     }
     ASSIGN_OR_RETURN(limits.misses, ReadMisses(*misses));
   }
   if (const std::optional<YamlNode> guesses = node.Find("guesses")) {
-    if (!allows(Action::kTokenize) && !allows(Action::kFingerprintCard)) {
-      return guesses->Fault("\"guesses\" goes with the actions Tokenize and FingerprintCard only");
+    if (std::none_of(actions.begin(), actions.end(), MeetsGuesses)) {
+      return guesses->Fault(
+          "\"guesses\" goes with the actions Tokenize, LookUpToken and FingerprintCard only");
     }
     RETURN_IF_ERROR(guesses->RequireKeys({"count"}));
     ASSIGN_OR_RETURN(limits.guesses.count, ReadCount(*guesses, kMost));

@@ -23,6 +23,7 @@ Subject SubjectOf(Action action) {
     case Action::kTokenize:
     case Action::kDetokenize:
     case Action::kGetToken:
+    case Action::kLookUpToken:
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
@@ -107,6 +108,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kTokenize:
     case Action::kDetokenize:
     case Action::kGetToken:
+    case Action::kLookUpToken:
     case Action::kFingerprintCard:
     case Action::kSuspendToken:
     case Action::kResumeToken:

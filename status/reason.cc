@@ -37,6 +37,8 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kRevealsExhausted, "REVEALS_EXHAUSTED", kResourceExhausted, true},
     {Reason::kGuessesExhausted, "GUESSES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kTokenNotFound, "TOKEN_NOT_FOUND", kNotFound, false},
+    {Reason::kCardNotTokenized, "CARD_NOT_TOKENIZED", kNotFound, false},
+    {Reason::kCardsNotIndexed, "CARDS_NOT_INDEXED", kFailedPrecondition, false},
     {Reason::kTokenSuspended, "TOKEN_SUSPENDED", kFailedPrecondition, false},
     {Reason::kTokenDeleted, "TOKEN_DELETED", kFailedPrecondition, false},
     {Reason::kTokenExpired, "TOKEN_EXPIRED", kFailedPrecondition, false},

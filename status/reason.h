@@ -38,6 +38,8 @@ enum class Reason {
   kGuessesExhausted,
   // What the call names.
   kTokenNotFound,
+  kCardNotTokenized,
+  kCardsNotIndexed,
   kTokenSuspended,
   kTokenDeleted,
   kTokenExpired,

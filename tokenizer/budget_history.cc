@@ -34,7 +34,7 @@ std::optional<policy::Action> ActionOf(const audit::Entry& record) {
   return policy::ActionNamed(std::string_view(record.action).substr(kService.size() + 1));
 }
 
-struct Made {
+struct Told {
   absl::Time time;
   std::string token;
 };
@@ -83,20 +83,23 @@ class History {
     // A kept answer reads nothing and makes nothing.
     if (record.details.contains("repetition")) return;
     const std::optional<policy::Action> action = ActionOf(record);
-    if (action == policy::Action::kTokenize) return NoteMade(record, time);
-    if (!action.has_value() || !policy::NamesTokens(*action)) return;
+    if (!action.has_value()) return;
+    if (policy::MeetsGuesses(*action)) NoteTold(record, time);
+    if (!policy::MeetsMisses(*action)) return;
     for (const audit::Item& item : record.items) {
-      const bool missed = item.reason == InfoOf(Reason::kTokenNotFound).name;
+      const bool missed = std::any_of(kMisses.begin(), kMisses.end(), [&](Reason reason) {
+        return item.reason == InfoOf(reason).name;
+      });
       const bool found = item.outcome == audit::Outcome::kSuccess;
-      if (found || missed) budgets_.AddLookUp(record.actor, missed, time);
+      if (found || missed) budgets_.AddLookUp(record.actor, *action, missed, time);
       if (!found || action != policy::Action::kDetokenize) continue;
       const std::string& rule = item.rule.empty() ? record.rule : item.rule;
       budgets_.AddReveal(record.actor, rule, item.resource, CountsCards(policy_, rule), time);
     }
   }
 
-  absl::Status CountMade() {
-    for (const auto& [whose, tokens] : made_) {
+  absl::Status CountTold() {
+    for (const auto& [whose, tokens] : told_) {
       const auto& [principal, resource] = whose;
       const auto profile = profiles_.Find(resource);
       if (!profile.ok()) continue;
@@ -110,10 +113,10 @@ class History {
   }
 
  private:
-  void NoteMade(const audit::Entry& record, absl::Time time) {
+  void NoteTold(const audit::Entry& record, absl::Time time) {
     const auto profile = profiles_.Find(record.profile);
     if (!profile.ok() || !(*profile)->deterministic) return;
-    std::deque<Made>& tokens = made_[{record.actor, record.profile}];
+    std::deque<Told>& tokens = told_[{record.actor, record.profile}];
     for (const audit::Item& item : record.items) {
       const auto name = TokenName::Parse(item.resource);
       if (item.outcome != audit::Outcome::kSuccess || !name.ok()) continue;
@@ -123,21 +126,21 @@ class History {
   }
 
   void CountComputed(const std::string& principal, const Profile& profile,
-                     const std::deque<Made>& tokens) {
+                     const std::deque<Told>& tokens) {
     const auto key = keys_.Ff1OpeningKey(profile);
     if (!key.ok()) return;
-    for (const Made& made : tokens) {
-      const auto card = OpenFf1Token(profile, made.token, *key->key);
+    for (const Told& told : tokens) {
+      const auto card = OpenFf1Token(profile, told.token, *key->key);
       if (!card.ok()) continue;
       budgets_.AddGuess(
-          {principal, profile.ResourceName(), made.token, card->pan.FirstSixLastFour()}, made.time);
+          {principal, profile.ResourceName(), told.token, card->pan.FirstSixLastFour()}, told.time);
     }
   }
 
   absl::Status CountStored(const std::string& principal, const Profile& profile,
-                           const std::deque<Made>& tokens) {
+                           const std::deque<Told>& tokens) {
     for (std::size_t first = 0; first < tokens.size(); first += kRowsAtOnce) {
-      const std::vector<Made> some(tokens.begin() + static_cast<std::ptrdiff_t>(first),
+      const std::vector<Told> some(tokens.begin() + static_cast<std::ptrdiff_t>(first),
                                    tokens.begin() + static_cast<std::ptrdiff_t>(std::min(
                                                         first + kRowsAtOnce, tokens.size())));
       ASSIGN_OR_RETURN(const auto rows, RowsOf(profile, some));
@@ -157,17 +160,17 @@ class History {
 
   // Row by row in the order of the tokens; nullopt where there is none any more.
   absl::StatusOr<std::vector<std::optional<store::TokenRow>>> RowsOf(
-      const Profile& profile, const std::vector<Made>& tokens) {
+      const Profile& profile, const std::vector<Told>& tokens) {
     if (IsDrawn(profile.family)) {
       std::vector<std::string> digits;
       digits.reserve(tokens.size());
-      for (const Made& made : tokens) digits.push_back(made.token);
+      for (const Told& told : tokens) digits.push_back(told.token);
       return store_.FindTokensByDigits(profile.tenant, profile.number, digits);
     }
     std::vector<std::int64_t> handles;
     handles.reserve(tokens.size());
-    for (const Made& made : tokens) {
-      const auto content = Decode(profile, made.token);
+    for (const Told& told : tokens) {
+      const auto content = Decode(profile, told.token);
       handles.push_back(content.ok() ? content->handle : kNoHandle);
     }
     return store_.FindTokens(handles);
@@ -184,7 +187,7 @@ class History {
   KeySource& keys_;
   const policy::Policy& policy_;
   Budgets& budgets_;
-  std::map<std::pair<std::string, std::string>, std::deque<Made>> made_;  // by actor and profile
+  std::map<std::pair<std::string, std::string>, std::deque<Told>> told_;  // by actor and profile
 };
 
 }  // namespace
@@ -198,7 +201,7 @@ absl::Status RecountBudgets(store::Store& store, const Profiles& profiles, KeySo
                                              history.Count(record, std::min(time, now));
                                              return absl::OkStatus();
                                            }));
-  return history.CountMade();
+  return history.CountTold();
 }
 
 }  // namespace keysvc::tokenizer

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "status/macros.h"
-#include "status/reason.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -18,29 +17,39 @@ std::pair<std::string, std::string> PairOf(std::string_view principal, std::stri
 
 absl::Status Budgets::CheckMisses(const policy::Permit& permit, absl::Time now) {
   const std::lock_guard lock(mutex_);
-  return MissesLeft(permit, now);
+  return MissesLeft(permit, LookUpsBy(permit.caller().principal, permit.action()), now);
 }
 
 absl::Status Budgets::CountLookUp(const policy::Permit& permit, const absl::Status& outcome,
                                   absl::Time now) {
-  const bool missed = ReasonOf(outcome) == Reason::kTokenNotFound;
+  const bool missed = std::any_of(kMisses.begin(), kMisses.end(),
+                                  [&](Reason reason) { return ReasonOf(outcome) == reason; });
   const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(MissesLeft(permit, now));
-  LookUps& look_ups = look_ups_[permit.caller().principal];
+  LookUps& look_ups = LookUpsBy(permit.caller().principal, permit.action());
+  RETURN_IF_ERROR(MissesLeft(permit, look_ups, now));
   if (outcome.ok() || missed) look_ups.all.Add(now);
   if (missed) look_ups.missed.Add(now);
   return absl::OkStatus();
 }
 
-absl::Status Budgets::MissesLeft(const policy::Permit& permit, absl::Time now) {
-  LookUps& look_ups = look_ups_[permit.caller().principal];
+Budgets::LookUps& Budgets::LookUpsBy(std::string_view principal, policy::Action action) {
+  auto look_ups = look_ups_.find(principal);
+  if (look_ups == look_ups_.end()) look_ups = look_ups_.try_emplace(std::string(principal)).first;
+  const bool of_cards = action == policy::Action::kLookUpToken;
+  return of_cards ? look_ups->second.cards : look_ups->second.tokens;
+}
+
+absl::Status Budgets::MissesLeft(const policy::Permit& permit, LookUps& look_ups, absl::Time now) {
   const policy::MissLimit& limit = permit.limits().misses;
   const std::uint64_t missed = look_ups.missed.Within(kMissWindow, now);
   if (missed < limit.count) return absl::OkStatus();
   if (missed < look_ups.all.Within(kMissWindow, now) * limit.percent / 100) {
     return absl::OkStatus();
   }
-  return Error(Reason::kMissesExhausted, "too many tokens that there are not; no token is read");
+  return Error(Reason::kMissesExhausted,
+               permit.action() == policy::Action::kLookUpToken
+                   ? "too many cards that have no token; none is looked up"
+                   : "too many tokens that there are not; no token is read");
 }
 
 absl::Status Budgets::CheckReveal(const policy::Permit& permit, std::string_view token,
@@ -85,9 +94,10 @@ absl::Status Budgets::TakeGuess(const Guess& guess, const policy::GuessLimit& li
   return absl::OkStatus();
 }
 
-void Budgets::AddLookUp(std::string_view principal, bool missed, absl::Time time) {
+void Budgets::AddLookUp(std::string_view principal, policy::Action action, bool missed,
+                        absl::Time time) {
   const std::lock_guard lock(mutex_);
-  LookUps& look_ups = look_ups_[std::string(principal)];
+  LookUps& look_ups = LookUpsBy(principal, action);
   look_ups.all.Add(time);
   if (missed) look_ups.missed.Add(time);
 }

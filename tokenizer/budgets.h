@@ -1,6 +1,7 @@
 #ifndef KEYSVC_TOKENIZER_BUDGETS_H_
 #define KEYSVC_TOKENIZER_BUDGETS_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -11,11 +12,15 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "policy/gate.h"
+#include "status/reason.h"
 #include "tokenizer/distinct_cards.h"
 #include "tokenizer/look_alikes.h"
 #include "tokenizer/sliding_count.h"
 
 namespace keysvc::tokenizer {
+
+// The outcomes by which guesses at tokens, and at cards that have some, are told.
+inline constexpr std::array kMisses = {Reason::kTokenNotFound, Reason::kCardNotTokenized};
 
 // What each caller has used up of the limits that the policy sets. In memory only, and bounded by
 // the principals and rules of the policy; RecountBudgets() makes it again after a start. What is
@@ -24,11 +29,12 @@ namespace keysvc::tokenizer {
 class Budgets {
  public:
   // RESOURCE_EXHAUSTED/MISSES_EXHAUSTED when the caller has named as many wrong tokens as it may:
-  // then no token is looked at, right or wrong.
+  // then no token is looked at, right or wrong. The same, counted by itself, of cards whose tokens
+  // are looked up (Action::kLookUpToken).
   absl::Status CheckMisses(const policy::Permit& permit, absl::Time now);
-  // Counts that a token was looked up, and says whether the caller may hear what came of it; the
-  // same error once its misses are used up, be it by others of the same call. A wrong token is an
-  // outcome of TOKEN_NOT_FOUND.
+  // Counts that a token or a card was looked up, and says whether the caller may hear what came of
+  // it; the same error once its misses are used up, be it by others of the same call. A miss is an
+  // outcome of one of kMisses.
   absl::Status CountLookUp(const policy::Permit& permit, const absl::Status& outcome,
                            absl::Time now);
 
@@ -52,7 +58,7 @@ class Budgets {
   absl::Status TakeGuess(const Guess& guess, const policy::GuessLimit& limit, absl::Time now);
 
   // What happened before the process started, in the order in which it did.
-  void AddLookUp(std::string_view principal, bool missed, absl::Time time);
+  void AddLookUp(std::string_view principal, policy::Action action, bool missed, absl::Time time);
   void AddReveal(std::string_view principal, std::string_view rule, std::string_view token,
                  bool distinct, absl::Time time);
   void AddGuess(const Guess& guess, absl::Time time);
@@ -62,20 +68,26 @@ class Budgets {
     SlidingCount all;
     SlidingCount missed;
   };
+  // Who looks for stolen cards finds few, and must not lose its tokens for that.
+  struct LookUpsOf {
+    LookUps tokens;
+    LookUps cards;
+  };
   struct Reveals {
     SlidingCount all;
     DistinctCards cards;
   };
   using Pair = std::pair<std::string, std::string>;
 
-  absl::Status MissesLeft(const policy::Permit& permit, absl::Time now);
+  LookUps& LookUpsBy(std::string_view principal, policy::Action action);
+  static absl::Status MissesLeft(const policy::Permit& permit, LookUps& look_ups, absl::Time now);
   absl::Status RevealsLeft(const policy::Limits& limits, Reveals& reveals, std::string_view token,
                            absl::Time now);
 
   std::mutex mutex_;
-  std::map<std::string, LookUps, std::less<>> look_ups_;  // by principal
-  std::map<Pair, Reveals> reveals_;                       // by principal and rule
-  std::map<Pair, LookAlikes> look_alikes_;                // by principal and Guess::among
+  std::map<std::string, LookUpsOf, std::less<>> look_ups_;  // by principal
+  std::map<Pair, Reveals> reveals_;                         // by principal and rule
+  std::map<Pair, LookAlikes> look_alikes_;                  // by principal and Guess::among
 };
 
 }  // namespace keysvc::tokenizer

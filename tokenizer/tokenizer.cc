@@ -10,6 +10,7 @@
 #include "tokenizer/call_record.h"
 #include "tokenizer/card_fingerprint.h"
 #include "tokenizer/detokenize_call.h"
+#include "tokenizer/look_up.h"
 #include "tokenizer/state_change_call.h"
 #include "tokenizer/token_reader.h"
 #include "tokenizer/tokenize_call.h"
@@ -86,6 +87,20 @@ void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
   std::make_shared<TokenizeCall>(services_, permit, profile, std::move(cards), facts,
                                  std::move(done))
       ->Run(permit);
+}
+
+void Tokenizer::LookUp(policy::Permit permit, const Profile& profile,
+                       std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+                       audit::Done<std::vector<absl::StatusOr<KnownToken>>> done) {
+  audit::Entry entry = EntryOf(permit, "TokenService.LookUpToken", facts);
+  auto known = LookUpCards(services_, permit, profile, cards, entry);
+  if (!known.ok()) SetFailed(entry, known.status());
+  services_.journal.Submit(std::move(entry), {},
+                           [known = std::move(known), done = std::move(done)](
+                               absl::StatusOr<audit::Receipt> receipt) mutable {
+                             audit::Complete<std::vector<absl::StatusOr<KnownToken>>>(
+                                 std::move(receipt), std::move(known), done);
+                           });
 }
 
 void Tokenizer::Detokenize(policy::Permit permit, std::string tenant,

@@ -53,6 +53,12 @@ struct IssuedToken {
   std::optional<Expiry> expiry = std::nullopt;  // of the family kEmv
 };
 
+// The token that a card has already.
+struct KnownToken {
+  TokenName name;
+  TokenState state = TokenState::kActive;  // kActive or kSuspended
+};
+
 // A card as far as the caller may see it: `full` only at Reveal::kFull.
 struct RevealedCard {
   policy::Reveal reveal = policy::Reveal::kLastFour;
@@ -110,6 +116,15 @@ class Tokenizer {
   void Tokenize(policy::Permit permit, const Profile& profile,
                 std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                 audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
+
+  // The tokens that the cards have, in order; the permit is for the profile. Makes none:
+  // NOT_FOUND/CARD_NOT_TOKENIZED for a card without one. Of a card its number alone, as Fingerprint
+  // takes it. FAILED_PRECONDITION/CARDS_NOT_INDEXED when the profile finds no token by its card.
+  // GUESSES_EXHAUSTED as above, and MISSES_EXHAUSTED, for the call or for what is left of a batch,
+  // once the caller asked for too many cards that have none.
+  void LookUp(policy::Permit permit, const Profile& profile,
+              std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+              audit::Done<std::vector<absl::StatusOr<KnownToken>>> done);
 
   // The permit is for tenants/{tenant}/tokens; the gate decides again for each token's profile.
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;

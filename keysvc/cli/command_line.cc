@@ -202,6 +202,19 @@ class CommandLine {
     AddFile(tokenize, "--file", tokenize_.file, "The cards [standard input]");
     AddRequestId(tokenize, tokenize_.request_id);
 
+    CLI::App& look_up = Remote(
+        tokens, "look-up",
+        "Finds the tokens that cards have already, and makes none. Reads cards as tokenize does,\n"
+        "their numbers alone.",
+        "keysvc tokens look-up --profile tenants/acme/tokenProfiles/cards --file stolen.csv",
+        [this](const Connection& connection, Output& output) {
+          return LookUpTokens(connection, look_up_, output);
+        });
+    look_up.add_option("--profile", look_up_.profile, "The token profile")
+        ->option_text("NAME")
+        ->required();
+    AddFile(look_up, "--file", look_up_.file, "The cards [standard input]");
+
     CLI::App& fingerprint =
         Remote(tokens, "fingerprint",
                "Makes fingerprints of cards, by which equal ones are found and from which nothing "
@@ -556,6 +569,7 @@ class CommandLine {
   std::string name_;
   std::string profile_;
   TokenizeOptions tokenize_;
+  LookUpOptions look_up_;
   FingerprintOptions fingerprint_;
   DetokenizeOptions detokenize_;
   StateChangeOptions state_change_;

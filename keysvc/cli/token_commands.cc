@@ -188,6 +188,46 @@ ExitCode TokenizeBatch(v1::TokenService::Stub& stub, const Connection& connectio
   return code;
 }
 
+// Asks something of every card, in calls of a batch method. `fill` completes a request; `show`
+// gives the columns of a result between those of the line and of the error.
+template <typename Request, typename Response>
+ExitCode AskOfCards(const Connection& connection, const std::string& file,
+                    grpc::Status (v1::TokenService::Stub::*method)(grpc::ClientContext*,
+                                                                   const Request&, Response*),
+                    auto fill, auto show, Output& output) {
+  absl::StatusOr<CardReader> cards = CardReader::Open(file);
+  if (!cards.ok()) return Report(cards.status());
+  const auto stub = v1::TokenService::NewStub(connection.channel());
+  ExitCode code = ExitCode::kOk;
+  Batch<Request> batch;
+  for (bool any = false;; any = true) {
+    const absl::StatusOr<bool> more = batch.Fill(*cards);
+    if (!more.ok()) return Report(more.status());
+    if (batch.lines.empty()) return any ? code : NoCard();
+    fill(batch.request);
+    batch.request.set_request_id(NewRequestId());
+    Response response;
+    const grpc::Status status =
+        (stub.get()->*method)(connection.Call().get(), batch.request, &response);
+    if (!status.ok()) return Report(FromWire(status));
+    if (response.results_size() != batch.request.cards_size()) {
+      return Report(absl::InternalError("the service answered for another number of cards"));
+    }
+    std::vector<Fields> rows;
+    for (int i = 0; i < response.results_size(); ++i) {
+      const auto& result = response.results(i);
+      if (result.has_error()) code = ExitCode::kNo;
+      Fields& row = rows.emplace_back();
+      row.emplace_back("line", batch.lines[static_cast<std::size_t>(i)]);
+      for (auto& field : show(result)) row.push_back(std::move(field));
+      row.emplace_back("error", ErrorOf(result));
+    }
+    output.ShowAll(rows);
+    batch.Clear();
+    if (!*more) return code;
+  }
+}
+
 }  // namespace
 
 ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output) {
@@ -224,39 +264,30 @@ ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, 
   return code;
 }
 
+ExitCode LookUpTokens(const Connection& connection, const LookUpOptions& options, Output& output) {
+  return AskOfCards<v1::BatchLookUpTokensRequest, v1::BatchLookUpTokensResponse>(
+      connection, options.file, &v1::TokenService::Stub::BatchLookUpTokens,
+      [&](v1::BatchLookUpTokensRequest& request) { request.set_parent(options.profile); },
+      [](const v1::LookUpTokenResult& result) {
+        return Fields{{"token", result.token().token()},
+                      {"name", result.token().name()},
+                      {"state", std::string(NameOf(result.token().state()))}};
+      },
+      output);
+}
+
 ExitCode FingerprintCards(const Connection& connection, const FingerprintOptions& options,
                           Output& output) {
-  absl::StatusOr<CardReader> cards = CardReader::Open(options.file);
-  if (!cards.ok()) return Report(cards.status());
-  const auto stub = v1::TokenService::NewStub(connection.channel());
-  ExitCode code = ExitCode::kOk;
-  Batch<v1::BatchFingerprintCardsRequest> batch;
-  for (bool any = false;; any = true) {
-    const absl::StatusOr<bool> more = batch.Fill(*cards);
-    if (!more.ok()) return Report(more.status());
-    if (batch.lines.empty()) return any ? code : NoCard();
-    batch.request.set_parent(options.tenant);
-    batch.request.set_key_version(options.key_version);
-    batch.request.set_request_id(NewRequestId());
-    v1::BatchFingerprintCardsResponse response;
-    const grpc::Status status =
-        stub->BatchFingerprintCards(connection.Call().get(), batch.request, &response);
-    if (!status.ok()) return Report(FromWire(status));
-    if (response.results_size() != batch.request.cards_size()) {
-      return Report(absl::InternalError("the service answered for another number of cards"));
-    }
-    std::vector<Fields> rows;
-    for (int i = 0; i < response.results_size(); ++i) {
-      const v1::FingerprintResult& result = response.results(i);
-      if (result.has_error()) code = ExitCode::kNo;
-      rows.push_back({{"line", batch.lines[static_cast<std::size_t>(i)]},
-                      {"fingerprint", result.fingerprint().fingerprint()},
-                      {"error", ErrorOf(result)}});
-    }
-    output.ShowAll(rows);
-    batch.Clear();
-    if (!*more) return code;
-  }
+  return AskOfCards<v1::BatchFingerprintCardsRequest, v1::BatchFingerprintCardsResponse>(
+      connection, options.file, &v1::TokenService::Stub::BatchFingerprintCards,
+      [&](v1::BatchFingerprintCardsRequest& request) {
+        request.set_parent(options.tenant);
+        request.set_key_version(options.key_version);
+      },
+      [](const v1::FingerprintResult& result) {
+        return Fields{{"fingerprint", result.fingerprint().fingerprint()}};
+      },
+      output);
 }
 
 ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options,

@@ -18,6 +18,12 @@ struct TokenizeOptions {
 };
 ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output);
 
+struct LookUpOptions {
+  std::string profile;
+  std::string file = "-";
+};
+ExitCode LookUpTokens(const Connection& connection, const LookUpOptions& options, Output& output);
+
 struct FingerprintOptions {
   std::string tenant;
   std::string file = "-";

@@ -117,6 +117,14 @@ v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
   return message;
 }
 
+v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token) {
+  v1::LookUpTokenResponse message;
+  message.set_name(token.name.ToString());
+  message.set_token(token.name.token);
+  message.set_state(ToWire(token.state));
+  return message;
+}
+
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card) {
   v1::DetokenizeResponse message;
   message.set_reveal(ToEnum<v1::Reveal>(card.reveal));

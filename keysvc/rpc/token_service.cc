@@ -50,6 +50,12 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::BatchTokenizeRequest, v1::BatchTokenizeResponse>(
       "TokenService", "BatchTokenize", lane,
       [this](auto& request, auto reply) { BatchTokenize(request, std::move(reply)); });
+  methods.AddUnary<v1::LookUpTokenRequest, v1::LookUpTokenResponse>(
+      "TokenService", "LookUpToken", lane,
+      [this](auto& request, auto reply) { LookUpToken(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchLookUpTokensRequest, v1::BatchLookUpTokensResponse>(
+      "TokenService", "BatchLookUpTokens", lane,
+      [this](auto& request, auto reply) { BatchLookUpTokens(request, std::move(reply)); });
   methods.AddUnary<v1::DetokenizeRequest, v1::DetokenizeResponse>(
       "TokenService", "Detokenize", lane,
       [this](auto& request, auto reply) { Detokenize(request, std::move(reply)); });
@@ -145,6 +151,61 @@ void TokenService::BatchTokenize(v1::BatchTokenizeRequest& request,
                           return message;
                         });
                       });
+}
+
+void TokenService::LookUpToken(v1::LookUpTokenRequest& request,
+                               Reply<v1::LookUpTokenResponse> reply) {
+  REFUSE_IF_ERROR(reply, CheckProfileName(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kLookUpToken, request.parent(),
+                             request.request_id()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
+  if (!request.has_card()) {
+    return reply.RecordAndRefuse(Error(Reason::kFieldRequired, "the card is required", "card"));
+  }
+  std::vector<absl::StatusOr<CardData>> cards;
+  cards.push_back(TakeCard(*request.mutable_card()));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.LookUp(std::move(permit), *profile, std::move(cards), std::move(facts),
+                    [reply = std::move(reply)](auto done) mutable {
+                      reply.Answer(
+                          std::move(done),
+                          [](const auto& tokens) -> absl::StatusOr<v1::LookUpTokenResponse> {
+                            if (!tokens.at(0).ok()) return tokens[0].status();
+                            return ToMessage(*tokens[0]);
+                          });
+                    });
+}
+
+void TokenService::BatchLookUpTokens(v1::BatchLookUpTokensRequest& request,
+                                     Reply<v1::BatchLookUpTokensResponse> reply) {
+  REFUSE_IF_ERROR(reply, CheckProfileName(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kLookUpToken, request.parent(),
+                             request.request_id()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
+  std::vector<absl::StatusOr<CardData>> cards;
+  for (v1::Card& card : *request.mutable_cards()) cards.push_back(TakeCard(card));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.LookUp(std::move(permit), *profile, std::move(cards), std::move(facts),
+                    [reply = std::move(reply)](auto done) mutable {
+                      reply.Answer(std::move(done), [&reply](const auto& tokens) {
+                        v1::BatchLookUpTokensResponse message;
+                        for (const auto& token : tokens) {
+                          v1::LookUpTokenResult& result = *message.add_results();
+                          if (token.ok()) {
+                            *result.mutable_token() = ToMessage(*token);
+                          } else {
+                            reply.Note(token.status());
+                            *result.mutable_error() = ToItemError(token.status());
+                          }
+                        }
+                        return message;
+                      });
+                    });
 }
 
 void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::DetokenizeResponse> reply) {

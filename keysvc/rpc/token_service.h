@@ -23,6 +23,9 @@ class TokenService {
  private:
   void Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResponse> reply);
   void BatchTokenize(v1::BatchTokenizeRequest& request, Reply<v1::BatchTokenizeResponse> reply);
+  void LookUpToken(v1::LookUpTokenRequest& request, Reply<v1::LookUpTokenResponse> reply);
+  void BatchLookUpTokens(v1::BatchLookUpTokensRequest& request,
+                         Reply<v1::BatchLookUpTokensResponse> reply);
   void Detokenize(v1::DetokenizeRequest& request, Reply<v1::DetokenizeResponse> reply);
   void BatchDetokenize(v1::BatchDetokenizeRequest& request,
                        Reply<v1::BatchDetokenizeResponse> reply);

@@ -16,11 +16,11 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
   EXPECT_THAT(
-      names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "FingerprintCard",
-                                    "SuspendToken", "ResumeToken", "DeleteToken", "Sign", "SignJws",
-                                    "SignHttpMessage", "SignWebhook", "SignCose", "Verify",
-                                    "GetPublicKey", "CreateKey", "RotateKey", "ListKeys", "GetKey",
-                                    "LockKeys", "ExportAudit", "GetCheckpoint"));
+      names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "LookUpToken",
+                                    "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken",
+                                    "Sign", "SignJws", "SignHttpMessage", "SignWebhook", "SignCose",
+                                    "Verify", "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
+                                    "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

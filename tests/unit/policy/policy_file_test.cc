@@ -111,9 +111,9 @@ TEST(PolicyFileTest, MissesHaveALimitAlsoWhereTheRuleSaysNone) {
   EXPECT_EQ((*with)->rules[0].limits.misses.percent, 0U);
 }
 
-TEST(PolicyFileTest, MissesGoWithEveryActionThatNamesTokens) {
+TEST(PolicyFileTest, MissesGoWithEveryActionThatNamesOrLooksUpTokens) {
   for (const char* action :
-       {"Detokenize", "GetToken", "SuspendToken", "ResumeToken", "DeleteToken"}) {
+       {"Detokenize", "GetToken", "LookUpToken", "SuspendToken", "ResumeToken", "DeleteToken"}) {
     const std::string rule = "  - id: limited\n    roles: [data]\n    actions: [" +
                              std::string(action) +
                              "]\n    resources: [tenants/acme/tokenProfiles/others]\n"
@@ -157,7 +157,7 @@ TEST(PolicyFileTest, EveryFaultOfALimitIsNamedWithItsPlace) {
        "20:65: it would never decide: \"reveals\" lets no more through"},
       {Replaced("    resources: [\"tenants/acme/keys/*\"]\n",
                 "    resources: [\"tenants/acme/keys/*\"]\n    limits: {misses: {count: 5}}\n"),
-       "25:22: \"misses\" goes with actions that name tokens only"},
+       "25:22: \"misses\" goes with actions that name or look up tokens only"},
   };
   for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
 }
@@ -413,8 +413,9 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
   EXPECT_EQ(allowed("settlement", key),
             "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
-  EXPECT_EQ(allowed("fraud", cards, "settlement"), "SuspendToken ResumeToken");
-  EXPECT_EQ(allowed("fraud", cards, "fraud-screening"), "Detokenize SuspendToken ResumeToken");
+  EXPECT_EQ(allowed("fraud", cards, "settlement"), "LookUpToken SuspendToken ResumeToken");
+  EXPECT_EQ(allowed("fraud", cards, "fraud-screening"),
+            "Detokenize LookUpToken SuspendToken ResumeToken");
   for (const char* officer : {"officer-1", "officer-2"}) {
     EXPECT_EQ(allowed(officer, key), "GetPublicKey CreateKey RotateKey ListKeys GetKey");
     EXPECT_EQ(allowed(officer, "tenants/acme/keys"),

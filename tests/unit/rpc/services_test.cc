@@ -611,6 +611,52 @@ TEST_F(ServicesTest, RotateAKeyToANewPrimaryVersion) {
   EXPECT_FALSE(rotated.key().versions(1).primary());
 }
 
+TEST_F(ServicesTest, LookUpTokensAloneAndInBatches) {
+  const std::string token = TokenFor(kPan);
+  v1::LookUpTokenRequest request;
+  request.set_parent(kProfile);
+  request.mutable_card()->set_pan(kPan);
+  v1::LookUpTokenResponse one;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->LookUpToken(&context, request, &one).ok());
+  }
+  EXPECT_EQ(one.name(), token);
+  EXPECT_EQ(one.name(), "tenants/acme/tokens/" + one.token());
+  EXPECT_EQ(one.state(), v1::TOKEN_STATE_ACTIVE);
+
+  v1::BatchLookUpTokensRequest batch;
+  batch.set_parent(kProfile);
+  for (const char* pan : {kPan, "4111111111111112", kOtherPan}) batch.add_cards()->set_pan(pan);
+  v1::BatchLookUpTokensResponse many;
+  Deadline context;
+  ASSERT_TRUE(tokens->BatchLookUpTokens(&context, batch, &many).ok());
+  ASSERT_EQ(many.results_size(), 3);
+  EXPECT_EQ(many.results(0).token().name(), token);
+  EXPECT_EQ(many.results(0).token().state(), v1::TOKEN_STATE_ACTIVE);
+  EXPECT_EQ(many.results(1).error().reason(), "PAN_INVALID");
+  EXPECT_EQ(many.results(2).error().reason(), "CARD_NOT_TOKENIZED");
+}
+
+TEST_F(ServicesTest, RefuseToLookUpWithoutACardOrInAProfileThatIsNotThere) {
+  const auto reason = [&](const auto& change) {
+    v1::LookUpTokenRequest request;
+    request.set_parent(kProfile);
+    request.mutable_card()->set_pan(kPan);
+    change(request);
+    v1::LookUpTokenResponse response;
+    Deadline context;
+    return ReasonOnWire(tokens->LookUpToken(&context, request, &response));
+  };
+  EXPECT_EQ(reason([](auto& request) { request.clear_card(); }), "FIELD_REQUIRED");
+  EXPECT_EQ(reason([](auto& request) { request.mutable_card()->set_expiry("2030-12"); }),
+            "FIELD_INVALID");
+  EXPECT_EQ(reason([](auto& request) { request.set_parent("tenants/acme"); }), "FIELD_INVALID");
+  EXPECT_EQ(reason([](auto& request) { request.set_parent("tenants/acme/tokenProfiles/unknown"); }),
+            "PROFILE_NOT_FOUND");
+  EXPECT_EQ(reason([](auto& request) { request.set_request_id("no uuid"); }), "FIELD_INVALID");
+}
+
 TEST_F(ServicesTest, FingerprintCardsAloneAndInBatches) {
   v1::FingerprintCardRequest request;
   request.set_parent("tenants/acme");
@@ -785,6 +831,8 @@ std::map<std::string, std::string> RequestsByMethod() {
   return {
       {"keysvc.v1.TokenService.Tokenize", Below<v1::TokenizeRequest>(kProfile)},
       {"keysvc.v1.TokenService.BatchTokenize", Below<v1::BatchTokenizeRequest>(kProfile)},
+      {"keysvc.v1.TokenService.LookUpToken", Below<v1::LookUpTokenRequest>(kProfile)},
+      {"keysvc.v1.TokenService.BatchLookUpTokens", Below<v1::BatchLookUpTokensRequest>(kProfile)},
       {"keysvc.v1.TokenService.Detokenize", Named<v1::DetokenizeRequest>(token)},
       {"keysvc.v1.TokenService.BatchDetokenize", Below<v1::BatchDetokenizeRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},

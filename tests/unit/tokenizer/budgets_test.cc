@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "tests/fakes/memory_store.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/tokenizer/random_cards.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
 #include "tokenizer/budget_history.h"
 
@@ -451,19 +452,6 @@ TEST_F(BudgetsTest, ARestartGivesBackNoReveals) {
   Pass(13 * 60 + 2);
   Restart();
   EXPECT_OK(service_.DetokenizeOne(visa));
-}
-
-// A card of the BIN and last four of kVisa, or of others; different ones for different numbers
-// below 10,000.
-std::string LookAlike(int number, const std::string& bin = "411111",
-                      const std::string& last_four = "1111") {
-  std::string digits = bin + std::to_string(100'000 + number).substr(0, 6) + last_four;
-  // The seventh digit is not doubled by the check, and so makes its sum whole.
-  for (char digit = '0'; digit <= '9'; ++digit) {
-    digits[7] = digit;
-    if (PassesLuhn(crypto::AsBytes(digits))) return digits;
-  }
-  return {};
 }
 
 class GuessTest : public BudgetsTest, public ::testing::WithParamInterface<const char*> {

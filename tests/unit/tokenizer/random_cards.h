@@ -22,6 +22,19 @@ inline std::string Completed(std::string digits) {
   return digits;
 }
 
+// A card of the BIN and last four of 4111111111111111, or of others; different ones for different
+// numbers below 10,000.
+inline std::string LookAlike(int number, const std::string& bin = "411111",
+                             const std::string& last_four = "1111") {
+  std::string digits = bin + std::to_string(100'000 + number).substr(0, 6) + last_four;
+  // The seventh digit is not doubled by the check, and so makes its sum whole.
+  for (char digit = '0'; digit <= '9'; ++digit) {
+    digits[7] = digit;
+    if (PassesLuhn(crypto::AsBytes(digits))) return digits;
+  }
+  return {};
+}
+
 // Card numbers from a seed that a failure shows.
 class RandomCards {
  public:

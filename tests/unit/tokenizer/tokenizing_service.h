@@ -61,6 +61,11 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {policy::Action::kTokenize, policy::Action::kGetToken},
        {"tenants/*/tokenProfiles/*"},
        {}},
+      {"looks-up",
+       {"screening"},
+       {policy::Action::kLookUpToken},
+       {"tenants/acme/tokenProfiles/*"},
+       {}},
       {"fingerprints",
        {"tokenizing"},
        {policy::Action::kFingerprintCard},
@@ -231,6 +236,23 @@ class Service {
       tokenizer_->Describe(PermitFor(who, policy::Action::kGetToken, "tenants/acme/tokens"), token,
                            {}, std::move(done));
     });
+  }
+
+  using Known = std::vector<absl::StatusOr<KnownToken>>;
+
+  // With a permit for the profile `permitted`, or the same.
+  absl::StatusOr<Known> LookUp(std::vector<absl::StatusOr<CardData>> cards,
+                               std::string_view profile = kCards, std::string_view permitted = {}) {
+    return Wait<Known>([&](audit::Done<Known> done) {
+      tokenizer_->LookUp(
+          PermitFor("fraud", policy::Action::kLookUpToken, permitted.empty() ? profile : permitted),
+          ProfileNamed(profile), std::move(cards), {}, std::move(done));
+    });
+  }
+
+  absl::StatusOr<KnownToken> LookUpOne(std::string_view pan, std::string_view profile = kCards) {
+    const auto known = LookUp(List(Card(pan, "", "")), profile);
+    return known.ok() ? known->at(0) : known.status();
   }
 
   // With a permit for the tenant `permitted`, or the same.
