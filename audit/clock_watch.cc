@@ -32,10 +32,14 @@ void ClockWatch::Accept(const Reading& now) {
 }
 
 absl::Time ClockWatch::Unstepped(const Reading& now) const {
+  return now.wall - std::max(SteppedUntil(now), absl::ZeroDuration());
+}
+
+absl::Time ClockWatch::Steady(const Reading& now) const { return now.wall - SteppedUntil(now); }
+
+absl::Duration ClockWatch::SteppedUntil(const Reading& now) const {
   const auto step = StepBefore(now);
-  const absl::Duration stepped =
-      stepped_ + (step.has_value() ? step->to - step->from : absl::ZeroDuration());
-  return now.wall - std::max(stepped, absl::ZeroDuration());
+  return stepped_ + (step.has_value() ? step->to - step->from : absl::ZeroDuration());
 }
 
 }  // namespace keysvc::audit

@@ -32,8 +32,12 @@ class ClockWatch {
   // The wall clock without the steps that set it forward: to judge by what is not to end early
   // because somebody set the clock. A step back takes an earlier one forward back.
   absl::Time Unstepped(const Reading& now) const;
+  // The wall clock without any of the steps, forward or back: for how much time has passed.
+  absl::Time Steady(const Reading& now) const;
 
  private:
+  absl::Duration SteppedUntil(const Reading& now) const;
+
   Reading accepted_;
   absl::Duration stepped_;  // by all accepted steps
 };

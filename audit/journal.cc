@@ -166,6 +166,7 @@ Journal::Progress Journal::progress() const {
           .token_changes = progress.token_changes};
 }
 absl::Time Journal::UnsteppedTime() const { return impl_->writer().UnsteppedTime(); }
+absl::Time Journal::SteadyTime() const { return impl_->writer().SteadyTime(); }
 void Journal::Stop() { impl_->Stop(); }
 
 }  // namespace keysvc::audit

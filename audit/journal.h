@@ -155,6 +155,9 @@ class Journal {
   // writer judges whether kept answers have ended. Look-ups of them go by it too: by the wall
   // clock, one after such a step would miss an answer that the writer then meets.
   absl::Time UnsteppedTime() const;
+  // The wall clock as it would be had nobody set it since this process started: how much time has
+  // passed, whatever it shows.
+  absl::Time SteadyTime() const;
 
   // Finishes what was submitted, records Log.Stop, makes a last checkpoint unless they are held,
   // ends the threads. Idempotent, and thread-safe; not from a journal callback.

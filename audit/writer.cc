@@ -106,6 +106,11 @@ absl::Time Writer::UnsteppedTime() const {
   return clock_watch_.Unstepped(ReadClocks());
 }
 
+absl::Time Writer::SteadyTime() const {
+  const std::lock_guard lock(mutex_);
+  return clock_watch_.Steady(ReadClocks());
+}
+
 void Writer::Close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;

@@ -85,6 +85,8 @@ class Writer {
   Progress progress() const;
   // As Journal::UnsteppedTime.
   absl::Time UnsteppedTime() const;
+  // As Journal::SteadyTime.
+  absl::Time SteadyTime() const;
 
   // From now on only the journal's own records are taken.
   void Close();

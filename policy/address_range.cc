@@ -54,7 +54,7 @@ std::optional<AddressRange> AddressRange::Parse(std::string_view text) {
   for (unsigned bit = bits; bit < kBits; ++bit) {
     if (BitOf(*first, bit)) return std::nullopt;
   }
-  if (bits < kBitsBeforeIpv4 && BeginAlike(*first, kIpv4, bits)) return std::nullopt;
+  if (!ipv4 && bits <= kBitsBeforeIpv4 && BeginAlike(*first, kIpv4, bits)) return std::nullopt;
   return AddressRange(*first, bits);
 }
 

@@ -33,8 +33,7 @@ absl::StatusOr<Permit> Gate::Authorize(const Caller& caller, Action action,
   const Principal* principal = in_force->FindByIdentity(caller.identity);
   const Rule* rule = nullptr;
   if (principal != nullptr && principal->name == caller.principal) {
-    rule = in_force->Decide(*principal, action, resource, purpose,
-                            Circumstances{clock_(), caller.origin});
+    rule = in_force->Decide(*principal, action, resource, purpose, {clock_(), caller.origin});
   }
   if (rule == nullptr) return Error(Reason::kPolicyDenied, "the policy does not allow this");
   const Reveal reveal = resource.ends_with("/tokens") ? Reveal::kLastFour : rule->reveal;

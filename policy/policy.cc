@@ -26,8 +26,9 @@ std::vector<std::string_view> SegmentsOf(std::string_view name) {
 }
 
 bool Admits(const Rule& rule, const Circumstances& circumstances) {
-  if (!rule.hours.Contain(circumstances.time)) return false;
-  if (rule.addresses.empty()) return true;
+  const bool any_time = circumstances.open && !circumstances.time.has_value();
+  if (!any_time && !rule.hours.Contain(circumstances.time)) return false;
+  if (rule.addresses.empty() || (circumstances.open && circumstances.address.empty())) return true;
   const std::optional<Address> address = ParseAddress(circumstances.address);
   return address.has_value() &&
          std::any_of(rule.addresses.begin(), rule.addresses.end(),
@@ -68,8 +69,7 @@ bool Policy::KnowsPurpose(std::string_view purpose) const {
 }
 
 const Rule* Policy::Decide(const Principal& principal, Action action, std::string_view resource,
-                           std::string_view purpose,
-                           const std::optional<Circumstances>& circumstances) const {
+                           std::string_view purpose, const Circumstances& circumstances) const {
   if (!purpose.empty() && !KnowsPurpose(purpose)) return nullptr;
   for (const Rule& rule : rules) {
     const bool held = std::any_of(rule.roles.begin(), rule.roles.end(), [&](const auto& role) {
@@ -80,7 +80,7 @@ const Rule* Policy::Decide(const Principal& principal, Action action, std::strin
                     [&](const auto& pattern) { return Covers(pattern, resource); });
     const bool wanted = rule.purposes.empty() || Contains(rule.purposes, purpose);
     if (held && covered && wanted && Contains(rule.actions, action) &&
-        (!circumstances.has_value() || Admits(rule, *circumstances))) {
+        Admits(rule, circumstances)) {
       return &rule;
     }
   }

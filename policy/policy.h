@@ -42,11 +42,12 @@ struct Rule {
   std::vector<AddressRange> addresses = {};  // of the peer
 };
 
-// When and from where a call comes. No hours hold a time that is not known, and no range an address
-// that is none.
+// When and from where a call comes. No hours hold a time that is not known and no range an address
+// that is none, unless what is left out is open: then all do.
 struct Circumstances {
   std::optional<absl::Time> time;
   std::string_view address;
+  bool open = false;
 };
 
 // Whether a pattern covers a resource. Patterns are
@@ -69,10 +70,9 @@ struct Policy {
   // Whether some rule lists this purpose.
   bool KnowsPurpose(std::string_view purpose) const;
   // The first rule that allows it, nullptr when none does, or when the purpose is stated but listed
-  // nowhere. Without circumstances the first that does at some hour from some address.
+  // nowhere.
   const Rule* Decide(const Principal& principal, Action action, std::string_view resource,
-                     std::string_view purpose,
-                     const std::optional<Circumstances>& circumstances) const;
+                     std::string_view purpose, const Circumstances& circumstances) const;
 };
 
 // Parses and checks a policy file's text. Every fault is INVALID_ARGUMENT/POLICY_INVALID with

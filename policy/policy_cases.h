@@ -34,13 +34,13 @@ struct PolicyCase {
 //     - {principal: fraud, action: Tokenize, resource: tenants/acme/tokenProfiles/cards,
 //        denied: true}
 // Faults as ParsePolicy's. `at` is needed where the policy has rules with hours, `address` where it
-// has rules with addresses; without them such rules allow nothing.
+// has rules with addresses that could decide.
 absl::StatusOr<std::vector<PolicyCase>> ParsePolicyCases(std::string_view text,
                                                          std::string_view file_name);
 
 // nullopt when the policy decides as the case says, else "place: what it does instead". A case
 // that would hold by mistake is at fault too: a principal or a purpose that the policy does not
-// know, and a denial without time or address where they decide.
+// know, and a case without the time or the address that decides it.
 std::optional<std::string> FaultOf(const PolicyCase& expected, const Policy& policy);
 
 }  // namespace keysvc::policy

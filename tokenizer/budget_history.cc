@@ -34,6 +34,9 @@ std::optional<policy::Action> ActionOf(const audit::Entry& record) {
   return policy::ActionNamed(std::string_view(record.action).substr(kService.size() + 1));
 }
 
+// What will open again once the HSM is back must not be forgotten.
+bool IsAway(const absl::Status& status) { return ReasonOf(status) == Reason::kHsmUnavailable; }
+
 struct Told {
   absl::Time time;
   std::string token;
@@ -67,10 +70,12 @@ absl::StatusOr<absl::Time> StartOf(store::Store& store, const policy::Policy& po
   return std::min(of_guesses, now - LongestWindow(policy));
 }
 
-bool CountsCards(const policy::Policy& policy, std::string_view rule_id) {
-  return std::any_of(policy.rules.begin(), policy.rules.end(), [&](const policy::Rule& rule) {
-    return rule.id == rule_id && rule.limits.distinct_cards.has_value();
-  });
+std::optional<policy::Budget> DistinctCardsOf(const policy::Policy& policy,
+                                              std::string_view rule_id) {
+  for (const policy::Rule& rule : policy.rules) {
+    if (rule.id == rule_id) return rule.limits.distinct_cards;
+  }
+  return std::nullopt;
 }
 
 class History {
@@ -94,7 +99,7 @@ class History {
       if (found || missed) budgets_.AddLookUp(record.actor, *action, missed, time);
       if (!found || action != policy::Action::kDetokenize) continue;
       const std::string& rule = item.rule.empty() ? record.rule : item.rule;
-      budgets_.AddReveal(record.actor, rule, item.resource, CountsCards(policy_, rule), time);
+      budgets_.AddReveal(record.actor, rule, item.resource, DistinctCardsOf(policy_, rule), time);
     }
   }
 
@@ -104,7 +109,7 @@ class History {
       const auto profile = profiles_.Find(resource);
       if (!profile.ok()) continue;
       if ((*profile)->family == Family::kFf1) {
-        CountComputed(principal, **profile, tokens);
+        RETURN_IF_ERROR(CountComputed(principal, **profile, tokens));
       } else {
         RETURN_IF_ERROR(CountStored(principal, **profile, tokens));
       }
@@ -125,16 +130,18 @@ class History {
     }
   }
 
-  void CountComputed(const std::string& principal, const Profile& profile,
-                     const std::deque<Told>& tokens) {
+  absl::Status CountComputed(const std::string& principal, const Profile& profile,
+                             const std::deque<Told>& tokens) {
     const auto key = keys_.Ff1OpeningKey(profile);
-    if (!key.ok()) return;
+    if (IsAway(key.status())) return key.status();
+    if (!key.ok()) return absl::OkStatus();
     for (const Told& told : tokens) {
       const auto card = OpenFf1Token(profile, told.token, *key->key);
       if (!card.ok()) continue;
       budgets_.AddGuess(
           {principal, profile.ResourceName(), told.token, card->pan.FirstSixLastFour()}, told.time);
     }
+    return absl::OkStatus();
   }
 
   absl::Status CountStored(const std::string& principal, const Profile& profile,
@@ -147,6 +154,7 @@ class History {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         if (!rows[i].has_value() || StateOf(*rows[i]) == TokenState::kDeleted) continue;
         const auto data_key = keys_.DataKey(profile, rows[i]->data_version);
+        if (IsAway(data_key.status())) return data_key.status();
         if (!data_key.ok()) continue;
         const auto opened = OpenRow(*rows[i], **data_key);
         if (!opened.ok()) continue;
@@ -171,6 +179,7 @@ class History {
     handles.reserve(tokens.size());
     for (const Told& told : tokens) {
       const auto content = Decode(profile, told.token);
+      if (IsAway(content.status())) return content.status();
       handles.push_back(content.ok() ? content->handle : kNoHandle);
     }
     return store_.FindTokens(handles);

@@ -66,7 +66,9 @@ absl::Status Budgets::TakeReveal(const policy::Permit& permit, std::string_view 
   Reveals& reveals = reveals_[{permit.caller().principal, permit.rule()}];
   RETURN_IF_ERROR(RevealsLeft(permit.limits(), reveals, token, now));
   reveals.all.Add(now);
-  if (permit.limits().distinct_cards.has_value()) reveals.cards.Add(token, now);
+  if (const auto& cards = permit.limits().distinct_cards; cards.has_value()) {
+    reveals.cards.Add(token, *cards, now);
+  }
   return absl::OkStatus();
 }
 
@@ -103,11 +105,11 @@ void Budgets::AddLookUp(std::string_view principal, policy::Action action, bool 
 }
 
 void Budgets::AddReveal(std::string_view principal, std::string_view rule, std::string_view token,
-                        bool distinct, absl::Time time) {
+                        const std::optional<policy::Budget>& distinct, absl::Time time) {
   const std::lock_guard lock(mutex_);
   Reveals& reveals = reveals_[PairOf(principal, rule)];
   reveals.all.Add(time);
-  if (distinct) reveals.cards.Add(token, time);
+  if (distinct.has_value()) reveals.cards.Add(token, *distinct, time);
 }
 
 void Budgets::AddGuess(const Guess& guess, absl::Time time) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,7 @@ inline constexpr std::array kMisses = {Reason::kTokenNotFound, Reason::kCardNotT
 // What each caller has used up of the limits that the policy sets. In memory only, and bounded by
 // the principals and rules of the policy; RecountBudgets() makes it again after a start. What is
 // decided and what is counted is one step, so that no race goes over a limit. Times are of a clock
-// that no step sets forward. Thread-safe.
+// that nobody sets. Thread-safe.
 class Budgets {
  public:
   // RESOURCE_EXHAUSTED/MISSES_EXHAUSTED when the caller has named as many wrong tokens as it may:
@@ -60,7 +61,7 @@ class Budgets {
   // What happened before the process started, in the order in which it did.
   void AddLookUp(std::string_view principal, policy::Action action, bool missed, absl::Time time);
   void AddReveal(std::string_view principal, std::string_view rule, std::string_view token,
-                 bool distinct, absl::Time time);
+                 const std::optional<policy::Budget>& distinct, absl::Time time);
   void AddGuess(const Guess& guess, absl::Time time);
 
  private:

@@ -17,10 +17,13 @@ class DistinctCards {
  public:
   // Whether the card was there within the window, or one more may be.
   bool Admit(std::string_view token, const policy::Budget& budget, absl::Time now);
-  void Add(std::string_view token, absl::Time now);
+  void Add(std::string_view token, const policy::Budget& budget, absl::Time now);
 
  private:
-  std::int64_t Advance(absl::Time now);
+  // The first minute of the window that ends now.
+  std::int64_t Advance(const policy::Budget& budget, absl::Time now);
+  // At most once a minute, since it looks at every card.
+  void ForgetBefore(std::int64_t oldest);
 
   std::unordered_map<std::size_t, std::int64_t> minute_of_;  // the last one, by a hash of the token
   std::int64_t newest_ = 0;                                  // minutes since 1970

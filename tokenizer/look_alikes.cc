@@ -18,7 +18,6 @@ std::uint64_t BinOf(std::uint64_t masked) { return masked / kLastFours; }
 bool LookAlikes::Admit(std::string_view card, std::uint64_t masked, const policy::GuessLimit& limit,
                        absl::Time now) {
   Advance(now);
-  if (cards_.contains(std::hash<std::string_view>()(card))) return true;
   std::uint64_t look_alikes = 0;
   std::uint64_t of_bin = 0;
   std::uint64_t all = 0;
@@ -31,7 +30,12 @@ bool LookAlikes::Admit(std::string_view card, std::uint64_t masked, const policy
   const std::uint64_t explained = kTimesExplained * of_bin / kLastFours;
   // By so much the sketch may count too many, which the caller must not pay for.
   const std::uint64_t counted_too_many = all / CountMinSketch::kWidth;
-  return look_alikes < std::max<std::uint64_t>(limit.count, explained) + counted_too_many;
+  const std::uint64_t most = std::max<std::uint64_t>(limit.count, explained) + counted_too_many;
+  if (look_alikes > most) return false;
+  if (cards_.contains(std::hash<std::string_view>()(card))) return true;
+  if (look_alikes < most) return true;
+  Newest().of_masked.Add(masked);  // which closes the view
+  return false;
 }
 
 void LookAlikes::Add(std::string_view card, std::uint64_t masked, absl::Time now) {
@@ -39,8 +43,6 @@ void LookAlikes::Add(std::string_view card, std::uint64_t masked, absl::Time now
   const std::size_t stand_in = std::hash<std::string_view>()(card);
   // Who tries a card again learns nothing new, however long ago it was tried.
   if (cards_.contains(stand_in)) return;
-  // All that are kept are forgotten at once and count once more. For one card that is never more
-  // often than what Admit() allows the sketch, since kMostCards others come between two times.
   if (cards_.size() >= kMostCards) cards_.clear();
   cards_.insert(stand_in);
   HalfDay& newest = Newest();

@@ -43,7 +43,7 @@ absl::StatusOr<std::vector<absl::StatusOr<KnownToken>>> LookUpCards(
   RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kLookUpToken, profile.ResourceName()));
   entry.profile = profile.ResourceName();
   RETURN_IF_ERROR(CheckIsIndexed(profile));
-  const absl::Time now = services.journal.UnsteppedTime();
+  const absl::Time now = services.journal.SteadyTime();
   RETURN_IF_ERROR(services.budgets.CheckMisses(permit, now));
   HeldKeys keys(profile, services.keys);
   CardIndex index(profile, keys, services.store);

@@ -50,8 +50,11 @@ absl::StatusOr<Pan> Pan::Parse(crypto::ByteView digits) {
 }
 
 std::string Pan::Masked() const {
-  if (length() < kFirst + kLast + kLeastHidden) return LastFour();
-  return Truncated(Expose(crypto::SecretAccess::kGranted), kFirst);
+  return Truncated(Expose(crypto::SecretAccess::kGranted), ShownFirst());
+}
+
+std::size_t Pan::ShownFirst() const {
+  return length() < kFirst + kLast + kLeastHidden ? 0 : kFirst;
 }
 
 std::string Pan::LastFour() const { return Truncated(Expose(crypto::SecretAccess::kGranted), 0); }
@@ -59,7 +62,7 @@ std::string Pan::LastFour() const { return Truncated(Expose(crypto::SecretAccess
 std::uint64_t Pan::FirstSixLastFour() const {
   const crypto::ByteView digits = Expose(crypto::SecretAccess::kGranted);
   std::uint64_t number = 0;
-  for (const std::uint8_t digit : digits.first(kFirst)) number = number * 10 + (digit - '0');
+  for (const std::uint8_t digit : digits.first(ShownFirst())) number = number * 10 + (digit - '0');
   for (const std::uint8_t digit : digits.last(kLast)) number = number * 10 + (digit - '0');
   return number;
 }

@@ -32,10 +32,11 @@ class Pan {
   std::string Masked() const;
   // "*" for all but the last four.
   std::string LastFour() const;
-  // The first six and the last four digits as a number: what whoever saw a masked card knows of it.
+  // The digits that Masked() shows, as a number: what whoever saw a masked card knows of it.
   std::uint64_t FirstSixLastFour() const;
 
  private:
+  std::size_t ShownFirst() const;
   explicit Pan(crypto::SecretBytes digits) : digits_(std::move(digits)) {}
   crypto::SecretBytes digits_;
 };

@@ -102,10 +102,10 @@ absl::StatusOr<std::optional<StateChangeCall::Results>> StateChangeCall::FindKep
 
 absl::Status StateChangeCall::Read() {
   if (attempts_ > 1) return reader_.Refresh(readings_);
-  const absl::Time unstepped = services_.journal.UnsteppedTime();
-  RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, unstepped));
+  const absl::Time now = services_.journal.SteadyTime();
+  RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, now));
   ASSIGN_OR_RETURN(readings_, reader_.FindRows(names_));
-  CountLookUps(services_.budgets, permit_, unstepped, readings_);
+  CountLookUps(services_.budgets, permit_, now, readings_);
   return absl::OkStatus();
 }
 

@@ -46,7 +46,7 @@ struct TokenReading {
 };
 
 // Counts every reading as a look-up by the caller; what its limits let it hear nothing of becomes
-// that error. `now` is a time that nobody can set forward (Journal::UnsteppedTime).
+// that error. `now` is a time that nobody sets (Journal::SteadyTime).
 void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
                   std::vector<TokenReading>& readings);
 

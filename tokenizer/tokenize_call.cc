@@ -66,7 +66,7 @@ absl::Status TokenizeCall::CheckCard(const CardData& card) const {
 void TokenizeCall::Attempt() {
   if (++attempts_ > 1) keys_.Close();
   data_versions_.clear();
-  now_ = services_.journal.UnsteppedTime();
+  now_ = services_.journal.SteadyTime();
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Record(kept.status());
   if (kept->has_value()) {

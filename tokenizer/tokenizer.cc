@@ -78,7 +78,7 @@ Tokenizer::Tokenizer(const Profiles& profiles, KeySource& keys, store::Store& st
 
 absl::Status Tokenizer::CountRecords() {
   return RecountBudgets(services_.store, services_.profiles, services_.keys,
-                        *services_.gate.policy(), services_.journal.UnsteppedTime(), budgets_);
+                        *services_.gate.policy(), services_.journal.SteadyTime(), budgets_);
 }
 
 void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
@@ -126,7 +126,7 @@ void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts fa
     RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kGetToken, TokensOf(token.tenant)));
     TokenReader reader(services_.profiles, services_.keys, services_.store, services_.gate, permit,
                        token.tenant);
-    const absl::Time now = services_.journal.UnsteppedTime();
+    const absl::Time now = services_.journal.SteadyTime();
     RETURN_IF_ERROR(budgets_.CheckMisses(permit, now));
     ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.FindRows({token}));
     TokenReading& reading = readings[0];
@@ -155,7 +155,7 @@ void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
     RETURN_IF_ERROR(
         CheckPermit(permit, policy::Action::kFingerprintCard, FingerprintResource(tenant)));
     ASSIGN_OR_RETURN(const auto key, FingerprintKey(services_.keys, tenant, key_version));
-    const absl::Time now = services_.journal.UnsteppedTime();
+    const absl::Time now = services_.journal.SteadyTime();
     CardFingerprints made{key.version, {}};
     for (const absl::StatusOr<CardData>& card : cards) {
       absl::Status status = card.ok() ? CheckNumberAlone(*card) : card.status();

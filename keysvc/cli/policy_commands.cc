@@ -58,13 +58,19 @@ ExitCode ExplainPolicy(const ExplainOptions& options, Output& output) {
   if (!options.at.empty() && !absl::ParseTime(absl::RFC3339_full, options.at, &at, nullptr)) {
     return BadArgument("--at is no time such as 2026-01-05T10:00:00Z");
   }
-  const auto decided = [&](const std::optional<policy::Circumstances>& circumstances) {
-    return policy.Decide(*principal, *action, options.resource, options.purpose, circumstances);
+  if (!options.address.empty() && !policy::ParseAddress(options.address).has_value()) {
+    return BadArgument("--address is no address such as 192.0.2.7");
+  }
+  const auto decided = [&](const std::string& resource,
+                           const policy::Circumstances& circumstances) {
+    return policy.Decide(*principal, *action, resource, options.purpose, circumstances);
   };
-  const policy::Rule* rule = decided(policy::Circumstances{at, options.address});
+  const policy::Rule* rule = decided(options.resource, {at, options.address});
   if (rule == nullptr) {
     Fields fields = {{"decision", "denied"}, {"rule", "none matches"}};
-    if (const policy::Rule* elsewhere = decided(std::nullopt); elsewhere != nullptr) {
+    if (const policy::Rule* elsewhere =
+            decided(options.resource, {.time = std::nullopt, .address = {}, .open = true});
+        elsewhere != nullptr) {
       fields.emplace_back("but_for", "the hours or addresses of " + elsewhere->id);
     }
     output.Show(fields);
@@ -74,8 +80,16 @@ ExitCode ExplainPolicy(const ExplainOptions& options, Output& output) {
   if (*action == policy::Action::kDetokenize) {
     fields.emplace_back("reveal", std::string(policy::NameOf(rule->reveal)));
   }
-  if (const std::string limits = policy::Describe(rule->limits, *action); !limits.empty()) {
-    fields.emplace_back("limits", limits);
+  policy::Limits limits = rule->limits;
+  // Misses are held against the rule that lets the call in, before the token's profile is known.
+  if (const auto profile = options.resource.find("/tokenProfiles/");
+      policy::NamesTokens(*action) && profile != std::string::npos) {
+    const policy::Rule* first =
+        decided(options.resource.substr(0, profile) + "/tokens", {at, options.address});
+    if (first != nullptr) limits.misses = first->limits.misses;
+  }
+  if (const std::string text = policy::Describe(limits, *action); !text.empty()) {
+    fields.emplace_back("limits", text);
   }
   output.Show(fields);
   return ExitCode::kOk;

@@ -18,9 +18,9 @@ void AddDetail(v1::Status& status, const char* type, const google::protobuf::Mes
 
 v1::RetryInfo RetryDelay(Reason reason) {
   v1::RetryInfo retry;
-  // A step of the shortest window that limits count in.
   if (IsLimit(reason)) {
-    retry.mutable_retry_delay()->set_seconds(60);
+    // At the earliest: a step of the shortest window that the limit may count in.
+    retry.mutable_retry_delay()->set_seconds(reason == Reason::kGuessesExhausted ? 3600 : 60);
     return retry;
   }
   // Load and conflicts pass at once; what is away takes longer to come back.

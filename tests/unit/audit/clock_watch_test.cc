@@ -61,6 +61,17 @@ TEST_F(ClockWatchTest, TellsTheTimeWithoutStepsForward) {
   EXPECT_EQ(watch_.Unstepped(at(4 * minute, -year)), kStart + 4 * minute - year);
 }
 
+TEST_F(ClockWatchTest, TellsHowMuchTimePassedWhateverTheClockShows) {
+  const absl::Duration minute = absl::Minutes(1);
+  const absl::Duration year = absl::Hours(9000);
+  for (const absl::Duration step : {year, -year}) {
+    EXPECT_EQ(watch_.Steady(After(minute, minute + step)), kStart + minute);
+  }
+  watch_.Accept(After(minute, minute - year));
+  EXPECT_EQ(watch_.Steady(After(2 * minute, 2 * minute - year)), kStart + 2 * minute);
+  EXPECT_EQ(watch_.Steady(After(3 * minute, 3 * minute + year)), kStart + 3 * minute);
+}
+
 TEST(SinceBoot, DoesNotGoBack) {
   const absl::Duration before = SinceBoot();
   EXPECT_GT(before, absl::ZeroDuration());

@@ -41,7 +41,7 @@ TEST(AddressRangeTest, AnythingElseIsNone) {
   for (const char* text :
        {"", "192.0.2.0", "192.0.2.0/", "/24", "192.0.2.1/24", "192.0.2.0/33", "10.0.0.0/4294967295",
         "192.0.2.0/024", "192.0.2.0/+4", "192.0.2/24", "192.0.2.0/24 ", "2001:db8::1/32",
-        "2001:db8::/129", "::/0", "::/80", "fe80::%1/64", "localhost/8"}) {
+        "2001:db8::/129", "::/0", "::/80", "::ffff:0:0/96", "fe80::%1/64", "localhost/8"}) {
     EXPECT_FALSE(AddressRange::Parse(text).has_value()) << text;
   }
   for (const char* text : {"", "192.0.2", "1.2.3.4.5", "fe80::1%eth0", "unknown", " 192.0.2.1"}) {

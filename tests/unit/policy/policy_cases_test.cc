@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temporary_directory.h"
@@ -73,12 +74,15 @@ TEST(PolicyCasesTest, ADenialHoldsForItsOwnReasonOnly) {
   EXPECT_EQ(Judged("purpose: curiosity, denied: true"), "c.yaml:3:5: no rule lists this purpose");
   const auto policy = ParsePolicy(Without(kPolicy, "  - id: always"), "p.yaml");
   ASSERT_OK(policy);
-  const std::string incomplete = "c.yaml:3:5: time and address decide; the case must say both";
+  const std::string incomplete =
+      "c.yaml:3:5: the time or the address decides; the case must say it";
   const std::string asked = std::string(kAsked) + ", purpose: settlement, denied: true";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {asked, incomplete},
-      {asked + ", at: \"2026-01-06T10:00:00Z\"", incomplete},
-      {asked + ", address: 192.0.3.7", incomplete},
+      {asked + ", at: \"2026-01-05T10:00:00Z\"", incomplete},
+      {asked + ", address: 192.0.2.7", incomplete},
+      {asked + ", at: \"2026-01-06T10:00:00Z\"", ""},
+      {asked + ", address: 192.0.3.7", ""},
       {asked + ", at: \"2026-01-06T10:00:00Z\", address: 192.0.2.7", ""},
       {std::string(kAsked) + ", denied: true", ""},
   };
@@ -96,9 +100,10 @@ TEST(PolicyCasesTest, ACaseSaysWhenAndFromWhere) {
   EXPECT_EQ(Judged("purpose: settlement, at: \"2026-01-05T10:00:00Z\", address: 192.0.3.7, "
                    "allowed_by: always"),
             "");
-  EXPECT_EQ(Judged("purpose: settlement, at: \"2026-01-05T10:00:00Z\", allowed_by: always"), "");
-  EXPECT_EQ(Judged("purpose: settlement, address: 192.0.2.7, allowed_by: always"), "");
-  EXPECT_EQ(Judged("purpose: settlement, allowed_by: always"), "");
+  for (const char* missing : {"at: \"2026-01-05T10:00:00Z\", ", "address: 192.0.2.7, ", ""}) {
+    EXPECT_EQ(Judged(absl::StrCat("purpose: settlement, ", missing, "allowed_by: always")),
+              "c.yaml:3:5: the time or the address decides; the case must say it");
+  }
 }
 
 TEST(PolicyCasesTest, ACaseOfNobodyInThePolicyNeverHolds) {
@@ -121,6 +126,10 @@ TEST(PolicyCasesTest, EveryFaultIsNamedWithItsPlace) {
        "3:5: the action goes with no resource of this form"},
       {Cases("principal: pay, action: Detokenize, resource: tenants/acme/tokenprofiles/cards"),
        "3:5: the action goes with no resource of this form"},
+      {Cases("principal: pay, action: Detokenize, resource: tenants/acme/tokenProfiles/*"),
+       "3:5: one resource is expected, not a pattern of them"},
+      {Cases(asked + ", address: 192.0.2.999, denied: true"),
+       "3:5: an address is expected, such as 192.0.2.7 or 2001:db8::7"},
       {Cases("principal: pay, action: ListKeys, resource: tenants/acme/keys"),
        "3:5: one of \"allowed_by\" and \"denied\" is expected"},
       {Cases(asked), "3:5: one of \"allowed_by\" and \"denied\" is expected"},

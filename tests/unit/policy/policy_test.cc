@@ -53,7 +53,7 @@ struct Decision {
   Action action = Action::kDetokenize;
   std::string resource = "tenants/acme/tokenProfiles/cards";
   std::string purpose;
-  std::optional<Circumstances> circumstances;
+  Circumstances circumstances = {.time = std::nullopt, .address = {}, .open = true};
 
   Decision() {
     policy.principals = {principal};
@@ -143,15 +143,15 @@ TEST(PolicyTest, ARuleAllowsWithinItsHoursOnly) {
       absl::FromCivil(absl::CivilMinute(2026, 1, 5, 8, 0), absl::UTCTimeZone());
   d.circumstances = {monday, "192.0.2.7"};
   EXPECT_EQ(d.Taken(), "rule");
-  d.circumstances->time = monday - absl::Seconds(1);
+  d.circumstances.time = monday - absl::Seconds(1);
   EXPECT_EQ(d.Taken(), "denied");
-  d.circumstances->time = monday + absl::Hours(10);
+  d.circumstances.time = monday + absl::Hours(10);
   EXPECT_EQ(d.Taken(), "denied");
-  d.circumstances->time = monday + absl::Hours(24);
+  d.circumstances.time = monday + absl::Hours(24);
   EXPECT_EQ(d.Taken(), "denied");
-  d.circumstances->time = monday + absl::Hours(7 * 24) + absl::Minutes(599);
+  d.circumstances.time = monday + absl::Hours(7 * 24) + absl::Minutes(599);
   EXPECT_EQ(d.Taken(), "rule");
-  d.circumstances.reset();
+  d.circumstances = {.time = std::nullopt, .address = {}, .open = true};
   EXPECT_EQ(d.Taken(), "rule");
 }
 
@@ -177,7 +177,7 @@ TEST(PolicyTest, WhatARuleDoesNotAdmitALaterOneMay) {
   d.policy.rules[1].addresses.clear();
   d.circumstances = {absl::UnixEpoch(), "192.0.2.7"};
   EXPECT_EQ(d.Taken(), "rule");
-  d.circumstances->address = "198.51.100.1";
+  d.circumstances.address = "198.51.100.1";
   EXPECT_EQ(d.Taken(), "elsewhere");
 }
 

@@ -87,6 +87,13 @@ TEST(PanTest, TheLastFourAreShownOfEveryLength) {
   EXPECT_EQ(Parse("000000000018")->LastFour(), "********0018");
 }
 
+TEST(PanTest, TheMaskAsANumberIsOfTheDigitsThatItShows) {
+  EXPECT_EQ(Parse("4111111111111111")->FirstSixLastFour(), 4'111'111'111U);
+  EXPECT_EQ(Parse("30569309025904")->FirstSixLastFour(), 3'056'935'904U);
+  EXPECT_EQ(Parse("4222222222222")->FirstSixLastFour(), 2222U);
+  EXPECT_EQ(Parse("000000000018")->FirstSixLastFour(), 18U);
+}
+
 TEST(LuhnTest, OnlyDigitsCanPass) {
   EXPECT_TRUE(PassesLuhn(crypto::AsBytes("4111111111111111")));
   EXPECT_TRUE(PassesLuhn(crypto::AsBytes("0")));
