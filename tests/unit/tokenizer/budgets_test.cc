@@ -24,6 +24,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr std::int64_t kMinute = 60'000;
+constexpr std::int64_t kHour = 60 * kMinute;
 
 class BudgetsTest : public ::testing::Test {
  protected:
@@ -37,6 +38,7 @@ class BudgetsTest : public ::testing::Test {
   }
 
   void Pass(std::int64_t minutes) { service_.now_ms_ += minutes * kMinute; }
+  void PassHours(std::int64_t hours) { service_.now_ms_ += hours * kHour; }
 
   // Nothing is left of the process but what it committed.
   void Restart() {
@@ -71,13 +73,13 @@ TEST_F(BudgetsTest, AfterFiftyWrongTokensInAnHourNoTokenIsReadRightOrWrong) {
 TEST_F(BudgetsTest, WhatIsUsedUpComesFreeWhereverTheWallClockIsSet) {
   const TokenName right = service_.TokenOf(kVisa);
   Miss(50);
-  service_.stepped_ms_ = -25 * 60 * kMinute;
+  service_.stepped_ms_ = -25 * kHour;
   Pass(59);
   EXPECT_THAT(service_.DetokenizeOne(right), HasReason(Reason::kMissesExhausted));
   Pass(2);
   EXPECT_OK(service_.DetokenizeOne(right));
   Miss(50);
-  service_.stepped_ms_ = 25 * 60 * kMinute;
+  service_.stepped_ms_ = 25 * kHour;
   EXPECT_THAT(service_.DetokenizeOne(right), HasReason(Reason::kMissesExhausted));
 }
 
@@ -190,6 +192,7 @@ TEST_F(BudgetsTest, NoRaceHearsOfMoreWrongTokensThanAreAllowed) {
   std::atomic<int> heard = 0;
   std::atomic<int> refused = 0;
   std::vector<std::thread> callers;
+  callers.reserve(64);
   for (int i = 0; i < 64; ++i) {
     callers.emplace_back([&, i] {
       for (int call = 0; call < 5; ++call) {
@@ -418,6 +421,7 @@ TEST_F(BudgetsTest, NoRaceRevealsMoreThanTheLimit) {
   SetLimits(Reveals({{100, absl::Hours(1)}}));
   std::atomic<int> revealed = 0;
   std::vector<std::thread> callers;
+  callers.reserve(64);
   for (int i = 0; i < 64; ++i) {
     callers.emplace_back([&, i] {
       for (int call = 0; call < 4; ++call) {
@@ -433,10 +437,12 @@ TEST_F(BudgetsTest, NoRaceRevealsMoreThanTheLimit) {
 
 TEST_F(BudgetsTest, NoRaceRevealsMoreDifferentCardsThanTheLimit) {
   std::vector<TokenName> tokens;
+  tokens.reserve(64);
   for (int i = 0; i < 64; ++i) tokens.push_back(service_.TokenOf(kVisa, kOneTime));
   SetLimits(DistinctCardsOf(10));
   std::vector<std::atomic<int>> revealed(tokens.size());
   std::vector<std::thread> callers;
+  callers.reserve(64);
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     callers.emplace_back([&, i] {
       for (const std::size_t which : {i, (i + 1) % tokens.size(), i}) {
@@ -456,7 +462,7 @@ TEST_F(BudgetsTest, ARestartGivesBackNoReveals) {
   limits.distinct_cards = policy::Budget{.count = 1, .window = absl::Hours(12)};
   SetLimits(limits);
   ASSERT_OK(service_.Detokenize(Service::Tokens(3, visa)));
-  Pass(11 * 60);
+  PassHours(11);
   Restart();
   EXPECT_THAT(service_.DetokenizeOne(amex), HasReason(Reason::kRevealsExhausted));
   EXPECT_OK(service_.DetokenizeOne(visa));
@@ -500,6 +506,7 @@ TEST_P(GuessTest, AMaskedCardIsNotFoundByTryingAllThatLookLikeIt) {
 TEST_P(GuessTest, NoRaceHearsOfMoreCardsThanAreAllowed) {
   std::atomic<int> told = 0;
   std::vector<std::thread> callers;
+  callers.reserve(64);
   for (int i = 0; i < 64; ++i) {
     callers.emplace_back([&, i] {
       for (int call = 0; call < 4; ++call) told += Guess(i * 4 + call).ok() ? 1 : 0;
@@ -511,6 +518,7 @@ TEST_P(GuessTest, NoRaceHearsOfMoreCardsThanAreAllowed) {
 
 TEST_P(GuessTest, TheItemsOfABatchAreGuessesEach) {
   std::vector<absl::StatusOr<CardData>> cards;
+  cards.reserve(30);
   for (int number = 0; number < 30; ++number) cards.push_back(Card(LookAlike(number), "", ""));
   cards.push_back(Card("4111111111111111", "", ""));
   cards.push_back(Card("4012888888881881", "", ""));
@@ -539,7 +547,7 @@ TEST_P(GuessTest, ARestartFreesNoGuesses) {
   for (int number = 12; number < 20; ++number) EXPECT_OK(Guess(number));
   EXPECT_OK(Guess(3));
   EXPECT_THAT(Guess(20), HasReason(Reason::kGuessesExhausted));
-  Pass(36 * 60);
+  PassHours(36);
   EXPECT_OK(Guess(20));
 }
 
@@ -562,7 +570,7 @@ TEST_F(BudgetsTest, ARequestWhoseCardsWereRefusedMayBeRepeated) {
   EXPECT_OK(first->at(0));
   EXPECT_THAT(first->at(1), HasReason(Reason::kGuessesExhausted));
   EXPECT_OK(first->at(2));
-  Pass(36 * 60);
+  PassHours(36);
   const auto again = service_.Tokenize(cards(), kCards, kRequest);
   ASSERT_OK(again);
   EXPECT_EQ(again->at(0)->token, first->at(0)->token);
@@ -597,6 +605,7 @@ TEST_F(BudgetsTest, ARequestOfOneCardManyTimesMayBeRepeated) {
   constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
   for (int call = 0; call < 2; ++call) {
     std::vector<absl::StatusOr<CardData>> cards;
+    cards.reserve(25);
     for (int i = 0; i < 25; ++i) cards.push_back(Card(kVisa));
     const auto tokens = service_.Tokenize(std::move(cards), kOneTime, kRequest);
     ASSERT_OK(tokens);
@@ -608,6 +617,7 @@ TEST_F(BudgetsTest, ACardIsNotFoundByFingerprintsOfAllThatLookLikeIt) {
   int answered = 0;
   for (int first = 0; first < 500; first += 50) {
     std::vector<absl::StatusOr<CardData>> cards;
+    cards.reserve(50);
     for (int i = 0; i < 50; ++i) cards.push_back(Card(LookAlike(first + i), "", ""));
     const auto made = service_.Fingerprint(std::move(cards));
     ASSERT_OK(made);
