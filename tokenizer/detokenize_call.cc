@@ -2,14 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
-#include "tokenizer/token_row.h"
+#include "tokenizer/token_uses.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -47,7 +47,7 @@ absl::Status DetokenizeCall::Open() {
   const absl::Time now = services_.journal.SteadyTime();
   RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, now));
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
-  Judge(services_.clock());
+  RefuseWhatDoesNotOpen(readings_, services_.clock());
   for (std::size_t i = 0; i < readings_.size(); ++i) {
     TokenReading& reading = readings_[i];
     if (!reading.token.ok()) continue;
@@ -74,11 +74,14 @@ void DetokenizeCall::Attempt() {
   const absl::Time now = services_.clock();
   if (attempts_ > 1) {
     if (absl::Status status = reader_.Refresh(readings_); !status.ok()) return Fail(status);
-    Judge(now);
+    RefuseWhatDoesNotOpen(readings_, now);
   }
-  store::Mutation uses = Use(now);
+  RefuseWhatIsUsedUp(readings_);
+  store::Mutation uses;
+  const std::uint32_t counted = CountUses(readings_, now, reader_, uses);
   audit::Entry entry = EntryOfReadings();
-  const bool counts = !uses.empty();
+  const bool counts = counted > 0;
+  if (counts) entry.details["uses_counted"] = std::to_string(counted);
   services_.journal.Submit(
       std::move(entry), std::move(uses),
       [call = shared_from_this(), counts](absl::StatusOr<audit::Receipt> receipt) {
@@ -90,49 +93,15 @@ void DetokenizeCall::Attempt() {
       });
 }
 
-void DetokenizeCall::Judge(absl::Time now) {
-  for (TokenReading& reading : readings_) {
-    if (!reading.token.ok() || !reading.token->row.has_value()) continue;
-    if (absl::Status opens = CheckOpens(*reading.token->row, now); !opens.ok()) {
-      reading.token = std::move(opens);
-    }
-  }
-}
-
-store::Mutation DetokenizeCall::Use(absl::Time now) {
-  std::map<std::int64_t, std::uint32_t> uses;  // by handle
-  std::map<std::int64_t, const store::TokenRow*> rows;
-  for (TokenReading& reading : readings_) {
-    if (!reading.token.ok() || !reading.token->row.has_value()) continue;
-    const store::TokenRow& row = *reading.token->row;
-    if (!row.uses_left.has_value()) continue;
-    std::uint32_t& used = uses[row.handle];
-    if (used == *row.uses_left) {
-      reading.token = Exhausted();
-      continue;
-    }
-    ++used;
-    rows[row.handle] = &row;
-  }
-  store::Mutation mutation;
-  for (const auto& [handle, row] : rows) {
-    mutation.tokens.push_back(Used(uses[handle], now, *row, reader_.row_mac()));
-  }
-  return mutation;
-}
-
 audit::Entry DetokenizeCall::EntryOfReadings() const {
   audit::Entry entry = entry_;
   AddReadings(entry, readings_);
   std::set<std::string> reveals;
-  std::uint32_t counted = 0;
   for (const TokenReading& reading : readings_) {
     if (!reading.token.ok()) continue;
     reveals.insert(std::string(policy::NameOf(reading.token->permit->reveal())));
-    if (reading.token->row.has_value() && reading.token->row->uses_left.has_value()) ++counted;
   }
   if (!reveals.empty()) entry.details["reveal"] = Listed(reveals);
-  if (counted > 0) entry.details["uses_counted"] = std::to_string(counted);
   return entry;
 }
 

@@ -34,10 +34,6 @@ class DetokenizeCall : public std::enable_shared_from_this<DetokenizeCall> {
  private:
   absl::Status Open();
   void Attempt();
-  // What does not open, now that the rows are as they are, becomes the reason.
-  void Judge(absl::Time now);
-  // Counts a use of each token that opens only so often.
-  store::Mutation Use(absl::Time now);
   audit::Entry EntryOfReadings() const;
   Results Reveal();
   void Fail(const absl::Status& why);

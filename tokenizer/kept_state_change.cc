@@ -11,6 +11,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/kept_answer.h"
+#include "tokenizer/named_tokens.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -58,16 +59,7 @@ std::string FingerprintOf(TokenState state, std::string_view tenant,
       .U8(kFormat)
       .U8(static_cast<std::uint8_t>(state))
       .Bytes(tenant);
-  for (const absl::StatusOr<TokenName>& name : names) {
-    if (name.ok()) {
-      request.U8(name->profile.empty() ? 1 : 2).Bytes(name->ToString());
-      if (!name->profile.empty()) request.Bytes(name->profile);
-    } else {
-      request.U8(0);
-      request.Bytes(InfoOf(ReasonOf(name.status()).value_or(Reason::kInternal)).name);
-      request.Bytes(FieldOf(name.status()));
-    }
-  }
+  AddNames(names, request);
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 

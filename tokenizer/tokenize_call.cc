@@ -1,7 +1,5 @@
 #include "tokenizer/tokenize_call.h"
 
-#include <algorithm>
-#include <map>
 #include <utility>
 
 #include "crypto/bytes.h"
@@ -9,19 +7,13 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
-#include "tokenizer/drawn_token.h"
-#include "tokenizer/ff1_token.h"
 #include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_tokens.h"
-#include "tokenizer/opaque_token.h"
-#include "tokenizer/token_row.h"
 
 namespace keysvc::tokenizer {
 namespace {
 
 constexpr int kMaxAttempts = 5;
-// Where every other number is taken already, this many draws all fail once in 2^32 cards.
-constexpr int kMaxDraws = 32;
 
 }  // namespace
 
@@ -29,14 +21,11 @@ TokenizeCall::TokenizeCall(const CallServices& services, const policy::Permit& p
                            Profile profile, std::vector<absl::StatusOr<CardData>> cards,
                            const RequestFacts& facts, audit::Done<Results> done)
     : services_(services),
-      profile_(std::move(profile)),
-      guess_limit_(permit.limits().guesses),
+      maker_(services_, permit, std::move(profile)),
       cards_(std::move(cards)),
       done_(std::move(done)),
-      entry_(EntryOf(permit, "TokenService.Tokenize", facts)),
-      keys_(profile_, services_.keys),
-      index_(profile_, keys_, services_.store) {
-  entry_.profile = profile_.ResourceName();
+      entry_(EntryOf(permit, "TokenService.Tokenize", facts)) {
+  entry_.profile = maker_.profile().ResourceName();
 }
 
 void TokenizeCall::Run(const policy::Permit& permit) {
@@ -45,28 +34,20 @@ void TokenizeCall::Run(const policy::Permit& permit) {
 }
 
 absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
-  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kTokenize, profile_.ResourceName()));
+  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kTokenize, entry_.profile));
   for (absl::StatusOr<CardData>& card : cards_) {
     if (!card.ok()) continue;
-    if (absl::Status refused = CheckCard(*card); !refused.ok()) card = refused;
+    if (absl::Status refused = maker_.CheckCard(*card); !refused.ok()) card = refused;
   }
   if (entry_.request_id.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(profile_.tenant));
+  ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
   ASSIGN_OR_RETURN(fingerprint_,
-                   FingerprintOf(profile_.ResourceName(), cards_, *request_keys_->fingerprint));
-  return absl::OkStatus();
-}
-
-absl::Status TokenizeCall::CheckCard(const CardData& card) const {
-  RETURN_IF_ERROR(CheckIsNoToken(services_.profiles, card.pan));
-  if (profile_.family == Family::kFf1) return CheckFf1Card(profile_, card);
+                   FingerprintOf(entry_.profile, cards_, *request_keys_->fingerprint));
   return absl::OkStatus();
 }
 
 void TokenizeCall::Attempt() {
-  if (++attempts_ > 1) keys_.Close();
-  data_versions_.clear();
-  now_ = services_.journal.SteadyTime();
+  ++attempts_;
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Record(kept.status());
   if (kept->has_value()) {
@@ -74,7 +55,7 @@ void TokenizeCall::Attempt() {
     return Record(**std::move(kept));
   }
   store::Mutation mutation;
-  absl::StatusOr<Results> results = MakeTokens(mutation);
+  absl::StatusOr<Results> results = maker_.Make(Cards(), mutation);
   if (!results.ok()) return Record(results.status());
   if (absl::Status status = Keep(*results, mutation); !status.ok()) {
     return Record(std::move(status));
@@ -99,7 +80,7 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
   for (std::size_t i = 0; i < cards_.size(); ++i) {
     if (cards_[i].ok()) {
       results.push_back(
-          IssuedToken{{profile_.tenant, std::move(tokens[i].token)}, tokens[i].expiry});
+          IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)}, tokens[i].expiry});
     } else {
       results.push_back(cards_[i].status());
     }
@@ -119,103 +100,11 @@ absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutatio
                                      : KeptToken{});
   }
   if (!any) return absl::OkStatus();
-  ASSIGN_OR_RETURN(mutation.idempotency,
-                   KeepTokens(tokens, entry_.actor, entry_.request_id, fingerprint_,
-                              services_.clock() + profile_.keep_answers, *request_keys_->answer));
+  ASSIGN_OR_RETURN(
+      mutation.idempotency,
+      KeepTokens(tokens, entry_.actor, entry_.request_id, fingerprint_,
+                 services_.clock() + maker_.profile().keep_answers, *request_keys_->answer));
   return absl::OkStatus();
-}
-
-absl::StatusOr<TokenizeCall::Results> TokenizeCall::MakeTokens(store::Mutation& mutation) {
-  if (profile_.family == Family::kFf1) return ComputeTokens();
-  const bool any_card = std::any_of(cards_.begin(), cards_.end(),
-                                    [](const absl::StatusOr<CardData>& card) { return card.ok(); });
-  Results tokens;  // of the groups
-  group_of_.assign(cards_.size(), std::nullopt);
-  if (any_card) {
-    ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups());
-    const auto fresh = static_cast<std::size_t>(std::count_if(
-        groups.begin(), groups.end(),
-        [](const Group& group) { return group.told.ok() && !group.row.has_value(); }));
-    RETURN_IF_ERROR(HoldKeys(fresh > 0));
-    std::int64_t handle = fresh == 0 ? 0 : services_.store.AllocateHandles(fresh);
-    for (const Group& group : groups) {
-      if (!group.told.ok()) {
-        tokens.push_back(group.told);
-      } else if (group.row.has_value()) {
-        tokens.push_back(TokenOfRow(*group.row));
-      } else {
-        tokens.push_back(NewRow(group, handle++, mutation));
-      }
-    }
-  }
-  Results results;
-  for (std::size_t i = 0; i < cards_.size(); ++i) {
-    if (group_of_[i].has_value()) {
-      results.push_back(tokens[*group_of_[i]]);
-    } else {
-      results.push_back(cards_[i].status());
-    }
-  }
-  return results;
-}
-
-absl::StatusOr<TokenizeCall::Results> TokenizeCall::ComputeTokens() {
-  Results results;
-  for (const absl::StatusOr<CardData>& card : cards_) {
-    if (!card.ok()) {
-      results.push_back(card.status());
-      continue;
-    }
-    ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, keys_.Ff1());
-    ff1_version_ = key.version;
-    ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, card->pan, *key.key));
-    if (absl::Status told = TakeGuess(entry_.profile, card->pan, token); !told.ok()) {
-      results.push_back(std::move(told));
-    } else {
-      results.push_back(IssuedToken{{profile_.tenant, std::move(token)}});
-    }
-  }
-  return results;
-}
-
-absl::StatusOr<std::vector<TokenizeCall::Group>> TokenizeCall::MakeGroups() {
-  std::vector<Group> groups;
-  if (!profile_.deterministic) {
-    for (std::size_t i = 0; i < cards_.size(); ++i) {
-      if (!cards_[i].ok()) continue;
-      group_of_[i] = groups.size();
-      groups.push_back({.card = &*cards_[i]});
-    }
-    return groups;
-  }
-  std::map<std::string, std::size_t> group_with;
-  std::vector<std::string> pan_indexes;
-  for (std::size_t i = 0; i < cards_.size(); ++i) {
-    if (!cards_[i].ok()) continue;
-    ASSIGN_OR_RETURN(const std::string pan_index, index_.IndexOf(cards_[i]->pan));
-    const auto [found, first] = group_with.emplace(pan_index, groups.size());
-    group_of_[i] = found->second;
-    if (!first) continue;
-    groups.push_back({.card = &*cards_[i],
-                      .pan_index = pan_index,
-                      .told = TakeGuess(entry_.profile, cards_[i]->pan, pan_index)});
-    pan_indexes.push_back(pan_index);
-  }
-  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, index_.Find(pan_indexes));
-  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].row = std::move(rows[i]);
-  return groups;
-}
-
-absl::Status TokenizeCall::HoldKeys(bool fresh) {
-  if (profile_.family == Family::kOpaque) RETURN_IF_ERROR(keys_.Token().status());
-  RETURN_IF_ERROR(keys_.RowMac().status());
-  return fresh ? keys_.Data().status() : absl::OkStatus();
-}
-
-absl::Status TokenizeCall::TakeGuess(std::string_view among, const Pan& pan,
-                                     std::string_view card) {
-  return services_.budgets.TakeGuess({entry_.actor, among, card, pan.FirstSixLastFour()},
-                                     guess_limit_, now_);
 }
 
 absl::Status TokenizeCall::TakeGuessesOfRequest() {
@@ -224,73 +113,22 @@ absl::Status TokenizeCall::TakeGuessesOfRequest() {
     if (!card.ok()) continue;
     const auto stand_in =
         request_keys_->fingerprint->Compute(card->pan.Expose(crypto::SecretAccess::kGranted));
-    RETURN_IF_ERROR(TakeGuess(among, card->pan, crypto::AsText(stand_in)));
+    RETURN_IF_ERROR(maker_.TakeGuess(among, card->pan, crypto::AsText(stand_in)));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<IssuedToken> TokenizeCall::TokenOfRow(const store::TokenRow& row) {
-  ASSIGN_OR_RETURN(IssuedToken token, index_.TokenOf(row));
-  data_versions_.insert(row.data_version);
-  return token;
-}
-
-absl::StatusOr<IssuedToken> TokenizeCall::NewRow(const Group& group, std::int64_t handle,
-                                                 store::Mutation& mutation) {
-  const absl::Time created = services_.clock();
-  ASSIGN_OR_RETURN(const Versioned<SealingKey> data_key, keys_.Data());
-  ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMac());
-  store::TokenRow row;
-  row.handle = handle;
-  row.tenant = profile_.tenant;
-  row.profile = profile_.number;
-  row.pan_index = group.pan_index;
-  if (profile_.deterministic) {
-    ASSIGN_OR_RETURN(const auto index_key, keys_.Index());
-    row.index_version = index_key.version;
-  }
-  IssuedToken token{{profile_.tenant, {}}, profile_.ExpiryOf(created)};
-  std::uint32_t token_version = 0;
-  if (IsDrawn(profile_.family)) {
-    ASSIGN_OR_RETURN(row.digits, DrawDigits(group.card->pan, mutation));
-    token.name.token = row.digits;
-  } else {
-    ASSIGN_OR_RETURN(const auto token_key, keys_.Token());
-    token_version = token_key.version;
-    token.name.token = EncodeOpaqueToken({handle, profile_.number}, profile_.tenant, token_version,
-                                         *token_key.key);
-  }
-  row.data_version = data_key.version;
-  row.created_ms = absl::ToUnixMillis(created);
-  RETURN_IF_ERROR(SealRow(row, *group.card, token_version, *data_key.key));
-  row.state = static_cast<std::uint8_t>(TokenState::kActive);
-  row.revision = 1;
-  if (const std::optional<absl::Time> end = profile_.EndOf(created)) {
-    row.ends_ms = absl::ToUnixMillis(*end);
-  }
-  if (profile_.uses > 0) row.uses_left = profile_.uses;
-  row.mac = MacOfRow(row, *row_mac);
-  data_versions_.insert(row.data_version);
-  mutation.tokens.push_back(std::move(row));
-  return token;
-}
-
-absl::StatusOr<std::string> TokenizeCall::DrawDigits(const Pan& pan,
-                                                     const store::Mutation& mutation) const {
-  for (int draws = 0; draws < kMaxDraws; ++draws) {
-    std::string digits = DrawToken(profile_, pan, services_.random);
-    if (std::any_of(mutation.tokens.begin(), mutation.tokens.end(),
-                    [&](const store::TokenRow& row) { return row.digits == digits; })) {
-      continue;
+TokenMaker::Cards TokenizeCall::Cards() const {
+  TokenMaker::Cards cards;
+  cards.reserve(cards_.size());
+  for (const absl::StatusOr<CardData>& card : cards_) {
+    if (card.ok()) {
+      cards.emplace_back(&*card);
+    } else {
+      cards.emplace_back(card.status());
     }
-    // The commit looks too. Until it has found one that is taken, none is likely to be.
-    if (attempts_ == 1) return digits;
-    ASSIGN_OR_RETURN(const auto rows, services_.store.FindTokensByDigits(
-                                          profile_.tenant, profile_.number, {&digits, 1}));
-    if (!rows.front().has_value()) return digits;
   }
-  return Error(Reason::kTokensExhausted,
-               "the profile has hardly a number left that could be this card's token");
+  return cards;
 }
 
 void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutation) {
@@ -303,9 +141,11 @@ void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutat
   } else {
     SetFailed(entry, results.status());
   }
-  if (!data_versions_.empty()) entry.details["data_key_version"] = Listed(data_versions_);
-  if (ff1_version_ != 0) entry.details["ff1_key_version"] = std::to_string(ff1_version_);
-  if (repetition_) entry.details["repetition"] = "true";
+  if (repetition_) {
+    entry.details["repetition"] = "true";
+  } else {
+    maker_.AddKeys(entry);
+  }
   const bool writes = !mutation.empty();
   services_.journal.Submit(
       std::move(entry), std::move(mutation),

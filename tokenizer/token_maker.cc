@@ -1,0 +1,202 @@
+#include "tokenizer/token_maker.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/call_record.h"
+#include "tokenizer/drawn_token.h"
+#include "tokenizer/ff1_token.h"
+#include "tokenizer/opaque_token.h"
+#include "tokenizer/token_row.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+// Where every other number is taken already, this many draws all fail once in 2^32 cards.
+constexpr int kMaxDraws = 32;
+
+}  // namespace
+
+TokenMaker::TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile)
+    : services_(services),
+      profile_(std::move(profile)),
+      resource_(profile_.ResourceName()),
+      principal_(permit.caller().principal),
+      guess_limit_(permit.limits().guesses),
+      keys_(profile_, services_.keys),
+      index_(profile_, keys_, services_.store) {}
+
+absl::Status TokenMaker::CheckCard(const CardData& card) const {
+  RETURN_IF_ERROR(CheckIsNoToken(services_.profiles, card.pan));
+  if (profile_.family == Family::kFf1) return CheckFf1Card(profile_, card);
+  return absl::OkStatus();
+}
+
+void TokenMaker::AddKeys(audit::Entry& entry) const {
+  if (!data_versions_.empty()) entry.details["data_key_version"] = Listed(data_versions_);
+  if (ff1_version_ != 0) entry.details["ff1_key_version"] = std::to_string(ff1_version_);
+}
+
+absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
+                                                     store::Mutation& mutation) {
+  if (++times_ > 1) keys_.Close();
+  data_versions_.clear();
+  if (profile_.family == Family::kFf1) return ComputeTokens(cards);
+  const bool any_card =
+      std::any_of(cards.begin(), cards.end(), [](const auto& card) { return card.ok(); });
+  Results tokens;  // of the groups
+  group_of_.assign(cards.size(), std::nullopt);
+  if (any_card) {
+    ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups(cards));
+    const auto fresh = static_cast<std::size_t>(std::count_if(
+        groups.begin(), groups.end(),
+        [](const Group& group) { return group.told.ok() && !group.row.has_value(); }));
+    RETURN_IF_ERROR(HoldKeys(fresh > 0));
+    std::int64_t handle = fresh == 0 ? 0 : services_.store.AllocateHandles(fresh);
+    for (const Group& group : groups) {
+      if (!group.told.ok()) {
+        tokens.push_back(group.told);
+      } else if (group.row.has_value()) {
+        tokens.push_back(TokenOfRow(*group.row));
+      } else {
+        tokens.push_back(NewRow(group, handle++, mutation));
+      }
+    }
+  }
+  Results results;
+  for (std::size_t i = 0; i < cards.size(); ++i) {
+    if (group_of_[i].has_value()) {
+      results.push_back(tokens[*group_of_[i]]);
+    } else {
+      results.push_back(cards[i].status());
+    }
+  }
+  return results;
+}
+
+absl::StatusOr<TokenMaker::Results> TokenMaker::ComputeTokens(const Cards& cards) {
+  Results results;
+  for (const absl::StatusOr<const CardData*>& card : cards) {
+    if (!card.ok()) {
+      results.push_back(card.status());
+      continue;
+    }
+    ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, keys_.Ff1());
+    ff1_version_ = key.version;
+    ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, (*card)->pan, *key.key));
+    if (absl::Status told = TakeGuess(resource_, (*card)->pan, token); !told.ok()) {
+      results.push_back(std::move(told));
+    } else {
+      results.push_back(IssuedToken{{profile_.tenant, std::move(token)}});
+    }
+  }
+  return results;
+}
+
+absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Cards& cards) {
+  std::vector<Group> groups;
+  if (!profile_.deterministic) {
+    for (std::size_t i = 0; i < cards.size(); ++i) {
+      if (!cards[i].ok()) continue;
+      group_of_[i] = groups.size();
+      groups.push_back({.card = *cards[i]});
+    }
+    return groups;
+  }
+  std::map<std::string, std::size_t> group_with;
+  std::vector<std::string> pan_indexes;
+  for (std::size_t i = 0; i < cards.size(); ++i) {
+    if (!cards[i].ok()) continue;
+    ASSIGN_OR_RETURN(const std::string pan_index, index_.IndexOf((*cards[i])->pan));
+    const auto [found, first] = group_with.emplace(pan_index, groups.size());
+    group_of_[i] = found->second;
+    if (!first) continue;
+    groups.push_back({.card = *cards[i],
+                      .pan_index = pan_index,
+                      .told = TakeGuess(resource_, (*cards[i])->pan, pan_index)});
+    pan_indexes.push_back(pan_index);
+  }
+  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, index_.Find(pan_indexes));
+  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].row = std::move(rows[i]);
+  return groups;
+}
+
+absl::Status TokenMaker::HoldKeys(bool fresh) {
+  if (profile_.family == Family::kOpaque) RETURN_IF_ERROR(keys_.Token().status());
+  RETURN_IF_ERROR(keys_.RowMac().status());
+  return fresh ? keys_.Data().status() : absl::OkStatus();
+}
+
+absl::Status TokenMaker::TakeGuess(std::string_view among, const Pan& pan, std::string_view card) {
+  return services_.budgets.TakeGuess({principal_, among, card, pan.FirstSixLastFour()},
+                                     guess_limit_, services_.journal.UnsteppedTime());
+}
+
+absl::StatusOr<IssuedToken> TokenMaker::TokenOfRow(const store::TokenRow& row) {
+  ASSIGN_OR_RETURN(IssuedToken token, index_.TokenOf(row));
+  data_versions_.insert(row.data_version);
+  return token;
+}
+
+absl::StatusOr<IssuedToken> TokenMaker::NewRow(const Group& group, std::int64_t handle,
+                                               store::Mutation& mutation) {
+  const absl::Time created = services_.clock();
+  ASSIGN_OR_RETURN(const Versioned<SealingKey> data_key, keys_.Data());
+  ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMac());
+  store::TokenRow row;
+  row.handle = handle;
+  row.tenant = profile_.tenant;
+  row.profile = profile_.number;
+  row.pan_index = group.pan_index;
+  if (profile_.deterministic) {
+    ASSIGN_OR_RETURN(const auto index_key, keys_.Index());
+    row.index_version = index_key.version;
+  }
+  IssuedToken token{{profile_.tenant, {}}, profile_.ExpiryOf(created)};
+  std::uint32_t token_version = 0;
+  if (IsDrawn(profile_.family)) {
+    ASSIGN_OR_RETURN(row.digits, DrawDigits(group.card->pan, mutation));
+    token.name.token = row.digits;
+  } else {
+    ASSIGN_OR_RETURN(const auto token_key, keys_.Token());
+    token_version = token_key.version;
+    token.name.token = EncodeOpaqueToken({handle, profile_.number}, profile_.tenant, token_version,
+                                         *token_key.key);
+  }
+  row.data_version = data_key.version;
+  row.created_ms = absl::ToUnixMillis(created);
+  RETURN_IF_ERROR(SealRow(row, *group.card, token_version, *data_key.key));
+  row.state = static_cast<std::uint8_t>(TokenState::kActive);
+  row.revision = 1;
+  if (const std::optional<absl::Time> end = profile_.EndOf(created)) {
+    row.ends_ms = absl::ToUnixMillis(*end);
+  }
+  if (profile_.uses > 0) row.uses_left = profile_.uses;
+  row.mac = MacOfRow(row, *row_mac);
+  data_versions_.insert(row.data_version);
+  mutation.tokens.push_back(std::move(row));
+  return token;
+}
+
+absl::StatusOr<std::string> TokenMaker::DrawDigits(const Pan& pan,
+                                                   const store::Mutation& mutation) const {
+  for (int draws = 0; draws < kMaxDraws; ++draws) {
+    std::string digits = DrawToken(profile_, pan, services_.random);
+    if (std::any_of(mutation.tokens.begin(), mutation.tokens.end(),
+                    [&](const store::TokenRow& row) { return row.digits == digits; })) {
+      continue;
+    }
+    // The commit looks too. Until it has found one that is taken, none is likely to be.
+    if (times_ == 1) return digits;
+    ASSIGN_OR_RETURN(const auto rows, services_.store.FindTokensByDigits(
+                                          profile_.tenant, profile_.number, {&digits, 1}));
+    if (!rows.front().has_value()) return digits;
+  }
+  return Error(Reason::kTokensExhausted,
+               "the profile has hardly a number left that could be this card's token");
+}
+
+}  // namespace keysvc::tokenizer

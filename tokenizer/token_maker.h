@@ -1,0 +1,94 @@
+#ifndef KEYSVC_TOKENIZER_TOKEN_MAKER_H_
+#define KEYSVC_TOKENIZER_TOKEN_MAKER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "audit/entry.h"
+#include "policy/gate.h"
+#include "store/store.h"
+#include "tokenizer/call_services.h"
+#include "tokenizer/card_data.h"
+#include "tokenizer/card_index.h"
+#include "tokenizer/held_keys.h"
+#include "tokenizer/profile.h"
+#include "tokenizer/tokenizer.h"
+
+namespace keysvc::tokenizer {
+
+// The tokens of one call's cards in a profile: made, or found where a card always gets the same
+// one. Not thread-safe; one call's.
+class TokenMaker {
+ public:
+  using Cards = std::vector<absl::StatusOr<const CardData*>>;
+  using Results = std::vector<absl::StatusOr<IssuedToken>>;
+
+  // The permit is for the profile; its rule says how many cards the caller may guess at. The
+  // services outlive the maker.
+  TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile);
+
+  const Profile& profile() const { return profile_; }
+
+  // Whether the profile takes such a card.
+  absl::Status CheckCard(const CardData& card) const;
+
+  // A token for each card, in order; rows that are new are added to the mutation. A card that is an
+  // error stays one. The outer error is the keys' or the store's. To be called again when the
+  // mutation met a conflict: another call wrote one of the cards in between, or drew its token.
+  // That may be on the journal's thread, and works with the keys that are held already.
+  absl::StatusOr<Results> Make(const Cards& cards, store::Mutation& mutation);
+
+  // Counts the card as one that the caller may be guessing. `card` stands for it among those that
+  // are held against each other.
+  absl::Status TakeGuess(std::string_view among, const Pan& pan, std::string_view card);
+
+  // Adds which keys the tokens were made, or opened, with.
+  void AddKeys(audit::Entry& entry) const;
+
+ private:
+  // Cards that get one token: each alone, or in a deterministic profile all that are equal.
+  struct Group {
+    const CardData* card = nullptr;
+    std::string pan_index = {};
+    absl::Status told = {};                   // whether the caller may hear of the token
+    std::optional<store::TokenRow> row = {};  // of a card that has a token
+  };
+
+  // The tokens of an FF1 profile.
+  absl::StatusOr<Results> ComputeTokens(const Cards& cards);
+  // Sorts the cards into groups; `group_of_` tells which card is in which.
+  absl::StatusOr<std::vector<Group>> MakeGroups(const Cards& cards);
+  // Holds the keys that any card needs, and those to seal with when `fresh`.
+  absl::Status HoldKeys(bool fresh);
+  absl::StatusOr<IssuedToken> TokenOfRow(const store::TokenRow& row);
+  absl::StatusOr<IssuedToken> NewRow(const Group& group, std::int64_t handle,
+                                     store::Mutation& mutation);
+  // A token of random digits that nothing in the store or in the mutation has.
+  // FAILED_PRECONDITION/TOKENS_EXHAUSTED when none is found.
+  absl::StatusOr<std::string> DrawDigits(const Pan& pan, const store::Mutation& mutation) const;
+
+  const CallServices& services_;
+  const Profile profile_;
+  const std::string resource_;  // the profile's name
+  const std::string principal_;
+  const policy::GuessLimit guess_limit_;
+  HeldKeys keys_;
+  CardIndex index_;
+  int times_ = 0;  // that Make() was called
+
+  // Of the last time:
+  std::vector<std::optional<std::size_t>> group_of_;
+  std::set<std::uint32_t> data_versions_;
+  std::uint32_t ff1_version_ = 0;
+};
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_TOKEN_MAKER_H_
