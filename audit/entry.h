@@ -22,7 +22,8 @@ struct Item {
   // Of a token whose state the call was to change, "active" ...: what it was and what it is then.
   std::string state_before = {};
   std::string state_after = {};
-  std::string rule = {};  // that allowed it, where several allowed items of the call
+  std::string rule = {};    // that allowed it, where several allowed items of the call
+  std::string source = {};  // of a token that was made from another one: that one's name
 };
 
 // What happened, with the six facts of PCI DSS 10.2.2: who, what kind of event, when (the journal

@@ -44,6 +44,7 @@ std::string ItemsOf(const Entry& entry) {
     object.OptionalText("reason", item.reason);
     object.OptionalText("resource", item.resource);
     object.OptionalText("rule", item.rule);
+    object.OptionalText("source", item.source);
     object.OptionalText("state_after", item.state_after);
     object.OptionalText("state_before", item.state_before);
     items += object.Take();

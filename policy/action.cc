@@ -7,22 +7,22 @@ namespace keysvc::policy {
 namespace {
 
 constexpr auto kActions = std::to_array<Action>({
-    Action::kTokenize,      Action::kDetokenize,      Action::kGetToken,
-    Action::kLookUpToken,   Action::kFingerprintCard, Action::kSuspendToken,
-    Action::kResumeToken,   Action::kDeleteToken,     Action::kSign,
-    Action::kSignJws,       Action::kSignHttpMessage, Action::kSignWebhook,
-    Action::kSignCose,      Action::kVerify,          Action::kGetPublicKey,
-    Action::kCreateKey,     Action::kRotateKey,       Action::kListKeys,
-    Action::kGetKey,        Action::kLockKeys,        Action::kExportAudit,
-    Action::kGetCheckpoint,
+    Action::kTokenize,     Action::kDetokenize,    Action::kGetToken,
+    Action::kLookUpToken,  Action::kConvertToken,  Action::kFingerprintCard,
+    Action::kSuspendToken, Action::kResumeToken,   Action::kDeleteToken,
+    Action::kSign,         Action::kSignJws,       Action::kSignHttpMessage,
+    Action::kSignWebhook,  Action::kSignCose,      Action::kVerify,
+    Action::kGetPublicKey, Action::kCreateKey,     Action::kRotateKey,
+    Action::kListKeys,     Action::kGetKey,        Action::kLockKeys,
+    Action::kExportAudit,  Action::kGetCheckpoint,
 });
 
 constexpr auto kNames = std::to_array<std::string_view>({
-    "Tokenize",        "Detokenize",    "GetToken",    "LookUpToken", "FingerprintCard",
-    "SuspendToken",    "ResumeToken",   "DeleteToken", "Sign",        "SignJws",
-    "SignHttpMessage", "SignWebhook",   "SignCose",    "Verify",      "GetPublicKey",
-    "CreateKey",       "RotateKey",     "ListKeys",    "GetKey",      "LockKeys",
-    "ExportAudit",     "GetCheckpoint",
+    "Tokenize",        "Detokenize",      "GetToken",      "LookUpToken", "ConvertToken",
+    "FingerprintCard", "SuspendToken",    "ResumeToken",   "DeleteToken", "Sign",
+    "SignJws",         "SignHttpMessage", "SignWebhook",   "SignCose",    "Verify",
+    "GetPublicKey",    "CreateKey",       "RotateKey",     "ListKeys",    "GetKey",
+    "LockKeys",        "ExportAudit",     "GetCheckpoint",
 });
 
 static_assert(kActions.size() == kNames.size());
@@ -45,6 +45,7 @@ bool NamesTokens(Action action) {
   switch (action) {
     case Action::kDetokenize:
     case Action::kGetToken:
+    case Action::kConvertToken:
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:

@@ -14,6 +14,7 @@ enum class Action {
   kDetokenize,
   kGetToken,
   kLookUpToken,
+  kConvertToken,
   kFingerprintCard,
   kSuspendToken,
   kResumeToken,

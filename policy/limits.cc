@@ -15,7 +15,7 @@ bool MeetsMisses(Action action) { return NamesTokens(action) || action == Action
 
 bool MeetsGuesses(Action action) {
   return action == Action::kTokenize || action == Action::kLookUpToken ||
-         action == Action::kFingerprintCard;
+         action == Action::kConvertToken || action == Action::kFingerprintCard;
 }
 
 std::string Describe(const Limits& limits, Action action) {
@@ -26,7 +26,9 @@ std::string Describe(const Limits& limits, Action action) {
   if (MeetsGuesses(action)) {
     absl::StrAppend(&text, text.empty() ? "" : ", ", limits.guesses.count,
                     " cards of one BIN and last four in 24h",
-                    action == Action::kTokenize ? " where tokens are deterministic" : "");
+                    action == Action::kTokenize || action == Action::kConvertToken
+                        ? " where tokens are deterministic"
+                        : "");
   }
   if (action != Action::kDetokenize) return text;
   for (const Budget& reveals : limits.reveals) {

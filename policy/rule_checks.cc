@@ -24,6 +24,7 @@ Subject SubjectOf(Action action) {
     case Action::kDetokenize:
     case Action::kGetToken:
     case Action::kLookUpToken:
+    case Action::kConvertToken:
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
@@ -109,6 +110,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kDetokenize:
     case Action::kGetToken:
     case Action::kLookUpToken:
+    case Action::kConvertToken:
     case Action::kFingerprintCard:
     case Action::kSuspendToken:
     case Action::kResumeToken:

@@ -9,6 +9,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/kept_answer.h"
+#include "tokenizer/named_tokens.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -37,6 +38,15 @@ absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
       request.Bytes(FieldOf(card.status()));
     }
   }
+  return std::string(crypto::AsText(key.Compute(request.Take())));
+}
+
+std::string FingerprintOf(std::string_view target_resource,
+                          const std::vector<absl::StatusOr<TokenName>>& names,
+                          const crypto::HmacSha256& key) {
+  crypto::CanonicalWriter request;
+  request.Bytes("keysvc convert request").U8(kFormat).Bytes(target_resource);
+  AddNames(names, request);
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 

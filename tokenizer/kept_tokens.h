@@ -1,4 +1,4 @@
-// The answer of Tokenize, kept for a caller who repeats the request (AIP-155).
+// The answer of Tokenize or ConvertToken, kept for a caller who repeats the request (AIP-155).
 #ifndef KEYSVC_TOKENIZER_KEPT_TOKENS_H_
 #define KEYSVC_TOKENIZER_KEPT_TOKENS_H_
 
@@ -12,6 +12,7 @@
 #include "store/rows.h"
 #include "tokenizer/card_data.h"
 #include "tokenizer/key_source.h"
+#include "tokenizer/tokenizer.h"
 
 namespace keysvc::tokenizer {
 
@@ -20,13 +21,19 @@ absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
                                           const std::vector<absl::StatusOr<CardData>>& cards,
                                           const crypto::HmacSha256& key);
 
+// The same of a request to convert tokens.
+std::string FingerprintOf(std::string_view target_resource,
+                          const std::vector<absl::StatusOr<TokenName>>& names,
+                          const crypto::HmacSha256& key);
+
 struct KeptToken {
   std::string token;
   std::optional<Expiry> expiry = std::nullopt;  // of the family kEmv
   friend bool operator==(const KeptToken&, const KeptToken&) = default;
 };
 
-// One token for each card, empty where there is none; sealed and bound to who asked for it.
+// One token for each card or token, empty where there is none; sealed and bound to who asked for
+// it.
 absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<KeptToken>& tokens,
                                                  std::string_view principal,
                                                  std::string_view request_id,

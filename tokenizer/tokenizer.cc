@@ -9,6 +9,7 @@
 #include "tokenizer/budget_history.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/card_fingerprint.h"
+#include "tokenizer/convert_call.h"
 #include "tokenizer/detokenize_call.h"
 #include "tokenizer/look_up.h"
 #include "tokenizer/state_change_call.h"
@@ -108,6 +109,15 @@ void Tokenizer::Detokenize(policy::Permit permit, std::string tenant,
                            audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done) {
   std::make_shared<DetokenizeCall>(services_, std::move(permit), std::move(tenant),
                                    std::move(tokens), facts, std::move(done))
+      ->Run();
+}
+
+void Tokenizer::Convert(policy::Permit from, std::string tenant,
+                        std::vector<absl::StatusOr<TokenName>> tokens, policy::Permit to,
+                        const Profile& target, RequestFacts facts,
+                        audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done) {
+  std::make_shared<ConvertCall>(services_, std::move(from), std::move(tenant), std::move(tokens),
+                                std::move(to), target, facts, std::move(done))
       ->Run();
 }
 

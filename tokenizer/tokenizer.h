@@ -138,6 +138,16 @@ class Tokenizer {
                   std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
                   audit::Done<std::vector<absl::StatusOr<RevealedCard>>> done);
 
+  // Other tokens of the target for the cards of these, in order, which the caller does not see.
+  // `from` is for tenants/{tenant}/tokens and decided again as above, `to` for the target. What
+  // keeps a card from being detokenized, but for the rule's limits on reveals, or from being
+  // tokenized keeps its token from being converted, with the same errors. A use of each token that
+  // is converted is counted in the same commit. Request ids as of Tokenize.
+  void Convert(policy::Permit from, std::string tenant,
+               std::vector<absl::StatusOr<TokenName>> tokens, policy::Permit to,
+               const Profile& target, RequestFacts facts,
+               audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
+
   // Suspends (kSuspended), resumes (kActive) or deletes (kDeleted) tokens, in order; the permit is
   // for tenants/{tenant}/tokens and the action of that name. What is in the state already stays so
   // and is OK, FAILED_PRECONDITION/TOKEN_DELETED what is deleted for ever; else errors and request

@@ -180,6 +180,10 @@ class CommandLine {
     return verb.add_option(name, target, help)->option_text("FILE");
   }
 
+  static void AddName(CLI::App& verb, const char* name, std::string& target, const char* help) {
+    verb.add_option(name, target, help)->option_text("NAME")->required();
+  }
+
   static void AddRequestId(CLI::App& verb, std::string& target) {
     verb.add_option("--request-id", target, "The same id gives the same answer again [a new one]")
         ->option_text("UUID");
@@ -196,9 +200,7 @@ class CommandLine {
         [this](const Connection& connection, Output& output) {
           return Tokenize(connection, tokenize_, output);
         });
-    tokenize.add_option("--profile", tokenize_.profile, "The token profile")
-        ->option_text("NAME")
-        ->required();
+    AddName(tokenize, "--profile", tokenize_.profile, "The token profile");
     AddFile(tokenize, "--file", tokenize_.file, "The cards [standard input]");
     AddRequestId(tokenize, tokenize_.request_id);
 
@@ -210,9 +212,7 @@ class CommandLine {
         [this](const Connection& connection, Output& output) {
           return LookUpTokens(connection, look_up_, output);
         });
-    look_up.add_option("--profile", look_up_.profile, "The token profile")
-        ->option_text("NAME")
-        ->required();
+    AddName(look_up, "--profile", look_up_.profile, "The token profile");
     AddFile(look_up, "--file", look_up_.file, "The cards [standard input]");
 
     CLI::App& fingerprint =
@@ -223,9 +223,7 @@ class CommandLine {
                [this](const Connection& connection, Output& output) {
                  return FingerprintCards(connection, fingerprint_, output);
                });
-    fingerprint.add_option("--tenant", fingerprint_.tenant, "Whose key makes them")
-        ->option_text("NAME")
-        ->required();
+    AddName(fingerprint, "--tenant", fingerprint_.tenant, "Whose key makes them");
     AddFile(fingerprint, "--file", fingerprint_.file, "The cards [standard input]");
     fingerprint
         .add_option("--key-version", fingerprint_.key_version,
@@ -255,10 +253,13 @@ class CommandLine {
     Named(get, "The token");
     AddProfileOfTokens(get, profile_);
 
-    AddStateChange(tokens, "suspend", "Keeps tokens from being opened until they are resumed.",
-                   SuspendTokens);
-    AddStateChange(tokens, "resume", "Lets suspended tokens be opened again.", ResumeTokens);
-    AddStateChange(tokens, "delete", "Ends tokens for ever and erases their cards.", DeleteTokens);
+    AddName(AddOnce(tokens, "convert", "Makes tokens of another profile for the cards of tokens.",
+                    ConvertTokens, " --target tenants/beta/tokenProfiles/cards"),
+            "--target", tokens_.target, "The profile that they are to be of");
+    AddOnce(tokens, "suspend", "Keeps tokens from being opened until they are resumed.",
+            SuspendTokens);
+    AddOnce(tokens, "resume", "Lets suspended tokens be opened again.", ResumeTokens);
+    AddOnce(tokens, "delete", "Ends tokens for ever and erases their cards.", DeleteTokens);
   }
 
   static void AddProfileOfTokens(CLI::App& verb, std::string& target) {
@@ -267,16 +268,19 @@ class CommandLine {
         ->option_text("NAME");
   }
 
-  void AddStateChange(CLI::App& tokens, const char* name, const char* what,
-                      ExitCode (*change)(const Connection&, const StateChangeOptions&, Output&)) {
-    CLI::App& verb = Remote(tokens, name, what,
-                            absl::StrCat("keysvc tokens ", name, " tenants/acme/tokens/tok_..."),
-                            [this, change](const Connection& connection, Output& output) {
-                              return change(connection, state_change_, output);
-                            });
-    verb.add_option("names", state_change_.names, "The tokens")->option_text("NAME...")->required();
-    AddProfileOfTokens(verb, state_change_.profile);
-    AddRequestId(verb, state_change_.request_id);
+  CLI::App& AddOnce(CLI::App& tokens, const char* name, const char* what,
+                    ExitCode (*verb)(const Connection&, const TokensOptions&, Output&),
+                    const char* more = "") {
+    CLI::App& command =
+        Remote(tokens, name, what,
+               absl::StrCat("keysvc tokens ", name, " tenants/acme/tokens/tok_...", more),
+               [this, verb](const Connection& connection, Output& output) {
+                 return verb(connection, tokens_, output);
+               });
+    command.add_option("names", tokens_.names, "The tokens")->option_text("NAME...")->required();
+    AddProfileOfTokens(command, tokens_.profile);
+    AddRequestId(command, tokens_.request_id);
+    return command;
   }
 
   void AddSigning() {
@@ -572,7 +576,7 @@ class CommandLine {
   LookUpOptions look_up_;
   FingerprintOptions fingerprint_;
   DetokenizeOptions detokenize_;
-  StateChangeOptions state_change_;
+  TokensOptions tokens_;
   SignOptions sign_;
   JwsOptions jws_;
   CreateKeyOptions create_key_;

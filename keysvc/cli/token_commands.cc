@@ -66,12 +66,13 @@ std::size_t TakeNames(const std::vector<std::string>& names, std::size_t begin, 
   return begin;
 }
 
-// Sends all names to one of the batch methods that change the state of tokens.
+// Sends all names to one of the batch methods that do something with tokens once. `fill` completes
+// a request; `show` gives the columns of a result between those of the name and of the error.
 template <typename Request, typename Response>
-ExitCode ChangeStates(const Connection& connection, const StateChangeOptions& options,
-                      Output& output,
-                      grpc::Status (v1::TokenService::Stub::*method)(grpc::ClientContext*,
-                                                                     const Request&, Response*)) {
+ExitCode DoOnce(const Connection& connection, const TokensOptions& options,
+                grpc::Status (v1::TokenService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                               Response*),
+                auto fill, auto show, Output& output) {
   const auto stub = v1::TokenService::NewStub(connection.channel());
   const std::string id = options.request_id.empty() ? NewRequestId() : options.request_id;
   ExitCode code = ExitCode::kOk;
@@ -81,6 +82,7 @@ ExitCode ChangeStates(const Connection& connection, const StateChangeOptions& op
     begin = TakeNames(options.names, begin, request);
     request.set_profile(options.profile);
     request.set_request_id(RequestIdOfCall(id, calls++));
+    fill(request);
     Response response;
     const grpc::Status status = (stub.get()->*method)(connection.Call().get(), request, &response);
     if (!status.ok()) {
@@ -95,15 +97,28 @@ ExitCode ChangeStates(const Connection& connection, const StateChangeOptions& op
     }
     std::vector<Fields> rows;
     for (int i = 0; i < response.results_size(); ++i) {
-      const v1::TokenStateResult& result = response.results(i);
+      const auto& result = response.results(i);
       if (result.has_error()) code = ExitCode::kNo;
-      rows.push_back({{"name", request.names(i)},
-                      {"state", std::string(NameOf(result.state()))},
-                      {"error", ErrorOf(result)}});
+      Fields& row = rows.emplace_back();
+      row.emplace_back("name", request.names(i));
+      for (auto& field : show(result)) row.push_back(std::move(field));
+      row.emplace_back("error", ErrorOf(result));
     }
     output.ShowAll(rows);
   }
   return code;
+}
+
+template <typename Request, typename Response>
+ExitCode ChangeStates(const Connection& connection, const TokensOptions& options, Output& output,
+                      grpc::Status (v1::TokenService::Stub::*method)(grpc::ClientContext*,
+                                                                     const Request&, Response*)) {
+  return DoOnce<Request, Response>(
+      connection, options, method, [](Request&) {},
+      [](const v1::TokenStateResult& result) {
+        return Fields{{"state", std::string(NameOf(result.state()))}};
+      },
+      output);
 }
 
 // What tokens of the family emv have besides.
@@ -370,18 +385,25 @@ ExitCode GetToken(const Connection& connection, const std::string& name, const s
   return ExitCode::kOk;
 }
 
-ExitCode SuspendTokens(const Connection& connection, const StateChangeOptions& options,
-                       Output& output) {
+ExitCode ConvertTokens(const Connection& connection, const TokensOptions& options, Output& output) {
+  return DoOnce<v1::BatchConvertTokensRequest, v1::BatchConvertTokensResponse>(
+      connection, options, &v1::TokenService::Stub::BatchConvertTokens,
+      [&](v1::BatchConvertTokensRequest& request) { request.set_target(options.target); },
+      [](const v1::ConvertTokenResult& result) {
+        return Fields{{"token", result.token().token()}, {"converted", result.token().name()}};
+      },
+      output);
+}
+
+ExitCode SuspendTokens(const Connection& connection, const TokensOptions& options, Output& output) {
   return ChangeStates(connection, options, output, &v1::TokenService::Stub::BatchSuspendTokens);
 }
 
-ExitCode ResumeTokens(const Connection& connection, const StateChangeOptions& options,
-                      Output& output) {
+ExitCode ResumeTokens(const Connection& connection, const TokensOptions& options, Output& output) {
   return ChangeStates(connection, options, output, &v1::TokenService::Stub::BatchResumeTokens);
 }
 
-ExitCode DeleteTokens(const Connection& connection, const StateChangeOptions& options,
-                      Output& output) {
+ExitCode DeleteTokens(const Connection& connection, const TokensOptions& options, Output& output) {
   return ChangeStates(connection, options, output, &v1::TokenService::Stub::BatchDeleteTokens);
 }
 

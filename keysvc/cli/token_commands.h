@@ -43,17 +43,17 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
 ExitCode GetToken(const Connection& connection, const std::string& name, const std::string& profile,
                   Output& output);
 
-struct StateChangeOptions {
+// Of the verbs that do something with tokens once, however often they are repeated.
+struct TokensOptions {
   std::vector<std::string> names;
   std::string request_id;
   std::string profile;
+  std::string target;  // of ConvertTokens
 };
-ExitCode SuspendTokens(const Connection& connection, const StateChangeOptions& options,
-                       Output& output);
-ExitCode ResumeTokens(const Connection& connection, const StateChangeOptions& options,
-                      Output& output);
-ExitCode DeleteTokens(const Connection& connection, const StateChangeOptions& options,
-                      Output& output);
+ExitCode ConvertTokens(const Connection& connection, const TokensOptions& options, Output& output);
+ExitCode SuspendTokens(const Connection& connection, const TokensOptions& options, Output& output);
+ExitCode ResumeTokens(const Connection& connection, const TokensOptions& options, Output& output);
+ExitCode DeleteTokens(const Connection& connection, const TokensOptions& options, Output& output);
 
 }  // namespace keysvc::cli
 

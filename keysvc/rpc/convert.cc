@@ -38,6 +38,16 @@ static_assert(static_cast<int>(policy::Reveal::kFull) + 1 == v1::REVEAL_FULL);
 
 std::string TextOf(crypto::ByteView secret) { return std::string(crypto::AsText(secret)); }
 
+template <typename Response>
+Response ToIssued(const tokenizer::IssuedToken& token, const tokenizer::Profile& profile) {
+  Response message;
+  message.set_name(token.name.ToString());
+  message.set_token(token.name.token);
+  if (token.expiry.has_value()) message.set_token_expiry(token.expiry->ToString());
+  message.set_token_requestor_id(profile.emv.token_requestor_id);
+  return message;
+}
+
 }  // namespace
 
 absl::Status CheckRequestId(std::string_view text) {
@@ -109,12 +119,12 @@ absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card) {
 
 v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
                                const tokenizer::Profile& profile) {
-  v1::TokenizeResponse message;
-  message.set_name(token.name.ToString());
-  message.set_token(token.name.token);
-  if (token.expiry.has_value()) message.set_token_expiry(token.expiry->ToString());
-  message.set_token_requestor_id(profile.emv.token_requestor_id);
-  return message;
+  return ToIssued<v1::TokenizeResponse>(token, profile);
+}
+
+v1::ConvertTokenResponse ToConverted(const tokenizer::IssuedToken& token,
+                                     const tokenizer::Profile& target) {
+  return ToIssued<v1::ConvertTokenResponse>(token, target);
 }
 
 v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token) {

@@ -41,6 +41,8 @@ absl::Status CheckBatchSize(int size);
 absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card);
 v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
                                const tokenizer::Profile& profile);
+v1::ConvertTokenResponse ToConverted(const tokenizer::IssuedToken& token,
+                                     const tokenizer::Profile& target);
 v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token);
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
 v1::TokenState ToWire(tokenizer::TokenState state);

@@ -62,6 +62,12 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::BatchDetokenizeRequest, v1::BatchDetokenizeResponse>(
       "TokenService", "BatchDetokenize", lane,
       [this](auto& request, auto reply) { BatchDetokenize(request, std::move(reply)); });
+  methods.AddUnary<v1::ConvertTokenRequest, v1::ConvertTokenResponse>(
+      "TokenService", "ConvertToken", lane,
+      [this](auto& request, auto reply) { ConvertToken(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchConvertTokensRequest, v1::BatchConvertTokensResponse>(
+      "TokenService", "BatchConvertTokens", lane,
+      [this](auto& request, auto reply) { BatchConvertTokens(request, std::move(reply)); });
   methods.AddUnary<v1::GetTokenRequest, v1::GetTokenResponse>(
       "TokenService", "GetToken", lane,
       [this](auto& request, auto reply) { GetToken(request, std::move(reply)); });
@@ -257,6 +263,69 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
                             return message;
                           });
                         });
+}
+
+void TokenService::ConvertToken(v1::ConvertTokenRequest& request,
+                                Reply<v1::ConvertTokenResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
+  REFUSE_IF_ERROR(reply, CheckProfileName(request.target(), "target"));
+  ASSIGN_OR_REFUSE(reply, policy::Permit from,
+                   Authorize(gate_, reply, policy::Action::kConvertToken, TokensOf(name.tenant),
+                             request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
+  ASSIGN_OR_REFUSE(reply, policy::Permit to,
+                   Authorize(gate_, reply, policy::Action::kConvertToken, request.target(),
+                             request.request_id()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* target, profiles_.Find(request.target()));
+  name.profile = request.profile();
+  std::string tenant = name.tenant;
+  std::vector<absl::StatusOr<TokenName>> names;
+  names.push_back(std::move(name));
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Convert(std::move(from), std::move(tenant), std::move(names), std::move(to), *target,
+                     std::move(facts), [reply = std::move(reply), target](auto done) mutable {
+                       reply.Answer(
+                           std::move(done),
+                           [target](auto tokens) -> absl::StatusOr<v1::ConvertTokenResponse> {
+                             if (!tokens.at(0).ok()) return tokens[0].status();
+                             return ToConverted(*tokens[0], *target);
+                           });
+                     });
+}
+
+void TokenService::BatchConvertTokens(v1::BatchConvertTokensRequest& request,
+                                      Reply<v1::BatchConvertTokensResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  REFUSE_IF_ERROR(reply, CheckProfileName(request.target(), "target"));
+  ASSIGN_OR_REFUSE(reply, policy::Permit from,
+                   Authorize(gate_, reply, policy::Action::kConvertToken, TokensOf(tenant),
+                             request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
+  ASSIGN_OR_REFUSE(reply, policy::Permit to,
+                   Authorize(gate_, reply, policy::Action::kConvertToken, request.target(),
+                             request.request_id()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* target, profiles_.Find(request.target()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
+  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.Convert(std::move(from), std::move(tenant), std::move(names), std::move(to), *target,
+                     std::move(facts), [reply = std::move(reply), target](auto done) mutable {
+                       reply.Answer(std::move(done), [&reply, target](const auto& tokens) {
+                         v1::BatchConvertTokensResponse message;
+                         for (const auto& token : tokens) {
+                           v1::ConvertTokenResult& result = *message.add_results();
+                           if (token.ok()) {
+                             *result.mutable_token() = ToConverted(*token, *target);
+                           } else {
+                             reply.Note(token.status());
+                             *result.mutable_error() = ToItemError(token.status());
+                           }
+                         }
+                         return message;
+                       });
+                     });
 }
 
 template <typename Request, typename Response>

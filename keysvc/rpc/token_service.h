@@ -29,6 +29,9 @@ class TokenService {
   void Detokenize(v1::DetokenizeRequest& request, Reply<v1::DetokenizeResponse> reply);
   void BatchDetokenize(v1::BatchDetokenizeRequest& request,
                        Reply<v1::BatchDetokenizeResponse> reply);
+  void ConvertToken(v1::ConvertTokenRequest& request, Reply<v1::ConvertTokenResponse> reply);
+  void BatchConvertTokens(v1::BatchConvertTokensRequest& request,
+                          Reply<v1::BatchConvertTokensResponse> reply);
   void GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResponse> reply);
   void FingerprintCard(v1::FingerprintCardRequest& request,
                        Reply<v1::FingerprintCardResponse> reply);

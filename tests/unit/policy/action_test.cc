@@ -15,12 +15,12 @@ namespace {
 TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
-  EXPECT_THAT(
-      names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "LookUpToken",
-                                    "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken",
-                                    "Sign", "SignJws", "SignHttpMessage", "SignWebhook", "SignCose",
-                                    "Verify", "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
-                                    "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
+  EXPECT_THAT(names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "LookUpToken",
+                                            "ConvertToken", "FingerprintCard", "SuspendToken",
+                                            "ResumeToken", "DeleteToken", "Sign", "SignJws",
+                                            "SignHttpMessage", "SignWebhook", "SignCose", "Verify",
+                                            "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
+                                            "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {
@@ -43,8 +43,8 @@ TEST(ActionTest, TheseActionsNameTokens) {
   for (const Action action : AllActions()) {
     if (NamesTokens(action)) names.push_back(NameOf(action));
   }
-  EXPECT_THAT(names, ::testing::ElementsAre("Detokenize", "GetToken", "SuspendToken", "ResumeToken",
-                                            "DeleteToken"));
+  EXPECT_THAT(names, ::testing::ElementsAre("Detokenize", "GetToken", "ConvertToken",
+                                            "SuspendToken", "ResumeToken", "DeleteToken"));
 }
 
 TEST(ActionTest, EveryRevealIsFoundByItsName) {

@@ -112,8 +112,8 @@ TEST(PolicyFileTest, MissesHaveALimitAlsoWhereTheRuleSaysNone) {
 }
 
 TEST(PolicyFileTest, MissesGoWithEveryActionThatNamesOrLooksUpTokens) {
-  for (const char* action :
-       {"Detokenize", "GetToken", "LookUpToken", "SuspendToken", "ResumeToken", "DeleteToken"}) {
+  for (const char* action : {"Detokenize", "GetToken", "LookUpToken", "ConvertToken",
+                             "SuspendToken", "ResumeToken", "DeleteToken"}) {
     const std::string rule = "  - id: limited\n    roles: [data]\n    actions: [" +
                              std::string(action) +
                              "]\n    resources: [tenants/acme/tokenProfiles/others]\n"
@@ -408,10 +408,10 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken DeleteToken");
   EXPECT_EQ(allowed("checkout", key), "");
   EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
-  EXPECT_EQ(allowed("settlement", cards), "");
+  EXPECT_EQ(allowed("settlement", cards), "ConvertToken");
   EXPECT_EQ(allowed("settlement", "tenants/acme/keys/card-fingerprint"),
             "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
-  EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize");
+  EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize ConvertToken");
   EXPECT_EQ(allowed("settlement", key),
             "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
   EXPECT_EQ(allowed("fraud", cards, "settlement"), "LookUpToken SuspendToken ResumeToken");

@@ -26,7 +26,7 @@ principals:
 rules:
   - id: data
     roles: [data]
-    actions: [Tokenize, GetToken, LookUpToken, SuspendToken, ResumeToken, DeleteToken]
+    actions: [Tokenize, GetToken, LookUpToken, ConvertToken, SuspendToken, ResumeToken, DeleteToken]
     resources: ["tenants/acme/tokenProfiles/*"]
   - id: reveal
     roles: [data]

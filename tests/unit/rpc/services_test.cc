@@ -611,6 +611,55 @@ TEST_F(ServicesTest, RotateAKeyToANewPrimaryVersion) {
   EXPECT_FALSE(rotated.key().versions(1).primary());
 }
 
+TEST_F(ServicesTest, ConvertTokensAloneAndInBatches) {
+  const std::string token = TokenFor(kPan);
+  v1::ConvertTokenRequest request;
+  request.set_name(token);
+  request.set_target(kProfile);
+  v1::ConvertTokenResponse one;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->ConvertToken(&context, request, &one).ok());
+  }
+  // The profile is deterministic.
+  EXPECT_EQ(one.name(), token);
+  EXPECT_EQ(one.name(), "tenants/acme/tokens/" + one.token());
+
+  v1::BatchConvertTokensRequest batch;
+  batch.set_parent("tenants/acme");
+  batch.set_target(kProfile);
+  batch.add_names(token);
+  batch.add_names("tenants/acme/tokens/tok_a");
+  v1::BatchConvertTokensResponse many;
+  Deadline context;
+  ASSERT_TRUE(tokens->BatchConvertTokens(&context, batch, &many).ok());
+  ASSERT_EQ(many.results_size(), 2);
+  EXPECT_EQ(many.results(0).token().name(), token);
+  EXPECT_EQ(many.results(1).error().reason(), "TOKEN_NOT_FOUND");
+}
+
+TEST_F(ServicesTest, RefuseToConvertIntoWhatIsNoProfileOrNotTheCallers) {
+  const std::string token = TokenFor(kPan);
+  const auto reason = [&](const auto& change) {
+    v1::ConvertTokenRequest request;
+    request.set_name(token);
+    request.set_target(kProfile);
+    change(request);
+    v1::ConvertTokenResponse response;
+    Deadline context;
+    return ReasonOnWire(tokens->ConvertToken(&context, request, &response));
+  };
+  EXPECT_EQ(reason([](auto& request) { request.clear_target(); }), "FIELD_REQUIRED");
+  EXPECT_EQ(reason([](auto& request) { request.set_target("tenants/acme"); }), "FIELD_INVALID");
+  EXPECT_EQ(reason([](auto& request) { request.set_target("tenants/acme/tokenProfiles/unknown"); }),
+            "PROFILE_NOT_FOUND");
+  EXPECT_EQ(reason([](auto& request) { request.set_target("tenants/other/tokenProfiles/cards"); }),
+            "POLICY_DENIED");
+  EXPECT_EQ(reason([](auto& request) { request.set_name("tenants/other/tokens/tok_a"); }),
+            "POLICY_DENIED");
+  EXPECT_EQ(reason([](auto& request) { request.set_request_id("no uuid"); }), "FIELD_INVALID");
+}
+
 TEST_F(ServicesTest, LookUpTokensAloneAndInBatches) {
   const std::string token = TokenFor(kPan);
   v1::LookUpTokenRequest request;
@@ -835,6 +884,15 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.TokenService.BatchLookUpTokens", Below<v1::BatchLookUpTokensRequest>(kProfile)},
       {"keysvc.v1.TokenService.Detokenize", Named<v1::DetokenizeRequest>(token)},
       {"keysvc.v1.TokenService.BatchDetokenize", Below<v1::BatchDetokenizeRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.ConvertToken", With<v1::ConvertTokenRequest>([&](auto& request) {
+         request.set_name(token);
+         request.set_target(kProfile);
+       })},
+      {"keysvc.v1.TokenService.BatchConvertTokens",
+       With<v1::BatchConvertTokensRequest>([](auto& request) {
+         request.set_parent("tenants/acme");
+         request.set_target(kProfile);
+       })},
       {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},
       {"keysvc.v1.TokenService.FingerprintCard", Below<v1::FingerprintCardRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.BatchFingerprintCards",

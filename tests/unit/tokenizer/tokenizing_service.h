@@ -95,7 +95,23 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {policy::Action::kDetokenize},
        {"tenants/acme/tokenProfiles/*"},
        {},
-       Reveal::kMasked}};
+       Reveal::kMasked},
+      {"sees-beta",
+       {"seeing-all"},
+       {policy::Action::kDetokenize},
+       {"tenants/beta/tokenProfiles/*"},
+       {},
+       Reveal::kMasked},
+      {"converts",
+       {"settling"},
+       {policy::Action::kConvertToken},
+       {kCards, kOneTime, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLegacy},
+       {}},
+      {"converts-for-beta",
+       {"settling"},
+       {policy::Action::kConvertToken},
+       {"tenants/beta/tokenProfiles/*"},
+       {}}};
   return std::make_shared<const policy::Policy>(std::move(policy));
 }
 
@@ -236,6 +252,28 @@ class Service {
       tokenizer_->Describe(PermitFor(who, policy::Action::kGetToken, "tenants/acme/tokens"), token,
                            {}, std::move(done));
     });
+  }
+
+  // Into a profile of whatever tenant, with a permit for the profile `permitted`, or the same.
+  absl::StatusOr<Issued> Convert(Tokens tokens, std::string_view target,
+                                 std::string_view request_id = {},
+                                 std::string_view permitted = {}) {
+    const std::string tenant = tokens.front().ok() ? tokens.front()->tenant : "acme";
+    return Wait<Issued>([&](audit::Done<Issued> done) {
+      tokenizer_->Convert(PermitFor("settlement", policy::Action::kConvertToken, TokensOf(tenant)),
+                          tenant, std::move(tokens),
+                          PermitFor("settlement", policy::Action::kConvertToken,
+                                    permitted.empty() ? target : permitted),
+                          ProfileNamed(target), {std::string(request_id), "trace"},
+                          std::move(done));
+    });
+  }
+
+  absl::StatusOr<IssuedToken> ConvertOne(TokenName token, std::string_view target,
+                                         std::string_view request_id = {},
+                                         std::string_view permitted = {}) {
+    const auto made = Convert({std::move(token)}, target, request_id, permitted);
+    return made.ok() ? made->at(0) : made.status();
   }
 
   using Known = std::vector<absl::StatusOr<KnownToken>>;

@@ -1,0 +1,191 @@
+#include "tokenizer/convert_call.h"
+
+#include <cstddef>
+#include <utility>
+
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/call_record.h"
+#include "tokenizer/kept_answer.h"
+#include "tokenizer/kept_tokens.h"
+#include "tokenizer/token_uses.h"
+
+namespace keysvc::tokenizer {
+
+ConvertCall::ConvertCall(const CallServices& services, policy::Permit from, std::string tenant,
+                         std::vector<absl::StatusOr<TokenName>> names, policy::Permit to,
+                         Profile target, const RequestFacts& facts, audit::Done<Results> done)
+    : services_(services),
+      from_(std::move(from)),
+      to_(std::move(to)),
+      tenant_(std::move(tenant)),
+      names_(std::move(names)),
+      done_(std::move(done)),
+      entry_(EntryOf(to_, "TokenService.ConvertToken", facts)),
+      reader_(services_.profiles, services_.keys, services_.store, services_.gate, from_, tenant_),
+      maker_(services_, to_, std::move(target)) {
+  entry_.profile = maker_.profile().ResourceName();
+  entry_.details["source_rule"] = from_.rule();
+}
+
+void ConvertCall::Run() {
+  if (absl::Status status = Prepare(); !status.ok()) return Fail(status);
+  Attempt();
+}
+
+absl::Status ConvertCall::Prepare() {
+  RETURN_IF_ERROR(CheckPermit(from_, policy::Action::kConvertToken, TokensOf(tenant_)));
+  RETURN_IF_ERROR(CheckPermit(to_, policy::Action::kConvertToken, entry_.profile));
+  if (entry_.request_id.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
+  fingerprint_ = FingerprintOf(entry_.profile, names_, *request_keys_->fingerprint);
+  return absl::OkStatus();
+}
+
+void ConvertCall::Attempt() {
+  ++attempts_;
+  absl::StatusOr<std::optional<Results>> kept = FindKept();
+  if (!kept.ok()) return Fail(kept.status());
+  audit::Entry entry = entry_;
+  if (kept->has_value()) {
+    entry.details["repetition"] = "true";
+    return Record(std::move(entry), **std::move(kept));
+  }
+  if (absl::Status status = Read(); !status.ok()) return Fail(status);
+  store::Mutation mutation;
+  absl::StatusOr<Results> results = Convert(mutation);
+  if (!results.ok()) return Fail(results.status());
+  if (absl::Status status = Keep(*results, mutation); !status.ok()) return Fail(status);
+  maker_.AddKeys(entry);
+  AddSources(entry);
+  Record(std::move(entry), std::move(results), std::move(mutation));
+}
+
+absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
+  if (!request_keys_.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(
+      const std::optional<store::IdempotencyRow> row,
+      services_.store.FindIdempotency(entry_.actor, entry_.request_id,
+                                      absl::ToUnixMillis(services_.journal.UnsteppedTime())));
+  if (!row.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
+                   OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
+  if (tokens.size() != names_.size()) {
+    return Error(Reason::kIntegrityFailure, "a kept answer is for another number of tokens");
+  }
+  Results results;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (names_[i].ok()) {
+      results.push_back(
+          IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)}, tokens[i].expiry});
+    } else {
+      results.push_back(names_[i].status());
+    }
+  }
+  return results;
+}
+
+absl::Status ConvertCall::Read() {
+  const absl::Time now = services_.clock();
+  if (attempts_ > 1) {
+    RETURN_IF_ERROR(reader_.Refresh(readings_));
+    RefuseWhatDoesNotOpen(readings_, now);
+    return absl::OkStatus();
+  }
+  const absl::Time unstepped = services_.journal.UnsteppedTime();
+  RETURN_IF_ERROR(services_.budgets.CheckMisses(from_, unstepped));
+  ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
+  RefuseWhatDoesNotOpen(readings_, now);
+  for (std::size_t i = 0; i < readings_.size(); ++i) {
+    if (readings_[i].token.ok()) reader_.Open(*names_[i], readings_[i]);
+  }
+  CountLookUps(services_.budgets, from_, unstepped, readings_);
+  for (TokenReading& reading : readings_) {
+    if (!reading.token.ok()) continue;
+    absl::Status taken = maker_.CheckCard(*reading.token->card);
+    if (!taken.ok()) reading.token = std::move(taken);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ConvertCall::Results> ConvertCall::Convert(store::Mutation& mutation) {
+  RefuseWhatIsUsedUp(readings_);
+  TokenMaker::Cards cards;
+  cards.reserve(readings_.size());
+  for (const TokenReading& reading : readings_) {
+    if (reading.token.ok()) {
+      cards.emplace_back(&*reading.token->card);
+    } else {
+      cards.emplace_back(reading.token.status());
+    }
+  }
+  ASSIGN_OR_RETURN(Results results, maker_.Make(cards, mutation));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].ok()) readings_[i].token = results[i].status();
+  }
+  uses_ = CountUses(readings_, services_.clock(), reader_, mutation);
+  return results;
+}
+
+absl::Status ConvertCall::Keep(const Results& results, store::Mutation& mutation) {
+  if (!request_keys_.has_value()) return absl::OkStatus();
+  std::vector<KeptToken> tokens;
+  bool any = false;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    // What failed for another cause than its name may go well when it is repeated.
+    if (!results[i].ok() && names_[i].ok()) return absl::OkStatus();
+    any = any || results[i].ok();
+    tokens.push_back(results[i].ok() ? KeptToken{results[i]->name.token, results[i]->expiry}
+                                     : KeptToken{});
+  }
+  if (!any) return absl::OkStatus();
+  ASSIGN_OR_RETURN(
+      mutation.idempotency,
+      KeepTokens(tokens, entry_.actor, entry_.request_id, fingerprint_,
+                 services_.clock() + maker_.profile().keep_answers, *request_keys_->answer));
+  return absl::OkStatus();
+}
+
+void ConvertCall::AddSources(audit::Entry& entry) const {
+  audit::Entry sources;
+  sources.rule = from_.rule();
+  AddReadings(sources, readings_);
+  for (const auto& [name, value] : sources.details) entry.details["source_" + name] = value;
+  entry.details["source_rule"] = sources.rule;
+  if (!sources.profile.empty()) entry.details["source_profile"] = sources.profile;
+  if (uses_ > 0) entry.details["uses_counted"] = std::to_string(uses_);
+}
+
+void ConvertCall::Fail(const absl::Status& why) {
+  audit::Entry entry = entry_;
+  SetFailed(entry, why);
+  Record(std::move(entry), why);
+}
+
+void ConvertCall::Record(audit::Entry entry, absl::StatusOr<Results> results,
+                         store::Mutation mutation) {
+  for (std::size_t i = 0; results.ok() && i < results->size(); ++i) {
+    const absl::StatusOr<IssuedToken>& token = (*results)[i];
+    AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
+    if (i < readings_.size()) {
+      entry.items.back().source = readings_[i].name;
+    } else if (token.ok()) {
+      entry.items.back().source = names_[i]->ToString();
+    }
+  }
+  SetOutcomeOfItems(entry);
+  const bool writes = !mutation.empty();
+  services_.journal.Submit(
+      std::move(entry), std::move(mutation),
+      [call = shared_from_this(), writes,
+       results = std::move(results)](absl::StatusOr<audit::Receipt> receipt) mutable {
+        if (writes && ReasonOf(receipt.status()) == Reason::kConflict) {
+          if (call->attempts_ < kMaxAttemptsOnRows) return call->Attempt();
+          return call->Fail(
+              Error(Reason::kConflict, "the same tokens are being converted; try again"));
+        }
+        audit::Complete<Results>(std::move(receipt), std::move(results), call->done_);
+      });
+}
+
+}  // namespace keysvc::tokenizer
