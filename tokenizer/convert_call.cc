@@ -92,14 +92,14 @@ absl::Status ConvertCall::Read() {
     RefuseWhatDoesNotOpen(readings_, now);
     return absl::OkStatus();
   }
-  const absl::Time unstepped = services_.journal.UnsteppedTime();
-  RETURN_IF_ERROR(services_.budgets.CheckMisses(from_, unstepped));
+  const absl::Time passed = services_.journal.SteadyTime();
+  RETURN_IF_ERROR(services_.budgets.CheckMisses(from_, passed));
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
   RefuseWhatDoesNotOpen(readings_, now);
   for (std::size_t i = 0; i < readings_.size(); ++i) {
     if (readings_[i].token.ok()) reader_.Open(*names_[i], readings_[i]);
   }
-  CountLookUps(services_.budgets, from_, unstepped, readings_);
+  CountLookUps(services_.budgets, from_, passed, readings_);
   for (TokenReading& reading : readings_) {
     if (!reading.token.ok()) continue;
     absl::Status taken = maker_.CheckCard(*reading.token->card);
