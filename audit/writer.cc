@@ -29,8 +29,7 @@ Entry EntryOf(const ClockWatch::Step& step) {
 }
 
 std::size_t RowsOf(const Submission& submission) {
-  return std::max<std::size_t>(1,
-                               submission.mutation.tokens.size() + submission.mutation.keys.size());
+  return std::max<std::size_t>(1, submission.mutation.rows());
 }
 
 }  // namespace

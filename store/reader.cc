@@ -33,6 +33,9 @@ constexpr char kKeyVersions[] =
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
     "state, is_primary, revision, mac, token_format FROM key_versions ORDER BY tenant, name, "
     "version";
+constexpr char kPartnerKeys[] =
+    "SELECT tenant, name, purpose, algorithm, kid, not_before_ms, not_after_ms, public_key, "
+    "created_ms, registered_by, state, revision, mac FROM partner_keys ORDER BY tenant, name";
 constexpr char kIdempotency[] =
     "SELECT principal, request_id, fingerprint, answer, expires_ms FROM idempotency "
     "WHERE request_id = ? AND principal = ? AND expires_ms > ?";
@@ -84,6 +87,24 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .primary = row.Integer(16) != 0,
       .revision = static_cast<std::uint64_t>(row.Integer(17)),
       .mac = row.Bytes(18),
+  };
+}
+
+PartnerKeyRow PartnerKeyFrom(const Execution& row) {
+  return {
+      .tenant = row.Bytes(0),
+      .key = row.Bytes(1),
+      .purpose = row.Bytes(2),
+      .algorithm = row.Bytes(3),
+      .kid = row.Bytes(4),
+      .not_before_ms = row.Integer(5),
+      .not_after_ms = row.Integer(6),
+      .public_key = row.Bytes(7),
+      .created_ms = row.Integer(8),
+      .registered_by = row.Bytes(9),
+      .state = row.Bytes(10),
+      .revision = static_cast<std::uint64_t>(row.Integer(11)),
+      .mac = row.Bytes(12),
   };
 }
 
@@ -153,6 +174,7 @@ absl::Status Reader::Prepare() {
       {&tokens_after_, kTokensAfter},
       {&ended_tokens_, kEndedTokens},
       {&key_versions_, kKeyVersions},
+      {&partner_keys_, kPartnerKeys},
       {&idempotency_, kIdempotency},
       {&frontier_, "SELECT size, hashes FROM frontier"},
       {&leaves_, kLeaves},
@@ -277,6 +299,11 @@ absl::StatusOr<std::vector<TokenRow>> Reader::FindEndedTokens(std::string_view t
 absl::StatusOr<std::vector<KeyVersionRow>> Reader::ListKeyVersions() {
   EndSnapshot();
   return All(key_versions_.Bind(), KeyVersionFrom);
+}
+
+absl::StatusOr<std::vector<PartnerKeyRow>> Reader::ListPartnerKeys() {
+  EndSnapshot();
+  return All(partner_keys_.Bind(), PartnerKeyFrom);
 }
 
 absl::StatusOr<std::optional<IdempotencyRow>> Reader::FindIdempotency(std::string_view principal,

@@ -54,6 +54,7 @@ class Reader {
                                                         std::uint16_t profile, std::uint8_t state,
                                                         std::int64_t by_ms, std::size_t limit);
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions();
+  absl::StatusOr<std::vector<PartnerKeyRow>> ListPartnerKeys();
   absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,
                                                                 std::string_view request_id,
                                                                 std::int64_t now_ms);
@@ -83,7 +84,8 @@ class Reader {
   bool in_snapshot_ = false;
   std::uint64_t generation_ = 0;  // of the snapshot
   Statement begin_, end_, token_, token_by_pan_index_, token_by_digits_, tokens_after_,
-      ended_tokens_, key_versions_, idempotency_, frontier_, leaves_, leaf_hashes_, checkpoint_;
+      ended_tokens_, key_versions_, partner_keys_, idempotency_, frontier_, leaves_, leaf_hashes_,
+      checkpoint_;
 };
 
 }  // namespace keysvc::store

@@ -59,6 +59,24 @@ struct KeyVersionRow {
   std::string mac;
 };
 
+// A partner's public key.
+struct PartnerKeyRow {
+  std::string tenant;
+  std::string key;
+  std::string purpose;
+  std::string algorithm;
+  std::string kid;  // what the partner calls it; empty where that is not known
+  std::int64_t not_before_ms = 0;
+  std::int64_t not_after_ms = 0;
+  std::string public_key;  // DER SubjectPublicKeyInfo
+  std::int64_t created_ms = 0;
+  std::string registered_by;  // the principal
+  // Mutable:
+  std::string state;
+  std::uint64_t revision = 0;  // 1 for the first write of a row, +1 for each later one
+  std::string mac;
+};
+
 struct IdempotencyRow {
   std::string principal;
   std::string request_id;
@@ -98,6 +116,8 @@ struct Mutation {
   // Inserted (revision 1) or replaced as a whole (stored revision + 1). Conflict when the stored
   // revision is another.
   std::vector<KeyVersionRow> keys = {};
+  // Likewise.
+  std::vector<PartnerKeyRow> partner_keys = {};
   // Inserted, over an expired one if need be. Conflict when the (principal, request_id) is there
   // and not expired.
   std::optional<IdempotencyRow> idempotency = {};
@@ -107,7 +127,9 @@ struct Mutation {
     return static_cast<std::size_t>(
         std::ranges::count_if(tokens, [](const TokenRow& row) { return row.revision == 1; }));
   }
-  bool empty() const { return tokens.empty() && keys.empty() && !idempotency.has_value(); }
+  // How many rows it writes besides an answer that is kept.
+  std::size_t rows() const { return tokens.size() + keys.size() + partner_keys.size(); }
+  bool empty() const { return rows() == 0 && !idempotency.has_value(); }
 };
 
 }  // namespace keysvc::store

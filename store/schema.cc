@@ -112,7 +112,27 @@ ALTER TABLE tokens ADD COLUMN digits BLOB;
 CREATE UNIQUE INDEX tokens_by_digits ON tokens (digits, tenant, profile) WHERE digits IS NOT NULL;
 )sql";
 
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6};
+constexpr char kVersion7[] = R"sql(
+CREATE TABLE partner_keys (
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  kid TEXT NOT NULL,
+  not_before_ms INTEGER NOT NULL,
+  not_after_ms INTEGER NOT NULL,
+  public_key BLOB NOT NULL,
+  created_ms INTEGER NOT NULL,
+  registered_by TEXT NOT NULL,
+  state TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  mac BLOB NOT NULL,
+  PRIMARY KEY (tenant, name)
+) STRICT;
+)sql";
+
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,
+                               kVersion5, kVersion6, kVersion7};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

@@ -165,6 +165,10 @@ class SqlcipherStore : public Store {
     return readers_.Use([](Reader& reader) { return reader.ListKeyVersions(); });
   }
 
+  absl::StatusOr<std::vector<PartnerKeyRow>> ListPartnerKeys() override {
+    return readers_.Use([](Reader& reader) { return reader.ListPartnerKeys(); });
+  }
+
   absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,
                                                                 std::string_view request_id,
                                                                 std::int64_t now_ms) override {

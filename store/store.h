@@ -79,6 +79,7 @@ class Store {
                                                                 std::size_t limit) = 0;
 
   virtual absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions() = 0;
+  virtual absl::StatusOr<std::vector<PartnerKeyRow>> ListPartnerKeys() = 0;
 
   virtual absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,
                                                                         std::string_view request_id,

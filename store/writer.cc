@@ -34,6 +34,12 @@ constexpr char kPutKey[] =
     "environment, created_ms, originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, "
     "recovery, reserved_uses, state, is_primary, revision, mac, token_format) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kFindPartnerKey[] =
+    "SELECT revision FROM partner_keys WHERE tenant = ? AND name = ?";
+constexpr char kPutPartnerKey[] =
+    "INSERT OR REPLACE INTO partner_keys (tenant, name, purpose, algorithm, kid, not_before_ms, "
+    "not_after_ms, public_key, created_ms, registered_by, state, revision, mac) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kFindIdempotency[] =
     "SELECT 1 FROM idempotency WHERE request_id = ? AND principal = ? AND expires_ms > ?";
 constexpr char kPutIdempotency[] =
@@ -49,6 +55,13 @@ constexpr char kInsertLeaf[] =
     "VALUES (?, ?, ?, ?, ?, ?)";
 
 absl::StatusOr<bool> HasRow(Execution execution) { return execution.Step(); }
+
+// Whether the revision comes after the one that `stored` finds, or is the first where it finds
+// none.
+absl::StatusOr<bool> IsNext(std::uint64_t revision, Execution stored) {
+  ASSIGN_OR_RETURN(const bool found, stored.Step());
+  return revision == (found ? static_cast<std::uint64_t>(stored.Integer(0)) : 0) + 1;
+}
 
 // Two rows of one mutation that want the same place.
 bool ContradictsItself(const Mutation& mutation) {
@@ -69,6 +82,10 @@ bool ContradictsItself(const Mutation& mutation) {
   std::set<std::tuple<std::string_view, std::string_view, std::uint32_t>> keys;
   for (const KeyVersionRow& row : mutation.keys) {
     if (!keys.emplace(row.tenant, row.key, row.version).second) return true;
+  }
+  std::set<std::pair<std::string_view, std::string_view>> partner_keys;
+  for (const PartnerKeyRow& row : mutation.partner_keys) {
+    if (!partner_keys.emplace(row.tenant, row.key).second) return true;
   }
   return false;
 }
@@ -167,6 +184,8 @@ absl::Status Writer::Prepare() {
       {&change_token_, kChangeToken},
       {&find_key_, kFindKey},
       {&put_key_, kPutKey},
+      {&find_partner_key_, kFindPartnerKey},
+      {&put_partner_key_, kPutPartnerKey},
       {&find_idempotency_, kFindIdempotency},
       {&put_idempotency_, kPutIdempotency},
       {&purge_idempotency_, kPurgeIdempotency},
@@ -217,10 +236,15 @@ absl::StatusOr<bool> Writer::Conflicts(const Mutation& mutation, std::int64_t no
     if (taken) return true;
   }
   for (const KeyVersionRow& row : mutation.keys) {
-    Execution stored = find_key_.Bind(Text{row.tenant}, Text{row.key}, row.version);
-    ASSIGN_OR_RETURN(const bool found, stored.Step());
-    const std::uint64_t revision = found ? static_cast<std::uint64_t>(stored.Integer(0)) : 0;
-    if (row.revision != revision + 1) return true;
+    ASSIGN_OR_RETURN(
+        const bool next,
+        IsNext(row.revision, find_key_.Bind(Text{row.tenant}, Text{row.key}, row.version)));
+    if (!next) return true;
+  }
+  for (const PartnerKeyRow& row : mutation.partner_keys) {
+    ASSIGN_OR_RETURN(const bool next,
+                     IsNext(row.revision, find_partner_key_.Bind(Text{row.tenant}, Text{row.key})));
+    if (!next) return true;
   }
   if (!mutation.idempotency.has_value()) return false;
   const IdempotencyRow& row = *mutation.idempotency;
@@ -252,6 +276,14 @@ absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
                               Text{row.hsm_label}, Blob{row.wrapped}, Blob{row.public_key},
                               Blob{row.recovery}, row.reserved_uses, Text{row.state}, row.primary,
                               row.revision, Blob{row.mac}, Text{row.token_format})
+                        .Run());
+  }
+  for (const PartnerKeyRow& row : mutation.partner_keys) {
+    RETURN_IF_ERROR(put_partner_key_
+                        .Bind(Text{row.tenant}, Text{row.key}, Text{row.purpose},
+                              Text{row.algorithm}, Text{row.kid}, row.not_before_ms,
+                              row.not_after_ms, Blob{row.public_key}, row.created_ms,
+                              Text{row.registered_by}, Text{row.state}, row.revision, Blob{row.mac})
                         .Run());
   }
   if (!mutation.idempotency.has_value()) return absl::OkStatus();

@@ -44,8 +44,8 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   RecentTokens& recent_;
   Statement begin_, commit_, rollback_, find_token_, insert_token_, find_digits_, find_revision_,
-      change_token_, find_key_, put_key_, find_idempotency_, put_idempotency_, purge_idempotency_,
-      insert_leaf_, put_frontier_, put_checkpoint_;
+      change_token_, find_key_, put_key_, find_partner_key_, put_partner_key_, find_idempotency_,
+      put_idempotency_, purge_idempotency_, insert_leaf_, put_frontier_, put_checkpoint_;
   bool failed_ = false;
 };
 

@@ -14,6 +14,7 @@ using store::IdempotencyRow;
 using store::KeyVersionRow;
 using store::LeafRow;
 using store::Mutation;
+using store::PartnerKeyRow;
 using store::TokenRow;
 
 namespace {
@@ -26,6 +27,7 @@ auto PanIndexOf(const TokenRow& row) {
 }
 auto DigitsOf(const TokenRow& row) { return std::tuple(row.tenant, row.profile, row.digits); }
 auto NameOf(const KeyVersionRow& row) { return std::tuple(row.tenant, row.key, row.version); }
+auto NameOf(const PartnerKeyRow& row) { return std::pair(row.tenant, row.key); }
 
 // The row in the first of the layers that has it: what is newer comes before what it changes.
 template <typename Map, typename... Older>
@@ -46,6 +48,7 @@ void OverlayRows(MemoryStore::Rows own, MemoryStore::Rows& rows) {
   Overlay(std::move(own.pan_indexes), rows.pan_indexes);
   Overlay(std::move(own.digits), rows.digits);
   Overlay(std::move(own.keys), rows.keys);
+  Overlay(std::move(own.partner_keys), rows.partner_keys);
   Overlay(std::move(own.idempotency), rows.idempotency);
   Overlay(std::move(own.leaves), rows.leaves);
   Overlay(std::move(own.checkpoints), rows.checkpoints);
@@ -100,6 +103,14 @@ class MemoryStore::Transaction : public store::WriteTransaction {
         return Applied::kConflict;
       }
       next.keys[NameOf(row)] = row;
+    }
+    for (const PartnerKeyRow& row : mutation.partner_keys) {
+      const PartnerKeyRow* stored =
+          Look(NameOf(row), next.partner_keys, own_.partner_keys, committed.partner_keys);
+      if (row.revision != (stored == nullptr ? 0 : stored->revision) + 1) {
+        return Applied::kConflict;
+      }
+      next.partner_keys[NameOf(row)] = row;
     }
     if (mutation.idempotency.has_value()) {
       const IdempotencyRow& row = *mutation.idempotency;
@@ -330,6 +341,14 @@ absl::StatusOr<std::vector<KeyVersionRow>> MemoryStore::ListKeyVersions() {
   RETURN_IF_ERROR(TakeFault(Step::kRead));
   std::vector<KeyVersionRow> found;
   for (const auto& [name, row] : rows_.keys) found.push_back(row);
+  return found;
+}
+
+absl::StatusOr<std::vector<PartnerKeyRow>> MemoryStore::ListPartnerKeys() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::vector<PartnerKeyRow> found;
+  for (const auto& [name, row] : rows_.partner_keys) found.push_back(row);
   return found;
 }
 

@@ -33,6 +33,7 @@ class MemoryStore : public store::Store {
         pan_indexes;
     std::map<std::tuple<std::string, std::uint16_t, std::string>, std::int64_t> digits;
     std::map<std::tuple<std::string, std::string, std::uint32_t>, store::KeyVersionRow> keys;
+    std::map<std::pair<std::string, std::string>, store::PartnerKeyRow> partner_keys;
     std::map<std::pair<std::string, std::string>, store::IdempotencyRow> idempotency;
     std::map<std::uint64_t, store::LeafRow> leaves;
     std::optional<store::FrontierRow> frontier;
@@ -84,6 +85,7 @@ class MemoryStore : public store::Store {
                                                                std::int64_t by_ms,
                                                                std::size_t limit) override;
   absl::StatusOr<std::vector<store::KeyVersionRow>> ListKeyVersions() override;
+  absl::StatusOr<std::vector<store::PartnerKeyRow>> ListPartnerKeys() override;
   absl::StatusOr<std::optional<store::IdempotencyRow>> FindIdempotency(
       std::string_view principal, std::string_view request_id, std::int64_t now_ms) override;
   absl::StatusOr<store::FrontierRow> ReadFrontier() override;

@@ -12,6 +12,7 @@ using store::FrontierRow;
 using store::IdempotencyRow;
 using store::KeyVersionRow;
 using store::LeafRow;
+using store::PartnerKeyRow;
 using store::TokenRow;
 
 namespace {
@@ -68,6 +69,22 @@ KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {
           .mac = "mac" + kBytes};
 }
 
+PartnerKeyRow PartnerKeyRowOf(std::string key, std::uint64_t revision) {
+  return {.tenant = "acme",
+          .key = std::move(key),
+          .purpose = "jws",
+          .algorithm = "EC-P256",
+          .kid = "kid",
+          .not_before_ms = 21,
+          .not_after_ms = 22,
+          .public_key = "der" + kBytes,
+          .created_ms = 23,
+          .registered_by = "officer-1",
+          .state = "active",
+          .revision = revision,
+          .mac = "mac" + kBytes};
+}
+
 IdempotencyRow IdempotencyRowOf(std::string request_id, std::int64_t expires_ms) {
   return {.principal = "spiffe://example.org/checkout",
           .request_id = std::move(request_id),
@@ -105,6 +122,15 @@ bool SameKey(const KeyVersionRow& a, const KeyVersionRow& b) {
                     row.environment, row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                     row.hsm_label, row.wrapped, row.public_key, row.recovery, row.reserved_uses,
                     row.state, row.primary, row.revision, row.mac, row.token_format);
+  };
+  return all(a) == all(b);
+}
+
+bool SamePartnerKey(const PartnerKeyRow& a, const PartnerKeyRow& b) {
+  const auto all = [](const PartnerKeyRow& row) {
+    return std::tie(row.tenant, row.key, row.purpose, row.algorithm, row.kid, row.not_before_ms,
+                    row.not_after_ms, row.public_key, row.created_ms, row.registered_by, row.state,
+                    row.revision, row.mac);
   };
   return all(a) == all(b);
 }

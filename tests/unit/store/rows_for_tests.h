@@ -21,12 +21,14 @@ store::TokenRow DigitsRowOf(std::int64_t handle, std::string pan_index);
 // A pan_index of the usual length that belongs to one handle.
 std::string PanIndexOf(std::int64_t handle);
 store::KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision);
+store::PartnerKeyRow PartnerKeyRowOf(std::string key, std::uint64_t revision);
 store::IdempotencyRow IdempotencyRowOf(std::string request_id, std::int64_t expires_ms);
 store::LeafRow LeafRowOf(std::uint64_t index);
 store::FrontierRow FrontierRowOf(std::uint64_t size);
 
 bool SameToken(const store::TokenRow& a, const store::TokenRow& b);
 bool SameKey(const store::KeyVersionRow& a, const store::KeyVersionRow& b);
+bool SamePartnerKey(const store::PartnerKeyRow& a, const store::PartnerKeyRow& b);
 bool SameIdempotency(const store::IdempotencyRow& a, const store::IdempotencyRow& b);
 bool SameLeaf(const store::LeafRow& a, const store::LeafRow& b);
 

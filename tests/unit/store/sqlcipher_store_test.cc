@@ -207,7 +207,8 @@ TEST_F(SqlcipherStoreTest, AFlippedBitIsDataLossAndNeverData) {
       ASSERT_OK(transaction->Apply({.tokens = {TokenRowOf(handle, pan_indexes.back())}}, 0));
       ASSERT_OK(transaction->AppendLeaf(LeafRowOf(static_cast<std::uint64_t>(handle))));
     }
-    ASSERT_OK(transaction->Apply({.keys = {KeyRowOf(1, 1)}}, 0));
+    ASSERT_OK(transaction->Apply(
+        {.keys = {KeyRowOf(1, 1)}, .partner_keys = {PartnerKeyRowOf("bank", 1)}}, 0));
     ASSERT_OK(transaction->PutFrontier(FrontierRowOf(1)));
     ASSERT_OK(transaction->PutCheckpoint({.size = 1, .note = "note"}));
     ASSERT_OK(transaction->Commit());
@@ -261,6 +262,9 @@ TEST_F(SqlcipherStoreTest, AFlippedBitIsDataLossAndNeverData) {
     expect_failure_or((*store)->ListKeyVersions(), [](const auto& keys) {
       return keys.size() == 1 && SameKey(keys[0], KeyRowOf(1, 1));
     });
+    expect_failure_or((*store)->ListPartnerKeys(), [](const auto& keys) {
+      return keys.size() == 1 && SamePartnerKey(keys[0], PartnerKeyRowOf("bank", 1));
+    });
     expect_failure_or((*store)->ReadFrontier(),
                       [](const auto& frontier) { return frontier.size == 1; });
     expect_failure_or((*store)->LatestCheckpoint(),
@@ -269,9 +273,9 @@ TEST_F(SqlcipherStoreTest, AFlippedBitIsDataLossAndNeverData) {
     expect_failure_or((*store)->FindTokens(handles), all_tokens);
     noticed += failed ? 1 : 0;
   }
-  // Pages of indexes that no read above needs: of key versions, of request ids (two and their
-  // table).
-  constexpr std::size_t kUnread = 4;
+  // Pages of indexes that no read above needs: of key versions, of partner keys, of request ids
+  // (two and their table).
+  constexpr std::size_t kUnread = 5;
   EXPECT_GE(noticed, good.size() / kPage - kUnread);
   EXPECT_GT(good.size() / kPage, 30u);
 }

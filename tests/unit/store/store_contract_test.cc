@@ -60,6 +60,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
 TEST_P(StoreContractTest, EveryColumnComesBackAsItWasWritten) {
   const Mutation mutation = {.tokens = {TokenRowOf(1, "index"), TokenRowOf(2, "")},
                              .keys = {KeyRowOf(1, 1)},
+                             .partner_keys = {PartnerKeyRowOf("bank", 1)},
                              .idempotency = IdempotencyRowOf("r", 10)};
   ASSERT_EQ(Write(mutation), Applied::kYes);
 
@@ -71,6 +72,9 @@ TEST_P(StoreContractTest, EveryColumnComesBackAsItWasWritten) {
   const auto keys = store_->ListKeyVersions().value();
   ASSERT_EQ(keys.size(), 1u);
   EXPECT_TRUE(SameKey(keys[0], mutation.keys[0]));
+  const auto partner_keys = store_->ListPartnerKeys().value();
+  ASSERT_EQ(partner_keys.size(), 1u);
+  EXPECT_TRUE(SamePartnerKey(partner_keys[0], mutation.partner_keys[0]));
   const auto answer = store_->FindIdempotency(mutation.idempotency->principal, "r", 9).value();
   EXPECT_TRUE(SameIdempotency(answer.value(), *mutation.idempotency));
 }
@@ -206,6 +210,24 @@ TEST_P(StoreContractTest, AStaleKeyRevisionAmongGoodRowsLeavesNothingBehind) {
 TEST_P(StoreContractTest, AKeyVersionThatOneMutationWritesTwiceIsAConflict) {
   EXPECT_EQ(Write({.keys = {KeyRowOf(1, 1), KeyRowOf(1, 1)}}), Applied::kConflict);
   EXPECT_EQ(KeyRevision(), 0u);
+}
+
+TEST_P(StoreContractTest, APartnerKeyGoesFromRevisionToTheNextAndNoOther) {
+  EXPECT_EQ(Write({.partner_keys = {PartnerKeyRowOf("bank", 2)}}), Applied::kConflict);
+  EXPECT_EQ(Write({.partner_keys = {PartnerKeyRowOf("bank", 1), PartnerKeyRowOf("bank", 1)}}),
+            Applied::kConflict);
+  EXPECT_EQ(store_->ListPartnerKeys().value().size(), 0u);
+  EXPECT_EQ(Write({.partner_keys = {PartnerKeyRowOf("bank", 1), PartnerKeyRowOf("shop", 1)}}),
+            Applied::kYes);
+  EXPECT_EQ(Write({.partner_keys = {PartnerKeyRowOf("bank", 1)}}), Applied::kConflict);
+  EXPECT_EQ(Write({.partner_keys = {PartnerKeyRowOf("bank", 3)}}), Applied::kConflict);
+  store::PartnerKeyRow next = PartnerKeyRowOf("bank", 2);
+  next.state = "disabled";
+  EXPECT_EQ(Write({.partner_keys = {next}}), Applied::kYes);
+  const auto rows = store_->ListPartnerKeys().value();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_TRUE(SamePartnerKey(rows[0], next));
+  EXPECT_TRUE(SamePartnerKey(rows[1], PartnerKeyRowOf("shop", 1)));
 }
 
 TEST_P(StoreContractTest, ALiveRequestIdIsAConflictAndAnExpiredOneIsReplaced) {
