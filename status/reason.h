@@ -25,6 +25,7 @@ enum class Reason {
   kDeadlineRequired,
   kDigestLength,
   kRequestIdReused,
+  kPrivateKeyPresented,
   kMethodUnknown,
   // Who calls, and what the policy says.
   kIdentityMissing,
@@ -54,6 +55,9 @@ enum class Reason {
   kKeyNotPublished,
   kKeyPurposeMismatch,
   kKeyUsesExhausted,
+  kPartnerKeyNotYetValid,
+  kPartnerKeyExpired,
+  kPartnerKeyDisabled,
   kAlgorithmUnsupported,
   // Concurrency and load.
   kConflict,

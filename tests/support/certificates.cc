@@ -1,21 +1,10 @@
 #include "tests/support/certificates.h"
 
-#include <cstdlib>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "gtest/gtest.h"
+#include "tests/support/openssl.h"
 
 namespace keysvc::testing {
-namespace {
-
-void RunOpenssl(const std::string& arguments, const std::string& log) {
-  const std::string command = absl::StrCat("openssl ", arguments, " >>", log, " 2>&1");
-  if (std::system(command.c_str()) != 0) ADD_FAILURE() << command << "\n" << ReadFile(log);
-}
-
-}  // namespace
-
 TestAuthority::TestAuthority(const std::string& name) {
   WriteFile(folder_.File("req.cnf"), "[req]\ndistinguished_name = name\n[name]\n");
   RunOpenssl(

@@ -1,0 +1,129 @@
+#include "crypto/key_document.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "crypto/bytes.h"
+#include "crypto/openssl_handle.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::crypto {
+namespace {
+
+using Certificate = std::unique_ptr<X509, OpenSslDeleter<X509_free>>;
+
+constexpr std::size_t kLongest = std::size_t{16} * 1024;
+constexpr std::string_view kPrivate = "PRIVATE KEY";
+
+struct Block {
+  std::string label;
+  std::string der;
+};
+
+// The next PEM block; nullopt when there is none, or it cannot be read.
+std::optional<Block> ReadBlock(BIO* in) {
+  char* label = nullptr;
+  char* header = nullptr;
+  unsigned char* data = nullptr;
+  long size = 0;
+  if (PEM_read_bio(in, &label, &header, &data, &size) != 1) return std::nullopt;
+  const auto length = static_cast<std::size_t>(size);
+  Block block{.label = label, .der = std::string(AsText(ByteView(data, length)))};
+  OPENSSL_free(label);
+  OPENSSL_free(header);
+  OPENSSL_clear_free(data, length);
+  return block;
+}
+
+// The only block of the text; nullopt when there is another number of them.
+std::optional<Block> ReadOnlyBlock(std::string_view pem) {
+  const BioHandle in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  Require(in != nullptr);
+  std::optional<Block> only = ReadBlock(in.get());
+  const bool another = only.has_value() && ReadBlock(in.get()).has_value();
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  return another || !at_end ? std::nullopt : std::move(only);
+}
+
+std::optional<absl::Time> ToTime(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return absl::FromTimeT(timegm(&parts));
+}
+
+std::string SpkiOf(const X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) return {};
+  std::string spki(AsText(ByteView(der, static_cast<std::size_t>(size))));
+  OPENSSL_free(der);
+  return spki;
+}
+
+absl::StatusOr<std::unique_ptr<PublicKey>> ReadKey(std::string_view spki, std::string_view field) {
+  absl::StatusOr<std::unique_ptr<PublicKey>> key = PublicKey::FromSpki(spki);
+  if (key.ok()) return key;
+  return Error(Reason::kFieldInvalid,
+               "the public key is not P-256, P-384, Ed25519 or RSA of 2048 bits or more", field);
+}
+
+absl::StatusOr<KeyDocument> ReadCertificate(std::string_view der, std::string_view field) {
+  const std::uint8_t* at = AsBytes(der).data();
+  const std::uint8_t* const end = at + der.size();
+  const Certificate certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  // Parses the extensions as well.
+  const bool sound = certificate != nullptr && at == end &&
+                     (X509_get_extension_flags(certificate.get()) & EXFLAG_INVALID) == 0;
+  ERR_clear_error();
+  if (!sound) return Error(Reason::kFieldInvalid, "the certificate cannot be read", field);
+  const auto not_before = ToTime(X509_get0_notBefore(certificate.get()));
+  const auto not_after = ToTime(X509_get0_notAfter(certificate.get()));
+  if (!not_before.has_value() || !not_after.has_value() || *not_after < *not_before) {
+    return Error(Reason::kFieldInvalid, "the certificate has no validity that can be read", field);
+  }
+  // All bits are set where the certificate says nothing.
+  if ((X509_get_key_usage(certificate.get()) & KU_DIGITAL_SIGNATURE) == 0) {
+    return Error(Reason::kFieldInvalid,
+                 "the certificate's key usage does not have digitalSignature", field);
+  }
+  KeyDocument document;
+  ASSIGN_OR_RETURN(document.key, ReadKey(SpkiOf(certificate.get()), field));
+  document.validity = {*not_before, *not_after};
+  return document;
+}
+
+}  // namespace
+
+absl::StatusOr<KeyDocument> ReadKeyDocument(std::string_view pem, std::string_view field) {
+  if (pem.empty()) return Error(Reason::kFieldRequired, "the public key is required", field);
+  // Before anything else, and whatever else is there: its owner has to hear of it.
+  if (pem.find(kPrivate) != std::string_view::npos) {
+    return Error(Reason::kPrivateKeyPresented,
+                 "this is a private key: its owner has to regard it as compromised", field);
+  }
+  if (pem.size() > kLongest) {
+    return Error(Reason::kFieldInvalid, "the public key is longer than 16 KiB", field);
+  }
+  const std::optional<Block> block = ReadOnlyBlock(pem);
+  if (block.has_value() && block->label == PEM_STRING_X509) {
+    return ReadCertificate(block->der, field);
+  }
+  if (!block.has_value() || block->label != PEM_STRING_PUBLIC) {
+    return Error(Reason::kFieldInvalid, "a public key is one PEM block, PUBLIC KEY or CERTIFICATE",
+                 field);
+  }
+  KeyDocument document;
+  ASSIGN_OR_RETURN(document.key, ReadKey(block->der, field));
+  return document;
+}
+
+}  // namespace keysvc::crypto

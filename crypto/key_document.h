@@ -1,0 +1,35 @@
+#ifndef KEYSVC_CRYPTO_KEY_DOCUMENT_H_
+#define KEYSVC_CRYPTO_KEY_DOCUMENT_H_
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "crypto/public_key.h"
+
+namespace keysvc::crypto {
+
+// A public key as its owner hands it over.
+struct KeyDocument {
+  struct Validity {
+    absl::Time not_before;
+    absl::Time not_after;  // the last second of it (RFC 5280 section 4.1.2.5)
+  };
+
+  std::unique_ptr<PublicKey> key;
+  std::optional<Validity> validity;  // of a certificate
+};
+
+// Reads one PEM block of at most 16 KiB: a SubjectPublicKeyInfo (RFC 7468 section 13) or an X.509
+// certificate whose key usage, where it says one, has digitalSignature. Whoever reads a certificate
+// trusts it because of where it came from: its own signature and its issuer are not looked at.
+// INVALID_ARGUMENT naming `field`: PRIVATE_KEY_PRESENTED for what has a private key in it,
+// FIELD_REQUIRED for nothing, FIELD_INVALID for anything else, such as a second block or a key that
+// crypto::PublicKey does not take.
+absl::StatusOr<KeyDocument> ReadKeyDocument(std::string_view pem, std::string_view field);
+
+}  // namespace keysvc::crypto
+
+#endif  // KEYSVC_CRYPTO_KEY_DOCUMENT_H_

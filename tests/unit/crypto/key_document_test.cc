@@ -1,0 +1,114 @@
+#include "crypto/key_document.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/openssl.h"
+#include "tests/support/status_matchers.h"
+
+namespace keysvc::crypto {
+namespace {
+
+using keysvc::testing::HasReason;
+using keysvc::testing::OpensslKey;
+
+constexpr char kP256[] = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+
+Reason ReasonFor(const std::string& pem) {
+  const auto document = ReadKeyDocument(pem, "pem");
+  EXPECT_FALSE(document.ok()) << pem;
+  EXPECT_EQ(FieldOf(document.status()), "pem");
+  // Whatever it is, nobody hears it again.
+  EXPECT_THAT(std::string(document.status().message()),
+              ::testing::Not(::testing::ContainsRegex("MC4|MII")));
+  return ReasonOf(document.status()).value_or(Reason::kInternal);
+}
+
+TEST(KeyDocumentTest, APublicKeyOfEachKindIsRead) {
+  for (const char* options :
+       {kP256, "-algorithm EC -pkeyopt ec_paramgen_curve:P-384", "-algorithm ed25519",
+        "-algorithm RSA -pkeyopt rsa_keygen_bits:2048"}) {
+    SCOPED_TRACE(options);
+    const OpensslKey partner(options);
+    const auto document = ReadKeyDocument(partner.public_pem(), "pem");
+    ASSERT_OK(document);
+    EXPECT_EQ(document->key->ToPem(), partner.public_pem());
+    EXPECT_FALSE(document->validity.has_value());
+  }
+}
+
+TEST(KeyDocumentTest, ACertificateGivesItsKeyAndItsValidity) {
+  const OpensslKey partner(kP256);
+  const absl::Time now = absl::Now();
+  const auto document =
+      ReadKeyDocument(partner.Certificate(30, "-addext keyUsage=critical,digitalSignature"), "pem");
+  ASSERT_OK(document);
+  EXPECT_EQ(document->key->ToPem(), partner.public_pem());
+  ASSERT_TRUE(document->validity.has_value());
+  EXPECT_LT(absl::AbsDuration(document->validity->not_before - now), absl::Minutes(5));
+  EXPECT_LT(absl::AbsDuration(document->validity->not_after - now - absl::Hours(24 * 30)),
+            absl::Minutes(5));
+  EXPECT_OK(ReadKeyDocument(partner.Certificate(30), "pem")) << "no key usage is any key usage";
+}
+
+TEST(KeyDocumentTest, TextAroundTheBlockDoesNotMatter) {
+  const OpensslKey partner(kP256);
+  EXPECT_OK(ReadKeyDocument("Bank of Example\n\n" + partner.public_pem() + "\n\n", "pem"));
+}
+
+TEST(KeyDocumentTest, ACertificateOfAKeyThatMayNotSignIsRefused) {
+  const OpensslKey partner(kP256);
+  EXPECT_EQ(ReasonFor(partner.Certificate(30, "-addext keyUsage=critical,keyAgreement")),
+            Reason::kFieldInvalid);
+  EXPECT_EQ(ReasonFor(partner.Certificate(30, "-addext keyUsage=keyCertSign,cRLSign")),
+            Reason::kFieldInvalid);
+}
+
+TEST(KeyDocumentTest, APrivateKeyIsRefusedByItsName) {
+  const OpensslKey partner(kP256);
+  EXPECT_EQ(ReasonFor(partner.private_pem()), Reason::kPrivateKeyPresented);
+  EXPECT_EQ(ReasonFor(partner.public_pem() + partner.private_pem()), Reason::kPrivateKeyPresented);
+  EXPECT_EQ(ReasonFor("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIx"), Reason::kPrivateKeyPresented);
+  EXPECT_EQ(ReasonFor(partner.private_pem().substr(0, 60)), Reason::kPrivateKeyPresented);
+  // Under the name of a public one it is still none.
+  EXPECT_EQ(ReasonFor(absl::StrReplaceAll(partner.private_pem(), {{"PRIVATE", "PUBLIC"}})),
+            Reason::kFieldInvalid);
+}
+
+TEST(KeyDocumentTest, WhatIsNotOneBlockOfAKeyIsRefused) {
+  const OpensslKey partner(kP256);
+  const std::string good = partner.public_pem();
+  EXPECT_EQ(ReasonFor(""), Reason::kFieldRequired);
+  for (const std::string& bad :
+       {std::string("garbage"), good + good, good + partner.Certificate(30), good.substr(0, 60),
+        good + "-----BEGIN PUBLIC KEY-----\nMFk", absl::StrReplaceAll(good, {{"M", "A"}}),
+        std::string("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+        std::string("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        absl::StrReplaceAll(partner.Certificate(30), {{"CERTIFICATE", "PUBLIC KEY"}}),
+        absl::StrReplaceAll(good, {{"PUBLIC KEY", "EC PARAMETERS"}}),
+        absl::StrCat(good, std::string(16 * 1024, ' '))}) {
+    EXPECT_EQ(ReasonFor(bad), Reason::kFieldInvalid) << bad;
+  }
+}
+
+TEST(KeyDocumentTest, WeakKeysAndOtherCurvesAreRefused) {
+  for (const char* options : {"-algorithm RSA -pkeyopt rsa_keygen_bits:1024",
+                              "-algorithm EC -pkeyopt ec_paramgen_curve:secp256k1",
+                              "-algorithm EC -pkeyopt ec_paramgen_curve:P-521",
+                              "-algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt "
+                              "ec_param_enc:explicit",
+                              "-algorithm x25519", "-algorithm ed448"}) {
+    SCOPED_TRACE(options);
+    const OpensslKey partner(options);
+    EXPECT_EQ(ReasonFor(partner.public_pem()), Reason::kFieldInvalid);
+  }
+  const OpensslKey weak("-algorithm RSA -pkeyopt rsa_keygen_bits:1024");
+  EXPECT_EQ(ReasonFor(weak.Certificate(30)), Reason::kFieldInvalid);
+}
+
+}  // namespace
+}  // namespace keysvc::crypto
