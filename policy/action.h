@@ -31,6 +31,10 @@ enum class Action {
   kListKeys,
   kGetKey,
   kLockKeys,
+  kCreatePartnerKey,
+  kDisablePartnerKey,
+  kListPartnerKeys,
+  kGetPartnerKey,
   kExportAudit,
   kGetCheckpoint,
 };

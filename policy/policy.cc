@@ -45,7 +45,7 @@ bool Covers(std::string_view pattern, std::string_view resource) {
   if (given.size() == 3 && given[2] == "tokens") {
     given = {given[0], given[1], "tokenProfiles", "*"};
     any_member = true;
-  } else if (given.size() == 3 && given[2] == "keys") {
+  } else if (given.size() == 3 && (given[2] == "keys" || given[2] == "partnerKeys")) {
     given.push_back("*");
   }
   if (wanted.size() != given.size()) return false;

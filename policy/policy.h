@@ -52,11 +52,13 @@ struct Circumstances {
 
 // Whether a pattern covers a resource. Patterns are
 //   tenants/{tenant}/tokenProfiles/{profile}    tenants/{tenant}/keys/{key}    auditLog
+//   tenants/{tenant}/partnerKeys/{key}
 // and each part in braces may be "*", which stands for any one segment. Resources are the same
-// names without "*", and two collections:
+// names without "*", and three collections:
 //   tenants/{tenant}/tokens   before a token has told its profile: covered when the pattern covers
 //                             any profile of the tenant
 //   tenants/{tenant}/keys     all keys of the tenant: covered by tenants/{tenant}/keys/* only
+//   tenants/{tenant}/partnerKeys    likewise
 // Covers(a, b) of two patterns tells whether a covers all that b does.
 bool Covers(std::string_view pattern, std::string_view resource);
 

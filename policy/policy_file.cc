@@ -165,15 +165,21 @@ absl::StatusOr<AddressRange> ReadAddresses(const YamlNode& node) {
       "behind the prefix");
 }
 
+std::string_view NoResourceFor(Action action) {
+  if (action == Action::kListKeys) return "ListKeys needs a resource tenants/{tenant}/keys/*";
+  if (action == Action::kListPartnerKeys) {
+    return "ListPartnerKeys needs a resource tenants/{tenant}/partnerKeys/*";
+  }
+  return "no resource of this rule is one for this action";
+}
+
 absl::Status CheckActionsMeetResources(const YamlNode& node, const Rule& rule) {
   ASSIGN_OR_RETURN(const YamlNode actions, node.Get("actions"));
   ASSIGN_OR_RETURN(const std::vector<YamlNode> action_nodes, actions.Items());
   for (std::size_t i = 0; i < rule.actions.size(); ++i) {
     if (std::none_of(rule.resources.begin(), rule.resources.end(),
                      [&](const auto& pattern) { return Meet(rule.actions[i], pattern); })) {
-      return action_nodes[i].Fault(rule.actions[i] == Action::kListKeys
-                                       ? "ListKeys needs a resource tenants/{tenant}/keys/*"
-                                       : "no resource of this rule is one for this action");
+      return action_nodes[i].Fault(NoResourceFor(rule.actions[i]));
     }
   }
   ASSIGN_OR_RETURN(const YamlNode resources, node.Get("resources"));

@@ -16,7 +16,7 @@ bool Contains(const auto& list, const auto& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-enum class Subject { kProfile, kKey, kOpenedKeys, kLog };
+enum class Subject { kProfile, kKey, kPartnerKey, kOpenedKeys, kLog };
 
 Subject SubjectOf(Action action) {
   switch (action) {
@@ -42,6 +42,11 @@ Subject SubjectOf(Action action) {
     case Action::kListKeys:
     case Action::kGetKey:
       return Subject::kKey;
+    case Action::kCreatePartnerKey:
+    case Action::kDisablePartnerKey:
+    case Action::kListPartnerKeys:
+    case Action::kGetPartnerKey:
+      return Subject::kPartnerKey;
     case Action::kLockKeys:
       return Subject::kOpenedKeys;
     case Action::kExportAudit:
@@ -60,7 +65,8 @@ std::optional<Subject> SubjectOf(std::string_view pattern) {
   pattern.remove_prefix(kTenants.size());
   for (const auto& [collection, subject] :
        {std::pair<std::string_view, Subject>{"/tokenProfiles/", Subject::kProfile},
-        std::pair<std::string_view, Subject>{"/keys/", Subject::kKey}}) {
+        std::pair<std::string_view, Subject>{"/keys/", Subject::kKey},
+        std::pair<std::string_view, Subject>{"/partnerKeys/", Subject::kPartnerKey}}) {
     const std::size_t at = pattern.find(collection);
     if (at == std::string_view::npos) continue;
     const std::string_view tenant = pattern.substr(0, at);
@@ -98,8 +104,12 @@ bool Shadows(const Rule& earlier, const Rule& later, Action action, std::string_
 bool IsPattern(std::string_view text) { return SubjectOf(text).has_value(); }
 
 bool Meet(Action action, std::string_view pattern) {
-  if (action == Action::kListKeys && !pattern.ends_with("/keys/*")) return false;
-  return SubjectOf(pattern) == SubjectOf(action);
+  const std::optional<Subject> subject = SubjectOf(pattern);
+  const bool lists = action == Action::kListKeys || action == Action::kListPartnerKeys;
+  if (lists && !pattern.ends_with("/*")) return false;
+  // By a key of our own, or by a partner's.
+  if (action == Action::kVerify && subject == Subject::kPartnerKey) return true;
+  return subject == SubjectOf(action);
 }
 
 bool IsDutyOf(PrincipalKind kind, Action action) {
@@ -127,6 +137,10 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kListKeys:
     case Action::kGetKey:
     case Action::kLockKeys:
+    case Action::kCreatePartnerKey:
+    case Action::kDisablePartnerKey:
+    case Action::kListPartnerKeys:
+    case Action::kGetPartnerKey:
       return kind == PrincipalKind::kOfficer;
     case Action::kExportAudit:
     case Action::kGetCheckpoint:

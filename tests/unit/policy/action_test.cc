@@ -15,12 +15,13 @@ namespace {
 TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
-  EXPECT_THAT(names, ::testing::ElementsAre("Tokenize", "Detokenize", "GetToken", "LookUpToken",
-                                            "ConvertToken", "FingerprintCard", "SuspendToken",
-                                            "ResumeToken", "DeleteToken", "Sign", "SignJws",
-                                            "SignHttpMessage", "SignWebhook", "SignCose", "Verify",
-                                            "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
-                                            "GetKey", "LockKeys", "ExportAudit", "GetCheckpoint"));
+  EXPECT_THAT(names, ::testing::ElementsAre(
+                         "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken",
+                         "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken", "Sign",
+                         "SignJws", "SignHttpMessage", "SignWebhook", "SignCose", "Verify",
+                         "GetPublicKey", "CreateKey", "RotateKey", "ListKeys", "GetKey", "LockKeys",
+                         "CreatePartnerKey", "DisablePartnerKey", "ListPartnerKeys",
+                         "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

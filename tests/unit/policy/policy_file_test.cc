@@ -312,6 +312,11 @@ TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
        "27:28: no resource of this rule is one for this action"},
       {Replaced("\"tenants/acme/keys/*\"", "tenants/acme/keys/one"),
        "23:26: ListKeys needs a resource tenants/{tenant}/keys/*"},
+      {Replaced("[CreateKey, ListKeys]\n    resources: [\"tenants/acme/keys/*\"]",
+                "[CreatePartnerKey, ListPartnerKeys]\n    resources: [tenants/acme/partnerKeys/a]"),
+       "23:33: ListPartnerKeys needs a resource tenants/{tenant}/partnerKeys/*"},
+      {Replaced("[CreateKey, ListKeys]", "[CreateKey, CreatePartnerKey]"),
+       "23:26: no resource of this rule is one for this action"},
       // Rules that can never decide.
       {Replaced("roles: [keys]\n    actions", "roles: [keys, officers]\n    actions"),
        "22:19: no principal has this role"},
@@ -321,6 +326,10 @@ TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
       // Separation of duties.
       {Replaced("[CreateKey, ListKeys]", "[CreateKey, Sign]"),
        "23:26: separation of duties: an officer may only manage keys"},
+      {Replaced("[Tokenize, Detokenize]\n    resources: [tenants/acme/tokenProfiles/cards]\n"
+                "    reveal: masked",
+                "[Verify, DisablePartnerKey]\n    resources: [\"tenants/acme/partnerKeys/*\"]"),
+       "18:23: separation of duties: a service may only use data"},
       {Replaced("roles: [data]", "roles: [data, keys]"),
        "23:15: separation of duties: a service may only use data"},
       {Replaced("roles: [log]", "roles: [log, data]"),
@@ -335,6 +344,8 @@ TEST(PolicyFileTest, ARuleThatAddsAnythingIsAccepted) {
   const std::string head = "  - id: again\n    roles: [data]\n    actions: [";
   EXPECT_OK(ParsePolicy(
       With(head + "Tokenize]\n    resources: [\"tenants/acme/tokenProfiles/*\"]\n"), "p.yaml"));
+  EXPECT_OK(ParsePolicy(With(head + "Verify]\n    resources: [\"tenants/acme/partnerKeys/*\"]\n"),
+                        "p.yaml"));
   EXPECT_OK(ParsePolicy(
       With(head + "GetToken]\n    resources: [tenants/acme/tokenProfiles/cards]\n"), "p.yaml"));
 }
@@ -423,6 +434,15 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
               "GetPublicKey CreateKey RotateKey ListKeys GetKey");
     EXPECT_EQ(allowed(officer, cards), "");
     EXPECT_EQ(allowed(officer, "auditLog"), "");
+  }
+  const std::string partner_key = "tenants/acme/partnerKeys/bank";
+  EXPECT_EQ(allowed("settlement", partner_key), "Verify");
+  EXPECT_EQ(allowed("officer-1", partner_key),
+            "CreatePartnerKey DisablePartnerKey ListPartnerKeys GetPartnerKey");
+  EXPECT_EQ(allowed("officer-1", "tenants/acme/partnerKeys"),
+            "CreatePartnerKey DisablePartnerKey ListPartnerKeys GetPartnerKey");
+  for (const char* other : {"checkout", "fraud", "auditor"}) {
+    EXPECT_EQ(allowed(other, partner_key), "");
   }
   EXPECT_EQ(allowed("auditor", "auditLog"), "ExportAudit GetCheckpoint");
   EXPECT_EQ(allowed("auditor", cards), "");

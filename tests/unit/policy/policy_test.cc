@@ -35,6 +35,12 @@ TEST(CoversTest, PatternsAndResourcesAreComparedSegmentBySegment) {
            {"tenants/acme/keys/a", "tenants/acme/keys", false},
            {"tenants/other/keys/*", "tenants/acme/keys", false},
            {"tenants/acme/tokenProfiles/*", "tenants/acme/keys", false},
+           // Of partners.
+           {"tenants/acme/partnerKeys/*", "tenants/acme/partnerKeys/b", true},
+           {"tenants/acme/partnerKeys/*", "tenants/acme/partnerKeys", true},
+           {"tenants/acme/partnerKeys/b", "tenants/acme/partnerKeys", false},
+           {"tenants/acme/keys/*", "tenants/acme/partnerKeys/b", false},
+           {"tenants/acme/partnerKeys/*", "tenants/acme/keys/b", false},
            // Any profile of a tenant.
            {"tenants/acme/tokenProfiles/cards", "tenants/acme/tokens", true},
            {"tenants/*/tokenProfiles/*", "tenants/acme/tokens", true},
