@@ -61,6 +61,9 @@ OpenedDeployment::~OpenedDeployment() {
 absl::Status OpenedDeployment::LoadKeys() {
   ASSIGN_OR_RETURN(keys_, keys::KeyRegistry::Load(hsm_, *wrapping_, *store_, *journal_,
                                                   config_.deployment.environment));
+  ASSIGN_OR_RETURN(partner_keys_, keys::PartnerKeys::Load({*keys_, *store_, *journal_},
+                                                          {hsm_, config_.deployment.RegistryLabel(),
+                                                           config_.deployment.environment}));
   return absl::OkStatus();
 }
 
@@ -68,7 +71,7 @@ absl::Status OpenedDeployment::Check(const tokenizer::Profiles& profiles,
                                      tokenizer::KeySource& opened_keys, CheckDepth depth) {
   ASSIGN_OR_RETURN(const tokenizer::StoredTokens tokens,
                    CheckStore(*store_, *journal_, *keys_, profiles, opened_keys, depth, Say));
-  facts_.Attest([this, tokens] { return StoreFacts(*keys_, *journal_, tokens); });
+  facts_.Attest([this, tokens] { return StoreFacts(*keys_, *partner_keys_, *journal_, tokens); });
   journal_->BeginCheckpoints();
   return absl::OkStatus();
 }

@@ -14,6 +14,7 @@
 #include "keysvc/head_facts.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/partner_keys.h"
 #include "keysvc/start_report.h"
 #include "keysvc/store_check.h"
 #include "pkcs11/hsm.h"
@@ -47,7 +48,8 @@ class OpenedDeployment {
   OpenedDeployment(const OpenedDeployment&) = delete;
   OpenedDeployment& operator=(const OpenedDeployment&) = delete;
 
-  // Loads the keys and compares them with the HSM and the log. Once, before keys() and Check().
+  // Loads the keys, the partners' too, and compares them with the HSM and the log. Once, before
+  // keys(), partner_keys() and Check().
   absl::Status LoadKeys();
 
   // Compares keys, tokens and log (keysvc/store_check.h). From then on the log's heads attest the
@@ -62,6 +64,7 @@ class OpenedDeployment {
   audit::Journal& journal() { return *journal_; }
   keys::KeyWrapping& wrapping() { return *wrapping_; }
   keys::KeyRegistry& keys() { return *keys_; }
+  keys::PartnerKeys& partner_keys() { return *partner_keys_; }
   const LeftBehind& left_behind() const { return left_behind_; }
 
  private:
@@ -80,6 +83,7 @@ class OpenedDeployment {
   std::unique_ptr<audit::Journal> journal_;
   std::optional<keys::KeyWrapping> wrapping_;
   std::unique_ptr<keys::KeyRegistry> keys_;
+  std::unique_ptr<keys::PartnerKeys> partner_keys_;
 };
 
 }  // namespace keysvc

@@ -18,6 +18,7 @@
 #include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/logged_keys.h"
+#include "keysvc/keys/partner_key_row.h"
 #include "keysvc/keys/restoration.h"
 #include "keysvc/opened_deployment.h"
 #include "keysvc/say.h"
@@ -103,6 +104,7 @@ class Run {
       return Error(Reason::kIntegrityFailure,
                    "the stored keys are not those that the log tells of");
     }
+    RETURN_IF_ERROR(keys::CheckLoggedPartnerKeys(*store_));
     Step("opening every key");
     restoration_.emplace(rows);
     return restoration_->Open(config_.deployment, *recovery_key_);
@@ -209,6 +211,8 @@ class Run {
       change.details["lost"] = absl::StrCat(restored_.lost.size());
       change.items = restored_.items;
       change.mutation = std::move(restored_.mutation);
+      ASSIGN_OR_RETURN(change.mutation.partner_keys, ResealPartnerKeys());
+      change.details["partner_keys"] = keys::PartnerKeyRowsDigest(change.mutation.partner_keys);
     }
     ASSIGN_OR_RETURN(
         const auto journal,
@@ -217,6 +221,17 @@ class Run {
     verifier_key_ = journal->verifier_key();
     journal->Stop();
     return absl::OkStatus();
+  }
+
+  // Their MACs are by a key of the new token from now on.
+  absl::StatusOr<std::vector<store::PartnerKeyRow>> ResealPartnerKeys() {
+    const keys::PartnerKeyRows sealed(*hsm_, config_.deployment.RegistryLabel(),
+                                      config_.deployment.environment);
+    ASSIGN_OR_RETURN(std::vector<store::PartnerKeyRow> rows, store_->ListPartnerKeys());
+    for (store::PartnerKeyRow& row : rows) {
+      ASSIGN_OR_RETURN(row, sealed.Reseal(std::move(row)));
+    }
+    return rows;
   }
 
   absl::Status Finish() {

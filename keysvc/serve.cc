@@ -28,6 +28,7 @@
 #include "keysvc/rpc/key_service.h"
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/method_table.h"
+#include "keysvc/rpc/partner_key_service.h"
 #include "keysvc/rpc/refusal_counter.h"
 #include "keysvc/rpc/server.h"
 #include "keysvc/rpc/signing_service.h"
@@ -167,7 +168,8 @@ absl::Status Serve(const Config& config) {
   keys::PublicKeys public_keys;
   keys::Signer signer(deployment->keys(), hsm->in_place(), deployment->journal(),
                       deployment->store(), opened_keys, public_keys);
-  keys::Verifier verifier(deployment->keys(), hsm->in_place(), deployment->journal(), public_keys);
+  keys::Verifier verifier(deployment->keys(), hsm->in_place(), deployment->journal(), public_keys,
+                          deployment->partner_keys());
 
   // What callers reach. Lanes end before what their work uses.
   rpc::Lane data_lane(std::clamp(std::thread::hardware_concurrency(), 2U, 4U), 1024, "data-lane");
@@ -177,15 +179,18 @@ absl::Status Serve(const Config& config) {
   rpc::TokenService token_service(deployment->gate(), profiles, tokenizer);
   rpc::SigningService signing_service(deployment->gate(), deployment->keys(), public_keys, signer,
                                       verifier);
-  rpc::KeyService key_service(deployment->gate(), deployment->keys(), opened_keys,
-                              config.deployment.environment == "development"
-                                  ? rpc::KeyChanges::kAllowed
-                                  : rpc::KeyChanges::kNeedOfficers);
+  const rpc::KeyChanges key_changes = config.deployment.environment == "development"
+                                          ? rpc::KeyChanges::kAllowed
+                                          : rpc::KeyChanges::kNeedOfficers;
+  rpc::KeyService key_service(deployment->gate(), deployment->keys(), opened_keys, key_changes);
+  rpc::PartnerKeyService partner_key_service(deployment->gate(), deployment->partner_keys(),
+                                             key_changes);
   rpc::AuditService audit_service(deployment->gate(), deployment->journal(), deployment->store());
   rpc::MethodTable methods;
   token_service.Register(methods, data_lane);
   signing_service.Register(methods, hsm_lane, data_lane);
   key_service.Register(methods, admin_lane);
+  partner_key_service.Register(methods, admin_lane);
   audit_service.Register(methods, admin_lane);
   rpc::CallerIdentity identity(std::move(authorities), deployment->gate());
   rpc::RefusalCounter refusals(deployment->journal());

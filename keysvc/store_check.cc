@@ -76,10 +76,12 @@ absl::StatusOr<tokenizer::StoredTokens> CheckStore(
 }
 
 std::map<std::string, std::string> StoreFacts(keys::KeyRegistry& registry,
+                                              keys::PartnerKeys& partner_keys,
                                               const audit::Journal& journal,
                                               const tokenizer::StoredTokens& tokens) {
   const audit::Journal::Progress progress = journal.progress();
   std::map<std::string, std::string> facts = registry.HeadFacts();
+  facts.merge(partner_keys.HeadFacts());
   facts["tokens"] = absl::StrCat(tokens.rows + progress.tokens);
   facts["token_changes"] = absl::StrCat(tokens.changes + progress.token_changes);
   facts["tokens_before"] = absl::StrCat(progress.leaves);

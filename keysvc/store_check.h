@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "audit/journal.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/partner_keys.h"
 #include "store/store.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
@@ -27,6 +28,7 @@ absl::StatusOr<tokenizer::StoredTokens> CheckStore(
 
 // What a head of the log says of a store that was found sound with these tokens.
 std::map<std::string, std::string> StoreFacts(keys::KeyRegistry& registry,
+                                              keys::PartnerKeys& partner_keys,
                                               const audit::Journal& journal,
                                               const tokenizer::StoredTokens& tokens);
 

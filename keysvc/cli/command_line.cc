@@ -11,12 +11,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "keysvc/cli/audit_commands.h"
+#include "keysvc/cli/choices.h"
 #include "keysvc/cli/connection.h"
 #include "keysvc/cli/exit_code.h"
 #include "keysvc/cli/health_command.h"
 #include "keysvc/cli/jws_commands.h"
 #include "keysvc/cli/key_commands.h"
 #include "keysvc/cli/output.h"
+#include "keysvc/cli/partner_key_commands.h"
+#include "keysvc/cli/partner_key_options.h"
 #include "keysvc/cli/policy_commands.h"
 #include "keysvc/cli/recovery_commands.h"
 #include "keysvc/cli/signing_commands.h"
@@ -29,52 +32,7 @@ constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 the answer is no (refused, denied, wrong signature, changed export);\n"
     "2 the command line is wrong; 3 no answer (service away, file not readable).\n";
 
-const std::map<std::string, v1::SignatureEncoding> kEncodings = {
-    {"der", v1::SIGNATURE_ENCODING_DER}, {"p1363", v1::SIGNATURE_ENCODING_P1363}};
-const std::map<std::string, v1::RsaPadding> kPaddings = {{"pss", v1::RSA_PADDING_PSS},
-                                                         {"pkcs1", v1::RSA_PADDING_PKCS1}};
-const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
-    {"ec-p256", v1::KEY_ALGORITHM_EC_P256},
-    {"rsa-2048", v1::KEY_ALGORITHM_RSA_2048},
-    {"ed25519", v1::KEY_ALGORITHM_ED25519},
-    {"rsa-3072", v1::KEY_ALGORITHM_RSA_3072},
-    {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256},
-    {"ec-p384", v1::KEY_ALGORITHM_EC_P384},
-    {"rsa-4096", v1::KEY_ALGORITHM_RSA_4096},
-    {"rsa-2048-sha384", v1::KEY_ALGORITHM_RSA_2048_SHA384},
-    {"rsa-2048-sha512", v1::KEY_ALGORITHM_RSA_2048_SHA512},
-    {"rsa-3072-sha384", v1::KEY_ALGORITHM_RSA_3072_SHA384},
-    {"rsa-3072-sha512", v1::KEY_ALGORITHM_RSA_3072_SHA512},
-    {"rsa-4096-sha384", v1::KEY_ALGORITHM_RSA_4096_SHA384},
-    {"rsa-4096-sha512", v1::KEY_ALGORITHM_RSA_4096_SHA512},
-    {"hmac-sha384", v1::KEY_ALGORITHM_HMAC_SHA384},
-    {"hmac-sha512", v1::KEY_ALGORITHM_HMAC_SHA512},
-    {"aes-256-cmac", v1::KEY_ALGORITHM_AES_256_CMAC}};
-const std::map<std::string, v1::KeyPurpose> kPurposes = {
-    {"sign", v1::KEY_PURPOSE_SIGN},       {"mac", v1::KEY_PURPOSE_MAC},
-    {"jws", v1::KEY_PURPOSE_JWS},         {"http", v1::KEY_PURPOSE_HTTP},
-    {"webhook", v1::KEY_PURPOSE_WEBHOOK}, {"cose", v1::KEY_PURPOSE_COSE}};
 constexpr std::int64_t kLongestAge = std::int64_t{100} * 366 * 24 * 60 * 60;
-const std::map<std::string, Format> kFormats = {{"table", Format::kTable}, {"json", Format::kJson}};
-const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};
-
-// Shows the words of `words` in the help instead of the numbers behind them.
-template <typename T>
-CLI::Option* AddChoice(CLI::App& verb, const char* name, T& target,
-                       const std::map<std::string, T>& words, const std::string& help) {
-  std::string choices;
-  for (const auto& [word, value] : words) choices += (choices.empty() ? "" : "|") + word;
-  return verb
-      .add_option_function<std::string>(
-          name,
-          [&target, &words](const std::string& word) {
-            const auto found = words.find(word);
-            if (found == words.end()) throw CLI::ValidationError("there is no such choice");
-            target = found->second;
-          },
-          help)
-      ->option_text(choices);
-}
 
 class CommandLine {
  public:
@@ -108,6 +66,7 @@ class CommandLine {
     AddSigning();
     AddJws();
     AddKeys();
+    AddPartnerKeys();
     AddAudit();
     AddPolicy();
     AddRecovery();
@@ -321,12 +280,13 @@ class CommandLine {
     sign.add_flag("--without-issue-time", jws_.without_issue_time, "Leaves iat out of the header");
     AddRequestId(sign, jws_.request_id);
 
-    CLI::App& verify = Remote(group, "verify", "Checks a JWS by one of the service's keys.",
-                              "keysvc jws verify --key tenants/acme/keys/statements "
-                              "--jws payload.jws",
-                              [this](const Connection& connection, Output& output) {
-                                return VerifyJws(connection, jws_, output);
-                              });
+    CLI::App& verify =
+        Remote(group, "verify", "Checks a JWS by one of the service's keys or a partner's.",
+               "keysvc jws verify --key tenants/acme/keys/statements "
+               "--jws payload.jws",
+               [this](const Connection& connection, Output& output) {
+                 return VerifyJws(connection, jws_, output);
+               });
     AddSigningKey(verify, jws_.key);
     AddFile(verify, "--jws", jws_.jws_file, "The JWS")->required();
     verify
@@ -345,7 +305,9 @@ class CommandLine {
 
   // Hides the global --key here; before the verb, in a profile file or as --private-key it works.
   void AddSigningKey(CLI::App& verb, std::string& key) {
-    verb.add_option("--key", key, "The key, or one version of it")->option_text("NAME")->required();
+    verb.add_option("--key", key, "The key, or one version of it; to verify also a partner's")
+        ->option_text("NAME")
+        ->required();
   }
 
   void AddSignOptions(CLI::App& verb) {
@@ -433,6 +395,46 @@ class CommandLine {
                             });
     Named(jwks, "The key");
     AddFile(jwks, "--out", public_key_.out, "Where it goes [standard output]");
+  }
+
+  void AddPartnerKeys() {
+    CLI::App& group = Group(app_, "partner-keys",
+                            "Registers, shows and ends public keys that partners sign with.");
+    CLI::App& create = Remote(
+        group, "create",
+        "Registers a public key, from a PEM file with PUBLIC KEY or CERTIFICATE. Compare "
+        "spki_sha256\n"
+        "with the partner's by another way than the file came.",
+        "keysvc partner-keys create tenants/acme/partnerKeys/bank --purpose jws --in bank.pem "
+        "--not-after 2027-06-30",
+        [this](const Connection& connection, Output& output) {
+          create_partner_key_.name = name_;
+          return CreatePartnerKey(connection, create_partner_key_, output);
+        });
+    Named(create, "The new partner key");
+    AddOptions(create, create_partner_key_);
+    AddRequestId(create, create_partner_key_.request_id);
+
+    Named(Remote(group, "get", "Shows a partner key.",
+                 "keysvc partner-keys get tenants/acme/partnerKeys/bank",
+                 [this](const Connection& connection, Output& output) {
+                   return GetPartnerKey(connection, name_, output);
+                 }),
+          "The partner key");
+    Named(Remote(group, "list", "Shows the partner keys of a tenant.",
+                 "keysvc partner-keys list tenants/acme",
+                 [this](const Connection& connection, Output& output) {
+                   return ListPartnerKeys(connection, name_, output);
+                 }),
+          "The tenant, tenants/{tenant}");
+    CLI::App& disable =
+        Remote(group, "disable", "Ends a partner key for ever: nothing verifies by it any more.",
+               "keysvc partner-keys disable tenants/acme/partnerKeys/bank",
+               [this](const Connection& connection, Output& output) {
+                 return DisablePartnerKey(connection, name_, change_key_.request_id, output);
+               });
+    Named(disable, "The partner key");
+    AddRequestId(disable, change_key_.request_id);
   }
 
   void AddAudit() {
@@ -582,6 +584,7 @@ class CommandLine {
   CreateKeyOptions create_key_;
   ChangeKeyOptions change_key_;
   PublicKeyOptions public_key_;
+  CreatePartnerKeyOptions create_partner_key_;
   ExportOptions export_;
   VerifyOptions verify_;
   CheckpointOptions checkpoint_;

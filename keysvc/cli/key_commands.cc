@@ -6,6 +6,7 @@
 #include "keysvc/cli/file.h"
 #include "keysvc/cli/request_id.h"
 #include "keysvc/cli/timestamp.h"
+#include "keysvc/cli/word.h"
 #include "keysvc/v1/key_service.grpc.pb.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
 
@@ -14,12 +15,6 @@ namespace {
 
 constexpr std::string_view kKeys = "/keys/";
 constexpr int kPage = 200;
-
-// An enumerator without the prefix of its type: "KEY_STATE_ACTIVE" is "ACTIVE".
-std::string Word(std::string_view enumerator, std::string_view prefix) {
-  if (enumerator.starts_with(prefix)) enumerator.remove_prefix(prefix.size());
-  return std::string(enumerator);
-}
 
 // One row per version.
 void AddRows(const v1::Key& key, std::vector<Fields>& rows) {

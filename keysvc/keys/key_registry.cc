@@ -304,6 +304,13 @@ absl::StatusOr<crypto::SecretBytes> KeyRegistry::Open(const KeyVersionName& name
   return wrapping_.Unwrap(record->wrapped, WrapContextOf(record->version));
 }
 
+absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> KeyRegistry::RequestKeysOf(
+    const std::string& tenant) {
+  const std::lock_guard lock(ceremony_mutex_);
+  RETURN_IF_ERROR(EnsureKey(RequestKeyOf(tenant), Purpose::kRequest));
+  return OpenRequestKeys(tenant);
+}
+
 absl::Status KeyRegistry::Reload() {
   ASSIGN_OR_RETURN(const std::vector<store::KeyVersionRow> rows, store_.ListKeyVersions());
   std::vector<KeyRecord> records;
@@ -489,12 +496,17 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
 
 absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const KeyName& name,
                                                                   std::string_view request) {
-  ASSIGN_OR_RETURN(const KeyVersion version, PrimaryFor(RequestKeyOf(name.tenant), Use::kProcess));
-  ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(Open(version.name)));
   KeptRequest opened;
-  ASSIGN_OR_RETURN(opened.keys, ExpandRequestKey(key));
+  ASSIGN_OR_RETURN(opened.keys, OpenRequestKeys(name.tenant));
   opened.fingerprint = crypto::AsText(opened.keys->fingerprint->Compute(request));
   return opened;
+}
+
+absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> KeyRegistry::OpenRequestKeys(
+    const std::string& tenant) {
+  ASSIGN_OR_RETURN(const KeyVersion version, PrimaryFor(RequestKeyOf(tenant), Use::kProcess));
+  ASSIGN_OR_RETURN(const auto key, crypto::SecretKey<32>::From(Open(version.name)));
+  return ExpandRequestKey(key);
 }
 
 absl::StatusOr<std::optional<KeyVersion>> KeyRegistry::FindEarlier(const audit::Entry& entry,

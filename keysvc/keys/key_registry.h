@@ -105,6 +105,11 @@ class KeyRegistry {
   // The key of an envelope version that may process, unwrapped by the HSM.
   absl::StatusOr<crypto::SecretBytes> Open(const KeyVersionName& name);
 
+  // What tells the tenant's requests apart and seals the answers kept for them. Makes their key
+  // where the tenant has none yet.
+  absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> RequestKeysOf(
+      const std::string& tenant);
+
   // Makes one more block of the version's uses durable, if it still seals and has not reached the
   // stop. UNAVAILABLE when HSM or log are away; ABORTED/CONFLICT when it is to be tried again.
   absl::Status ReserveUses(const KeyVersionName& name);
@@ -157,6 +162,8 @@ class KeyRegistry {
     std::string fingerprint;
   };
   absl::StatusOr<KeptRequest> OpenRequest(const KeyName& name, std::string_view request);
+  absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> OpenRequestKeys(
+      const std::string& tenant);
   absl::StatusOr<std::optional<KeyVersion>> FindEarlier(const audit::Entry& entry,
                                                         const KeptRequest& request,
                                                         const KeyRings& rings) const;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "crypto/bytes.h"
 #include "crypto/canonical.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -122,33 +121,22 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
   return input.Take();
 }
 
-KeyVersionRows::KeyVersionRows(pkcs11::Hsm& hsm, std::string label)
-    : hsm_(hsm), label_(std::move(label)) {}
+KeyVersionRows::KeyVersionRows(pkcs11::Hsm& hsm, std::string label) : mac_(hsm, std::move(label)) {}
 
 absl::StatusOr<store::KeyVersionRow> KeyVersionRows::Seal(const KeyRecord& record) const {
   store::KeyVersionRow row = RowOf(record);
-  ASSIGN_OR_RETURN(row.mac, MacOf(row));
+  ASSIGN_OR_RETURN(row.mac, mac_.Of(MacInputOf(row)));
   return row;
 }
 
 absl::StatusOr<KeyRecord> KeyVersionRows::Open(const store::KeyVersionRow& row) const {
-  ASSIGN_OR_RETURN(const std::string mac, MacOf(row));
-  if (!crypto::EqualInConstantTime(crypto::AsBytes(mac), crypto::AsBytes(row.mac))) {
-    return Changed();
-  }
+  ASSIGN_OR_RETURN(const bool right, mac_.IsOf(MacInputOf(row), row.mac));
+  if (!right) return Changed();
   return FromRow(row);
 }
 
 absl::StatusOr<KeyRecord> KeyVersionRows::ReadUnchecked(const store::KeyVersionRow& row) {
   return FromRow(row);
-}
-
-absl::StatusOr<std::string> KeyVersionRows::MacOf(const store::KeyVersionRow& row) const {
-  auto mac = hsm_.Sign(label_, pkcs11::Mechanism::kHmacSha256, MacInputOf(row));
-  if (ReasonOf(mac.status()) == Reason::kKeyNotFound) {
-    return Error(Reason::kNotInitialized, "the token lacks the key that seals key rows");
-  }
-  return mac;
 }
 
 }  // namespace keysvc::keys

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "keysvc/keys/key_version.h"
+#include "keysvc/keys/registry_mac.h"
 #include "pkcs11/hsm.h"
 #include "store/rows.h"
 
@@ -53,10 +54,7 @@ class KeyVersionRows {
   static absl::StatusOr<KeyRecord> ReadUnchecked(const store::KeyVersionRow& row);
 
  private:
-  absl::StatusOr<std::string> MacOf(const store::KeyVersionRow& row) const;
-
-  pkcs11::Hsm& hsm_;
-  const std::string label_;
+  const RegistryMac mac_;
 };
 
 }  // namespace keysvc::keys

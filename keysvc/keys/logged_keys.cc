@@ -15,6 +15,7 @@
 #include "crypto/digest.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_version_row.h"
+#include "keysvc/keys/partner_key_row.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -26,16 +27,50 @@ constexpr std::uint64_t kLeavesAtOnce = 512;
 
 // Records are canonical JSON, in which a member has one spelling and a quote inside a text is
 // escaped, so that the members can be found as text.
-constexpr std::string_view kChange = R"({"action":"KeyService.)";
 constexpr std::string_view kHead = R"({"action":"Log.)";
-constexpr std::string_view kKeys = R"("keys":")";
-constexpr std::string_view kKeysBefore = R"("keys_before":")";
+struct Digested {
+  std::string_view change;  // how the header of a record begins that changes rows
+  std::string_view digest;
+  std::string_view before;
+};
+constexpr Digested kKeys{R"({"action":"KeyService.)", R"("keys":")", R"("keys_before":")"};
+constexpr Digested kPartnerKeys{R"({"action":"PartnerKeyService.)", R"("partner_keys":")",
+                                R"("partner_keys_before":")"};
 
 std::string_view Member(std::string_view body, std::string_view member) {
   const std::size_t at = body.find(member);
   if (at == std::string_view::npos) return {};
   body.remove_prefix(at + member.size());
   return body.substr(0, body.find('"'));
+}
+
+absl::StatusOr<std::optional<std::string>> LoggedDigest(store::Store& store, const Digested& what) {
+  ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
+  std::optional<std::string> of_head;
+  std::uint64_t floor = 0;  // what is below, the head speaks for
+  std::uint64_t end = frontier.size;
+  while (end > floor) {
+    const std::uint64_t first = std::max(floor, end - std::min(end, kLeavesAtOnce));
+    ASSIGN_OR_RETURN(const std::vector<store::LeafRow> leaves,
+                     store.ReadLeaves(first, static_cast<std::size_t>(end - first)));
+    for (auto leaf = leaves.rbegin(); leaf != leaves.rend() && leaf->index >= floor; ++leaf) {
+      const bool change = leaf->header.starts_with(what.change);
+      if (!change && !(leaf->header.starts_with(kHead) && !of_head.has_value())) continue;
+      const std::string digest(Member(leaf->body, what.digest));
+      if (digest.empty()) continue;
+      if (crypto::AsText(audit::HashOfLeaf(*leaf)) != leaf->leaf_hash) {
+        return Error(Reason::kIntegrityFailure, "a record about keys is not what was written");
+      }
+      const std::string_view before = Member(leaf->body, what.before);
+      if (change || before.empty()) return digest;
+      if (!absl::SimpleAtoi(ToAbsl(before), &floor)) {
+        return Error(Reason::kIntegrityFailure, "a head of the log speaks of keys without a place");
+      }
+      of_head = digest;
+    }
+    end = first;
+  }
+  return of_head;
 }
 
 }  // namespace
@@ -57,32 +92,18 @@ std::string KeyRowsDigest(const std::vector<store::KeyVersionRow>& stored,
 }
 
 absl::StatusOr<std::optional<std::string>> LoggedKeysDigest(store::Store& store) {
-  ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
-  std::optional<std::string> of_head;
-  std::uint64_t floor = 0;  // what is below, the head speaks for
-  std::uint64_t end = frontier.size;
-  while (end > floor) {
-    const std::uint64_t first = std::max(floor, end - std::min(end, kLeavesAtOnce));
-    ASSIGN_OR_RETURN(const std::vector<store::LeafRow> leaves,
-                     store.ReadLeaves(first, static_cast<std::size_t>(end - first)));
-    for (auto leaf = leaves.rbegin(); leaf != leaves.rend() && leaf->index >= floor; ++leaf) {
-      const bool change = leaf->header.starts_with(kChange);
-      if (!change && !(leaf->header.starts_with(kHead) && !of_head.has_value())) continue;
-      const std::string digest(Member(leaf->body, kKeys));
-      if (digest.empty()) continue;
-      if (crypto::AsText(audit::HashOfLeaf(*leaf)) != leaf->leaf_hash) {
-        return Error(Reason::kIntegrityFailure, "a record about keys is not what was written");
-      }
-      const std::string_view before = Member(leaf->body, kKeysBefore);
-      if (change || before.empty()) return digest;
-      if (!absl::SimpleAtoi(ToAbsl(before), &floor)) {
-        return Error(Reason::kIntegrityFailure, "a head of the log speaks of keys without a place");
-      }
-      of_head = digest;
-    }
-    end = first;
+  return LoggedDigest(store, kKeys);
+}
+
+absl::Status CheckLoggedPartnerKeys(store::Store& store) {
+  ASSIGN_OR_RETURN(const std::vector<store::PartnerKeyRow> rows, store.ListPartnerKeys());
+  ASSIGN_OR_RETURN(const std::optional<std::string> logged, LoggedDigest(store, kPartnerKeys));
+  // A log without a word of them is of a store without any.
+  if (logged.value_or(PartnerKeyRowsDigest({})) == PartnerKeyRowsDigest(rows)) {
+    return absl::OkStatus();
   }
-  return of_head;
+  return Error(Reason::kIntegrityFailure,
+               "the stored partner keys are not those that the log tells of");
 }
 
 }  // namespace keysvc::keys

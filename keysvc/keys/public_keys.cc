@@ -3,9 +3,20 @@
 #include <utility>
 
 #include "jose/jwk.h"
+#include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::keys {
+
+absl::StatusOr<std::shared_ptr<const PublicHalf>> ReadPublicHalf(std::string_view spki) {
+  auto parsed = crypto::PublicKey::FromSpki(spki);
+  if (!parsed.ok()) return Error(Reason::kIntegrityFailure, "a stored public key is none");
+  auto half = std::make_shared<PublicHalf>();
+  half->key = *std::move(parsed);
+  half->pem = half->key->ToPem();
+  half->thumbprint = jose::Thumbprint(*half->key);
+  return half;
+}
 
 absl::StatusOr<std::shared_ptr<const PublicHalf>> PublicKeys::Of(const KeyVersion& version) {
   {
@@ -16,12 +27,7 @@ absl::StatusOr<std::shared_ptr<const PublicHalf>> PublicKeys::Of(const KeyVersio
   if (version.public_key.empty()) {
     return Error(Reason::kAlgorithmUnsupported, "the key has no public half");
   }
-  auto parsed = crypto::PublicKey::FromSpki(version.public_key);
-  if (!parsed.ok()) return Error(Reason::kIntegrityFailure, "a stored public key is none");
-  auto half = std::make_shared<PublicHalf>();
-  half->key = *std::move(parsed);
-  half->pem = half->key->ToPem();
-  half->thumbprint = jose::Thumbprint(*half->key);
+  ASSIGN_OR_RETURN(auto half, ReadPublicHalf(version.public_key));
   const std::lock_guard lock(mutex_);
   return known_.emplace(version.name, std::move(half)).first->second;
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "crypto/public_key.h"
@@ -19,6 +20,9 @@ struct PublicHalf {
   std::string pem;         // X.509 SubjectPublicKeyInfo
   std::string thumbprint;  // RFC 7638; what a JWS calls the key by
 };
+
+// From an X.509 SubjectPublicKeyInfo in DER. DATA_LOSS/INTEGRITY_FAILURE when it is none.
+absl::StatusOr<std::shared_ptr<const PublicHalf>> ReadPublicHalf(std::string_view spki);
 
 // The public halves that were used so far: parsing one takes longer than checking a signature by
 // it, and that of a version never changes. Thread-safe.

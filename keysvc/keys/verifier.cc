@@ -6,18 +6,24 @@
 
 namespace keysvc::keys {
 
+std::string ResourceOf(const VerifyingKeyName& name) {
+  if (const auto* partners = std::get_if<PartnerKeyName>(&name)) return partners->ToString();
+  return std::get<KeyVersionName>(name).key.ToString();
+}
+
 Verifier::Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
-                   PublicKeys& public_keys, std::function<absl::Time()> clock)
+                   PublicKeys& public_keys, const PartnerKeys& partner_keys,
+                   std::function<absl::Time()> clock)
     : registry_(registry),
       hsm_(hsm),
       journal_(journal),
       public_keys_(public_keys),
+      partner_keys_(partner_keys),
       clock_(std::move(clock)) {}
 
 void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
                       audit::Done<Verification> done) {
   BatchVerifyRequest one{.key = request.key,
-                         .version = request.version,
                          .presented = {request.presented},
                          .max_age = request.max_age,
                          .request_id = request.request_id,
@@ -27,7 +33,7 @@ void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
 
 void Verifier::VerifyBatch(policy::Permit permit, BatchVerifyRequest request, const InTurn& in_turn,
                            audit::Done<Verifications> done) {
-  const VerifyCall::Services services{registry_, hsm_, journal_, public_keys_};
+  const VerifyCall::Services services{registry_, hsm_, journal_, public_keys_, partner_keys_};
   std::make_shared<VerifyCall>(services, permit, std::move(request), clock_(), std::move(done))
       ->Run(permit, in_turn);
 }

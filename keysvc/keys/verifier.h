@@ -1,11 +1,11 @@
 #ifndef KEYSVC_KEYSVC_KEYS_VERIFIER_H_
 #define KEYSVC_KEYSVC_KEYS_VERIFIER_H_
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -13,7 +13,10 @@
 #include "absl/time/time.h"
 #include "audit/journal.h"
 #include "keysvc/keys/batch.h"
+#include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/partner_key.h"
+#include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/presented_signature.h"
 #include "keysvc/keys/public_keys.h"
 #include "pkcs11/hsm.h"
@@ -21,11 +24,15 @@
 
 namespace keysvc::keys {
 
+// By whose key a signature should be: one of our own, or a partner's. Version 0 of a key: the one
+// that the signature names, or where it names none every one that may still process is tried,
+// newest first.
+using VerifyingKeyName = std::variant<KeyVersionName, PartnerKeyName>;
+// What the permit has to be for: the key, or the partner's key.
+std::string ResourceOf(const VerifyingKeyName& name);
+
 struct VerifyRequest {
-  KeyName key;
-  // 0: the version that the signature names, or where it names none every one that may still
-  // process is tried, newest first.
-  std::uint32_t version = 0;
+  VerifyingKeyName key;
   std::shared_ptr<const PresentedSignature> presented;
   std::optional<absl::Duration> max_age;  // how long ago it may have been made, if that matters
   std::string request_id;
@@ -33,8 +40,7 @@ struct VerifyRequest {
 };
 
 struct BatchVerifyRequest {
-  KeyName key;
-  std::uint32_t version = 0;                                         // as in VerifyRequest
+  VerifyingKeyName key;
   std::vector<std::shared_ptr<const PresentedSignature>> presented;  // of one kind, at least one
   std::optional<absl::Duration> max_age;
   std::string request_id;
@@ -44,18 +50,20 @@ struct BatchVerifyRequest {
 // A wrong signature is a result, not an error.
 struct Verification {
   Fault fault = Fault::kNone;
-  KeyVersionName key_version;  // the one that verified, when nothing is wrong
+  // The key version, or the partner's key, that verified when nothing is wrong.
+  std::string key_version;
   bool valid() const { return fault == Fault::kNone; }
 };
 using Verifications = std::vector<absl::StatusOr<Verification>>;
 
 // Checks signatures in software (HMAC: in the HSM). Every call is one record; a MAC blocks on the
-// HSM. Completes on a journal thread. The permit must be for the key, or for the version of it.
+// HSM. Completes on a journal thread.
 // Thread-safe; outlives the pieces of its calls and the journal's last callback.
 class Verifier {
  public:
   Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
-           PublicKeys& public_keys, std::function<absl::Time()> clock = absl::Now);
+           PublicKeys& public_keys, const PartnerKeys& partner_keys,
+           std::function<absl::Time()> clock = absl::Now);
 
   // INVALID_ARGUMENT for what is not in the form that it is presented in.
   void Verify(policy::Permit permit, const VerifyRequest& request, audit::Done<Verification> done);
@@ -70,6 +78,7 @@ class Verifier {
   pkcs11::Hsm& hsm_;
   audit::Journal& journal_;
   PublicKeys& public_keys_;
+  const PartnerKeys& partner_keys_;
   std::function<absl::Time()> clock_;
 };
 

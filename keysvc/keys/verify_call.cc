@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "crypto/bytes.h"
 #include "crypto/public_key.h"
@@ -41,7 +42,7 @@ VerifyCall::VerifyCall(Services services, const policy::Permit& permit, BatchVer
     : services_(services),
       request_(std::move(request)),
       now_(now),
-      entry_(EntryOf(permit, request_.presented.front()->method(), request_.key.ToString(),
+      entry_(EntryOf(permit, request_.presented.front()->method(), ResourceOf(request_.key),
                      request_.request_id)),
       done_(std::move(done)) {
   entry_.trace_id = request_.trace_id;
@@ -55,7 +56,7 @@ void VerifyCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
 }
 
 absl::Status VerifyCall::Prepare(const policy::Permit& permit) {
-  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kVerify, request_.key.ToString()));
+  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kVerify, ResourceOf(request_.key)));
   for (const auto& presented : request_.presented) {
     absl::StatusOr<Claims> claims = presented->Read();
     if (!claims.ok()) {
@@ -71,20 +72,50 @@ absl::Status VerifyCall::Prepare(const policy::Permit& permit) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<KeyVersion>> VerifyCall::Candidates() const {
-  std::vector<KeyVersion> candidates;
-  if (request_.version != 0) {
-    ASSIGN_OR_RETURN(KeyVersion one, services_.registry.VersionFor({request_.key, request_.version},
-                                                                   Use::kProcess));
-    candidates.push_back(std::move(one));
-    return candidates;
+absl::StatusOr<std::vector<VerifyCall::Candidate>> VerifyCall::Candidates() const {
+  const auto* partners = std::get_if<PartnerKeyName>(&request_.key);
+  if (partners == nullptr) return OwnCandidates(std::get<KeyVersionName>(request_.key));
+  ASSIGN_OR_RETURN(Candidate only, CandidateOf(*partners));
+  return std::vector<Candidate>{std::move(only)};
+}
+
+absl::StatusOr<std::vector<VerifyCall::Candidate>> VerifyCall::OwnCandidates(
+    const KeyVersionName& name) const {
+  std::vector<KeyVersion> versions;
+  if (name.version != 0) {
+    ASSIGN_OR_RETURN(versions.emplace_back(), services_.registry.VersionFor(name, Use::kProcess));
+  } else {
+    ASSIGN_OR_RETURN(versions, services_.registry.Versions(name.key));
   }
-  ASSIGN_OR_RETURN(std::vector<KeyVersion> versions, services_.registry.Versions(request_.key));
-  for (auto one = versions.rbegin(); one != versions.rend(); ++one) {
-    if (CheckUse(*one, Use::kProcess, now_).ok()) candidates.push_back(std::move(*one));
+  std::vector<Candidate> candidates;
+  for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+    if (!CheckUse(*version, Use::kProcess, now_).ok()) continue;
+    ASSIGN_OR_RETURN(candidates.emplace_back(), CandidateOf(*version));
   }
   if (!candidates.empty()) return candidates;
   return Error(Reason::kKeyNotActive, "no version of the key may verify");
+}
+
+absl::StatusOr<VerifyCall::Candidate> VerifyCall::CandidateOf(const KeyVersion& version) const {
+  Candidate candidate{.name = version.name.ToString(),
+                      .parameters = version.parameters,
+                      .half = nullptr,
+                      .hsm_label = version.hsm_label,
+                      .key_id = {}};
+  if (!Signs(version.parameters.purpose)) return candidate;
+  ASSIGN_OR_RETURN(candidate.half, services_.public_keys.Of(version));
+  candidate.key_id = candidate.half->thumbprint;
+  return candidate;
+}
+
+absl::StatusOr<VerifyCall::Candidate> VerifyCall::CandidateOf(const PartnerKeyName& name) const {
+  ASSIGN_OR_RETURN(const auto key, services_.partner_keys.Find(name));
+  RETURN_IF_ERROR(CheckVerifies(*key, now_));
+  return Candidate{.name = name.ToString(),
+                   .parameters = {.purpose = key->terms.purpose, .algorithm = key->terms.algorithm},
+                   .half = key->half,
+                   .hsm_label = {},
+                   .key_id = key->terms.kid};
 }
 
 void VerifyCall::CheckAll(const InTurn& in_turn) {
@@ -111,31 +142,29 @@ absl::StatusOr<Verification> VerifyCall::Check(std::size_t index) {
 absl::StatusOr<Verification> VerifyCall::FindSigner(const PresentedSignature& presented,
                                                     const Claims& claims) {
   Fault fault = Fault::kKeyUnknown;
-  for (const KeyVersion& version : candidates_) {
-    ASSIGN_OR_RETURN(const std::string_view alg, presented.AlgOf(version.parameters));
-    if (!claims.key_id.empty()) {
-      ASSIGN_OR_RETURN(const auto half, services_.public_keys.Of(version));
-      if (claims.key_id != half->thumbprint) continue;
-    }
+  for (const Candidate& candidate : candidates_) {
+    ASSIGN_OR_RETURN(const std::string_view alg, presented.AlgOf(candidate.parameters));
+    const bool named = !claims.key_id.empty() && !candidate.key_id.empty();
+    if (named && claims.key_id != candidate.key_id) continue;
     // The key says how it signs; whoever says otherwise tries something.
     if (!claims.alg.empty() && claims.alg != alg) {
       if (fault == Fault::kKeyUnknown) fault = Fault::kAlgorithmMismatch;
       continue;
     }
     fault = Fault::kSignatureWrong;
-    ASSIGN_OR_RETURN(const bool valid, IsBy(version, claims));
-    if (valid) return Verification{.fault = Fault::kNone, .key_version = version.name};
+    ASSIGN_OR_RETURN(const bool valid, IsBy(candidate, claims));
+    if (valid) return Verification{.fault = Fault::kNone, .key_version = candidate.name};
   }
   return Wrong(fault);
 }
 
-absl::StatusOr<bool> VerifyCall::IsBy(const KeyVersion& version, const Claims& claims) {
-  ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, claims.padding));
+absl::StatusOr<bool> VerifyCall::IsBy(const Candidate& candidate, const Claims& claims) {
+  ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(candidate.parameters, claims.padding));
   if (!scheme.check.has_value()) {
     // Else each of a hundred would wait for the HSM as long as the first one did.
     if (hsm_away_) return Error(Reason::kHsmUnavailable, "the token is away");
     const absl::StatusOr<std::string> tag =
-        services_.hsm.Sign(version.hsm_label, scheme.mechanism, claims.input);
+        services_.hsm.Sign(candidate.hsm_label, scheme.mechanism, claims.input);
     if (ReasonOf(tag.status()) == Reason::kHsmUnavailable) hsm_away_ = true;
     RETURN_IF_ERROR(tag.status());
     bool equal = false;
@@ -144,10 +173,10 @@ absl::StatusOr<bool> VerifyCall::IsBy(const KeyVersion& version, const Claims& c
     }
     return equal;
   }
-  ASSIGN_OR_RETURN(const auto half, services_.public_keys.Of(version));
   for (const std::string& presented : claims.signatures) {
     const auto signature = DecodeSignature(scheme, claims.encoding, presented);
-    if (signature.has_value() && half->key->Verify(*scheme.check, claims.input, *signature)) {
+    if (signature.has_value() &&
+        candidate.half->key->Verify(*scheme.check, claims.input, *signature)) {
       return true;
     }
   }
@@ -160,8 +189,7 @@ audit::Entry VerifyCall::Describe() const {
   for (const absl::StatusOr<Verification>& result : results_) {
     const bool right = result.ok() && result->valid();
     if (right) ++valid;
-    tokenizer::AddItem(entry, right ? result->key_version.ToString() : std::string(),
-                       result.status());
+    tokenizer::AddItem(entry, right ? result->key_version : std::string(), result.status());
   }
   tokenizer::SetOutcomeOfItems(entry);
   if (results_.size() > 1) {
@@ -173,7 +201,7 @@ audit::Entry VerifyCall::Describe() const {
   const absl::StatusOr<Verification>& only = results_.front();
   if (!only.ok()) return entry;
   entry.details["valid"] = only->valid() ? "true" : "false";
-  if (only->valid()) entry.details["key_version"] = only->key_version.ToString();
+  if (only->valid()) entry.details["key_version"] = only->key_version;
   if (!only->valid()) entry.details["fault"] = NameOf(only->fault);
   return entry;
 }

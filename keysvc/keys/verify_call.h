@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,7 +13,12 @@
 #include "audit/entry.h"
 #include "audit/journal.h"
 #include "keysvc/keys/batch.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/key_version.h"
+#include "keysvc/keys/partner_key.h"
+#include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/presented_signature.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/verifier.h"
@@ -30,6 +36,7 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
     pkcs11::Hsm& hsm;
     audit::Journal& journal;
     PublicKeys& public_keys;
+    const PartnerKeys& partner_keys;
   };
 
   VerifyCall(Services services, const policy::Permit& permit, BatchVerifyRequest request,
@@ -40,15 +47,27 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
  private:
   using Claims = PresentedSignature::Claims;
 
-  // What is to be checked, and by which versions.
+  // A key that may have made a signature.
+  struct Candidate {
+    std::string name;
+    KeyParameters parameters;
+    std::shared_ptr<const PublicHalf> half;  // null of MACs
+    std::string hsm_label;                   // of MACs
+    std::string key_id;  // what a signature has to call it, if it names a key; empty: anything
+  };
+
+  // What is to be checked, and by which keys.
   absl::Status Prepare(const policy::Permit& permit);
-  // The versions that may have made it, newest first. Never empty.
-  absl::StatusOr<std::vector<KeyVersion>> Candidates() const;
+  // In the order in which they are tried. Never empty.
+  absl::StatusOr<std::vector<Candidate>> Candidates() const;
+  absl::StatusOr<std::vector<Candidate>> OwnCandidates(const KeyVersionName& name) const;
+  absl::StatusOr<Candidate> CandidateOf(const KeyVersion& version) const;
+  absl::StatusOr<Candidate> CandidateOf(const PartnerKeyName& name) const;
   void CheckAll(const InTurn& in_turn);
   absl::StatusOr<Verification> Check(std::size_t index);
   absl::StatusOr<Verification> FindSigner(const PresentedSignature& presented,
                                           const Claims& claims);
-  absl::StatusOr<bool> IsBy(const KeyVersion& version, const Claims& claims);
+  absl::StatusOr<bool> IsBy(const Candidate& candidate, const Claims& claims);
   audit::Entry Describe() const;
   void RecordResults();
   void Record(audit::Entry entry, absl::StatusOr<Verifications> value);
@@ -60,7 +79,7 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   audit::Done<Verifications> done_;
   std::vector<absl::StatusOr<Claims>> claims_;
   std::vector<std::size_t> readable_;
-  std::vector<KeyVersion> candidates_;
+  std::vector<Candidate> candidates_;
   Verifications results_;
   std::atomic<std::size_t> left_ = 0;  // to check
   std::atomic<bool> hsm_away_ = false;

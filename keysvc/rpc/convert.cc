@@ -101,6 +101,13 @@ absl::Status CheckTokensProfile(std::string_view name, std::string_view tenant) 
   return Error(Reason::kFieldInvalid, "the profile is another tenant's", "profile");
 }
 
+absl::Status CheckKeyId(std::string_view id, std::string_view field) {
+  if (id.empty()) return Error(Reason::kFieldRequired, "the key id is required", field);
+  if (policy::IsName(id)) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "a key id is [a-z][a-z0-9-]{0,62} with at most 11 digits",
+               field);
+}
+
 absl::Status CheckBatchSize(int size) {
   if (size >= 1 && size <= kBatchLimit) return absl::OkStatus();
   return Error(Reason::kBatchSize, "a batch has 1 to 100 items");
@@ -157,50 +164,42 @@ v1::TokenState ToWire(tokenizer::TokenState state) {
 
 absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request) {
   ASSIGN_OR_RETURN(std::string tenant, TenantOf(request.parent()));
-  if (request.key_id().empty()) {
-    return Error(Reason::kFieldRequired, "the key id is required", "key_id");
-  }
-  if (!policy::IsName(request.key_id())) {
-    return Error(Reason::kFieldInvalid, "a key id is [a-z][a-z0-9-]{0,62} with at most 11 digits",
-                 "key_id");
-  }
+  RETURN_IF_ERROR(CheckKeyId(request.key_id(), "key_id"));
   return keys::KeyName{.tenant = std::move(tenant), .key = request.key_id()};
 }
 
-absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& request) {
-  keys::KeyParameters parameters;
-  switch (request.purpose()) {
-    case v1::KEY_PURPOSE_SIGN:
-      parameters.purpose = keys::Purpose::kSign;
-      break;
-    case v1::KEY_PURPOSE_MAC:
-      parameters.purpose = keys::Purpose::kMac;
-      break;
-    case v1::KEY_PURPOSE_JWS:
-      parameters.purpose = keys::Purpose::kJws;
-      break;
-    case v1::KEY_PURPOSE_HTTP:
-      parameters.purpose = keys::Purpose::kHttp;
-      break;
-    case v1::KEY_PURPOSE_WEBHOOK:
-      parameters.purpose = keys::Purpose::kWebhook;
-      break;
-    case v1::KEY_PURPOSE_COSE:
-      parameters.purpose = keys::Purpose::kCose;
-      break;
-    case v1::KEY_PURPOSE_UNSPECIFIED:
-      return Error(Reason::kFieldRequired, "the purpose is required", "purpose");
-    default:
-      return Error(Reason::kFieldInvalid, "only keys to sign or MAC are made by request",
-                   "purpose");
+absl::StatusOr<keys::Purpose> PurposeOf(v1::KeyPurpose purpose) {
+  if (purpose == v1::KEY_PURPOSE_UNSPECIFIED) {
+    return Error(Reason::kFieldRequired, "the purpose is required", "purpose");
   }
-  if (request.algorithm() == v1::KEY_ALGORITHM_UNSPECIFIED) {
+  if (!v1::KeyPurpose_IsValid(purpose)) {
+    return Error(Reason::kFieldInvalid, "there is no such purpose", "purpose");
+  }
+  return static_cast<keys::Purpose>(purpose - 1);
+}
+
+absl::StatusOr<keys::Algorithm> AlgorithmOf(v1::KeyAlgorithm algorithm) {
+  if (algorithm == v1::KEY_ALGORITHM_UNSPECIFIED) {
     return Error(Reason::kFieldRequired, "the algorithm is required", "algorithm");
   }
-  const bool known = v1::KeyAlgorithm_IsValid(request.algorithm()) &&
-                     request.algorithm() != v1::KEY_ALGORITHM_AES_256;
-  parameters.algorithm = static_cast<keys::Algorithm>(request.algorithm() - 1);
-  if (!known || keys::IsMac(parameters.algorithm) != (parameters.purpose == keys::Purpose::kMac)) {
+  if (!v1::KeyAlgorithm_IsValid(algorithm)) {
+    return Error(Reason::kFieldInvalid, "there is no such algorithm", "algorithm");
+  }
+  return static_cast<keys::Algorithm>(algorithm - 1);
+}
+
+v1::KeyPurpose ToWire(keys::Purpose purpose) { return ToEnum<v1::KeyPurpose>(purpose); }
+v1::KeyAlgorithm ToWire(keys::Algorithm algorithm) { return ToEnum<v1::KeyAlgorithm>(algorithm); }
+
+absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& request) {
+  keys::KeyParameters parameters;
+  ASSIGN_OR_RETURN(parameters.purpose, PurposeOf(request.purpose()));
+  if (!keys::IsMadeByRequest(parameters.purpose)) {
+    return Error(Reason::kFieldInvalid, "only keys to sign or MAC are made by request", "purpose");
+  }
+  ASSIGN_OR_RETURN(parameters.algorithm, AlgorithmOf(request.algorithm()));
+  if (parameters.algorithm == keys::Algorithm::kAes256 ||
+      keys::IsMac(parameters.algorithm) != (parameters.purpose == keys::Purpose::kMac)) {
     return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
   }
   parameters.protection = keys::Protection::kHsm;
@@ -238,7 +237,7 @@ absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding) {
 v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
   v1::KeyVersion message;
   message.set_name(version.name.ToString());
-  message.set_algorithm(ToEnum<v1::KeyAlgorithm>(version.parameters.algorithm));
+  message.set_algorithm(ToWire(version.parameters.algorithm));
   message.set_protection(ToEnum<v1::KeyProtection>(version.parameters.protection));
   message.set_state(ToEnum<v1::KeyState>(version.state));
   message.set_primary(version.primary);
@@ -254,7 +253,7 @@ v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
 v1::Key ToMessage(std::span<const keys::KeyVersion> versions) {
   v1::Key key;
   key.set_name(versions.front().name.key.ToString());
-  key.set_purpose(ToEnum<v1::KeyPurpose>(versions.front().parameters.purpose));
+  key.set_purpose(ToWire(versions.front().parameters.purpose));
   std::vector<const keys::KeyVersion*> ordered;
   for (const keys::KeyVersion& version : versions) ordered.push_back(&version);
   std::sort(ordered.begin(), ordered.end(),
@@ -279,6 +278,16 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   timestamp.set_nanos(
       static_cast<std::int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
   return timestamp;
+}
+
+absl::StatusOr<absl::Time> TimeOf(const google::protobuf::Timestamp& timestamp,
+                                  std::string_view field) {
+  // What timestamp.proto allows.
+  if (timestamp.seconds() >= -62'135'596'800 && timestamp.seconds() < 253'402'300'800 &&
+      timestamp.nanos() >= 0 && timestamp.nanos() < 1'000'000'000) {
+    return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
+  }
+  return Error(Reason::kFieldInvalid, "there is no such time", field);
 }
 
 }  // namespace keysvc::rpc

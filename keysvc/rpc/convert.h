@@ -34,6 +34,8 @@ absl::StatusOr<std::string> TenantOf(std::string_view parent);
 absl::Status CheckProfileName(std::string_view name, std::string_view field = "parent");
 // The same, of this tenant, or empty; field "profile".
 absl::Status CheckTokensProfile(std::string_view name, std::string_view tenant);
+// [a-z][a-z0-9-]{0,62} with at most 11 digits.
+absl::Status CheckKeyId(std::string_view id, std::string_view field);
 // BATCH_SIZE unless 1 to 100.
 absl::Status CheckBatchSize(int size);
 
@@ -49,6 +51,11 @@ v1::TokenState ToWire(tokenizer::TokenState state);
 
 // The name that `parent` and `key_id` make.
 absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request);
+// Any that the wire has but the unspecified one; FIELD_REQUIRED for that.
+absl::StatusOr<keys::Purpose> PurposeOf(v1::KeyPurpose purpose);
+absl::StatusOr<keys::Algorithm> AlgorithmOf(v1::KeyAlgorithm algorithm);
+v1::KeyPurpose ToWire(keys::Purpose purpose);
+v1::KeyAlgorithm ToWire(keys::Algorithm algorithm);
 absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& request);
 absl::StatusOr<keys::SignatureEncoding> EncodingOf(v1::SignatureEncoding encoding);
 absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding);
@@ -58,6 +65,9 @@ v1::Key ToMessage(std::span<const keys::KeyVersion> versions);
 
 v1::ItemError ToItemError(const absl::Status& status);
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
+// FIELD_INVALID, naming `field`, for what is no time of the years 1 to 9999.
+absl::StatusOr<absl::Time> TimeOf(const google::protobuf::Timestamp& timestamp,
+                                  std::string_view field);
 
 }  // namespace keysvc::rpc
 

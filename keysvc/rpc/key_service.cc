@@ -1,77 +1,49 @@
 #include "keysvc/rpc/key_service.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
+#include "keysvc/rpc/page.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::rpc {
 namespace {
 
-constexpr int kDefaultPageSize = 50;
-constexpr int kLargestPage = 200;
-
-absl::StatusOr<std::size_t> PageSizeOf(const v1::ListKeysRequest& request) {
-  if (request.page_size() < 0) {
-    return Error(Reason::kFieldInvalid, "the page size is negative", "page_size");
-  }
-  const int asked = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
-  return static_cast<std::size_t>(std::min(asked, kLargestPage));
-}
-
-// A page token is format "1", a line feed, and the name of the last key before the page; the name
-// binds it to its parent.
-std::string PageTokenAfter(const keys::KeyName& last) {
-  return absl::WebSafeBase64Escape(absl::StrCat("1\n", last.ToString()));
-}
-
-// The key id after which the page starts; empty for the first page.
-absl::StatusOr<std::string> PageStartOf(const v1::ListKeysRequest& request,
-                                        const std::string& tenant) {
-  if (request.page_token().empty()) return std::string();
-  std::string text;
-  if (absl::WebSafeBase64Unescape(request.page_token(), &text) && text.starts_with("1\n")) {
-    const auto last = keys::KeyName::Parse(std::string_view(text).substr(2));
-    if (last.ok() && last->tenant == tenant) return last->key;
-  }
-  return Error(Reason::kFieldInvalid, "the page token is not one of this list", "page_token");
-}
-
 absl::StatusOr<v1::Key> KeyOf(const keys::KeyRegistry& registry, const keys::KeyName& name) {
   ASSIGN_OR_RETURN(const std::vector<keys::KeyVersion> versions, registry.Versions(name));
   return ToMessage(versions);
 }
 
-absl::StatusOr<v1::ListKeysResponse> PageOf(const keys::KeyRegistry& registry,
+absl::StatusOr<v1::ListKeysResponse> ListOf(const keys::KeyRegistry& registry,
                                             const v1::ListKeysRequest& request,
                                             const std::string& tenant) {
-  ASSIGN_OR_RETURN(const std::size_t page_size, PageSizeOf(request));
-  ASSIGN_OR_RETURN(const std::string start, PageStartOf(request, tenant));
-  const std::vector<keys::KeyVersion> primaries = registry.Primaries(tenant);
-  auto next = std::find_if(primaries.begin(), primaries.end(),
-                           [&start](const auto& version) { return version.name.key.key > start; });
+  ASSIGN_OR_RETURN(
+      const Page<keys::KeyVersion> page,
+      PageOf(registry.Primaries(tenant), request, absl::StrCat("tenants/", tenant, "/keys/"),
+             [](const auto& version) { return version.name.key.ToString(); }));
   v1::ListKeysResponse message;
-  for (std::size_t i = 0; i < page_size && next != primaries.end(); ++i, ++next) {
-    ASSIGN_OR_RETURN(*message.add_keys(), KeyOf(registry, next->name.key));
+  for (const keys::KeyVersion& primary : page.items) {
+    ASSIGN_OR_RETURN(*message.add_keys(), KeyOf(registry, primary.name.key));
   }
-  if (next != primaries.begin() && next != primaries.end()) {
-    message.set_next_page_token(PageTokenAfter(std::prev(next)->name.key));
-  }
+  message.set_next_page_token(page.next_page_token);
   return message;
 }
 
 }  // namespace
+
+absl::Status CheckAllowed(KeyChanges changes) {
+  if (changes == KeyChanges::kAllowed) return absl::OkStatus();
+  return Error(Reason::kOfficerLoginRequired,
+               "outside development, keys are changed by officers logged in with two factors");
+}
 
 void KeyService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::CreateKeyRequest, v1::CreateKeyResponse>(
@@ -94,12 +66,6 @@ void KeyService::Register(MethodTable& methods, Lane& lane) {
       [this](auto& request, auto reply) { LockKeys(request, std::move(reply)); });
 }
 
-absl::Status KeyService::CheckChangesAllowed() const {
-  if (changes_ == KeyChanges::kAllowed) return absl::OkStatus();
-  return Error(Reason::kOfficerLoginRequired,
-               "outside development, keys are changed by officers logged in with two factors");
-}
-
 template <typename Response>
 absl::StatusOr<Response> KeyService::WithKey(const keys::KeyName& name) const {
   Response message;
@@ -112,7 +78,7 @@ void KeyService::CreateKey(v1::CreateKeyRequest& request, Reply<v1::CreateKeyRes
   ASSIGN_OR_REFUSE(
       reply, const policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kCreateKey, name.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckChangesAllowed());
+  REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
   ASSIGN_OR_REFUSE(reply, const keys::KeyParameters parameters, ParametersOf(request));
   reply.Answer(registry_.Create(permit, name, parameters, request.request_id()),
                [this, &name](const auto&) { return WithKey<v1::CreateKeyResponse>(name); });
@@ -124,7 +90,7 @@ void KeyService::CreateKeyVersion(v1::CreateKeyVersionRequest& request,
   ASSIGN_OR_REFUSE(
       reply, const policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kRotateKey, name.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckChangesAllowed());
+  REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
   reply.Answer(registry_.CreateVersion(permit, name, request.request_id()),
                [this, &name](const auto&) { return WithKey<v1::CreateKeyVersionResponse>(name); });
 }
@@ -134,7 +100,7 @@ void KeyService::RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyRes
   ASSIGN_OR_REFUSE(
       reply, const policy::Permit permit,
       Authorize(gate_, reply, policy::Action::kRotateKey, name.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckChangesAllowed());
+  REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
   using Urgency = keys::KeyRegistry::Urgency;
   const Urgency urgency = request.at_once() ? Urgency::kSoon : Urgency::kInDueTime;
   reply.Answer(registry_.Rotate(permit, name, request.request_id(), urgency),
@@ -146,7 +112,7 @@ void KeyService::ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysRespon
   ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kListKeys,
                              absl::StrCat("tenants/", tenant, "/keys")));
-  ASSIGN_OR_REFUSE(reply, v1::ListKeysResponse message, PageOf(registry_, request, tenant));
+  ASSIGN_OR_REFUSE(reply, v1::ListKeysResponse message, ListOf(registry_, request, tenant));
   reply.RecordAndSend(std::move(message));
 }
 

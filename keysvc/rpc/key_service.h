@@ -15,6 +15,8 @@ namespace keysvc::rpc {
 // Whether keys may be changed by call. Elsewhere than in development that needs officers who have
 // logged in with two factors.
 enum class KeyChanges { kAllowed, kNeedOfficers };
+// OFFICER_LOGIN_REQUIRED where they may not.
+absl::Status CheckAllowed(KeyChanges changes);
 
 // keysvc.v1.KeyService over the registry and the keys that are open. Thread-safe; what it is given
 // outlives it.
@@ -35,7 +37,6 @@ class KeyService {
   void RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyResponse> reply);
   void LockKeys(v1::LockKeysRequest& request, Reply<v1::LockKeysResponse> reply);
 
-  absl::Status CheckChangesAllowed() const;
   // The answer to a change: the key as it is now.
   template <typename Response>
   absl::StatusOr<Response> WithKey(const keys::KeyName& name) const;

@@ -23,6 +23,7 @@
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/message_signature.h"
+#include "keysvc/keys/partner_key.h"
 #include "keysvc/keys/presented_cose.h"
 #include "keysvc/keys/presented_http_message.h"
 #include "keysvc/keys/presented_jws.h"
@@ -54,6 +55,15 @@ absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
   }
   ASSIGN_OR_RETURN(keys::KeyName key, keys::KeyName::Parse(name));
   return keys::KeyVersionName{.key = std::move(key), .version = 0};
+}
+
+// A key, or one version of it, or a partner's key.
+absl::StatusOr<keys::VerifyingKeyName> ParseVerifyingKey(std::string_view name) {
+  if (absl::StatusOr<keys::PartnerKeyName> partners = keys::PartnerKeyName::Parse(name);
+      partners.ok()) {
+    return partners;
+  }
+  return ParseKeyOrVersion(name);
 }
 
 // The version, or the primary one for version 0, whatever its state: what was signed with a key
@@ -95,7 +105,7 @@ Response ResultOf(const keys::Verification& verification) {
   Response message;
   message.set_valid(verification.valid());
   message.set_fault(static_cast<v1::SignatureFault>(verification.fault));
-  if (message.valid()) message.set_key_version(verification.key_version.ToString());
+  if (message.valid()) message.set_key_version(verification.key_version);
   return message;
 }
 
@@ -152,7 +162,7 @@ keys::InTurn InTurnOf(Lane& lane, const AnyReply& reply) {
 v1::VerifyResponse ToMessage(const keys::Verification& verification) {
   v1::VerifyResponse message;
   message.set_valid(verification.valid());
-  if (message.valid()) message.set_key_version(verification.key_version.ToString());
+  if (message.valid()) message.set_key_version(verification.key_version);
   return message;
 }
 
@@ -226,14 +236,12 @@ void SigningService::SignAs(policy::Action action, const Request& request, Reply
 template <typename Request, typename Response, typename Read, typename ToResponse>
 void SigningService::VerifyAs(const Request& request, Reply<Response> reply, Read read,
                               ToResponse to_response) {
-  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
   keys::VerifyRequest verify;
+  ASSIGN_OR_REFUSE(reply, verify.key, ParseVerifyingKey(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kVerify, ResourceOf(verify.key),
+                             request.request_id()));
   REFUSE_IF_ERROR(reply, read(verify));
-  verify.key = std::move(name.key);
-  verify.version = name.version;
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
@@ -315,16 +323,14 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
 
 void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
                                  Reply<v1::BatchVerifyResponse> reply, Lane& lane) {
-  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
-  ASSIGN_OR_REFUSE(
-      reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kVerify, name.key.ToString(), request.request_id()));
+  keys::BatchVerifyRequest verify;
+  ASSIGN_OR_REFUSE(reply, verify.key, ParseVerifyingKey(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kVerify, ResourceOf(verify.key),
+                             request.request_id()));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.signed_messages_size()));
   ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
   ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
-  keys::BatchVerifyRequest verify;
-  verify.key = std::move(name.key);
-  verify.version = name.version;
   for (v1::SignedMessage& item : *request.mutable_signed_messages()) {
     verify.presented.push_back(std::make_shared<keys::PresentedMessage>(
         std::move(*item.mutable_message()), std::move(*item.mutable_signature()), encoding,

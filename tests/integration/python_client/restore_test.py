@@ -11,9 +11,12 @@ import time
 import unittest
 
 import cards
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from deployment import KEYSVC, Deployment
+from google.protobuf.timestamp_pb2 import Timestamp
 from mixed_load import allow_receipts
-from wire import CARDS, SECONDS, Client, keys, refusal, signing, tokens
+from wire import CARDS, SECONDS, Client, keys, partners, refusal, signing, tokens
 
 RECEIPTS = "tenants/acme/tokenProfiles/receipts"
 ORDERS = "tenants/acme/keys/orders"
@@ -103,6 +106,42 @@ class Restore(unittest.TestCase):
         subprocess.run(["softhsm2-util", "--init-token", "--free", "--label",
                         "keysvc-development", "--pin", pin, "--so-pin", so_pin], check=True,
                        env=self.deployment.environment, stdout=subprocess.DEVNULL)
+
+    def register(self, private, key_id: str) -> str:
+        pem = private.public_key().public_bytes(serialization.Encoding.PEM,
+                                                serialization.PublicFormat.SubjectPublicKeyInfo)
+        with Client(self.deployment, "officer-1") as client:
+            request = partners.CreatePartnerKeyRequest(
+                parent="tenants/acme", partner_key_id=key_id, purpose=keys.KEY_PURPOSE_SIGN,
+                pem=pem.decode(), not_after_time=Timestamp(seconds=int(time.time()) + 86400))
+            return client.partners.CreatePartnerKey(request, timeout=SECONDS).partner_key.name
+
+    def verify(self, name: str, private) -> bool:
+        with Client(self.deployment, "settlement") as client:
+            request = signing.VerifyRequest(name=name, message=b"order 4711",
+                                            signature=private.sign(b"order 4711"))
+            return client.signing.Verify(request, timeout=SECONDS).valid
+
+    def test_partners_keys_come_back_as_they_were(self):
+        bank, shop = (ed25519.Ed25519PrivateKey.generate() for _ in range(2))
+        self.deployment.start()
+        names = self.register(bank, "bank"), self.register(shop, "shop")
+        with Client(self.deployment, "officer-1") as client:
+            client.partners.DisablePartnerKey(
+                partners.DisablePartnerKeyRequest(name=names[1]), timeout=SECONDS)
+        done = self.deployment.command("auditor", "audit", "checkpoint", "--out",
+                                       self.folder / "old.checkpoint", "--verifier-key-out",
+                                       self.folder / "log.vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.deployment.stop(), 0)
+        self.new_token()
+        self.restore(1, 2)
+        for _ in range(2):
+            self.deployment.start()
+            self.assertTrue(self.verify(names[0], bank))
+            self.assertEqual(refusal(lambda: self.verify(names[1], shop)).reason,
+                             "PARTNER_KEY_DISABLED")
+            self.assertEqual(self.deployment.stop(), 0)
 
     def test_with_enough_shares_every_card_opens_on_a_new_token_and_with_fewer_none(self):
         allow_receipts(self.deployment)

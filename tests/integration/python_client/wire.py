@@ -9,12 +9,15 @@ from keysvc.v1 import audit_service_pb2_grpc
 from keysvc.v1 import error_details_pb2
 from keysvc.v1 import key_service_pb2 as keys
 from keysvc.v1 import key_service_pb2_grpc
+from keysvc.v1 import partner_key_service_pb2 as partners
+from keysvc.v1 import partner_key_service_pb2_grpc
 from keysvc.v1 import signing_service_pb2 as signing
 from keysvc.v1 import signing_service_pb2_grpc
 from keysvc.v1 import token_service_pb2 as tokens
 from keysvc.v1 import token_service_pb2_grpc
 
-__all__ = ["Client", "Refusal", "audit", "keys", "new_key", "refusal", "signing", "tokens"]
+__all__ = ["Client", "Refusal", "audit", "keys", "new_key", "partners", "refusal", "signing",
+           "tokens"]
 
 CARDS = "tenants/acme/tokenProfiles/cards"
 SECONDS = 10  # the deadline of a call that is expected to be answered
@@ -40,6 +43,7 @@ class Client:
         self.tokens = token_service_pb2_grpc.TokenServiceStub(self.channel)
         self.signing = signing_service_pb2_grpc.SigningServiceStub(self.channel)
         self.keys = key_service_pb2_grpc.KeyServiceStub(self.channel)
+        self.partners = partner_key_service_pb2_grpc.PartnerKeyServiceStub(self.channel)
         self.audit = audit_service_pb2_grpc.AuditServiceStub(self.channel)
 
     def raw(self, method: str, body: bytes, timeout: float | None = SECONDS) -> bytes:

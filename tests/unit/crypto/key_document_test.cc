@@ -1,5 +1,6 @@
 #include "crypto/key_document.h"
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -13,7 +14,6 @@
 namespace keysvc::crypto {
 namespace {
 
-using keysvc::testing::HasReason;
 using keysvc::testing::OpensslKey;
 
 constexpr char kP256[] = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
@@ -90,18 +90,18 @@ TEST(KeyDocumentTest, WhatIsNotOneBlockOfAKeyIsRefused) {
         std::string("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
         absl::StrReplaceAll(partner.Certificate(30), {{"CERTIFICATE", "PUBLIC KEY"}}),
         absl::StrReplaceAll(good, {{"PUBLIC KEY", "EC PARAMETERS"}}),
-        absl::StrCat(good, std::string(16 * 1024, ' '))}) {
+        absl::StrCat(good, std::string(std::size_t{16} * 1024, ' '))}) {
     EXPECT_EQ(ReasonFor(bad), Reason::kFieldInvalid) << bad;
   }
 }
 
 TEST(KeyDocumentTest, WeakKeysAndOtherCurvesAreRefused) {
-  for (const char* options : {"-algorithm RSA -pkeyopt rsa_keygen_bits:1024",
-                              "-algorithm EC -pkeyopt ec_paramgen_curve:secp256k1",
-                              "-algorithm EC -pkeyopt ec_paramgen_curve:P-521",
-                              "-algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt "
-                              "ec_param_enc:explicit",
-                              "-algorithm x25519", "-algorithm ed448"}) {
+  const std::string explicit_curve = std::string(kP256) + " -pkeyopt ec_param_enc:explicit";
+  for (const std::string& options :
+       {std::string("-algorithm RSA -pkeyopt rsa_keygen_bits:1024"),
+        std::string("-algorithm EC -pkeyopt ec_paramgen_curve:secp256k1"),
+        std::string("-algorithm EC -pkeyopt ec_paramgen_curve:P-521"), explicit_curve,
+        std::string("-algorithm x25519"), std::string("-algorithm ed448")}) {
     SCOPED_TRACE(options);
     const OpensslKey partner(options);
     EXPECT_EQ(ReasonFor(partner.public_pem()), Reason::kFieldInvalid);

@@ -58,7 +58,7 @@ class BatchTest : public SigningTest {
   BatchVerifyRequest Check(const std::vector<std::string>& messages,
                            const std::vector<std::string>& signatures) const {
     BatchVerifyRequest request;
-    request.key = kKey;
+    request.key = KeyVersionName{.key = kKey};
     for (std::size_t i = 0; i < messages.size(); ++i) {
       request.presented.push_back(std::make_shared<PresentedMessage>(
           messages[i], signatures[i], SignatureEncoding::kDer, RsaPadding::kPss));
@@ -267,7 +267,7 @@ TEST_F(BatchTest, ChecksEverySignatureByItself) {
   const auto verified = VerifyBatch(Check(messages, bytes));
   ASSERT_OK(verified);
   EXPECT_TRUE((*verified)[0]->valid());
-  EXPECT_EQ((*verified)[0]->key_version, (KeyVersionName{kKey, 1}));
+  EXPECT_EQ((*verified)[0]->key_version, (KeyVersionName{kKey, 1}.ToString()));
   EXPECT_FALSE((*verified)[1]->valid());
   EXPECT_THAT((*verified)[2], HasReason(Reason::kFieldRequired));
   EXPECT_THAT((*verified)[3], HasReason(Reason::kFieldRequired));
@@ -283,8 +283,8 @@ TEST_F(BatchTest, ChecksByEveryVersionThatMayVerify) {
   bytes[1] = BytesOf(*SignBatch(Request(messages)))[1];
   const auto verified = VerifyBatch(Check(messages, bytes));
   ASSERT_OK(verified);
-  EXPECT_EQ((*verified)[0]->key_version.version, 1u);
-  EXPECT_EQ((*verified)[1]->key_version.version, 2u);
+  EXPECT_EQ((*verified)[0]->key_version, (KeyVersionName{kKey, 1}.ToString()));
+  EXPECT_EQ((*verified)[1]->key_version, (KeyVersionName{kKey, 2}.ToString()));
 }
 
 TEST_F(BatchTest, ChecksMacsInTheHsmAndAsksOneThatIsAwayOnce) {
@@ -298,7 +298,7 @@ TEST_F(BatchTest, ChecksMacsInTheHsmAndAsksOneThatIsAwayOnce) {
   std::vector<std::string> bytes = BytesOf(*tags);
   bytes[7].back() ^= 1;
   BatchVerifyRequest check = Check(messages, bytes);
-  check.key = mac;
+  check.key = KeyVersionName{.key = mac};
   const auto verified = VerifyBatch(check);
   ASSERT_OK(verified);
   for (std::size_t i = 0; i < messages.size(); ++i) EXPECT_EQ((*verified)[i]->valid(), i != 7);

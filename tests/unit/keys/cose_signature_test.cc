@@ -35,7 +35,7 @@ struct Presented {
 
   VerifyRequest ToRequest() const {
     VerifyRequest request;
-    request.key = key;
+    request.key = KeyVersionName{.key = key};
     request.presented = std::make_shared<PresentedCose>(cose_sign1, payload, external_aad);
     request.max_age = max_age;
     return request;
@@ -103,7 +103,7 @@ TEST_F(CoseSignatureTest, WhatWasSignedVerifiesAndNothingElse) {
   const auto verified = Verify(message);
   ASSERT_OK(verified);
   EXPECT_TRUE(verified->valid());
-  EXPECT_EQ(verified->key_version, (KeyVersionName{kKey, 1}));
+  EXPECT_EQ(verified->key_version, (KeyVersionName{kKey, 1}.ToString()));
   EXPECT_EQ(LastCall(world_.store).action, "SigningService.VerifyCose");
 
   Presented changed = message;
@@ -162,8 +162,8 @@ TEST_F(CoseSignatureTest, ItMayBeAsOldAsTheReceiverSays) {
 TEST_F(CoseSignatureTest, WhatWasSignedBeforeARotationStillVerifies) {
   const Presented message = Message();
   ASSERT_OK(world_.Rotate(kKey));
-  EXPECT_EQ(Verify(message)->key_version, (KeyVersionName{kKey, 1}));
-  EXPECT_EQ(Verify(Message())->key_version, (KeyVersionName{kKey, 2}));
+  EXPECT_EQ(Verify(message)->key_version, (KeyVersionName{kKey, 1}.ToString()));
+  EXPECT_EQ(Verify(Message())->key_version, (KeyVersionName{kKey, 2}.ToString()));
 }
 
 TEST_F(CoseSignatureTest, ARepeatedRequestGetsTheSameMessage) {

@@ -53,7 +53,7 @@ struct Presented {
 
   VerifyRequest ToRequest() const {
     VerifyRequest request;
-    request.key = key;
+    request.key = KeyVersionName{.key = key};
     request.presented = std::make_shared<PresentedHttpMessage>(message, label, required_components);
     request.max_age = max_age;
     return request;
@@ -116,7 +116,7 @@ TEST_F(HttpSignatureTest, WhatWasSignedVerifiesAndNothingElse) {
   const auto verified = Verify(Check(message));
   ASSERT_OK(verified);
   EXPECT_TRUE(verified->valid());
-  EXPECT_EQ(verified->key_version, (KeyVersionName{kKey, 1}));
+  EXPECT_EQ(verified->key_version, (KeyVersionName{kKey, 1}.ToString()));
 
   http::Message changed = message;
   changed.method = "PUT";

@@ -36,8 +36,7 @@ struct Presented {
 
   VerifyRequest ToRequest() const {
     VerifyRequest request;
-    request.key = key;
-    request.version = version;
+    request.key = KeyVersionName{key, version};
     request.presented = std::make_shared<PresentedJws>(jws, payload);
     request.max_age = max_age;
     return request;
@@ -111,7 +110,7 @@ TEST_F(JwsTest, EveryAlgorithmSignsUnderItsNameAndThumbprint) {
     const auto verified = Verify(check);
     ASSERT_OK(verified);
     EXPECT_TRUE(verified->valid());
-    EXPECT_EQ(verified->key_version, (KeyVersionName{key, 1}));
+    EXPECT_EQ(verified->key_version, (KeyVersionName{key, 1}.ToString()));
     check.jws = WithHeader(signature->bytes, R"({"alg":")" + c.alg + R"("})");
     EXPECT_EQ(FaultOf(check), Fault::kSignatureWrong);
   }
@@ -189,8 +188,8 @@ TEST_F(JwsTest, AfterARotationTheOldVersionStillVerifiesAndIsPublished) {
   ASSERT_OK(world_.Rotate(kKey));
   const std::string now = Jws();
   EXPECT_NE(jose::ParseCompact(now)->header.kid, jose::ParseCompact(old)->header.kid);
-  EXPECT_EQ(Verify(Check(old))->key_version, (KeyVersionName{kKey, 1}));
-  EXPECT_EQ(Verify(Check(now))->key_version, (KeyVersionName{kKey, 2}));
+  EXPECT_EQ(Verify(Check(old))->key_version, (KeyVersionName{kKey, 1}.ToString()));
+  EXPECT_EQ(Verify(Check(now))->key_version, (KeyVersionName{kKey, 2}.ToString()));
   const auto set =
       nlohmann::json::parse(*JwksOf(world_.registry(), public_keys_, kKey, world_.clock()()));
   ASSERT_EQ(set["keys"].size(), 2U);
@@ -230,7 +229,7 @@ TEST_F(JwsTest, AKeySignsNothingThatItIsNotFor) {
   jws.key = bare;
   EXPECT_THAT(Verify(jws), HasReason(Reason::kKeyPurposeMismatch));
   VerifyRequest check;
-  check.key = kKey;
+  check.key = KeyVersionName{.key = kKey};
   check.presented =
       std::make_shared<PresentedMessage>(kPayload, "x", SignatureEncoding::kDer, RsaPadding::kPss);
   EXPECT_THAT(Verify(check), HasReason(Reason::kKeyPurposeMismatch));

@@ -18,8 +18,8 @@ std::shared_ptr<const policy::Policy> AllowAll() {
   policy.rules = {{"all-keys",
                    {"all"},
                    {kSign, kSignJws, kSignHttpMessage, kSignWebhook, kSignCose, kVerify, kCreateKey,
-                    kRotateKey},
-                   {"tenants/*/keys/*"},
+                    kRotateKey, kCreatePartnerKey, kDisablePartnerKey},
+                   {"tenants/*/keys/*", "tenants/*/partnerKeys/*"},
                    {},
                    policy::Reveal::kLastFour}};
   return std::make_shared<const policy::Policy>(std::move(policy));
@@ -81,10 +81,16 @@ absl::Status KeyWorld::Start() {
       keys::KeyRegistry::Load(hsm, wrapping, store, *journal_, "test", clock(), use_limits);
   if (!registry.ok()) return registry.status();
   registry_ = *std::move(registry);
+  auto partner_keys =
+      keys::PartnerKeys::Load({*registry_, store, *journal_},
+                              {hsm, deployment.RegistryLabel(), deployment.environment}, clock());
+  if (!partner_keys.ok()) return partner_keys.status();
+  partner_keys_ = *std::move(partner_keys);
   return absl::OkStatus();
 }
 
 void KeyWorld::Stop() {
+  partner_keys_.reset();
   registry_.reset();
   journal_.reset();
 }
@@ -120,6 +126,19 @@ absl::StatusOr<keys::KeyVersion> KeyWorld::Rotate(const keys::KeyName& name,
                                                   keys::KeyRegistry::Urgency urgency) {
   return ValueOf(
       registry_->Rotate(PermitFor(policy::Action::kRotateKey, name.ToString()), name, "", urgency));
+}
+
+absl::StatusOr<keys::PartnerKey> KeyWorld::CreatePartnerKey(const keys::PartnerKeyName& name,
+                                                            const keys::PartnerKeyRequest& request,
+                                                            std::string_view request_id) {
+  return ValueOf(partner_keys_->Create(
+      PermitFor(policy::Action::kCreatePartnerKey, name.ToString()), name, request, request_id));
+}
+
+absl::StatusOr<keys::PartnerKey> KeyWorld::DisablePartnerKey(const keys::PartnerKeyName& name,
+                                                             std::string_view request_id) {
+  return ValueOf(partner_keys_->Disable(
+      PermitFor(policy::Action::kDisablePartnerKey, name.ToString()), name, request_id));
 }
 
 }  // namespace keysvc::testing

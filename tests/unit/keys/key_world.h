@@ -15,6 +15,9 @@
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/partner_key.h"
+#include "keysvc/keys/partner_key_request.h"
+#include "keysvc/keys/partner_keys.h"
 #include "policy/gate.h"
 #include "tests/fakes/fake_hsm.h"
 #include "tests/fakes/memory_store.h"
@@ -71,7 +74,14 @@ class KeyWorld {
     return [this] { return Now(); };
   }
 
+  absl::StatusOr<keys::PartnerKey> CreatePartnerKey(const keys::PartnerKeyName& name,
+                                                    const keys::PartnerKeyRequest& request,
+                                                    std::string_view request_id = {});
+  absl::StatusOr<keys::PartnerKey> DisablePartnerKey(const keys::PartnerKeyName& name,
+                                                     std::string_view request_id = {});
+
   keys::KeyRegistry& registry() { return *registry_; }
+  keys::PartnerKeys& partner_keys() { return *partner_keys_; }
   audit::Journal& journal() { return *journal_; }
 
   FakeHsm hsm;
@@ -89,6 +99,7 @@ class KeyWorld {
   std::unique_ptr<policy::Gate> gate_;
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<keys::KeyRegistry> registry_;
+  std::unique_ptr<keys::PartnerKeys> partner_keys_;
 };
 
 }  // namespace keysvc::testing

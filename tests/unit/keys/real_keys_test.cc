@@ -10,6 +10,7 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/message_signature.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/presented_message.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
@@ -64,9 +65,15 @@ class RealKeysTest : public ::testing::Test {
     auto registry = KeyRegistry::Load(*hsm_, *wrapping_, *store_, *journal_, "test");
     ASSERT_OK(registry);
     registry_ = *std::move(registry);
+    auto partner_keys =
+        PartnerKeys::Load({*registry_, *store_, *journal_},
+                          {*hsm_, deployment_.RegistryLabel(), deployment_.environment});
+    ASSERT_OK(partner_keys);
+    partner_keys_ = *std::move(partner_keys);
     keys_ = std::make_unique<OpenedKeys>(*registry_);
     signer_ = std::make_unique<Signer>(*registry_, *hsm_, *journal_, *store_, *keys_, public_keys_);
-    verifier_ = std::make_unique<Verifier>(*registry_, *hsm_, *journal_, public_keys_);
+    verifier_ =
+        std::make_unique<Verifier>(*registry_, *hsm_, *journal_, public_keys_, *partner_keys_);
   }
   void StopServices() {
     journal_->Stop();
@@ -132,10 +139,10 @@ class RealKeysTest : public ::testing::Test {
   Verification Verify(const Signature& signature, const std::string& message) {
     std::promise<absl::StatusOr<Verification>> answer;
     VerifyRequest request;
-    request.key = signature.key_version.key;
+    request.key = KeyVersionName{.key = signature.key_version.key};
     request.presented = std::make_shared<PresentedMessage>(
         message, signature.bytes, SignatureEncoding::kDer, RsaPadding::kPss);
-    policy::Permit permit = PermitFor(policy::Action::kVerify, request.key.ToString());
+    policy::Permit permit = PermitFor(policy::Action::kVerify, ResourceOf(request.key));
     verifier_->Verify(std::move(permit), request,
                       [&answer](absl::StatusOr<audit::Recorded<Verification>> recorded) {
                         answer.set_value(std::move(recorded->value));
@@ -156,6 +163,7 @@ class RealKeysTest : public ::testing::Test {
   std::unique_ptr<audit::CheckpointSigner> checkpoints_;
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<KeyRegistry> registry_;
+  std::unique_ptr<PartnerKeys> partner_keys_;
   std::unique_ptr<OpenedKeys> keys_;
   PublicKeys public_keys_;
   std::unique_ptr<Signer> signer_;
@@ -181,7 +189,7 @@ TEST_F(RealKeysTest, SigningKeysOutliveRotationAndRestart) {
     for (const Signature& signature : {old, fresh}) {
       const Verification verification = Verify(signature, kMessage);
       EXPECT_TRUE(verification.valid());
-      EXPECT_EQ(verification.key_version, signature.key_version);
+      EXPECT_EQ(verification.key_version, signature.key_version.ToString());
       EXPECT_FALSE(Verify(signature, "pay 99.50 EUR to merchant 4711").valid());
     }
   }

@@ -49,8 +49,7 @@ struct Presented {
 
   VerifyRequest ToRequest() const {
     VerifyRequest request;
-    request.key = key;
-    request.version = version;
+    request.key = KeyVersionName{key, version};
     request.presented = std::make_shared<PresentedMessage>(message, signature, encoding, padding);
     return request;
   }
@@ -136,7 +135,7 @@ TEST_F(SignerTest, EveryAlgorithmSignsWhatItVerifiesAndNothingElse) {
     const auto verified = Verify(check);
     ASSERT_OK(verified);
     EXPECT_TRUE(verified->valid());
-    EXPECT_EQ(verified->key_version, signature->key_version);
+    EXPECT_EQ(verified->key_version, signature->key_version.ToString());
 
     Presented wrong = check;
     wrong.message += ".";
@@ -205,7 +204,7 @@ TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {
     EXPECT_EQ(Sign(request)->key_version.version, 2u);
     Presented check = Check(old->bytes);
     check.key = key;
-    EXPECT_EQ(Verify(check)->key_version.version, 1u);
+    EXPECT_EQ(Verify(check)->key_version, (KeyVersionName{key, 1}.ToString()));
     check.version = 1;
     EXPECT_TRUE(Verify(check)->valid());
     check.version = 2;

@@ -30,7 +30,7 @@ class SigningTest : public ::testing::Test {
     signer_ = std::make_unique<Signer>(world_.registry(), world_.hsm, world_.journal(),
                                        world_.store, *keys_, public_keys_, world_.clock());
     verifier_ = std::make_unique<Verifier>(world_.registry(), world_.hsm, world_.journal(),
-                                           public_keys_, world_.clock());
+                                           public_keys_, world_.partner_keys(), world_.clock());
   }
   void Close() {
     if (signer_ != nullptr) world_.journal().Stop();
@@ -52,7 +52,7 @@ class SigningTest : public ::testing::Test {
   }
   absl::StatusOr<Verifications> VerifyBatch(BatchVerifyRequest request,
                                             const InTurn& in_turn = OneByOne) {
-    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
+    auto permit = world_.PermitFor(policy::Action::kVerify, ResourceOf(request.key));
     return Await<Verifications>([&](auto done) {
       verifier_->VerifyBatch(std::move(permit), std::move(request), in_turn, std::move(done));
     });
@@ -63,7 +63,7 @@ class SigningTest : public ::testing::Test {
     return Verify(presented.ToRequest());
   }
   absl::StatusOr<Verification> Verify(const VerifyRequest& request) {
-    auto permit = world_.PermitFor(policy::Action::kVerify, request.key.ToString());
+    auto permit = world_.PermitFor(policy::Action::kVerify, ResourceOf(request.key));
     return Await<Verification>(
         [&](auto done) { verifier_->Verify(std::move(permit), request, std::move(done)); });
   }

@@ -35,7 +35,7 @@ struct Presented {
 
   VerifyRequest ToRequest() const {
     VerifyRequest request;
-    request.key = key;
+    request.key = KeyVersionName{.key = key};
     request.presented = std::make_shared<PresentedWebhook>(fields, payload);
     request.max_age = max_age;
     return request;
@@ -88,7 +88,7 @@ TEST_F(WebhookSignatureTest, WhatWasSignedVerifiesAndNothingElse) {
   const auto verified = Verify(webhook);
   ASSERT_OK(verified);
   EXPECT_TRUE(verified->valid());
-  EXPECT_EQ(verified->key_version, (KeyVersionName{kKey, 1}));
+  EXPECT_EQ(verified->key_version, (KeyVersionName{kKey, 1}.ToString()));
   EXPECT_EQ(LastCall(world_.store).action, "SigningService.VerifyWebhook");
 
   Presented changed = webhook;
@@ -129,8 +129,8 @@ TEST_F(WebhookSignatureTest, ATimestampMayBeOldAsFarAsTheReceiverSays) {
 TEST_F(WebhookSignatureTest, WhatWasSignedBeforeARotationStillVerifies) {
   const Presented webhook = Webhook();
   ASSERT_OK(world_.Rotate(kKey));
-  EXPECT_EQ(Verify(webhook)->key_version, (KeyVersionName{kKey, 1}));
-  EXPECT_EQ(Verify(Webhook())->key_version, (KeyVersionName{kKey, 2}));
+  EXPECT_EQ(Verify(webhook)->key_version, (KeyVersionName{kKey, 1}.ToString()));
+  EXPECT_EQ(Verify(Webhook())->key_version, (KeyVersionName{kKey, 2}.ToString()));
   EXPECT_THAT(*JwksOf(world_.registry(), public_keys_, kKey, world_.Now()),
               HasSubstr(R"("alg":"EdDSA")"));
 }

@@ -22,6 +22,8 @@
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/partner_key.h"
+#include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/use_reservations.h"
 #include "keysvc/store_check.h"
 #include "policy/gate.h"
@@ -31,6 +33,7 @@
 #include "store/sqlcipher_store.h"
 #include "store/statement.h"
 #include "tests/fakes/fake_hsm.h"
+#include "tests/support/openssl.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temporary_directory.h"
 #include "tokenizer/tokenizer.h"
@@ -39,6 +42,7 @@ namespace keysvc {
 namespace {
 
 using keysvc::testing::FakeHsm;
+using keysvc::testing::OpensslKey;
 using keysvc::testing::TemporaryDirectory;
 using policy::Action;
 using tokenizer::IssuedToken;
@@ -46,6 +50,8 @@ namespace fs = std::filesystem;
 
 constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
 const std::vector<std::string> kPans = {"4111111111111111", "5555555555554444", "378282246310005"};
+const keys::PartnerKeyName kBank{"acme", "bank"};
+const keys::PartnerKeyName kShop{"acme", "shop"};
 const tokenizer::Profile kCards{"acme", "cards", 1, true};
 const tokenizer::Profile kOthers{"globex", "cards", 1, true};
 const tokenizer::Profile kNumbers{"acme", "numbers", 2, true, tokenizer::Family::kNumeric};
@@ -60,7 +66,12 @@ std::shared_ptr<const policy::Policy> ThePolicy() {
                    {"tenants/*/tokenProfiles/*"},
                    {},
                    policy::Reveal::kFull},
-                  {"keys", {"all"}, {Action::kRotateKey}, {"tenants/*/keys/*"}, {}}};
+                  {"keys", {"all"}, {Action::kRotateKey}, {"tenants/*/keys/*"}, {}},
+                  {"partner-keys",
+                   {"all"},
+                   {Action::kCreatePartnerKey, Action::kDisablePartnerKey},
+                   {"tenants/*/partnerKeys/*"},
+                   {}}};
   return std::make_shared<const policy::Policy>(std::move(policy));
 }
 
@@ -148,6 +159,18 @@ class Service {
     auto rotated = registry_->Rotate(PermitFor(Action::kRotateKey, name.ToString()), name, "");
     return rotated.ok() ? rotated->value.status() : rotated.status();
   }
+  // Without a request id, so that one more answer is not kept.
+  absl::Status CreatePartnerKey(const keys::PartnerKeyName& name, const std::string& pem) {
+    auto created =
+        partner_keys_->Create(PermitFor(Action::kCreatePartnerKey, name.ToString()), name,
+                              {.pem = pem, .not_after = absl::Now() + absl::Hours(24)}, "");
+    return created.ok() ? created->value.status() : created.status();
+  }
+  absl::Status DisablePartnerKey(const keys::PartnerKeyName& name) {
+    auto disabled =
+        partner_keys_->Disable(PermitFor(Action::kDisablePartnerKey, name.ToString()), name, "");
+    return disabled.ok() ? disabled->value.status() : disabled.status();
+  }
   const std::vector<std::string>& said() const { return said_; }
 
  private:
@@ -160,6 +183,9 @@ class Service {
     ASSIGN_OR_RETURN(journal_, audit::Journal::Start(*store_, *signer_, std::move(options)));
     ASSIGN_OR_RETURN(registry_,
                      keys::KeyRegistry::Load(hsm_, wrapping_, *store_, *journal_, "test"));
+    ASSIGN_OR_RETURN(partner_keys_,
+                     keys::PartnerKeys::Load({*registry_, *store_, *journal_},
+                                             {hsm_, deployment_.RegistryLabel(), "test"}));
     for (const auto& profile : profiles_.all()) {
       RETURN_IF_ERROR(registry_->EnsureProfileKeys(profile));
     }
@@ -168,7 +194,8 @@ class Service {
         const tokenizer::StoredTokens tokens,
         CheckStore(*store_, *journal_, *registry_, profiles_, *opened_, CheckDepth::kEveryRow,
                    [this](const std::string& line) { said_.push_back(line); }));
-    facts_.Attest([this, tokens] { return StoreFacts(*registry_, *journal_, tokens); });
+    facts_.Attest(
+        [this, tokens] { return StoreFacts(*registry_, *partner_keys_, *journal_, tokens); });
     ASSIGN_OR_RETURN(reservations_, keys::UseReservations::Start(
                                         *registry_, [](std::string_view, std::string_view) {}));
     tokenizer_ =
@@ -192,6 +219,7 @@ class Service {
   std::unique_ptr<audit::CheckpointSigner> signer_;
   std::unique_ptr<audit::Journal> journal_;
   std::unique_ptr<keys::KeyRegistry> registry_;
+  std::unique_ptr<keys::PartnerKeys> partner_keys_;
   std::unique_ptr<keys::OpenedKeys> opened_;
   std::unique_ptr<keys::UseReservations> reservations_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
@@ -211,6 +239,8 @@ class TamperingTest : public ::testing::Test {
       ASSERT_OK(name);
       names_.push_back(*name);
     }
+    ASSERT_OK(service.CreatePartnerKey(kBank, pem_));
+    ASSERT_OK(service.CreatePartnerKey(kShop, pem_));
   }
   // A copy of the folder to tamper with.
   void Fresh() {
@@ -286,6 +316,7 @@ class TamperingTest : public ::testing::Test {
   }
 
   FakeHsm hsm_;
+  const std::string pem_ = OpensslKey("-algorithm ed25519").public_pem();
   TemporaryDirectory directory_;
   const std::string original_ = directory_.File("original");
   const std::string copy_ = directory_.File("copy");
@@ -332,6 +363,9 @@ TEST_F(TamperingTest, RowsSwappedDeletedOrTakenFromAnotherTenantAreNoticed) {
       "AND name = 'cards-data') WHERE tenant = 'acme' AND name = 'cards-data'",
       "DELETE FROM key_versions WHERE name = 'cards-data'",
       "DELETE FROM key_versions WHERE tenant = 'globex'",
+      "DELETE FROM partner_keys WHERE name = 'bank'",
+      "DELETE FROM partner_keys",
+      "UPDATE partner_keys SET name = name || 'x'",
       "DELETE FROM leaves WHERE leaf_index = 1",
       "DELETE FROM leaves WHERE leaf_index = (SELECT max(leaf_index) FROM leaves)",
       "DELETE FROM frontier",
@@ -478,6 +512,20 @@ TEST_F(ChangedTokensTest, TheRowOfOneIsNotTakenForAnothers) {
       "UPDATE tokens SET handle = (SELECT -min(handle) - max(handle) FROM tokens WHERE handle < 0) "
       "+ handle WHERE handle < 0");
   EXPECT_TRUE(IsChangeNoticed());
+}
+
+TEST_F(TamperingTest, APartnerKeyPutBackToBeforeItWasDisabledIsNoticed) {
+  Fresh();
+  Sql("CREATE TABLE kept AS SELECT * FROM partner_keys");
+  {
+    Service service(hsm_, copy_);
+    ASSERT_OK(service.Start());
+    ASSERT_OK(service.DisablePartnerKey(kBank));
+  }
+  Sql("DELETE FROM partner_keys WHERE name = 'bank';"
+      "INSERT INTO partner_keys SELECT * FROM kept WHERE name = 'bank'");
+  EXPECT_TRUE(IsNoticed());
+  EXPECT_THAT(why_, ::testing::HasSubstr("partner keys are not those that the log tells of"));
 }
 
 TEST_F(TamperingTest, AKeyRowPutBackIsNoticed) {

@@ -205,6 +205,24 @@ TEST(ToTimestamp, HasNanosecondsNeverNegative) {
   EXPECT_EQ(after.nanos(), 500'000'001);
 }
 
+TEST(TimeOf, IsTheOppositeAndKnowsNoOtherYears) {
+  for (const absl::Time time :
+       {absl::FromUnixNanos(1'500'000'001), absl::FromUnixMillis(-1),
+        absl::FromCivil(absl::CivilSecond(9999, 12, 31, 23, 59, 59), absl::UTCTimeZone())}) {
+    EXPECT_EQ(TimeOf(ToTimestamp(time), "end").value(), time);
+  }
+  google::protobuf::Timestamp bad;
+  bad.set_seconds(253'402'300'800);
+  EXPECT_EQ(FieldOf(TimeOf(bad, "end").status()), "end");
+  bad.set_seconds(-62'135'596'801);
+  EXPECT_THAT(TimeOf(bad, "end"), HasReason(Reason::kFieldInvalid));
+  bad.set_seconds(0);
+  bad.set_nanos(1'000'000'000);
+  EXPECT_THAT(TimeOf(bad, "end"), HasReason(Reason::kFieldInvalid));
+  bad.set_nanos(-1);
+  EXPECT_THAT(TimeOf(bad, "end"), HasReason(Reason::kFieldInvalid));
+}
+
 TEST(ToItemError, CarriesWhatAStatusOnTheWireCarries) {
   const v1::ItemError error = ToItemError(Error(Reason::kPanInvalid, "not a card", "card.pan"));
   EXPECT_EQ(error.code(), 3);

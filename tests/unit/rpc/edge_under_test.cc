@@ -38,6 +38,14 @@ rules:
     roles: [data]
     actions: [FingerprintCard, Sign, Verify, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
+  - id: partners
+    roles: [data]
+    actions: [Verify]
+    resources: ["tenants/acme/partnerKeys/*"]
+  - id: partner-keys
+    roles: [keys]
+    actions: [CreatePartnerKey, DisablePartnerKey, ListPartnerKeys, GetPartnerKey]
+    resources: ["tenants/acme/partnerKeys/*"]
   - id: keys
     roles: [keys]
     actions: [CreateKey, RotateKey, ListKeys, GetKey, GetPublicKey]

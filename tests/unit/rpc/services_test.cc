@@ -1,4 +1,4 @@
-// The four services over real gRPC and a real journal, with the HSM and the store in memory.
+// The services over real gRPC and a real journal, with the HSM and the store in memory.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -23,19 +23,23 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
 #include "keysvc/keys/verifier.h"
 #include "keysvc/rpc/audit_service.h"
 #include "keysvc/rpc/key_service.h"
 #include "keysvc/rpc/lane.h"
+#include "keysvc/rpc/partner_key_service.h"
 #include "keysvc/rpc/signing_service.h"
 #include "keysvc/rpc/token_service.h"
 #include "keysvc/v1/audit_service.grpc.pb.h"
 #include "keysvc/v1/key_service.grpc.pb.h"
+#include "keysvc/v1/partner_key_service.grpc.pb.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
 #include "keysvc/v1/token_service.grpc.pb.h"
 #include "status/reason.h"
+#include "tests/support/openssl.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/rpc/edge_under_test.h"
 #include "tokenizer/profile.h"
@@ -85,15 +89,22 @@ class ServicesTest : public ::testing::Test {
     opened_keys_.emplace(*registry_);
     tokenizer_.emplace(*profiles_, *opened_keys_, edge.store, *edge.journal, *edge.gate);
     signer_.emplace(*registry_, edge.hsm, *edge.journal, edge.store, *opened_keys_, public_keys_);
-    verifier_.emplace(*registry_, edge.hsm, *edge.journal, public_keys_);
+    auto partner_keys = keys::PartnerKeys::Load(
+        {*registry_, edge.store, *edge.journal},
+        {edge.hsm, edge.deployment.RegistryLabel(), edge.deployment.environment});
+    ASSERT_OK(partner_keys);
+    partner_keys_ = *std::move(partner_keys);
+    verifier_.emplace(*registry_, edge.hsm, *edge.journal, public_keys_, *partner_keys_);
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
     signing_.emplace(*edge.gate, *registry_, public_keys_, *signer_, *verifier_);
     keys_.emplace(*edge.gate, *registry_, *opened_keys_, changes_);
+    partners_.emplace(*edge.gate, *partner_keys_, changes_);
     audit_.emplace(*edge.gate, *edge.journal, edge.store);
     tokens_->Register(edge.methods, lane_);
     signing_->Register(edge.methods, lane_, lane_);
     keys_->Register(edge.methods, lane_);
+    partners_->Register(edge.methods, lane_);
     audit_->Register(edge.methods, lane_);
     edge.Start();
 
@@ -103,6 +114,7 @@ class ServicesTest : public ::testing::Test {
     tokens = v1::TokenService::NewStub(caller);
     signing = v1::SigningService::NewStub(caller);
     keys_stub = v1::KeyService::NewStub(officer);
+    partners_stub = v1::PartnerKeyService::NewStub(officer);
     log = v1::AuditService::NewStub(auditor);
   }
 
@@ -152,6 +164,23 @@ class ServicesTest : public ::testing::Test {
     return keys_stub->CreateKey(&context, request, response);
   }
 
+  grpc::Status CreatePartnerKey(
+      const std::string& id, const std::string& pem, v1::PartnerKey* made,
+      const std::function<void(v1::CreatePartnerKeyRequest&)>& change = [](auto&) {}) {
+    v1::CreatePartnerKeyRequest request;
+    request.set_parent("tenants/acme");
+    request.set_partner_key_id(id);
+    request.set_purpose(v1::KEY_PURPOSE_SIGN);
+    request.set_pem(pem);
+    request.mutable_not_after_time()->set_seconds(absl::ToUnixSeconds(absl::Now()) + 86'400);
+    change(request);
+    v1::CreatePartnerKeyResponse response;
+    Deadline context;
+    const grpc::Status status = partners_stub->CreatePartnerKey(&context, request, &response);
+    *made = response.partner_key();
+    return status;
+  }
+
   grpc::Status ListKeys(int page_size, const std::string& page_token,
                         v1::ListKeysResponse* response) {
     v1::ListKeysRequest request;
@@ -177,6 +206,7 @@ class ServicesTest : public ::testing::Test {
   std::unique_ptr<v1::TokenService::Stub> tokens;
   std::unique_ptr<v1::SigningService::Stub> signing;
   std::unique_ptr<v1::KeyService::Stub> keys_stub;
+  std::unique_ptr<v1::PartnerKeyService::Stub> partners_stub;
   std::unique_ptr<v1::AuditService::Stub> log;
 
  private:
@@ -185,6 +215,7 @@ class ServicesTest : public ::testing::Test {
   std::optional<tokenizer::Profiles> profiles_;
   std::optional<keys::KeyWrapping> wrapping_;
   std::unique_ptr<keys::KeyRegistry> registry_;
+  std::unique_ptr<keys::PartnerKeys> partner_keys_;
   std::optional<keys::OpenedKeys> opened_keys_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
   keys::PublicKeys public_keys_;
@@ -193,6 +224,7 @@ class ServicesTest : public ::testing::Test {
   std::optional<rpc::TokenService> tokens_;
   std::optional<rpc::SigningService> signing_;
   std::optional<rpc::KeyService> keys_;
+  std::optional<rpc::PartnerKeyService> partners_;
   std::optional<rpc::AuditService> audit_;
 };
 
@@ -815,6 +847,119 @@ TEST_F(ServicesTest, EndAnExportWhoseReaderGoesAway) {
   EXPECT_TRUE(Export(0, &lines).ok());
 }
 
+TEST_F(ServicesTest, VerifyByAPartnersKeyUntilItIsDisabled) {
+  const OpensslKey partner("-algorithm ed25519");
+  v1::PartnerKey made;
+  ASSERT_TRUE(CreatePartnerKey("bank", partner.public_pem(), &made, [](auto& request) {
+                request.set_kid("bank-key-7");
+              }).ok());
+  EXPECT_EQ(made.name(), "tenants/acme/partnerKeys/bank");
+  EXPECT_EQ(made.purpose(), v1::KEY_PURPOSE_SIGN);
+  EXPECT_EQ(made.algorithm(), v1::KEY_ALGORITHM_ED25519);
+  EXPECT_EQ(made.state(), v1::PARTNER_KEY_STATE_ACTIVE);
+  EXPECT_EQ(made.kid(), "bank-key-7");
+  EXPECT_EQ(made.pem(), partner.public_pem());
+  EXPECT_EQ(made.spki_sha256().size(), 64U);
+  EXPECT_EQ(made.registered_by(), "officer");
+  EXPECT_EQ(made.not_after_time().seconds() - made.create_time().seconds(), 86'400);
+
+  v1::VerifyRequest request;
+  request.set_name(made.name());
+  request.set_message("pay 10 EUR");
+  request.set_signature(partner.Sign("pay 10 EUR", "-rawin"));
+  v1::VerifyResponse verified;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->Verify(&context, request, &verified).ok());
+  }
+  EXPECT_TRUE(verified.valid());
+  EXPECT_EQ(verified.key_version(), made.name());
+
+  v1::DisablePartnerKeyRequest disable;
+  disable.set_name(made.name());
+  v1::DisablePartnerKeyResponse disabled;
+  {
+    Deadline context;
+    ASSERT_TRUE(partners_stub->DisablePartnerKey(&context, disable, &disabled).ok());
+  }
+  EXPECT_EQ(disabled.partner_key().state(), v1::PARTNER_KEY_STATE_DISABLED);
+  {
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(signing->Verify(&context, request, &verified)), "PARTNER_KEY_DISABLED");
+  }
+  v1::GetPartnerKeyRequest get;
+  get.set_name(made.name());
+  v1::GetPartnerKeyResponse got;
+  Deadline context;
+  ASSERT_TRUE(partners_stub->GetPartnerKey(&context, get, &got).ok());
+  EXPECT_EQ(got.partner_key().SerializeAsString(), disabled.partner_key().SerializeAsString());
+  EXPECT_EQ(edge.Records("\"PartnerKeyService.CreatePartnerKey\"").size(), 1U);
+  EXPECT_EQ(edge.Records("\"PartnerKeyService.DisablePartnerKey\"").size(), 1U);
+  EXPECT_EQ(edge.Records("bank-key-7").size(), 0U) << "a kid may hold anything";
+}
+
+TEST_F(ServicesTest, RefuseAPartnerKeyNamingTheField) {
+  const OpensslKey partner("-algorithm ed25519");
+  const auto reason = [&](const std::string& pem, const auto& change) {
+    v1::PartnerKey made;
+    return ReasonOnWire(CreatePartnerKey("bank", pem, &made, change));
+  };
+  const auto nothing = [](auto&) {};
+  const std::string good = partner.public_pem();
+  EXPECT_EQ(reason(partner.private_pem(), nothing), "PRIVATE_KEY_PRESENTED");
+  EXPECT_EQ(reason("", nothing), "FIELD_REQUIRED");
+  EXPECT_EQ(reason("garbage", nothing), "FIELD_INVALID");
+  EXPECT_EQ(reason(good, [](auto& request) { request.clear_partner_key_id(); }), "FIELD_REQUIRED");
+  EXPECT_EQ(reason(good, [](auto& request) { request.set_partner_key_id("Bank"); }),
+            "FIELD_INVALID");
+  EXPECT_EQ(reason(good, [](auto& request) { request.clear_purpose(); }), "FIELD_REQUIRED");
+  EXPECT_EQ(reason(good, [](auto& request) { request.set_purpose(v1::KEY_PURPOSE_MAC); }),
+            "FIELD_INVALID");
+  EXPECT_EQ(
+      reason(good, [](auto& request) { request.set_purpose(static_cast<v1::KeyPurpose>(99)); }),
+      "FIELD_INVALID");
+  EXPECT_EQ(
+      reason(good, [](auto& request) { request.set_algorithm(static_cast<v1::KeyAlgorithm>(99)); }),
+      "FIELD_INVALID");
+  EXPECT_EQ(reason(good, [](auto& request) { request.clear_not_after_time(); }), "FIELD_REQUIRED");
+  EXPECT_EQ(reason(good, [](auto& request) { request.mutable_not_after_time()->set_nanos(-1); }),
+            "FIELD_INVALID");
+  EXPECT_EQ(reason(good, [](auto& request) { request.set_parent("tenants/other"); }),
+            "POLICY_DENIED");
+  const std::string secret = partner.private_pem();
+  for (std::size_t at = 30; at + 20 < secret.size(); at += 20) {
+    EXPECT_EQ(edge.Records(secret.substr(at, 12)).size(), 0U);
+  }
+}
+
+TEST_F(ServicesTest, ListPartnerKeysPageByPage) {
+  const OpensslKey partner("-algorithm ed25519");
+  std::vector<std::string> expected;
+  for (const char* id : {"a-bank", "b-bank", "c-bank"}) {
+    v1::PartnerKey made;
+    ASSERT_TRUE(CreatePartnerKey(id, partner.public_pem(), &made).ok());
+    expected.push_back(made.name());
+  }
+  std::vector<std::string> paged;
+  v1::ListPartnerKeysRequest request;
+  request.set_parent("tenants/acme");
+  request.set_page_size(2);
+  do {
+    v1::ListPartnerKeysResponse page;
+    Deadline context;
+    ASSERT_TRUE(partners_stub->ListPartnerKeys(&context, request, &page).ok());
+    EXPECT_LE(page.partner_keys_size(), 2);
+    for (const v1::PartnerKey& key : page.partner_keys()) paged.push_back(key.name());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(paged, expected);
+  request.set_page_token("made up");
+  v1::ListPartnerKeysResponse none;
+  Deadline context;
+  EXPECT_EQ(ReasonOnWire(partners_stub->ListPartnerKeys(&context, request, &none)),
+            "FIELD_INVALID");
+}
+
 class OutsideDevelopmentTest : public ServicesTest {
  protected:
   OutsideDevelopmentTest() : ServicesTest({}, rpc::KeyChanges::kNeedOfficers) {}
@@ -829,7 +974,15 @@ TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
   Deadline context;
   EXPECT_EQ(ReasonOnWire(keys_stub->RotateKey(&context, request, &rotated)),
             "OFFICER_LOGIN_REQUIRED");
-  EXPECT_EQ(edge.Records("OFFICER_LOGIN_REQUIRED").size(), 2U);
+  v1::PartnerKey made;
+  EXPECT_EQ(ReasonOnWire(CreatePartnerKey("bank", "any", &made)), "OFFICER_LOGIN_REQUIRED");
+  v1::DisablePartnerKeyRequest disable;
+  disable.set_name("tenants/acme/partnerKeys/bank");
+  v1::DisablePartnerKeyResponse disabled;
+  Deadline second;
+  EXPECT_EQ(ReasonOnWire(partners_stub->DisablePartnerKey(&second, disable, &disabled)),
+            "OFFICER_LOGIN_REQUIRED");
+  EXPECT_EQ(edge.Records("OFFICER_LOGIN_REQUIRED").size(), 4U);
   v1::ListKeysResponse listed;
   EXPECT_TRUE(ListKeys(0, "", &listed).ok());
 }
@@ -877,6 +1030,7 @@ std::string Below(const std::string& parent) {
 std::map<std::string, std::string> RequestsByMethod() {
   const std::string token = "tenants/acme/tokens/tok_a";
   const std::string key = "tenants/acme/keys/orders";
+  const std::string partner_key = "tenants/acme/partnerKeys/bank";
   return {
       {"keysvc.v1.TokenService.Tokenize", Below<v1::TokenizeRequest>(kProfile)},
       {"keysvc.v1.TokenService.BatchTokenize", Below<v1::BatchTokenizeRequest>(kProfile)},
@@ -929,6 +1083,16 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.KeyService.CreateKeyVersion", Named<v1::CreateKeyVersionRequest>(key)},
       {"keysvc.v1.KeyService.RotateKey", Named<v1::RotateKeyRequest>(key)},
       {"keysvc.v1.KeyService.LockKeys", ""},
+      {"keysvc.v1.PartnerKeyService.CreatePartnerKey",
+       With<v1::CreatePartnerKeyRequest>([](auto& request) {
+         request.set_parent("tenants/acme");
+         request.set_partner_key_id("bank");
+       })},
+      {"keysvc.v1.PartnerKeyService.ListPartnerKeys",
+       Below<v1::ListPartnerKeysRequest>("tenants/acme")},
+      {"keysvc.v1.PartnerKeyService.GetPartnerKey", Named<v1::GetPartnerKeyRequest>(partner_key)},
+      {"keysvc.v1.PartnerKeyService.DisablePartnerKey",
+       Named<v1::DisablePartnerKeyRequest>(partner_key)},
       {"keysvc.v1.AuditService.ExportAudit", ""},
       {"keysvc.v1.AuditService.GetCheckpoint", ""},
   };
@@ -938,7 +1102,8 @@ TEST_F(NothingAllowedTest, DeniesEveryMethodOfEveryServiceAndRecordsIt) {
   const std::map<std::string, std::string> requests = RequestsByMethod();
   std::size_t methods = 0;
   for (const char* file : {"keysvc/v1/token_service.proto", "keysvc/v1/signing_service.proto",
-                           "keysvc/v1/key_service.proto", "keysvc/v1/audit_service.proto"}) {
+                           "keysvc/v1/key_service.proto", "keysvc/v1/partner_key_service.proto",
+                           "keysvc/v1/audit_service.proto"}) {
     const auto* descriptor =
         google::protobuf::DescriptorPool::generated_pool()->FindFileByName(file);
     ASSERT_NE(descriptor, nullptr) << file;

@@ -1,0 +1,292 @@
+#include "keysvc/keys/partner_keys.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "audit/leaf.h"
+#include "crypto/bytes.h"
+#include "crypto/canonical.h"
+#include "crypto/secret_bytes.h"
+#include "keysvc/keys/call_record.h"
+#include "keysvc/keys/logged_keys.h"
+#include "status/macros.h"
+#include "status/reason.h"
+#include "tokenizer/kept_answer.h"
+
+namespace keysvc::keys {
+namespace {
+
+using RecordedKey = audit::Recorded<PartnerKey>;
+
+constexpr std::string_view kKept = "keysvc kept partner key";
+
+// A change loses a race only against one whose outcome was unknown, or against another request of
+// the same id, so few rounds are enough.
+constexpr int kRounds = 3;
+
+crypto::CanonicalWriter RequestText(const audit::Entry& entry) {
+  crypto::CanonicalWriter text;
+  text.Bytes(entry.action).U8(1).Bytes(entry.resource);
+  return text;
+}
+
+// All that is asked for, as it is asked for: what follows from it may change with the time.
+std::string RequestText(const audit::Entry& entry, const PartnerKeyRequest& request) {
+  const auto time = [](const std::optional<absl::Time>& asked) {
+    return asked.has_value() ? static_cast<std::uint64_t>(absl::ToUnixMillis(*asked)) : 0;
+  };
+  crypto::CanonicalWriter text = RequestText(entry);
+  text.Bytes(NameOf(request.purpose))
+      .Bytes(request.algorithm.has_value() ? NameOf(*request.algorithm) : "")
+      .Bytes(request.pem)
+      .Bytes(request.kid)
+      .U64(time(request.not_before))
+      .U64(time(request.not_after));
+  return text.Take();
+}
+
+// The answer is the key as it is when it is asked for again; kept is only whose it is.
+std::string KeptAnswer(const PartnerKeyName& name) {
+  return crypto::CanonicalWriter().U8(1).Bytes(name.ToString()).Take();
+}
+
+absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such partner key"); }
+
+void Describe(const PartnerKey& key, audit::Entry& entry) {
+  entry.details["purpose"] = NameOf(key.terms.purpose);
+  entry.details["algorithm"] = NameOf(key.terms.algorithm);
+  entry.details["not_after"] = audit::LogTime(key.terms.not_after);
+  entry.details["spki_sha256"] = PinOf(key.terms);
+}
+
+}  // namespace
+
+PartnerKeys::PartnerKeys(Services services, PartnerKeyRows rows, std::function<absl::Time()> clock)
+    : services_(services),
+      rows_(std::move(rows)),
+      clock_(std::move(clock)),
+      all_(std::make_shared<const All>()) {}
+
+absl::StatusOr<std::unique_ptr<PartnerKeys>> PartnerKeys::Load(Services services,
+                                                               PartnerKeyRows rows,
+                                                               std::function<absl::Time()> clock) {
+  std::unique_ptr<PartnerKeys> keys(new PartnerKeys(services, std::move(rows), std::move(clock)));
+  RETURN_IF_ERROR(keys->Reload());
+  RETURN_IF_ERROR(CheckLoggedPartnerKeys(services.store));
+  return keys;
+}
+
+absl::StatusOr<RecordedKey> PartnerKeys::Create(const policy::Permit& permit,
+                                                const PartnerKeyName& name,
+                                                const PartnerKeyRequest& request,
+                                                std::string_view request_id) {
+  const audit::Entry entry =
+      EntryOf(permit, "PartnerKeyService.CreatePartnerKey", name.ToString(), request_id);
+  const std::lock_guard lock(change_mutex_);
+  const absl::Status checked =
+      CheckPermit(permit, policy::Action::kCreatePartnerKey, entry.resource);
+  if (!checked.ok()) return Refuse(entry, checked);
+  const absl::Time now = absl::FromUnixMillis(absl::ToUnixMillis(clock_()));
+  const absl::StatusOr<PartnerKeyTerms> terms = TermsOf(request, now);
+  if (!terms.ok()) return Refuse(entry, terms.status());
+  const auto decide = [&](const All& all) -> absl::StatusOr<PartnerKey> {
+    if (all.contains(name)) return Error(Reason::kKeyExists, "there is a key of this name");
+    for (const auto& [other, held] : all) {
+      if (other.tenant != name.tenant || held.key->terms.public_key != terms->public_key) continue;
+      if (held.key->state == PartnerKeyState::kDisabled) {
+        return Error(Reason::kPartnerKeyDisabled, "this key is disabled under another name");
+      }
+      if (held.key->terms.purpose != terms->purpose) {
+        return Error(Reason::kKeyPurposeMismatch, "this key has another purpose already");
+      }
+    }
+    ASSIGN_OR_RETURN(auto half, ReadPublicHalf(terms->public_key));
+    return PartnerKey{.name = name,
+                      .terms = *terms,
+                      .half = std::move(half),
+                      .created = now,
+                      .registered_by = entry.actor};
+  };
+  return Change(entry, name, RequestText(entry, request), decide);
+}
+
+absl::StatusOr<RecordedKey> PartnerKeys::Disable(const policy::Permit& permit,
+                                                 const PartnerKeyName& name,
+                                                 std::string_view request_id) {
+  const audit::Entry entry =
+      EntryOf(permit, "PartnerKeyService.DisablePartnerKey", name.ToString(), request_id);
+  const std::lock_guard lock(change_mutex_);
+  const absl::Status checked =
+      CheckPermit(permit, policy::Action::kDisablePartnerKey, entry.resource);
+  if (!checked.ok()) return Refuse(entry, checked);
+  const auto decide = [&](const All& all) -> absl::StatusOr<PartnerKey> {
+    const auto found = all.find(name);
+    if (found == all.end()) return NotFound();
+    PartnerKey changed = *found->second.key;
+    if (changed.state == PartnerKeyState::kDisabled) {
+      return Error(Reason::kPartnerKeyDisabled, "the partner's key is disabled already");
+    }
+    changed.state = PartnerKeyState::kDisabled;
+    return changed;
+  };
+  return Change(entry, name, RequestText(entry).Take(), decide);
+}
+
+absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::Find(
+    const PartnerKeyName& name) const {
+  const auto all = Now();
+  const auto found = all->find(name);
+  if (found == all->end()) return NotFound();
+  return found->second.key;
+}
+
+std::vector<std::shared_ptr<const PartnerKey>> PartnerKeys::List(std::string_view tenant) const {
+  std::vector<std::shared_ptr<const PartnerKey>> keys;
+  for (const auto& [name, held] : *Now()) {
+    if (name.tenant == tenant) keys.push_back(held.key);
+  }
+  return keys;
+}
+
+std::map<std::string, std::string> PartnerKeys::HeadFacts() {
+  // With the mutex no record about them is on its way, so that the rows in memory are those of
+  // every log that is at least as long as it is now.
+  const std::unique_lock lock(change_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || doubtful_) return {};
+  const auto frontier = services_.store.ReadFrontier();
+  if (!frontier.ok()) return {};
+  return {{"partner_keys", PartnerKeyRowsDigest(RowsOf(*Now()))},
+          {"partner_keys_before", absl::StrCat(frontier->size)}};
+}
+
+absl::Status PartnerKeys::Reload() {
+  ASSIGN_OR_RETURN(const std::vector<store::PartnerKeyRow> rows, services_.store.ListPartnerKeys());
+  All all;
+  for (const store::PartnerKeyRow& row : rows) {
+    ASSIGN_OR_RETURN(PartnerKey key, rows_.Open(row));
+    const PartnerKeyName name = key.name;
+    all[name] = {std::make_shared<const PartnerKey>(std::move(key)), row};
+  }
+  for (const auto& [name, held] : *Now()) {
+    const auto found = all.find(name);
+    if (found == all.end() || found->second.row.revision < held.row.revision) {
+      return Error(Reason::kIntegrityFailure, "a stored partner key is older than it was");
+    }
+  }
+  Publish(std::move(all));
+  return absl::OkStatus();
+}
+
+absl::Status PartnerKeys::SettleDoubt() {
+  if (!doubtful_) return absl::OkStatus();
+  // Once this is durable, so is whatever was to be written before it, or it never will be.
+  RETURN_IF_ERROR(services_.journal.Record(SystemEntry("PartnerKeyService.Reload", {})).status());
+  RETURN_IF_ERROR(Reload());
+  doubtful_ = false;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecordedKey> PartnerKeys::Change(const audit::Entry& entry,
+                                                const PartnerKeyName& name,
+                                                std::string_view request, const Decide& decide) {
+  absl::Status conflict;
+  for (int round = 0; round < kRounds; ++round) {
+    RETURN_IF_ERROR(SettleDoubt());
+    auto changed = ChangeOrRepeat(entry, name, request, decide);
+    if (changed.ok()) return changed;
+    const auto reason = ReasonOf(changed.status());
+    doubtful_ = reason == Reason::kOutcomeUnknown || reason == Reason::kConflict;
+    if (reason != Reason::kConflict) return changed;
+    conflict = changed.status();
+  }
+  return conflict;
+}
+
+absl::StatusOr<RecordedKey> PartnerKeys::ChangeOrRepeat(audit::Entry entry,
+                                                        const PartnerKeyName& name,
+                                                        std::string_view request,
+                                                        const Decide& decide) {
+  std::optional<store::IdempotencyRow> kept;
+  if (!entry.request_id.empty()) {
+    const auto keys = services_.registry.RequestKeysOf(name.tenant);
+    if (!keys.ok()) return Refuse(std::move(entry), keys.status());
+    const std::string fingerprint(crypto::AsText((*keys)->fingerprint->Compute(request)));
+    const auto earlier = FindEarlier(entry, name, fingerprint, **keys);
+    if (!earlier.ok()) return Refuse(std::move(entry), earlier.status());
+    if (*earlier != nullptr) {
+      entry.details["repetition"] = "true";
+      ASSIGN_OR_RETURN(audit::Receipt receipt, services_.journal.Record(std::move(entry)));
+      return RecordedKey{std::move(receipt), **earlier};
+    }
+    auto row = tokenizer::KeepAnswer(kKept, entry.actor, entry.request_id, fingerprint,
+                                     clock_() + tokenizer::kKeepAnswers,
+                                     crypto::AsBytes(KeptAnswer(name)), *(*keys)->answer);
+    if (!row.ok()) return Refuse(std::move(entry), row.status());
+    kept = *std::move(row);
+  }
+  auto changed = decide(*Now());
+  if (!changed.ok()) return Refuse(std::move(entry), changed.status());
+  return Write(std::move(entry), *std::move(changed), std::move(kept));
+}
+
+absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::FindEarlier(
+    const audit::Entry& entry, const PartnerKeyName& name, std::string_view fingerprint,
+    const tokenizer::RequestKeys& keys) const {
+  ASSIGN_OR_RETURN(const auto row, services_.store.FindIdempotency(
+                                       entry.actor, entry.request_id,
+                                       absl::ToUnixMillis(services_.journal.UnsteppedTime())));
+  if (!row.has_value()) return nullptr;
+  ASSIGN_OR_RETURN(const crypto::SecretBytes answer,
+                   tokenizer::OpenKeptAnswer(kKept, *row, fingerprint, *keys.answer));
+  ASSIGN_OR_RETURN(const crypto::SecretBytes expected,
+                   crypto::SecretBytes::CopyOf(crypto::AsBytes(KeptAnswer(name))));
+  auto key = Find(name);
+  if (!key.ok() || !(answer == expected)) {
+    return Error(Reason::kIntegrityFailure, "the partner key that a request changed is gone");
+  }
+  return key;
+}
+
+absl::StatusOr<RecordedKey> PartnerKeys::Write(audit::Entry entry, PartnerKey changed,
+                                               std::optional<store::IdempotencyRow> kept) {
+  All all = *Now();
+  Held& held = all[changed.name];
+  auto row = rows_.Seal(changed, held.row.revision + 1);
+  if (!row.ok()) return Refuse(std::move(entry), row.status());
+  held = {std::make_shared<const PartnerKey>(changed), *std::move(row)};
+
+  Describe(changed, entry);
+  entry.details["partner_keys"] = PartnerKeyRowsDigest(RowsOf(all));
+  store::Mutation mutation;
+  mutation.partner_keys.push_back(held.row);
+  mutation.idempotency = std::move(kept);
+  ASSIGN_OR_RETURN(audit::Receipt receipt,
+                   services_.journal.Record(std::move(entry), std::move(mutation)));
+  Publish(std::move(all));
+  return RecordedKey{std::move(receipt), std::move(changed)};
+}
+
+absl::StatusOr<RecordedKey> PartnerKeys::Refuse(audit::Entry entry, const absl::Status& status) {
+  ASSIGN_OR_RETURN(audit::Receipt receipt,
+                   services_.journal.Record(Failed(std::move(entry), status)));
+  return RecordedKey{std::move(receipt), status};
+}
+
+std::vector<store::PartnerKeyRow> PartnerKeys::RowsOf(const All& all) {
+  std::vector<store::PartnerKeyRow> rows;
+  for (const auto& [name, held] : all) rows.push_back(held.row);
+  return rows;
+}
+
+std::shared_ptr<const PartnerKeys::All> PartnerKeys::Now() const {
+  const std::lock_guard lock(all_mutex_);
+  return all_;
+}
+
+void PartnerKeys::Publish(All all) {
+  auto fresh = std::make_shared<const All>(std::move(all));
+  const std::lock_guard lock(all_mutex_);
+  all_ = std::move(fresh);
+}
+
+}  // namespace keysvc::keys

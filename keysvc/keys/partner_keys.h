@@ -1,0 +1,121 @@
+#ifndef KEYSVC_KEYSVC_KEYS_PARTNER_KEYS_H_
+#define KEYSVC_KEYSVC_KEYS_PARTNER_KEYS_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "audit/entry.h"
+#include "audit/journal.h"
+#include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/partner_key.h"
+#include "keysvc/keys/partner_key_request.h"
+#include "keysvc/keys/partner_key_row.h"
+#include "policy/gate.h"
+#include "store/store.h"
+#include "tokenizer/key_source.h"
+
+namespace keysvc::keys {
+
+// Every partner's key: what is in the store, checked against its MACs, kept in memory and changed
+// only through the journal. Thread-safe. Reads never block; changes block on the HSM and are made
+// one at a time.
+class PartnerKeys {
+ public:
+  // What it works with, all of which outlives it.
+  struct Services {
+    KeyRegistry& registry;
+    store::Store& store;
+    audit::Journal& journal;
+  };
+
+  // Loads and checks all rows. DATA_LOSS/INTEGRITY_FAILURE when one was changed, or they are not
+  // what the log's newest record of them says, such as one put back.
+  static absl::StatusOr<std::unique_ptr<PartnerKeys>> Load(
+      Services services, PartnerKeyRows rows, std::function<absl::Time()> clock = absl::Now);
+  PartnerKeys(const PartnerKeys&) = delete;
+  PartnerKeys& operator=(const PartnerKeys&) = delete;
+
+  // Recorded errors: those of TermsOf; ALREADY_EXISTS/KEY_EXISTS; of a key that is registered under
+  // another name of the tenant, FAILED_PRECONDITION/PARTNER_KEY_DISABLED when it is disabled there,
+  // and KEY_PURPOSE_MISMATCH when it has another purpose there. The outer error means that the
+  // outcome is not recorded or not known. With a request id, a repetition within 24 hours gets the
+  // same key, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED.
+  absl::StatusOr<audit::Recorded<PartnerKey>> Create(const policy::Permit& permit,
+                                                     const PartnerKeyName& name,
+                                                     const PartnerKeyRequest& request,
+                                                     std::string_view request_id);
+  // For ever: nothing verifies by it any more. Recorded errors: NOT_FOUND/KEY_NOT_FOUND;
+  // FAILED_PRECONDITION/PARTNER_KEY_DISABLED when it is disabled already. Repetitions as above.
+  absl::StatusOr<audit::Recorded<PartnerKey>> Disable(const policy::Permit& permit,
+                                                      const PartnerKeyName& name,
+                                                      std::string_view request_id);
+
+  // NOT_FOUND/KEY_NOT_FOUND.
+  absl::StatusOr<std::shared_ptr<const PartnerKey>> Find(const PartnerKeyName& name) const;
+  // In the order of their names.
+  std::vector<std::shared_ptr<const PartnerKey>> List(std::string_view tenant) const;
+
+  // What a head of the log says of the rows: what LoggedPartnerKeysDigest reads. Empty while a
+  // change is being made. Does not block.
+  std::map<std::string, std::string> HeadFacts();
+
+ private:
+  struct Held {
+    std::shared_ptr<const PartnerKey> key;
+    store::PartnerKeyRow row;
+  };
+  using All = std::map<PartnerKeyName, Held>;
+
+  PartnerKeys(Services services, PartnerKeyRows rows, std::function<absl::Time()> clock);
+
+  // Reads and checks every row. DATA_LOSS/INTEGRITY_FAILURE also when one is older than it was.
+  absl::Status Reload();
+  // Reads all again when it is unknown what became of an earlier change. The change mutex is held,
+  // here and below.
+  absl::Status SettleDoubt();
+  // Makes the change that `decide` gives for the keys as they are then; an error of `decide` is
+  // recorded. `request` is all that the caller asked for, in canonical form.
+  using Decide = std::function<absl::StatusOr<PartnerKey>(const All& all)>;
+  absl::StatusOr<audit::Recorded<PartnerKey>> Change(const audit::Entry& entry,
+                                                     const PartnerKeyName& name,
+                                                     std::string_view request,
+                                                     const Decide& decide);
+  absl::StatusOr<audit::Recorded<PartnerKey>> ChangeOrRepeat(audit::Entry entry,
+                                                             const PartnerKeyName& name,
+                                                             std::string_view request,
+                                                             const Decide& decide);
+  // The key as it is now, when the request is a repetition; else null.
+  absl::StatusOr<std::shared_ptr<const PartnerKey>> FindEarlier(
+      const audit::Entry& entry, const PartnerKeyName& name, std::string_view fingerprint,
+      const tokenizer::RequestKeys& keys) const;
+  absl::StatusOr<audit::Recorded<PartnerKey>> Write(audit::Entry entry, PartnerKey changed,
+                                                    std::optional<store::IdempotencyRow> kept);
+  absl::StatusOr<audit::Recorded<PartnerKey>> Refuse(audit::Entry entry,
+                                                     const absl::Status& status);
+
+  static std::vector<store::PartnerKeyRow> RowsOf(const All& all);
+  std::shared_ptr<const All> Now() const;
+  void Publish(All all);
+
+  const Services services_;
+  const PartnerKeyRows rows_;
+  const std::function<absl::Time()> clock_;
+  std::mutex change_mutex_;
+  bool doubtful_ = false;         // a change may or may not have been written
+  mutable std::mutex all_mutex_;  // of the pointer; what it points to never changes
+  std::shared_ptr<const All> all_;
+};
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_PARTNER_KEYS_H_

@@ -1,0 +1,214 @@
+// Signatures of partners, made by the openssl program or by keys of our own that are registered as
+// somebody else's.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "http/webhook.h"
+#include "keysvc/keys/cose_signature.h"
+#include "keysvc/keys/http_signature.h"
+#include "keysvc/keys/jws_signature.h"
+#include "keysvc/keys/presented_cose.h"
+#include "keysvc/keys/presented_http_message.h"
+#include "keysvc/keys/presented_jws.h"
+#include "keysvc/keys/presented_message.h"
+#include "keysvc/keys/presented_webhook.h"
+#include "keysvc/keys/webhook_signature.h"
+#include "tests/support/openssl.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/keys/signing_fixture.h"
+
+namespace keysvc::keys {
+namespace {
+
+using keysvc::testing::HasReason;
+using keysvc::testing::LastCall;
+using keysvc::testing::OpensslKey;
+
+const PartnerKeyName kBank{"acme", "bank"};
+constexpr char kPayload[] = R"({"amount":"10.00"})";
+
+class PartnerSignatureTest : public SigningTest {
+ protected:
+  absl::Status Register(const std::string& pem, Purpose purpose, const std::string& kid = {}) {
+    return world_
+        .CreatePartnerKey(kBank, {.purpose = purpose,
+                                  .pem = pem,
+                                  .kid = kid,
+                                  .not_after = world_.Now() + absl::Hours(24 * 30)})
+        .status();
+  }
+  // A key that the service makes for another tenant, which here is the partner.
+  std::shared_ptr<const PublicHalf> PartnersOwn(Purpose purpose, Algorithm algorithm) {
+    const auto version = world_.Create(kTheirs, {purpose, algorithm, Protection::kHsm, kYear});
+    EXPECT_OK(version);
+    return public_keys_.Of(*version).value();
+  }
+  std::string SignedBy(std::shared_ptr<const SignatureFormat> format) {
+    const auto signature = Sign(
+        SignRequest{.key = kTheirs, .format = std::move(format), .request_id = {}, .trace_id = {}});
+    EXPECT_OK(signature);
+    return signature->bytes;
+  }
+  absl::StatusOr<Verification> Check(std::shared_ptr<const PresentedSignature> presented,
+                                     const PartnerKeyName& name = kBank) {
+    VerifyRequest request;
+    request.key = name;
+    request.presented = std::move(presented);
+    return Verify(request);
+  }
+  static std::shared_ptr<PresentedMessage> Bare(const std::string& message,
+                                                const std::string& signature) {
+    return std::make_shared<PresentedMessage>(message, signature, SignatureEncoding::kDer,
+                                              RsaPadding::kPss);
+  }
+  void ExpectValid(const absl::StatusOr<Verification>& verification) {
+    ASSERT_OK(verification);
+    EXPECT_EQ(verification->fault, Fault::kNone);
+    EXPECT_EQ(verification->key_version, kBank.ToString());
+  }
+  void ExpectFault(const absl::StatusOr<Verification>& verification, Fault fault) {
+    ASSERT_OK(verification);
+    EXPECT_EQ(verification->fault, fault);
+    EXPECT_EQ(verification->key_version, "");
+  }
+
+  const KeyName kTheirs{"globex", "theirs"};
+};
+
+TEST_F(PartnerSignatureTest, WhatOpensslSignsVerifiesWithEachKindOfKey) {
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"-algorithm EC -pkeyopt ec_paramgen_curve:P-256", "-rawin -digest sha256"},
+      {"-algorithm EC -pkeyopt ec_paramgen_curve:P-384", "-rawin -digest sha384"},
+      {"-algorithm ed25519", "-rawin"},
+      {"-algorithm RSA -pkeyopt rsa_keygen_bits:2048",
+       "-rawin -digest sha256 -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest"}};
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    SCOPED_TRACE(kinds[i].first);
+    const OpensslKey partner(kinds[i].first);
+    const PartnerKeyName name{"acme", absl::StrCat("bank-", i)};
+    const std::string pem = partner.public_pem();
+    ASSERT_OK(
+        world_.CreatePartnerKey(name, {.pem = pem, .not_after = world_.Now() + absl::Hours(24)}));
+    const std::string signature = partner.Sign(kPayload, kinds[i].second);
+    const auto verified = Check(Bare(kPayload, signature), name);
+    ASSERT_OK(verified);
+    EXPECT_TRUE(verified->valid());
+    EXPECT_EQ(verified->key_version, name.ToString());
+    EXPECT_EQ(LastCall(world_.store).action, "SigningService.Verify");
+    EXPECT_EQ(LastCall(world_.store).resource, name.ToString());
+    ExpectFault(Check(Bare("another", signature), name), Fault::kSignatureWrong);
+    EXPECT_EQ(LastCall(world_.store).fault, "SIGNATURE_WRONG");
+  }
+}
+
+TEST_F(PartnerSignatureTest, OfABatchEachSignatureHasItsOwnResult) {
+  const OpensslKey partner("-algorithm ed25519");
+  const std::string pem = partner.public_pem();
+  ASSERT_OK(Register(pem, Purpose::kSign));
+  BatchVerifyRequest request;
+  request.key = kBank;
+  request.presented = {Bare("one", partner.Sign("one", "-rawin")), Bare("two", "no signature"),
+                       Bare("", "x")};
+  const auto all = VerifyBatch(request);
+  ASSERT_OK(all);
+  ExpectValid((*all)[0]);
+  ExpectFault((*all)[1], Fault::kSignatureWrong);
+  EXPECT_THAT((*all)[2], HasReason(Reason::kFieldRequired));
+}
+
+TEST_F(PartnerSignatureTest, ADisabledAnExpiredAndAFutureKeyVerifyNothing) {
+  const OpensslKey partner("-algorithm ed25519");
+  const std::string pem = partner.public_pem();
+  const absl::Time begin = world_.Now() + absl::Hours(1);
+  ASSERT_OK(world_.CreatePartnerKey(
+      kBank, {.pem = pem, .not_before = begin, .not_after = begin + absl::Hours(1)}));
+  const auto good = Bare(kPayload, partner.Sign(kPayload, "-rawin"));
+  EXPECT_THAT(Check(good), HasReason(Reason::kPartnerKeyNotYetValid));
+  EXPECT_EQ(LastCall(world_.store).reason, "PARTNER_KEY_NOT_YET_VALID");
+  world_.Advance(absl::Hours(1));
+  ExpectValid(Check(good));
+  world_.Advance(absl::Hours(1));
+  ExpectValid(Check(good));
+  world_.Advance(absl::Milliseconds(1));
+  EXPECT_THAT(Check(good), HasReason(Reason::kPartnerKeyExpired));
+  EXPECT_EQ(LastCall(world_.store).reason, "PARTNER_KEY_EXPIRED");
+  ASSERT_OK(world_.DisablePartnerKey(kBank));
+  EXPECT_THAT(Check(good), HasReason(Reason::kPartnerKeyDisabled));
+  EXPECT_EQ(LastCall(world_.store).reason, "PARTNER_KEY_DISABLED");
+  EXPECT_THAT(Check(good, {"acme", "nobody"}), HasReason(Reason::kKeyNotFound));
+}
+
+TEST_F(PartnerSignatureTest, EachFormVerifiesByAKeyOfItsPurposeAndNoOther) {
+  const auto half = PartnersOwn(Purpose::kJws, Algorithm::kEcP256);
+  const std::string jws = SignedBy(std::make_shared<JwsSignature>(kPayload, JwsOptions{}));
+  ASSERT_OK(Register(half->pem, Purpose::kJws));
+  ExpectValid(Check(std::make_shared<PresentedJws>(jws, std::nullopt)));
+  std::string other = jws;
+  other[other.size() - 20] = other[other.size() - 20] == 'A' ? 'B' : 'A';
+  ExpectFault(Check(std::make_shared<PresentedJws>(other, std::nullopt)), Fault::kSignatureWrong);
+  EXPECT_THAT(Check(Bare(kPayload, "x")), HasReason(Reason::kKeyPurposeMismatch));
+}
+
+TEST_F(PartnerSignatureTest, AKidThatIsRegisteredHasToBeTheOneThatIsSent) {
+  const auto half = PartnersOwn(Purpose::kJws, Algorithm::kEd25519);
+  const std::string jws = SignedBy(std::make_shared<JwsSignature>(kPayload, JwsOptions{}));
+  ASSERT_OK(Register(half->pem, Purpose::kJws, "2026-1"));
+  ExpectFault(Check(std::make_shared<PresentedJws>(jws, std::nullopt)), Fault::kKeyUnknown);
+  const PartnerKeyName named{"acme", "named"};
+  ASSERT_OK(world_.CreatePartnerKey(named, {.purpose = Purpose::kJws,
+                                            .pem = half->pem,
+                                            .kid = half->thumbprint,
+                                            .not_after = world_.Now() + absl::Hours(1)}));
+  EXPECT_TRUE(Check(std::make_shared<PresentedJws>(jws, std::nullopt), named)->valid());
+}
+
+TEST_F(PartnerSignatureTest, WebhooksVerifyByAPartnersKey) {
+  const auto half = PartnersOwn(Purpose::kWebhook, Algorithm::kEd25519);
+  const std::string lines = SignedBy(std::make_shared<WebhookSignature>("msg_1", kPayload));
+  ASSERT_OK(Register(half->pem, Purpose::kWebhook));
+  const std::string value = lines.substr(lines.find("v1a,"));
+  const auto fields = [&](const std::string& signature) {
+    return std::vector<http::Field>{
+        {http::kWebhookId, "msg_1"},
+        {http::kWebhookTimestamp, absl::StrCat(absl::ToUnixSeconds(world_.Now()))},
+        {http::kWebhookSignature, signature}};
+  };
+  const std::string signature = value.substr(0, value.find('\n'));
+  ExpectValid(Check(std::make_shared<PresentedWebhook>(fields(signature), kPayload)));
+  ExpectFault(Check(std::make_shared<PresentedWebhook>(fields(signature), "{}")),
+              Fault::kSignatureWrong);
+}
+
+TEST_F(PartnerSignatureTest, CoseMessagesVerifyByAPartnersKeyWhoseKidTheyHave) {
+  const auto half = PartnersOwn(Purpose::kCose, Algorithm::kEcP384);
+  const std::string message = SignedBy(std::make_shared<CoseSignature>(kPayload, CoseOptions{}));
+  ASSERT_OK(Register(half->pem, Purpose::kCose, half->thumbprint));
+  const auto presented = [&](const std::string& bytes) {
+    return std::make_shared<PresentedCose>(bytes, std::nullopt, "");
+  };
+  ExpectValid(Check(presented(message)));
+  std::string other = message;
+  other.back() ^= 1;
+  ExpectFault(Check(presented(other)), Fault::kSignatureWrong);
+  const PartnerKeyName named{"acme", "named"};
+  ASSERT_OK(world_.CreatePartnerKey(named, {.purpose = Purpose::kCose,
+                                            .pem = half->pem,
+                                            .kid = "another",
+                                            .not_after = world_.Now() + absl::Hours(1)}));
+  ExpectFault(Check(presented(message), named), Fault::kKeyUnknown);
+}
+
+TEST_F(PartnerSignatureTest, NobodyNeedsTheHsm) {
+  const OpensslKey partner("-algorithm ed25519");
+  const std::string pem = partner.public_pem();
+  ASSERT_OK(Register(pem, Purpose::kSign));
+  world_.hsm.FailEverything(Error(Reason::kHsmUnavailable, "away"));
+  ExpectValid(Check(Bare(kPayload, partner.Sign(kPayload, "-rawin"))));
+}
+
+}  // namespace
+}  // namespace keysvc::keys
