@@ -120,11 +120,11 @@ ExitCode ListPartnerKeys(const Connection& connection, const std::string& tenant
   return ExitCode::kOk;
 }
 
-ExitCode DisablePartnerKey(const Connection& connection, const std::string& name,
-                           const std::string& request_id, Output& output) {
+ExitCode DisablePartnerKey(const Connection& connection, const DisablePartnerKeyOptions& options,
+                           Output& output) {
   v1::DisablePartnerKeyRequest request;
-  request.set_name(name);
-  request.set_request_id(request_id.empty() ? NewRequestId() : request_id);
+  request.set_name(options.name);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::DisablePartnerKeyResponse response;
   const auto stub = v1::PartnerKeyService::NewStub(connection.channel());
   const grpc::Status status = stub->DisablePartnerKey(connection.Call().get(), request, &response);

@@ -26,8 +26,12 @@ ExitCode CreatePartnerKey(const Connection& connection, const CreatePartnerKeyOp
 ExitCode GetPartnerKey(const Connection& connection, const std::string& name, Output& output);
 // All partner keys of "tenants/{tenant}", page by page.
 ExitCode ListPartnerKeys(const Connection& connection, const std::string& tenant, Output& output);
-ExitCode DisablePartnerKey(const Connection& connection, const std::string& name,
-                           const std::string& request_id, Output& output);
+struct DisablePartnerKeyOptions {
+  std::string name;
+  std::string request_id;
+};
+ExitCode DisablePartnerKey(const Connection& connection, const DisablePartnerKeyOptions& options,
+                           Output& output);
 
 }  // namespace keysvc::cli
 

@@ -95,12 +95,12 @@ ExitCode ExplainPolicy(const ExplainOptions& options, Output& output) {
   return ExitCode::kOk;
 }
 
-ExitCode TestPolicy(const std::string& policy_file, const std::string& cases_file, Output& output) {
-  const auto policy = Load(policy_file);
+ExitCode TestPolicy(const TestPolicyOptions& options, Output& output) {
+  const auto policy = Load(options.policy_file);
   if (!policy.ok()) return Report(policy.status());
-  const auto text = ReadFile(cases_file, kPolicyLimit);
+  const auto text = ReadFile(options.cases_file, kPolicyLimit);
   if (!text.ok()) return Report(text.status());
-  const auto cases = policy::ParsePolicyCases(*text, cases_file);
+  const auto cases = policy::ParsePolicyCases(*text, options.cases_file);
   if (!cases.ok()) return Report(cases.status());
   std::int64_t failed = 0;
   for (const policy::PolicyCase& expected : *cases) {

@@ -22,9 +22,13 @@ struct ExplainOptions {
 };
 ExitCode ExplainPolicy(const ExplainOptions& options, Output& output);
 
+struct TestPolicyOptions {
+  std::string policy_file;
+  std::string cases_file;
+};
 // Runs the cases of a file (policy/policy_cases.h). kNo, and a line on standard error for each,
 // when the policy decides any otherwise.
-ExitCode TestPolicy(const std::string& policy_file, const std::string& cases_file, Output& output);
+ExitCode TestPolicy(const TestPolicyOptions& options, Output& output);
 
 }  // namespace keysvc::cli
 

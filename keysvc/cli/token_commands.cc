@@ -358,12 +358,11 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
   return code;
 }
 
-ExitCode GetToken(const Connection& connection, const std::string& name, const std::string& profile,
-                  Output& output) {
+ExitCode GetToken(const Connection& connection, const GetTokenOptions& options, Output& output) {
   const auto stub = v1::TokenService::NewStub(connection.channel());
   v1::GetTokenRequest request;
-  request.set_name(name);
-  request.set_profile(profile);
+  request.set_name(options.name);
+  request.set_profile(options.profile);
   v1::GetTokenResponse response;
   const grpc::Status status = stub->GetToken(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));

@@ -40,8 +40,11 @@ struct DetokenizeOptions {
 };
 ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options, Output& output);
 
-ExitCode GetToken(const Connection& connection, const std::string& name, const std::string& profile,
-                  Output& output);
+struct GetTokenOptions {
+  std::string name;
+  std::string profile;
+};
+ExitCode GetToken(const Connection& connection, const GetTokenOptions& options, Output& output);
 
 // Of the verbs that do something with tokens once, however often they are repeated.
 struct TokensOptions {

@@ -1,0 +1,95 @@
+#include <memory>
+#include <string>
+
+#include "keysvc/cli/choices.h"
+#include "keysvc/cli/jws_commands.h"
+#include "keysvc/cli/key_commands.h"
+#include "keysvc/cli/verbs.h"
+
+namespace keysvc::cli {
+namespace {
+
+void AddCreate(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<CreateKeyOptions>();
+  CLI::App& verb =
+      verbs.Remote(keys, "create", "Makes a key inside the HSM.",
+                   "keysvc keys create tenants/acme/keys/orders --algorithm ec-p256 --days 365",
+                   With(options, CreateKey));
+  AddSubject(verb, options->name, "The new key");
+  AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms, "What it signs with [ec-p256]");
+  AddChoice(verb, "--purpose", options->purpose, kPurposes,
+            "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE "
+            "[sign; mac for hmac-... and aes-256-cmac]");
+  verb.add_option("--days", options->cryptoperiod_days,
+                  "For how long it makes new signatures [365]")
+      ->option_text("1-1095")
+      ->check(CLI::Range(1, 1095));
+  AddRequestId(verb, options->request_id);
+}
+
+void AddCreateVersion(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<ChangeKeyOptions>();
+  CLI::App& verb = verbs.Remote(
+      keys, "create-version",
+      "Makes the next version of a key that signs, and publishes it; rotate makes it sign.",
+      "keysvc keys create-version tenants/acme/keys/statements", With(options, CreateKeyVersion));
+  AddSubject(verb, options->name, "The key");
+  AddRequestId(verb, options->request_id);
+}
+
+void AddRotate(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<ChangeKeyOptions>();
+  CLI::App& verb = verbs.Remote(
+      keys, "rotate", "Makes the next version sign from now on; old ones still verify.",
+      "keysvc keys rotate tenants/acme/keys/orders", With(options, RotateKey));
+  AddSubject(verb, options->name, "The key");
+  verb.add_flag("--at-once", options->at_once,
+                "Also to a version that is published for less than five minutes");
+  AddRequestId(verb, options->request_id);
+}
+
+void AddGetAndList(Verbs& verbs, CLI::App& keys) {
+  const auto key = std::make_shared<std::string>();
+  AddSubject(verbs.Remote(keys, "get", "Shows the versions of a key.",
+                          "keysvc keys get tenants/acme/keys/orders", With(key, GetKey)),
+             *key, "The key");
+  const auto tenant = std::make_shared<std::string>();
+  AddSubject(verbs.Remote(keys, "list", "Shows the keys of a tenant.",
+                          "keysvc keys list tenants/acme", With(tenant, ListKeys)),
+             *tenant, "The tenant, tenants/{tenant}");
+}
+
+void AddPublicKey(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<PublicKeyOptions>();
+  CLI::App& verb = verbs.Remote(keys, "public-key", "Writes the public half of a key.",
+                                "keysvc keys public-key tenants/acme/keys/orders --out orders.pem",
+                                With(options, GetPublicKey));
+  AddSubject(verb, options->name, "The key, or one version of it");
+  AddFile(verb, "--out", options->out, "Where it goes [standard output]");
+  AddChoice(verb, "--format", options->der, kKeyFormats, "Its form [pem]");
+}
+
+void AddJwks(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<PublicKeyOptions>();
+  CLI::App& verb = verbs.Remote(keys, "jwks", "Writes the JWK set of a key, for its verifiers.",
+                                "keysvc keys jwks tenants/acme/keys/statements --out jwks.json",
+                                [options](const Connection& connection, Output&) {
+                                  return GetJwks(connection, options->name, options->out);
+                                });
+  AddSubject(verb, options->name, "The key");
+  AddFile(verb, "--out", options->out, "Where it goes [standard output]");
+}
+
+}  // namespace
+
+void AddKeyVerbs(Verbs& verbs) {
+  CLI::App& keys = verbs.Group("keys", "Makes, shows and rotates keys.");
+  AddCreate(verbs, keys);
+  AddCreateVersion(verbs, keys);
+  AddRotate(verbs, keys);
+  AddGetAndList(verbs, keys);
+  AddPublicKey(verbs, keys);
+  AddJwks(verbs, keys);
+}
+
+}  // namespace keysvc::cli
