@@ -18,6 +18,10 @@ bool MeetsGuesses(Action action) {
          action == Action::kConvertToken || action == Action::kFingerprintCard;
 }
 
+bool MeetsReveals(Action action) {
+  return action == Action::kDetokenize || action == Action::kConvertToken;
+}
+
 std::string Describe(const Limits& limits, Action action) {
   std::string text;
   if (MeetsMisses(action)) {
@@ -30,7 +34,7 @@ std::string Describe(const Limits& limits, Action action) {
                         ? " where tokens are deterministic"
                         : "");
   }
-  if (action != Action::kDetokenize) return text;
+  if (!MeetsReveals(action)) return text;
   for (const Budget& reveals : limits.reveals) {
     absl::StrAppend(&text, ", ", TextOf(reveals, " reveals in "));
   }

@@ -49,6 +49,8 @@ struct Limits {
 // Whether calls of this action can meet the limit on misses, or on guesses.
 bool MeetsMisses(Action action);
 bool MeetsGuesses(Action action);
+// Whether they open cards, and so meet those on reveals and distinct cards.
+bool MeetsReveals(Action action);
 
 // Those that calls of this action can meet, for people: "50 misses in 1h or 1 %, 1000 reveals in
 // 1h". Empty where there are none.

@@ -85,9 +85,6 @@ absl::StatusOr<MissLimit> ReadMisses(const YamlNode& node) {
 
 absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> actions) {
   RETURN_IF_ERROR(node.RequireKeys({"misses", "guesses", "reveals", "distinct_cards"}));
-  const auto allows = [actions](Action action) {
-    return std::find(actions.begin(), actions.end(), action) != actions.end();
-  };
   Limits limits;
   if (const std::optional<YamlNode> misses = node.Find("misses")) {
     if (std::none_of(actions.begin(), actions.end(), MeetsMisses)) {
@@ -104,14 +101,14 @@ absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> 
     ASSIGN_OR_RETURN(limits.guesses.count, ReadCount(*guesses, kMost));
   }
   if (const std::optional<YamlNode> reveals = node.Find("reveals")) {
-    if (!allows(Action::kDetokenize)) {
-      return reveals->Fault("\"reveals\" goes with the action Detokenize only");
+    if (std::none_of(actions.begin(), actions.end(), MeetsReveals)) {
+      return reveals->Fault("\"reveals\" goes with Detokenize and ConvertToken only");
     }
     ASSIGN_OR_RETURN(limits.reveals, ReadReveals(*reveals));
   }
   if (const std::optional<YamlNode> cards = node.Find("distinct_cards")) {
-    if (!allows(Action::kDetokenize)) {
-      return cards->Fault("\"distinct_cards\" goes with the action Detokenize only");
+    if (std::none_of(actions.begin(), actions.end(), MeetsReveals)) {
+      return cards->Fault("\"distinct_cards\" goes with Detokenize and ConvertToken only");
     }
     ASSIGN_OR_RETURN(limits.distinct_cards, ReadBudget(*cards, kMostDistinctCards));
     for (const Budget& reveals : limits.reveals) {

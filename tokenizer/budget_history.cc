@@ -92,15 +92,21 @@ class History {
     if (policy::MeetsGuesses(*action)) NoteTold(record, time);
     if (!policy::MeetsMisses(*action)) return;
     for (const audit::Item& item : record.items) {
-      const bool missed = std::any_of(kMisses.begin(), kMisses.end(), [&](Reason reason) {
-        return item.reason == InfoOf(reason).name;
-      });
+      const bool missed = IsMiss(item.reason);
       const bool found = item.outcome == audit::Outcome::kSuccess;
       if (found || missed) budgets_.AddLookUp(record.actor, *action, missed, time);
-      if (!found || action != policy::Action::kDetokenize) continue;
-      const std::string& rule = item.rule.empty() ? record.rule : item.rule;
-      budgets_.AddReveal(record.actor, rule, item.resource, DistinctCardsOf(policy_, rule), time);
+      if (found && policy::MeetsReveals(*action)) CountReveal(record, item, time);
     }
+  }
+
+  // Of a conversion it is the source that was opened, under a rule of its own.
+  void CountReveal(const audit::Entry& record, const audit::Item& item, absl::Time time) {
+    const auto source_rule = record.details.find("source_rule");
+    const bool converted = source_rule != record.details.end();
+    const std::string& of_all = converted ? source_rule->second : record.rule;
+    const std::string& rule = item.rule.empty() ? of_all : item.rule;
+    budgets_.AddReveal(record.actor, rule, converted ? item.source : item.resource,
+                       DistinctCardsOf(policy_, rule), time);
   }
 
   absl::Status CountTold() {
@@ -138,8 +144,8 @@ class History {
     for (const Told& told : tokens) {
       const auto card = OpenFf1Token(profile, told.token, *key->key);
       if (!card.ok()) continue;
-      budgets_.AddGuess(
-          {principal, profile.ResourceName(), told.token, card->pan.FirstSixLastFour()}, told.time);
+      budgets_.AddGuess({principal, profile.ResourceName(), told.token, card->pan.ShownDigits()},
+                        told.time);
     }
     return absl::OkStatus();
   }
@@ -158,9 +164,9 @@ class History {
         if (!data_key.ok()) continue;
         const auto opened = OpenRow(*rows[i], **data_key);
         if (!opened.ok()) continue;
-        budgets_.AddGuess({principal, profile.ResourceName(), rows[i]->pan_index,
-                           opened->card.pan.FirstSixLastFour()},
-                          some[i].time);
+        budgets_.AddGuess(
+            {principal, profile.ResourceName(), rows[i]->pan_index, opened->card.pan.ShownDigits()},
+            some[i].time);
       }
     }
     return absl::OkStatus();

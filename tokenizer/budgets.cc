@@ -15,6 +15,11 @@ std::pair<std::string, std::string> PairOf(std::string_view principal, std::stri
 
 }  // namespace
 
+bool IsMiss(std::string_view reason) {
+  return reason == InfoOf(Reason::kTokenNotFound).name ||
+         reason == InfoOf(Reason::kCardNotTokenized).name;
+}
+
 absl::Status Budgets::CheckMisses(const policy::Permit& permit, absl::Time now) {
   const std::lock_guard lock(mutex_);
   return MissesLeft(permit, LookUpsBy(permit.caller().principal, permit.action()), now);
@@ -22,8 +27,8 @@ absl::Status Budgets::CheckMisses(const policy::Permit& permit, absl::Time now) 
 
 absl::Status Budgets::CountLookUp(const policy::Permit& permit, const absl::Status& outcome,
                                   absl::Time now) {
-  const bool missed = std::any_of(kMisses.begin(), kMisses.end(),
-                                  [&](Reason reason) { return ReasonOf(outcome) == reason; });
+  const std::optional<Reason> reason = ReasonOf(outcome);
+  const bool missed = reason.has_value() && IsMiss(InfoOf(*reason).name);
   const std::lock_guard lock(mutex_);
   LookUps& look_ups = LookUpsBy(permit.caller().principal, permit.action());
   RETURN_IF_ERROR(MissesLeft(permit, look_ups, now));

@@ -1,7 +1,6 @@
 #ifndef KEYSVC_TOKENIZER_BUDGETS_H_
 #define KEYSVC_TOKENIZER_BUDGETS_H_
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -20,8 +19,9 @@
 
 namespace keysvc::tokenizer {
 
-// The outcomes by which guesses at tokens, and at cards that have some, are told.
-inline constexpr std::array kMisses = {Reason::kTokenNotFound, Reason::kCardNotTokenized};
+// Whether an outcome is one by which guesses at tokens, and at cards that have some, are told;
+// `reason` as the log has it.
+bool IsMiss(std::string_view reason);
 
 // What each caller has used up of the limits that the policy sets. In memory only, and bounded by
 // the principals and rules of the policy; RecountBudgets() makes it again after a start. What is
@@ -34,8 +34,7 @@ class Budgets {
   // are looked up (Action::kLookUpToken).
   absl::Status CheckMisses(const policy::Permit& permit, absl::Time now);
   // Counts that a token or a card was looked up, and says whether the caller may hear what came of
-  // it; the same error once its misses are used up, be it by others of the same call. A miss is an
-  // outcome of one of kMisses.
+  // it; the same error once its misses are used up, be it by others of the same call.
   absl::Status CountLookUp(const policy::Permit& permit, const absl::Status& outcome,
                            absl::Time now);
 
@@ -52,7 +51,7 @@ class Budgets {
     std::string_view principal;
     std::string_view among;    // the profile's resource name, or what else cards are compared in
     std::string_view card;     // the same for the same card among them
-    std::uint64_t masked = 0;  // Pan::FirstSixLastFour()
+    std::uint64_t masked = 0;  // Pan::ShownDigits()
   };
   // RESOURCE_EXHAUSTED/GUESSES_EXHAUSTED when the caller has tried too many cards that a masked
   // view does not tell apart; else counts this one.

@@ -49,6 +49,7 @@ void ConvertCall::Attempt() {
   audit::Entry entry = entry_;
   if (kept->has_value()) {
     entry.details["repetition"] = "true";
+    AddItems(**kept, entry);
     return Record(std::move(entry), **std::move(kept));
   }
   if (absl::Status status = Read(); !status.ok()) return Fail(status);
@@ -57,6 +58,7 @@ void ConvertCall::Attempt() {
   if (!results.ok()) return Fail(results.status());
   if (absl::Status status = Keep(*results, mutation); !status.ok()) return Fail(status);
   maker_.AddKeys(entry);
+  AddItems(*results, entry);
   AddSources(entry);
   Record(std::move(entry), std::move(results), std::move(mutation));
 }
@@ -75,37 +77,54 @@ absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
   }
   Results results;
   for (std::size_t i = 0; i < names_.size(); ++i) {
-    if (names_[i].ok()) {
+    if (!names_[i].ok()) {
+      results.push_back(names_[i].status());
+    } else if (tokens[i].refused.has_value()) {
+      results.push_back(
+          Error(*tokens[i].refused, "not converted when this was asked for the first time"));
+    } else {
       results.push_back(
           IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)}, tokens[i].expiry});
-    } else {
-      results.push_back(names_[i].status());
     }
   }
   return results;
 }
 
 absl::Status ConvertCall::Read() {
-  const absl::Time now = services_.clock();
-  if (attempts_ > 1) {
-    RETURN_IF_ERROR(reader_.Refresh(readings_));
-    RefuseWhatDoesNotOpen(readings_, now);
-    return absl::OkStatus();
-  }
-  const absl::Time passed = services_.journal.SteadyTime();
-  RETURN_IF_ERROR(services_.budgets.CheckMisses(from_, passed));
+  if (attempts_ == 1) return Open();
+  RETURN_IF_ERROR(reader_.Refresh(readings_));
+  RefuseWhatDoesNotOpen(readings_, services_.clock());
+  return absl::OkStatus();
+}
+
+absl::Status ConvertCall::Open() {
+  const absl::Time now = services_.journal.SteadyTime();
+  RETURN_IF_ERROR(services_.budgets.CheckMisses(from_, now));
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
-  RefuseWhatDoesNotOpen(readings_, now);
-  for (std::size_t i = 0; i < readings_.size(); ++i) {
-    if (readings_[i].token.ok()) reader_.Open(*names_[i], readings_[i]);
+  RefuseWhatDoesNotOpen(readings_, services_.clock());
+  RefuseTokensOfTarget();
+  OpenWithinLimits(services_.budgets, from_, now, names_, reader_, readings_);
+  RefuseCardsThatTargetDoesNotTake();
+  return absl::OkStatus();
+}
+
+void ConvertCall::RefuseTokensOfTarget() {
+  for (TokenReading& reading : readings_) {
+    // It would be the same token with fresh uses and a later end.
+    if (reading.token.ok() && reading.profile == entry_.profile) {
+      reading.token = Error(Reason::kFieldInvalid, "the token is of this profile", "target");
+    }
   }
-  CountLookUps(services_.budgets, from_, passed, readings_);
+}
+
+void ConvertCall::RefuseCardsThatTargetDoesNotTake() {
   for (TokenReading& reading : readings_) {
     if (!reading.token.ok()) continue;
-    absl::Status taken = maker_.CheckCard(*reading.token->card);
-    if (!taken.ok()) reading.token = std::move(taken);
+    const absl::Status taken = maker_.CheckCard(*reading.token->card);
+    if (taken.ok()) continue;
+    reading.token =
+        Error(ReasonOf(taken).value_or(Reason::kInternal), std::string(taken.message()), "target");
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<ConvertCall::Results> ConvertCall::Convert(store::Mutation& mutation) {
@@ -131,13 +150,13 @@ absl::Status ConvertCall::Keep(const Results& results, store::Mutation& mutation
   if (!request_keys_.has_value()) return absl::OkStatus();
   std::vector<KeptToken> tokens;
   bool any = false;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    // What failed for another cause than its name may go well when it is repeated.
-    if (!results[i].ok() && names_[i].ok()) return absl::OkStatus();
-    any = any || results[i].ok();
-    tokens.push_back(results[i].ok() ? KeptToken{results[i]->name.token, results[i]->expiry}
-                                     : KeptToken{});
+  for (const absl::StatusOr<IssuedToken>& result : results) {
+    any = any || result.ok();
+    tokens.push_back(
+        result.ok() ? KeptToken{.token = result->name.token, .expiry = result->expiry}
+                    : KeptToken{.refused = ReasonOf(result.status()).value_or(Reason::kInternal)});
   }
+  // Once a token was made a repetition must make none, nor take a use, whatever became of others.
   if (!any) return absl::OkStatus();
   ASSIGN_OR_RETURN(
       mutation.idempotency,
@@ -146,12 +165,26 @@ absl::Status ConvertCall::Keep(const Results& results, store::Mutation& mutation
   return absl::OkStatus();
 }
 
+void ConvertCall::AddItems(const Results& results, audit::Entry& entry) const {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const absl::StatusOr<IssuedToken>& token = results[i];
+    AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
+    if (i < readings_.size()) {
+      entry.items.back().source = readings_[i].name;
+    } else if (token.ok()) {
+      entry.items.back().source = names_[i]->ToString();
+    }
+  }
+  SetOutcomeOfItems(entry);
+}
+
 void ConvertCall::AddSources(audit::Entry& entry) const {
   audit::Entry sources;
   sources.rule = from_.rule();
   AddReadings(sources, readings_);
   for (const auto& [name, value] : sources.details) entry.details["source_" + name] = value;
   entry.details["source_rule"] = sources.rule;
+  for (std::size_t i = 0; i < entry.items.size(); ++i) entry.items[i].rule = sources.items[i].rule;
   if (!sources.profile.empty()) entry.details["source_profile"] = sources.profile;
   if (uses_ > 0) entry.details["uses_counted"] = std::to_string(uses_);
 }
@@ -164,16 +197,6 @@ void ConvertCall::Fail(const absl::Status& why) {
 
 void ConvertCall::Record(audit::Entry entry, absl::StatusOr<Results> results,
                          store::Mutation mutation) {
-  for (std::size_t i = 0; results.ok() && i < results->size(); ++i) {
-    const absl::StatusOr<IssuedToken>& token = (*results)[i];
-    AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
-    if (i < readings_.size()) {
-      entry.items.back().source = readings_[i].name;
-    } else if (token.ok()) {
-      entry.items.back().source = names_[i]->ToString();
-    }
-  }
-  SetOutcomeOfItems(entry);
   const bool writes = !mutation.empty();
   services_.journal.Submit(
       std::move(entry), std::move(mutation),

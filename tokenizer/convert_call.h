@@ -43,9 +43,14 @@ class ConvertCall : public std::enable_shared_from_this<ConvertCall> {
   absl::StatusOr<std::optional<Results>> FindKept();
   // Reads the tokens, and opens their cards the first time.
   absl::Status Read();
+  // The first time: what is not for the target becomes the reason.
+  absl::Status Open();
+  void RefuseTokensOfTarget();
+  void RefuseCardsThatTargetDoesNotTake();
   // Makes the tokens, and counts a use of each one that another was made of.
   absl::StatusOr<Results> Convert(store::Mutation& mutation);
   absl::Status Keep(const Results& results, store::Mutation& mutation);
+  void AddItems(const Results& results, audit::Entry& entry) const;
   void AddSources(audit::Entry& entry) const;
   void Record(audit::Entry entry, absl::StatusOr<Results> results, store::Mutation mutation = {});
   void Fail(const absl::Status& why);

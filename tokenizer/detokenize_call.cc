@@ -48,24 +48,7 @@ absl::Status DetokenizeCall::Open() {
   RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, now));
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
   RefuseWhatDoesNotOpen(readings_, services_.clock());
-  for (std::size_t i = 0; i < readings_.size(); ++i) {
-    TokenReading& reading = readings_[i];
-    if (!reading.token.ok()) continue;
-    const absl::Status left =
-        services_.budgets.CheckReveal(*reading.token->permit, names_[i]->ToString(), now);
-    if (left.ok()) {
-      reader_.Open(*names_[i], reading);
-    } else {
-      reading.token = left;
-    }
-  }
-  CountLookUps(services_.budgets, permit_, now, readings_);
-  for (TokenReading& reading : readings_) {
-    if (!reading.token.ok()) continue;
-    const absl::Status taken =
-        services_.budgets.TakeReveal(*reading.token->permit, reading.name, now);
-    if (!taken.ok()) reading.token = taken;
-  }
+  OpenWithinLimits(services_.budgets, permit_, now, names_, reader_, readings_);
   return absl::OkStatus();
 }
 

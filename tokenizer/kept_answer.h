@@ -12,9 +12,6 @@
 
 namespace keysvc::tokenizer {
 
-// For how long, where nothing else is said.
-constexpr absl::Duration kKeepAnswers = absl::Hours(24);
-
 // An answer that is kept for a caller who repeats the request (AIP-155), sealed under the tenant's
 // answer key and bound to its kind ("keysvc kept tokens") and to every other column of its row.
 absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::string_view principal,

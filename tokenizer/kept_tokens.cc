@@ -17,6 +17,23 @@ namespace {
 constexpr std::uint8_t kFormat = 1;
 // Of an answer whose tokens have expiries.
 constexpr std::uint8_t kExpiryFormat = 2;
+// Of an answer that says why there is no token.
+constexpr std::uint8_t kRefusalFormat = 3;
+
+// INTERNAL for a reason that this version does not know any more.
+Reason ReasonNamed(std::string_view name) {
+  for (const ReasonInfo& info : AllReasons()) {
+    if (info.name == name) return info.reason;
+  }
+  return Reason::kInternal;
+}
+
+std::uint8_t FormatFor(const std::vector<KeptToken>& tokens) {
+  const auto any = [&tokens](auto has) { return std::any_of(tokens.begin(), tokens.end(), has); };
+  if (any([](const KeptToken& kept) { return kept.refused.has_value(); })) return kRefusalFormat;
+  if (any([](const KeptToken& kept) { return kept.expiry.has_value(); })) return kExpiryFormat;
+  return kFormat;
+}
 
 constexpr std::string_view kKind = "keysvc kept tokens";
 
@@ -56,14 +73,15 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<KeptToken>& t
                                                  std::string_view fingerprint, absl::Time expires,
                                                  const AnswerKey& key) {
   crypto::CanonicalWriter answer;
-  const bool expire = std::any_of(tokens.begin(), tokens.end(),
-                                  [](const KeptToken& kept) { return kept.expiry.has_value(); });
-  answer.U8(expire ? kExpiryFormat : kFormat).U32(static_cast<std::uint32_t>(tokens.size()));
+  const std::uint8_t format = FormatFor(tokens);
+  answer.U8(format).U32(static_cast<std::uint32_t>(tokens.size()));
   for (const KeptToken& kept : tokens) {
     answer.Bytes(kept.token);
-    if (!expire) continue;
+    if (format == kFormat) continue;
     const Expiry expiry = kept.expiry.value_or(Expiry{});
     answer.U16(expiry.year).U8(expiry.month);
+    if (format == kExpiryFormat) continue;
+    answer.Bytes(kept.refused.has_value() ? InfoOf(*kept.refused).name : std::string_view());
   }
   return KeepAnswer(kKind, principal, request_id, fingerprint, expires,
                     crypto::AsBytes(answer.Take()), key);
@@ -76,7 +94,7 @@ absl::StatusOr<std::vector<KeptToken>> OpenKeptTokens(const store::IdempotencyRo
                    OpenKeptAnswer(kKind, row, fingerprint, key));
   crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
-  if (format != kFormat && format != kExpiryFormat) {
+  if (format < kFormat || format > kRefusalFormat) {
     return Error(Reason::kIntegrityFailure, "a kept answer has an unknown format");
   }
   ASSIGN_OR_RETURN(const std::uint32_t count, reader.U32());
@@ -88,6 +106,9 @@ absl::StatusOr<std::vector<KeptToken>> OpenKeptTokens(const store::IdempotencyRo
     ASSIGN_OR_RETURN(const std::uint16_t year, reader.U16());
     ASSIGN_OR_RETURN(const std::uint8_t month, reader.U8());
     if (month != 0) tokens.back().expiry = Expiry{year, month};
+    if (format == kExpiryFormat) continue;
+    ASSIGN_OR_RETURN(const std::string_view reason, reader.Bytes());
+    if (!reason.empty()) tokens.back().refused = ReasonNamed(reason);
   }
   RETURN_IF_ERROR(reader.Finish());
   return tokens;

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "status/reason.h"
 #include "store/rows.h"
 #include "tokenizer/card_data.h"
 #include "tokenizer/key_source.h"
@@ -27,8 +28,9 @@ std::string FingerprintOf(std::string_view target_resource,
                           const crypto::HmacSha256& key);
 
 struct KeptToken {
-  std::string token;
-  std::optional<Expiry> expiry = std::nullopt;  // of the family kEmv
+  std::string token = {};
+  std::optional<Expiry> expiry = std::nullopt;   // of the family kEmv
+  std::optional<Reason> refused = std::nullopt;  // why ConvertToken made none
   friend bool operator==(const KeptToken&, const KeptToken&) = default;
 };
 

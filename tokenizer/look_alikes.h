@@ -28,7 +28,7 @@ class LookAlikes {
   // Whether the caller may have the token of this card: of one that it had already, or of one more
   // of the masked view. Once one of a view was refused, all of it are, those that it had too: else
   // the one that is not refused were the one that is looked for. `card` stands for the card and is
-  // the same for the same card; `masked` is Pan::FirstSixLastFour().
+  // the same for the same card; `masked` is Pan::ShownDigits().
   bool Admit(std::string_view card, std::uint64_t masked, const policy::GuessLimit& limit,
              absl::Time now);
   void Add(std::string_view card, std::uint64_t masked, absl::Time now);

@@ -56,7 +56,7 @@ absl::StatusOr<std::vector<absl::StatusOr<KnownToken>>> LookUpCards(
     if (told.ok()) {
       ASSIGN_OR_RETURN(std::string pan_index, index.IndexOf(card->pan));
       told = services.budgets.TakeGuess(
-          {permit.caller().principal, permit.resource(), pan_index, card->pan.FirstSixLastFour()},
+          {permit.caller().principal, permit.resource(), pan_index, card->pan.ShownDigits()},
           permit.limits().guesses, now);
       if (told.ok()) {
         asked.push_back(known.size());

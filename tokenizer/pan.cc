@@ -59,7 +59,7 @@ std::size_t Pan::ShownFirst() const {
 
 std::string Pan::LastFour() const { return Truncated(Expose(crypto::SecretAccess::kGranted), 0); }
 
-std::uint64_t Pan::FirstSixLastFour() const {
+std::uint64_t Pan::ShownDigits() const {
   const crypto::ByteView digits = Expose(crypto::SecretAccess::kGranted);
   std::uint64_t number = 0;
   for (const std::uint8_t digit : digits.first(ShownFirst())) number = number * 10 + (digit - '0');

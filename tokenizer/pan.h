@@ -33,7 +33,7 @@ class Pan {
   // "*" for all but the last four.
   std::string LastFour() const;
   // The digits that Masked() shows, as a number: what whoever saw a masked card knows of it.
-  std::uint64_t FirstSixLastFour() const;
+  std::uint64_t ShownDigits() const;
 
  private:
   std::size_t ShownFirst() const;

@@ -9,9 +9,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "tokenizer/answer_retention.h"
 #include "tokenizer/emv_format.h"
 #include "tokenizer/ff1_format.h"
-#include "tokenizer/kept_answer.h"
 
 namespace keysvc::tokenizer {
 

@@ -8,6 +8,7 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/answer_retention.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_state_change.h"

@@ -131,8 +131,8 @@ absl::Status TokenMaker::HoldKeys(bool fresh) {
 }
 
 absl::Status TokenMaker::TakeGuess(std::string_view among, const Pan& pan, std::string_view card) {
-  return services_.budgets.TakeGuess({principal_, among, card, pan.FirstSixLastFour()},
-                                     guess_limit_, services_.journal.SteadyTime());
+  return services_.budgets.TakeGuess({principal_, among, card, pan.ShownDigits()}, guess_limit_,
+                                     services_.journal.SteadyTime());
 }
 
 absl::StatusOr<IssuedToken> TokenMaker::TokenOfRow(const store::TokenRow& row) {

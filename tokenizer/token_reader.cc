@@ -37,6 +37,28 @@ void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now
   }
 }
 
+void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time now,
+                      const std::vector<absl::StatusOr<TokenName>>& names, TokenReader& reader,
+                      std::vector<TokenReading>& readings) {
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    TokenReading& reading = readings[i];
+    if (!reading.token.ok()) continue;
+    const absl::Status left =
+        budgets.CheckReveal(*reading.token->permit, names[i]->ToString(), now);
+    if (left.ok()) {
+      reader.Open(*names[i], reading);
+    } else {
+      reading.token = left;
+    }
+  }
+  CountLookUps(budgets, permit, now, readings);
+  for (TokenReading& reading : readings) {
+    if (!reading.token.ok()) continue;
+    const absl::Status taken = budgets.TakeReveal(*reading.token->permit, reading.name, now);
+    if (!taken.ok()) reading.token = taken;
+  }
+}
+
 TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
                          const policy::Gate& gate, const policy::Permit& permit, std::string tenant)
     : profiles_(profiles),

@@ -50,6 +50,15 @@ struct TokenReading {
 void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
                   std::vector<TokenReading>& readings);
 
+class TokenReader;
+
+// Opens the cards of what `reader` found under `names`, each only if the limits of its rule let one
+// more be revealed, and counts it when it opened. What may not be opened, or does not open, becomes
+// the reason. Look-ups are counted too. `permit` and `now` as above.
+void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time now,
+                      const std::vector<absl::StatusOr<TokenName>>& names, TokenReader& reader,
+                      std::vector<TokenReading>& readings);
+
 // Reads the tokens of one call: decodes them, asks the gate for each profile once, and only then
 // looks at the rows, all at once. Cards are opened one by one. Not thread-safe; one call's.
 class TokenReader {

@@ -17,6 +17,7 @@
 #include "policy/name.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/answer_retention.h"
 #include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {

@@ -11,6 +11,7 @@
 #include "keysvc/keys/logged_keys.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/answer_retention.h"
 #include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {

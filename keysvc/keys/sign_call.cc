@@ -10,6 +10,7 @@
 #include "keysvc/keys/kept_signature.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/answer_retention.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/kept_answer.h"
 

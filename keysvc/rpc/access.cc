@@ -15,6 +15,8 @@ absl::StatusOr<policy::Permit> Authorize(const policy::Gate& gate, AnyReply& rep
   audit::Entry& record = reply.record();
   record.resource = std::move(resource);
   record.request_id = std::string(request_id);
+  // Of a call that is decided more than once, the last decision is the one to be explained.
+  record.rule.clear();
   ASSIGN_OR_RETURN(policy::Permit permit,
                    gate.Authorize(reply.caller(), action, record.resource, purpose));
   record.rule = permit.rule();

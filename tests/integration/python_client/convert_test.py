@@ -55,6 +55,15 @@ RULE = """
     actions: [ConvertToken]
     resources: [tenants/beta/tokenProfiles/cards]
 
+  - id: settlement-converts-others
+    roles: [settling]
+    actions: [ConvertToken]
+    resources:
+      - tenants/acme/tokenProfiles/numbers
+      - tenants/acme/tokenProfiles/legacy
+      - tenants/acme/tokenProfiles/single
+      - tenants/acme/tokenProfiles/network
+
   - id: settlement-sees-all
     roles: [settling]
     actions: [Detokenize]
@@ -107,7 +116,7 @@ class Conversions(unittest.TestCase):
         self.assertEqual(self.card(self.convert(made.name, NETWORK, LEGACY).name, NETWORK).pan, pan)
         dated = self.tokenize(pan, RECEIPTS)
         refused = refusal(lambda: self.convert(dated, LEGACY))
-        self.assertEqual(refused[:3], ("INVALID_ARGUMENT", "FIELD_INVALID", "card.expiry"))
+        self.assertEqual(refused[:3], ("INVALID_ARGUMENT", "FIELD_INVALID", "target"))
 
     def test_a_use_is_taken_and_a_repeated_request_takes_none(self):
         first, second = (self.tokenize(pan, SINGLE) for pan in canaries(2))

@@ -63,6 +63,15 @@ TEST_F(KeptTokensTest, WhatIsKeptIsGivenBackForTheSameRequest) {
               HasReason(Reason::kRequestIdReused));
 }
 
+TEST_F(KeptTokensTest, WhyThereIsNoTokenIsKeptToo) {
+  const std::vector<KeptToken> tokens = {KeptToken{.token = "tok_a"},
+                                         KeptToken{.refused = Reason::kTokenDeleted},
+                                         KeptToken{.token = "9999", .expiry = Expiry{2031, 7}}};
+  const auto row = KeepTokens(tokens, "checkout", kRequest, kFingerprint, expires_, *key_);
+  ASSERT_OK(row);
+  EXPECT_EQ(*OpenKeptTokens(*row, kFingerprint, *key_), tokens);
+}
+
 TEST_F(KeptTokensTest, EveryAnswerHasAKeyOfItsOwn) {
   const auto one =
       KeepTokens({KeptToken{"tok_a"}}, "checkout", kRequest, kFingerprint, expires_, *key_);

@@ -88,10 +88,10 @@ TEST(PanTest, TheLastFourAreShownOfEveryLength) {
 }
 
 TEST(PanTest, TheMaskAsANumberIsOfTheDigitsThatItShows) {
-  EXPECT_EQ(Parse("4111111111111111")->FirstSixLastFour(), 4'111'111'111U);
-  EXPECT_EQ(Parse("30569309025904")->FirstSixLastFour(), 3'056'935'904U);
-  EXPECT_EQ(Parse("4222222222222")->FirstSixLastFour(), 2222U);
-  EXPECT_EQ(Parse("000000000018")->FirstSixLastFour(), 18U);
+  EXPECT_EQ(Parse("4111111111111111")->ShownDigits(), 4'111'111'111U);
+  EXPECT_EQ(Parse("30569309025904")->ShownDigits(), 3'056'935'904U);
+  EXPECT_EQ(Parse("4222222222222")->ShownDigits(), 2222U);
+  EXPECT_EQ(Parse("000000000018")->ShownDigits(), 18U);
 }
 
 TEST(LuhnTest, OnlyDigitsCanPass) {

@@ -1,4 +1,7 @@
 #include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -73,7 +76,7 @@ TEST_P(ConvertTest, ADeterministicTargetGivesTheTokenThatTheCardHasThere) {
   for (const auto& token : *made) EXPECT_EQ(token->name.token, made->at(0)->name.token);
   EXPECT_EQ(Rows().size(), rows + 1);
   EXPECT_EQ(service_->TokenOf(kVisa, kNumbers).token, made->at(0)->name.token);
-  const auto others = service_->Convert({first, first}, kOneTime);
+  const auto others = service_->Convert({first, first}, kBrief);
   ASSERT_OK(others);
   EXPECT_NE(others->at(0)->name.token, others->at(1)->name.token);
 }
@@ -95,6 +98,44 @@ TEST_P(ConvertTest, WhatTheTargetDoesNotAdmitIsRefusedAsByTokenizeAndUsesNothing
   computed.profile = kLegacy;
   EXPECT_EQ(service_->ConvertOne(computed, kCards)->name.token,
             service_->TokenOf(kVisa, kCards).token);
+}
+
+// It would be the same token with fresh uses and a later end.
+TEST_P(ConvertTest, ATokensOwnProfileIsNoTarget) {
+  const TokenName thrice = service_->TokenOf(kVisa, kThrice);
+  const auto made = service_->ConvertOne(thrice, kThrice);
+  EXPECT_THAT(made, HasReason(Reason::kFieldInvalid));
+  EXPECT_EQ(FieldOf(made.status()), "target");
+  EXPECT_EQ(service_->Describe(thrice)->uses_left, 3U);
+  EXPECT_EQ(Rows().size(), 1U);
+}
+
+TEST_P(ConvertTest, WhatTheTargetDoesNotAdmitIsSaidOfTheTarget) {
+  const auto made = service_->ConvertOne(service_->TokenOf(kVisa), kLegacy);
+  EXPECT_THAT(made, HasReason(Reason::kFieldInvalid));
+  EXPECT_EQ(FieldOf(made.status()), "target");
+}
+
+TEST_P(ConvertTest, LimitsOnRevealsHoldForTheSourceAlsoAfterARestart) {
+  policy::Policy policy = *service_->gate_.policy();
+  for (policy::Rule& rule : policy.rules) {
+    if (rule.id == "converts") rule.limits.reveals = {{.count = 5, .window = absl::Hours(1)}};
+  }
+  service_->gate_.Replace(std::make_shared<const policy::Policy>(std::move(policy)));
+  const TokenName token = service_->TokenOf(kVisa, kThrice);
+  const TokenName other = service_->TokenOf(kVisa);
+  ASSERT_OK(service_->Convert({other, other, other, other}, kOneTime));
+  Restart();
+  const auto made = service_->Convert({other, token}, kOneTime);
+  ASSERT_OK(made);
+  EXPECT_OK(made->at(0));
+  EXPECT_THAT(made->at(1), HasReason(Reason::kRevealsExhausted));
+  EXPECT_EQ(service_->Describe(token)->uses_left, 3U);
+  // Of another rule's callers, and into another tenant's profile, the source's rule decides.
+  EXPECT_THAT(service_->ConvertOne(other, kBeta), HasReason(Reason::kRevealsExhausted));
+  EXPECT_OK(service_->DetokenizeOne(other));
+  service_->now_ms_ += std::int64_t{62} * 60'000;
+  EXPECT_OK(service_->ConvertOne(other, kBeta));
 }
 
 TEST_P(ConvertTest, AUseIsCountedWithTheTokenThatIsMade) {
@@ -220,6 +261,46 @@ TEST_P(ConvertTest, ARepeatedRequestGetsTheSameTokensAndTakesNoFurtherUse) {
               HasReason(Reason::kRequestIdReused));
 }
 
+TEST_P(ConvertTest, ARepeatedBatchTakesNoFurtherUseWhateverFailedInIt) {
+  const TokenName thrice = service_->TokenOf(kVisa, kThrice);
+  const TokenName deleted = service_->TokenOf(kAmex);
+  ASSERT_OK(service_->Change(deleted, TokenState::kDeleted));
+  const TokenName wrong = {"acme", "tok_" + std::string(34, 'a')};
+  const TokenName suspended = service_->TokenOf(kVisa, kThrice);
+  ASSERT_OK(service_->Change(suspended, TokenState::kSuspended));
+  const Service::Tokens names = {thrice, deleted, wrong, suspended};
+  const auto first = service_->Convert(names, kNetwork, kRequest);
+  ASSERT_OK(first);
+  ASSERT_OK(service_->Change(suspended, TokenState::kActive));
+  const auto rows = Rows().size();
+  const auto again = service_->Convert(names, kNetwork, kRequest);
+  ASSERT_OK(again);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    SCOPED_TRACE(i);
+    ASSERT_EQ(again->at(i).ok(), first->at(i).ok());
+    EXPECT_EQ(ReasonOf(again->at(i).status()), ReasonOf(first->at(i).status()));
+    if (!again->at(i).ok()) continue;
+    EXPECT_EQ(again->at(i)->name.ToString(), first->at(i)->name.ToString());
+    EXPECT_EQ(again->at(i)->expiry, first->at(i)->expiry);
+  }
+  EXPECT_EQ(Rows().size(), rows);
+  EXPECT_EQ(service_->Describe(thrice)->uses_left, 2U);
+  EXPECT_EQ(service_->Describe(suspended)->uses_left, 3U);
+  // Where nothing was converted nothing is kept.
+  constexpr char kOther[] = "11111111-2222-4333-8444-666666666666";
+  EXPECT_THAT(service_->ConvertOne(wrong, kNetwork, kOther), HasReason(Reason::kTokenNotFound));
+  EXPECT_OK(service_->ConvertOne(suspended, kNetwork, kOther));
+}
+
+TEST_P(ConvertTest, ATargetWhoseKeySealsNoMoreUsesNothing) {
+  const TokenName single = service_->TokenOf(kVisa, kSingle);
+  service_->keys_.data_seals().Refuse(Reason::kKeyUsesExhausted);
+  EXPECT_THAT(service_->ConvertOne(single, kOneTime), HasReason(Reason::kKeyUsesExhausted));
+  service_->keys_.data_seals().Refuse(std::nullopt);
+  EXPECT_EQ(service_->Describe(single)->uses_left, 1U);
+  EXPECT_OK(service_->ConvertOne(single, kOneTime));
+}
+
 TEST_P(ConvertTest, AFailureOfTheKeysUsesNothing) {
   const TokenName single = service_->TokenOf(kVisa, kSingle);
   service_->keys_.Fail(Reason::kHsmUnavailable);
@@ -258,7 +339,7 @@ TEST_P(ConvertTest, CardsThatLookAlikeAreGuessesAtADeterministicTargetAlsoAfterA
   EXPECT_EQ(converted(0, 15, kCards), 15);
   Restart();
   EXPECT_EQ(converted(15, 25, kCards), 5);
-  EXPECT_EQ(converted(0, 15, kCards), 15);
+  EXPECT_EQ(converted(0, 15, kCards), 0);
 }
 
 }  // namespace
