@@ -19,6 +19,7 @@ enum class Action {
   kSuspendToken,
   kResumeToken,
   kDeleteToken,
+  kGetRetentionReport,
   kSign,
   kSignJws,
   kSignHttpMessage,

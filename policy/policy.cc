@@ -25,6 +25,11 @@ std::vector<std::string_view> SegmentsOf(std::string_view name) {
   return segments;
 }
 
+bool IsCollection(const std::vector<std::string_view>& segments) {
+  return segments.size() == 3 &&
+         (segments[2] == "keys" || segments[2] == "partnerKeys" || segments[2] == "tokenProfiles");
+}
+
 bool Admits(const Rule& rule, const Circumstances& circumstances) {
   const bool any_time = circumstances.open && !circumstances.time.has_value();
   if (!any_time && !rule.hours.Contain(circumstances.time)) return false;
@@ -37,6 +42,8 @@ bool Admits(const Rule& rule, const Circumstances& circumstances) {
 
 }  // namespace
 
+bool NamesCollection(std::string_view resource) { return IsCollection(SegmentsOf(resource)); }
+
 bool Covers(std::string_view pattern, std::string_view resource) {
   const std::vector<std::string_view> wanted = SegmentsOf(pattern);
   std::vector<std::string_view> given = SegmentsOf(resource);
@@ -45,7 +52,7 @@ bool Covers(std::string_view pattern, std::string_view resource) {
   if (given.size() == 3 && given[2] == "tokens") {
     given = {given[0], given[1], "tokenProfiles", "*"};
     any_member = true;
-  } else if (given.size() == 3 && (given[2] == "keys" || given[2] == "partnerKeys")) {
+  } else if (IsCollection(given)) {
     given.push_back("*");
   }
   if (wanted.size() != given.size()) return false;

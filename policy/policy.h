@@ -54,13 +54,16 @@ struct Circumstances {
 //   tenants/{tenant}/tokenProfiles/{profile}    tenants/{tenant}/keys/{key}    auditLog
 //   tenants/{tenant}/partnerKeys/{key}
 // and each part in braces may be "*", which stands for any one segment. Resources are the same
-// names without "*", and three collections:
+// names without "*", and
 //   tenants/{tenant}/tokens   before a token has told its profile: covered when the pattern covers
 //                             any profile of the tenant
-//   tenants/{tenant}/keys     all keys of the tenant: covered by tenants/{tenant}/keys/* only
-//   tenants/{tenant}/partnerKeys    likewise
+//   tenants/{tenant}/keys     a collection, and so all keys of the tenant: covered by
+//                             tenants/{tenant}/keys/* only
+//   tenants/{tenant}/partnerKeys, tenants/{tenant}/tokenProfiles    likewise
 // Covers(a, b) of two patterns tells whether a covers all that b does.
 bool Covers(std::string_view pattern, std::string_view resource);
+// Whether a resource is such a collection.
+bool NamesCollection(std::string_view resource);
 
 // One policy, immutable and complete. Pure: no I/O, no clock.
 struct Policy {

@@ -58,8 +58,8 @@ absl::StatusOr<PolicyCase> ReadCase(const YamlNode& node) {
   if (expected.resource.find('*') != std::string::npos) {
     return node.Fault("one resource is expected, not a pattern of them");
   }
-  const bool all_keys = expected.resource.ends_with("/keys");
-  if (!Meet(expected.action, all_keys ? expected.resource + "/*" : expected.resource)) {
+  const bool all = NamesCollection(expected.resource);
+  if (!Meet(expected.action, all ? expected.resource + "/*" : expected.resource)) {
     return node.Fault("the action goes with no resource of this form");
   }
   ASSIGN_OR_RETURN(expected.purpose, OptionalWordOf(node, "purpose"));

@@ -170,6 +170,9 @@ std::string_view NoResourceFor(Action action) {
   if (action == Action::kListPartnerKeys) {
     return "ListPartnerKeys needs a resource tenants/{tenant}/partnerKeys/*";
   }
+  if (action == Action::kGetRetentionReport) {
+    return "GetRetentionReport needs a resource tenants/{tenant}/tokenProfiles/*";
+  }
   return "no resource of this rule is one for this action";
 }
 

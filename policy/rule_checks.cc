@@ -28,6 +28,7 @@ Subject SubjectOf(Action action) {
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
+    case Action::kGetRetentionReport:
       return Subject::kProfile;
     case Action::kFingerprintCard:
     case Action::kSign:
@@ -105,7 +106,8 @@ bool IsPattern(std::string_view text) { return SubjectOf(text).has_value(); }
 
 bool Meet(Action action, std::string_view pattern) {
   const std::optional<Subject> subject = SubjectOf(pattern);
-  const bool lists = action == Action::kListKeys || action == Action::kListPartnerKeys;
+  const bool lists = action == Action::kListKeys || action == Action::kListPartnerKeys ||
+                     action == Action::kGetRetentionReport;
   if (lists && !pattern.ends_with("/*")) return false;
   // By a key of our own, or by a partner's.
   if (action == Action::kVerify && subject == Subject::kPartnerKey) return true;
@@ -142,6 +144,8 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kListPartnerKeys:
     case Action::kGetPartnerKey:
       return kind == PrincipalKind::kOfficer;
+    case Action::kGetRetentionReport:
+      return kind != PrincipalKind::kService;
     case Action::kExportAudit:
     case Action::kGetCheckpoint:
       return kind == PrincipalKind::kAuditor;

@@ -1,5 +1,6 @@
 #include "tokenizer/tokenizer.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -67,6 +68,10 @@ absl::StatusOr<TokenName> TokenName::Parse(std::string_view name) {
 
 std::string TokensOf(std::string_view tenant) {
   return "tenants/" + std::string(tenant) + "/tokens";
+}
+
+std::string ProfilesOf(std::string_view tenant) {
+  return "tenants/" + std::string(tenant) + "/tokenProfiles";
 }
 
 std::string TokenName::ToString() const { return TokensOf(tenant) + "/" + token; }
@@ -173,9 +178,9 @@ void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
       std::string fingerprint;
       if (status.ok()) {
         fingerprint = FingerprintOfCard(card->pan, key.version, *key.key);
-        status = budgets_.TakeGuess({permit.caller().principal, permit.resource(), fingerprint,
-                                     card->pan.FirstSixLastFour()},
-                                    permit.limits().guesses, now);
+        status = budgets_.TakeGuess(
+            {permit.caller().principal, permit.resource(), fingerprint, card->pan.ShownDigits()},
+            permit.limits().guesses, now);
       }
       AddItem(entry, {}, status);
       if (status.ok()) {
@@ -196,6 +201,12 @@ void Tokenizer::Fingerprint(policy::Permit permit, std::string tenant,
        done = std::move(done)](absl::StatusOr<audit::Receipt> receipt) mutable {
         audit::Complete<CardFingerprints>(std::move(receipt), std::move(value), done);
       });
+}
+
+RetentionReport Tokenizer::ReportRetention(const policy::Permit& /*permit*/, std::string tenant) {
+  // As the purge has it: a clock that is set forward makes nothing overdue.
+  const absl::Time now = std::min(services_.clock(), services_.journal.UnsteppedTime());
+  return {services_.store, services_.profiles, services_.keys, std::move(tenant), now};
 }
 
 }  // namespace keysvc::tokenizer

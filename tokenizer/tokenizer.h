@@ -21,6 +21,7 @@
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
+#include "tokenizer/retention_report.h"
 #include "tokenizer/token_state.h"
 
 namespace keysvc::tokenizer {
@@ -66,6 +67,9 @@ struct RevealedCard {
   std::optional<Expiry> expiry;
   std::optional<CardData> full;
 };
+
+// "tenants/{tenant}/tokenProfiles": what a permit is for that covers all of them.
+std::string ProfilesOf(std::string_view tenant);
 
 // What the policy says who may make fingerprints by: the tenant's key for them,
 // tenants/{tenant}/keys/card-fingerprint.
@@ -170,6 +174,10 @@ class Tokenizer {
   void Fingerprint(policy::Permit permit, std::string tenant,
                    std::vector<absl::StatusOr<CardData>> cards, std::uint32_t key_version,
                    RequestFacts facts, audit::Done<CardFingerprints> done);
+
+  // What the tenant's tokens keep, as of now and to be read step by step; the permit is for
+  // ProfilesOf(tenant). Records nothing. Lives at most as long as this.
+  RetentionReport ReportRetention(const policy::Permit& permit, std::string tenant);
 
  private:
   Budgets budgets_;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "keysvc/cli/retention_command.h"
 #include "keysvc/cli/token_commands.h"
 #include "keysvc/cli/verbs.h"
 
@@ -109,6 +110,16 @@ void AddConvert(Verbs& verbs, CLI::App& tokens) {
   AddName(verb, "--target", options->target, "The profile that they are to be of");
 }
 
+void AddRetention(Verbs& verbs, CLI::App& tokens) {
+  const auto tenant = std::make_shared<std::string>();
+  CLI::App& verb = verbs.Remote(
+      tokens, "retention",
+      "Says how many cards are kept and until when, profile by profile. Exits with 1 when cards\n"
+      "should have been erased that were not.",
+      "keysvc tokens retention tenants/acme", With(tenant, ReportRetention));
+  AddSubject(verb, *tenant, "The tenant, tenants/{tenant}");
+}
+
 }  // namespace
 
 void AddTokenVerbs(Verbs& verbs) {
@@ -124,6 +135,7 @@ void AddTokenVerbs(Verbs& verbs) {
             SuspendTokens);
   AddChange(verbs, tokens, "resume", "Lets suspended tokens be opened again.", ResumeTokens);
   AddChange(verbs, tokens, "delete", "Ends tokens for ever and erases their cards.", DeleteTokens);
+  AddRetention(verbs, tokens);
 }
 
 }  // namespace keysvc::cli

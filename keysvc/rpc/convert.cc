@@ -142,6 +142,29 @@ v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token) {
   return message;
 }
 
+v1::RetentionReport ToMessage(const tokenizer::RetentionReport& report) {
+  v1::RetentionReport message;
+  *message.mutable_as_of_time() = ToTimestamp(report.as_of());
+  for (const tokenizer::ProfileRetention& counted : report.counted()) {
+    v1::ProfileRetention& profile = *message.add_profiles();
+    if (counted.profile != nullptr) profile.set_profile(counted.profile->ResourceName());
+    profile.set_number(counted.number);
+    profile.set_active(counted.active);
+    profile.set_suspended(counted.suspended);
+    profile.set_ended(counted.ended);
+    profile.set_overdue(counted.overdue);
+    profile.set_without_end(counted.without_end);
+    if (counted.oldest.has_value()) {
+      *profile.mutable_oldest_card_time() = ToTimestamp(*counted.oldest);
+    }
+    if (counted.last_end.has_value()) {
+      *profile.mutable_last_end_time() = ToTimestamp(*counted.last_end);
+    }
+    profile.set_deleted(counted.deleted);
+  }
+  return message;
+}
+
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card) {
   v1::DetokenizeResponse message;
   message.set_reveal(ToEnum<v1::Reveal>(card.reveal));

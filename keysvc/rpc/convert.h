@@ -48,6 +48,7 @@ v1::ConvertTokenResponse ToConverted(const tokenizer::IssuedToken& token,
 v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token);
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
 v1::TokenState ToWire(tokenizer::TokenState state);
+v1::RetentionReport ToMessage(const tokenizer::RetentionReport& report);
 
 // The name that `parent` and `key_id` make.
 absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request);

@@ -1,6 +1,7 @@
 #include "keysvc/rpc/token_service.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
+#include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::rpc {
@@ -37,8 +39,52 @@ std::vector<absl::StatusOr<TokenName>> NamesOf(const auto& request) {
   return names;
 }
 
+// A batch of one, as which the domain takes a single item.
+template <typename T>
+std::vector<absl::StatusOr<T>> One(absl::StatusOr<T> item) {
+  std::vector<absl::StatusOr<T>> items;
+  items.push_back(std::move(item));
+  return items;
+}
+
+std::vector<absl::StatusOr<CardData>> TakeCards(auto& request) {
+  std::vector<absl::StatusOr<CardData>> cards;
+  cards.reserve(static_cast<std::size_t>(request.cards_size()));
+  for (v1::Card& card : *request.mutable_cards()) cards.push_back(TakeCard(card));
+  return cards;
+}
+
 RequestFacts FactsOf(AnyReply& reply) {
   return {.request_id = reply.record().request_id, .trace_id = reply.record().trace_id};
+}
+
+absl::Status StatusOf(const absl::Status& item) { return item; }
+template <typename T>
+absl::Status StatusOf(const absl::StatusOr<T>& item) {
+  return item.status();
+}
+
+// Answers a call of one item by what `message_of` makes of it, or by its error.
+template <typename Response>
+absl::StatusOr<Response> AnswerOne(const auto& items, auto message_of) {
+  if (!items.at(0).ok()) return StatusOf(items[0]);
+  return message_of(items[0]);
+}
+
+// Answers a batch: each result is what `fill` makes of its item, or the item's error.
+template <typename Response>
+Response AnswerEach(Reply<Response>& reply, const auto& items, auto fill) {
+  Response message;
+  for (const auto& item : items) {
+    auto& result = *message.add_results();
+    if (item.ok()) {
+      fill(item, result);
+    } else {
+      reply.Note(StatusOf(item));
+      *result.mutable_error() = ToItemError(StatusOf(item));
+    }
+  }
+  return message;
 }
 
 }  // namespace
@@ -103,6 +149,9 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
       "TokenService", "BatchDeleteTokens", lane, [this](auto& request, auto reply) {
         ChangeStates(request, policy::Action::kDeleteToken, TokenState::kDeleted, std::move(reply));
       });
+  methods.AddStream<v1::GetRetentionReportRequest, v1::GetRetentionReportResponse>(
+      "TokenService", "GetRetentionReport", lane,
+      [this](auto& request, auto reply) { GetRetentionReport(request, std::move(reply)); });
 }
 
 void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResponse> reply) {
@@ -114,18 +163,15 @@ void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResp
   if (!request.has_card()) {
     return reply.RecordAndRefuse(Error(Reason::kFieldRequired, "the card is required", "card"));
   }
-  std::vector<absl::StatusOr<CardData>> cards;
-  cards.push_back(TakeCard(*request.mutable_card()));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
-                      [reply = std::move(reply), profile](auto done) mutable {
-                        reply.Answer(
-                            std::move(done),
-                            [profile](auto tokens) -> absl::StatusOr<v1::TokenizeResponse> {
-                              if (!tokens.at(0).ok()) return tokens[0].status();
-                              return ToMessage(*tokens[0], *profile);
-                            });
+  tokenizer_.Tokenize(std::move(permit), *profile, One(TakeCard(*request.mutable_card())),
+                      std::move(facts), [reply = std::move(reply), profile](auto done) mutable {
+                        reply.Answer(std::move(done), [profile](const auto& tokens) {
+                          return AnswerOne<v1::TokenizeResponse>(
+                              tokens,
+                              [profile](const auto& token) { return ToMessage(*token, *profile); });
+                        });
                       });
 }
 
@@ -137,24 +183,15 @@ void TokenService::BatchTokenize(v1::BatchTokenizeRequest& request,
       Authorize(gate_, reply, policy::Action::kTokenize, request.parent(), request.request_id()));
   ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
-  std::vector<absl::StatusOr<CardData>> cards;
-  for (v1::Card& card : *request.mutable_cards()) cards.push_back(TakeCard(card));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
+  tokenizer_.Tokenize(std::move(permit), *profile, TakeCards(request), std::move(facts),
                       [reply = std::move(reply), profile](auto done) mutable {
-                        reply.Answer(std::move(done), [&reply, profile](auto tokens) {
-                          v1::BatchTokenizeResponse message;
-                          for (const auto& token : tokens) {
-                            v1::TokenizeResult& result = *message.add_results();
-                            if (token.ok()) {
-                              *result.mutable_token() = ToMessage(*token, *profile);
-                            } else {
-                              reply.Note(token.status());
-                              *result.mutable_error() = ToItemError(token.status());
-                            }
-                          }
-                          return message;
+                        reply.Answer(std::move(done), [&reply, profile](const auto& tokens) {
+                          return AnswerEach(reply, tokens,
+                                            [profile](const auto& token, auto& result) {
+                                              *result.mutable_token() = ToMessage(*token, *profile);
+                                            });
                         });
                       });
 }
@@ -169,18 +206,14 @@ void TokenService::LookUpToken(v1::LookUpTokenRequest& request,
   if (!request.has_card()) {
     return reply.RecordAndRefuse(Error(Reason::kFieldRequired, "the card is required", "card"));
   }
-  std::vector<absl::StatusOr<CardData>> cards;
-  cards.push_back(TakeCard(*request.mutable_card()));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.LookUp(std::move(permit), *profile, std::move(cards), std::move(facts),
-                    [reply = std::move(reply)](auto done) mutable {
-                      reply.Answer(
-                          std::move(done),
-                          [](const auto& tokens) -> absl::StatusOr<v1::LookUpTokenResponse> {
-                            if (!tokens.at(0).ok()) return tokens[0].status();
-                            return ToMessage(*tokens[0]);
-                          });
+  tokenizer_.LookUp(std::move(permit), *profile, One(TakeCard(*request.mutable_card())),
+                    std::move(facts), [reply = std::move(reply)](auto done) mutable {
+                      reply.Answer(std::move(done), [](const auto& tokens) {
+                        return AnswerOne<v1::LookUpTokenResponse>(
+                            tokens, [](const auto& token) { return ToMessage(*token); });
+                      });
                     });
 }
 
@@ -192,24 +225,14 @@ void TokenService::BatchLookUpTokens(v1::BatchLookUpTokensRequest& request,
                              request.request_id()));
   ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
-  std::vector<absl::StatusOr<CardData>> cards;
-  for (v1::Card& card : *request.mutable_cards()) cards.push_back(TakeCard(card));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.LookUp(std::move(permit), *profile, std::move(cards), std::move(facts),
+  tokenizer_.LookUp(std::move(permit), *profile, TakeCards(request), std::move(facts),
                     [reply = std::move(reply)](auto done) mutable {
                       reply.Answer(std::move(done), [&reply](const auto& tokens) {
-                        v1::BatchLookUpTokensResponse message;
-                        for (const auto& token : tokens) {
-                          v1::LookUpTokenResult& result = *message.add_results();
-                          if (token.ok()) {
-                            *result.mutable_token() = ToMessage(*token);
-                          } else {
-                            reply.Note(token.status());
-                            *result.mutable_error() = ToItemError(token.status());
-                          }
-                        }
-                        return message;
+                        return AnswerEach(reply, tokens, [](const auto& token, auto& result) {
+                          *result.mutable_token() = ToMessage(*token);
+                        });
                       });
                     });
 }
@@ -222,17 +245,14 @@ void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::Detokeni
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
   name.profile = request.profile();
   std::string tenant = name.tenant;
-  std::vector<absl::StatusOr<TokenName>> names;
-  names.push_back(std::move(name));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
-                        [reply = std::move(reply)](auto done) mutable {
-                          reply.Answer(std::move(done),
-                                       [](auto cards) -> absl::StatusOr<v1::DetokenizeResponse> {
-                                         if (!cards.at(0).ok()) return cards[0].status();
-                                         return ToMessage(*cards[0]);
-                                       });
+  tokenizer_.Detokenize(std::move(permit), std::move(tenant), One<TokenName>(std::move(name)),
+                        std::move(facts), [reply = std::move(reply)](auto done) mutable {
+                          reply.Answer(std::move(done), [](const auto& cards) {
+                            return AnswerOne<v1::DetokenizeResponse>(
+                                cards, [](const auto& card) { return ToMessage(*card); });
+                          });
                         });
 }
 
@@ -244,23 +264,14 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
                              request.request_id(), request.purpose()));
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
-  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
+  tokenizer_.Detokenize(std::move(permit), std::move(tenant), NamesOf(request), std::move(facts),
                         [reply = std::move(reply)](auto done) mutable {
-                          reply.Answer(std::move(done), [&reply](auto cards) {
-                            v1::BatchDetokenizeResponse message;
-                            for (const auto& card : cards) {
-                              v1::DetokenizeResult& result = *message.add_results();
-                              if (card.ok()) {
-                                *result.mutable_card() = ToMessage(*card);
-                              } else {
-                                reply.Note(card.status());
-                                *result.mutable_error() = ToItemError(card.status());
-                              }
-                            }
-                            return message;
+                          reply.Answer(std::move(done), [&reply](const auto& cards) {
+                            return AnswerEach(reply, cards, [](const auto& card, auto& result) {
+                              *result.mutable_card() = ToMessage(*card);
+                            });
                           });
                         });
 }
@@ -268,64 +279,50 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
 void TokenService::ConvertToken(v1::ConvertTokenRequest& request,
                                 Reply<v1::ConvertTokenResponse> reply) {
   ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
-  REFUSE_IF_ERROR(reply, CheckProfileName(request.target(), "target"));
-  ASSIGN_OR_REFUSE(reply, policy::Permit from,
-                   Authorize(gate_, reply, policy::Action::kConvertToken, TokensOf(name.tenant),
-                             request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
-  ASSIGN_OR_REFUSE(reply, policy::Permit to,
-                   Authorize(gate_, reply, policy::Action::kConvertToken, request.target(),
-                             request.request_id()));
-  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* target, profiles_.Find(request.target()));
   name.profile = request.profile();
   std::string tenant = name.tenant;
-  std::vector<absl::StatusOr<TokenName>> names;
-  names.push_back(std::move(name));
-
-  RequestFacts facts = FactsOf(reply);
-  tokenizer_.Convert(std::move(from), std::move(tenant), std::move(names), std::move(to), *target,
-                     std::move(facts), [reply = std::move(reply), target](auto done) mutable {
-                       reply.Answer(
-                           std::move(done),
-                           [target](auto tokens) -> absl::StatusOr<v1::ConvertTokenResponse> {
-                             if (!tokens.at(0).ok()) return tokens[0].status();
-                             return ToConverted(*tokens[0], *target);
-                           });
-                     });
+  Convert(request, std::move(tenant), One<TokenName>(std::move(name)), std::move(reply),
+          [](auto& /*of_one*/, const auto& tokens, const tokenizer::Profile& target) {
+            return AnswerOne<v1::ConvertTokenResponse>(
+                tokens, [&target](const auto& token) { return ToConverted(*token, target); });
+          });
 }
 
 void TokenService::BatchConvertTokens(v1::BatchConvertTokensRequest& request,
                                       Reply<v1::BatchConvertTokensResponse> reply) {
   ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  Convert(request, std::move(tenant), NamesOf(request), std::move(reply),
+          [](auto& of_batch, const auto& tokens, const tokenizer::Profile& target) {
+            return AnswerEach(of_batch, tokens, [&target](const auto& token, auto& result) {
+              *result.mutable_token() = ToConverted(*token, target);
+            });
+          });
+}
+
+template <typename Request, typename Response, typename Answer>
+void TokenService::Convert(const Request& request, std::string tenant,
+                           std::vector<absl::StatusOr<TokenName>> names, Reply<Response> reply,
+                           Answer answer) {
   REFUSE_IF_ERROR(reply, CheckProfileName(request.target(), "target"));
   ASSIGN_OR_REFUSE(reply, policy::Permit from,
                    Authorize(gate_, reply, policy::Action::kConvertToken, TokensOf(tenant),
                              request.request_id()));
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
+  // From here on the record's resource is the target.
+  reply.record().details["source"] = TokensOf(tenant);
   ASSIGN_OR_REFUSE(reply, policy::Permit to,
                    Authorize(gate_, reply, policy::Action::kConvertToken, request.target(),
                              request.request_id()));
   ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* target, profiles_.Find(request.target()));
-  REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
-  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
+  REFUSE_IF_ERROR(reply, CheckBatchSize(static_cast<int>(names.size())));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Convert(std::move(from), std::move(tenant), std::move(names), std::move(to), *target,
-                     std::move(facts), [reply = std::move(reply), target](auto done) mutable {
-                       reply.Answer(std::move(done), [&reply, target](const auto& tokens) {
-                         v1::BatchConvertTokensResponse message;
-                         for (const auto& token : tokens) {
-                           v1::ConvertTokenResult& result = *message.add_results();
-                           if (token.ok()) {
-                             *result.mutable_token() = ToConverted(*token, *target);
-                           } else {
-                             reply.Note(token.status());
-                             *result.mutable_error() = ToItemError(token.status());
-                           }
-                         }
-                         return message;
-                       });
-                     });
+  tokenizer_.Convert(
+      std::move(from), std::move(tenant), std::move(names), std::move(to), *target,
+      std::move(facts), [reply = std::move(reply), target, answer](auto done) mutable {
+        reply.Answer(std::move(done),
+                     [&](const auto& tokens) { return answer(reply, tokens, *target); });
+      });
 }
 
 template <typename Request, typename Response>
@@ -337,19 +334,18 @@ void TokenService::ChangeState(const Request& request, policy::Action action, To
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
   name.profile = request.profile();
   std::string tenant = name.tenant;
-  std::vector<absl::StatusOr<TokenName>> names;
-  names.push_back(std::move(name));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.ChangeState(std::move(permit), std::move(tenant), std::move(names), state,
-                         std::move(facts), [reply = std::move(reply), state](auto done) mutable {
-                           reply.Answer(std::move(done),
-                                        [state](const auto& results) -> absl::StatusOr<Response> {
-                                          if (!results.at(0).ok()) return results[0];
-                                          Response message;
-                                          message.set_state(ToWire(state));
-                                          return message;
-                                        });
+  tokenizer_.ChangeState(std::move(permit), std::move(tenant), One<TokenName>(std::move(name)),
+                         state, std::move(facts),
+                         [reply = std::move(reply), state](auto done) mutable {
+                           reply.Answer(std::move(done), [state](const auto& results) {
+                             return AnswerOne<Response>(results, [state](const auto&) {
+                               Response message;
+                               message.set_state(ToWire(state));
+                               return message;
+                             });
+                           });
                          });
 }
 
@@ -361,23 +357,14 @@ void TokenService::ChangeStates(const Request& request, policy::Action action, T
                    Authorize(gate_, reply, action, TokensOf(tenant), request.request_id()));
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
-  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.ChangeState(std::move(permit), std::move(tenant), std::move(names), state,
+  tokenizer_.ChangeState(std::move(permit), std::move(tenant), NamesOf(request), state,
                          std::move(facts), [reply = std::move(reply), state](auto done) mutable {
                            reply.Answer(std::move(done), [&reply, state](const auto& results) {
-                             Response message;
-                             for (const absl::Status& item : results) {
-                               v1::TokenStateResult& result = *message.add_results();
-                               if (item.ok()) {
-                                 result.set_state(ToWire(state));
-                               } else {
-                                 reply.Note(item);
-                                 *result.mutable_error() = ToItemError(item);
-                               }
-                             }
-                             return message;
+                             return AnswerEach(reply, results, [state](const auto&, auto& result) {
+                               result.set_state(ToWire(state));
+                             });
                            });
                          });
 }
@@ -427,19 +414,16 @@ void TokenService::FingerprintCard(v1::FingerprintCardRequest& request,
   if (!request.has_card()) {
     return reply.RecordAndRefuse(Error(Reason::kFieldRequired, "the card is required", "card"));
   }
-  std::vector<absl::StatusOr<CardData>> cards;
-  cards.push_back(TakeCard(*request.mutable_card()));
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Fingerprint(
-      std::move(permit), std::move(tenant), std::move(cards), request.key_version(),
-      std::move(facts), [reply = std::move(reply)](auto done) mutable {
-        reply.Answer(std::move(done),
-                     [](const auto& made) -> absl::StatusOr<v1::FingerprintCardResponse> {
-                       const absl::StatusOr<std::string>& fingerprint = made.fingerprints.at(0);
-                       if (!fingerprint.ok()) return fingerprint.status();
-                       return ToMessage(*fingerprint, made.key_version);
-                     });
+      std::move(permit), std::move(tenant), One(TakeCard(*request.mutable_card())),
+      request.key_version(), std::move(facts), [reply = std::move(reply)](auto done) mutable {
+        reply.Answer(std::move(done), [](const auto& made) {
+          return AnswerOne<v1::FingerprintCardResponse>(
+              made.fingerprints,
+              [&made](const auto& one) { return ToMessage(*one, made.key_version); });
+        });
       });
 }
 
@@ -450,26 +434,35 @@ void TokenService::BatchFingerprintCards(v1::BatchFingerprintCardsRequest& reque
                    Authorize(gate_, reply, policy::Action::kFingerprintCard,
                              tokenizer::FingerprintResource(tenant), request.request_id()));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
-  std::vector<absl::StatusOr<CardData>> cards;
-  for (v1::Card& card : *request.mutable_cards()) cards.push_back(TakeCard(card));
 
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Fingerprint(
-      std::move(permit), std::move(tenant), std::move(cards), request.key_version(),
+      std::move(permit), std::move(tenant), TakeCards(request), request.key_version(),
       std::move(facts), [reply = std::move(reply)](auto done) mutable {
         reply.Answer(std::move(done), [&reply](const auto& made) {
-          v1::BatchFingerprintCardsResponse message;
-          for (const absl::StatusOr<std::string>& fingerprint : made.fingerprints) {
-            v1::FingerprintResult& result = *message.add_results();
-            if (fingerprint.ok()) {
-              *result.mutable_fingerprint() = ToMessage(*fingerprint, made.key_version);
-            } else {
-              reply.Note(fingerprint.status());
-              *result.mutable_error() = ToItemError(fingerprint.status());
-            }
-          }
-          return message;
+          return AnswerEach(reply, made.fingerprints, [&made](const auto& one, auto& result) {
+            *result.mutable_fingerprint() = ToMessage(*one, made.key_version);
+          });
         });
+      });
+}
+
+void TokenService::GetRetentionReport(v1::GetRetentionReportRequest& request,
+                                      StreamReply<v1::GetRetentionReportResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(
+      reply, const policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kGetRetentionReport, tokenizer::ProfilesOf(tenant)));
+  reply.RecordAndStream(
+      [report = tokenizer_.ReportRetention(permit, std::move(tenant)),
+       ended = false]() mutable -> absl::StatusOr<std::optional<v1::GetRetentionReportResponse>> {
+        if (ended) return std::nullopt;
+        ASSIGN_OR_RETURN(const bool more, report.ReadMore());
+        v1::GetRetentionReportResponse message;
+        message.set_rows_read(report.rows_read());
+        ended = !more;
+        if (ended) *message.mutable_report() = ToMessage(report);
+        return message;
       });
 }
 

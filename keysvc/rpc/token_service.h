@@ -1,6 +1,10 @@
 #ifndef KEYSVC_KEYSVC_RPC_TOKEN_SERVICE_H_
 #define KEYSVC_KEYSVC_RPC_TOKEN_SERVICE_H_
 
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/method_table.h"
 #include "keysvc/rpc/reply.h"
@@ -37,6 +41,13 @@ class TokenService {
                        Reply<v1::FingerprintCardResponse> reply);
   void BatchFingerprintCards(v1::BatchFingerprintCardsRequest& request,
                              Reply<v1::BatchFingerprintCardsResponse> reply);
+  void GetRetentionReport(v1::GetRetentionReportRequest& request,
+                          StreamReply<v1::GetRetentionReportResponse> reply);
+  // Of one token or several; `answer` makes the response of what became of them.
+  template <typename Request, typename Response, typename Answer>
+  void Convert(const Request& request, std::string tenant,
+               std::vector<absl::StatusOr<tokenizer::TokenName>> names, Reply<Response> reply,
+               Answer answer);
   // Of one token, and of several: `action` brings tokens into `state`.
   template <typename Request, typename Response>
   void ChangeState(const Request& request, policy::Action action, tokenizer::TokenState state,

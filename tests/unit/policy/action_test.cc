@@ -17,11 +17,11 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   for (const Action action : AllActions()) names.push_back(NameOf(action));
   EXPECT_THAT(names, ::testing::ElementsAre(
                          "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken",
-                         "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken", "Sign",
-                         "SignJws", "SignHttpMessage", "SignWebhook", "SignCose", "Verify",
-                         "GetPublicKey", "CreateKey", "RotateKey", "ListKeys", "GetKey", "LockKeys",
-                         "CreatePartnerKey", "DisablePartnerKey", "ListPartnerKeys",
-                         "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
+                         "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken",
+                         "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage", "SignWebhook",
+                         "SignCose", "Verify", "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
+                         "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
+                         "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

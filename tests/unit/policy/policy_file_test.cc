@@ -162,13 +162,13 @@ TEST(PolicyFileTest, EveryFaultOfALimitIsNamedWithItsPlace) {
   for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
 }
 
-TEST(PolicyFileTest, LimitsOnRevealsGoWithDetokenizeOnly) {
+TEST(PolicyFileTest, LimitsOnRevealsGoWithWhatOpensCardsOnly) {
   for (const std::string limit :
        {"reveals: [{count: 9, window: 2h}]", "distinct_cards: {count: 9, window: 1h}"}) {
     std::string text = Replaced("    reveal: masked\n", "    limits: {" + limit + "}\n");
     EXPECT_OK(ParsePolicy(text, "p.yaml"));
     text.replace(text.find(", Detokenize"), 12, "");
-    EXPECT_THAT(FaultOf(text), HasSubstr("goes with the action Detokenize only"));
+    EXPECT_THAT(FaultOf(text), HasSubstr("goes with Detokenize and ConvertToken only"));
   }
 }
 
@@ -315,6 +315,9 @@ TEST(PolicyFileTest, EveryFaultIsNamedWithItsPlace) {
       {Replaced("[CreateKey, ListKeys]\n    resources: [\"tenants/acme/keys/*\"]",
                 "[CreatePartnerKey, ListPartnerKeys]\n    resources: [tenants/acme/partnerKeys/a]"),
        "23:33: ListPartnerKeys needs a resource tenants/{tenant}/partnerKeys/*"},
+      {Replaced("[CreateKey, ListKeys]\n    resources: [\"tenants/acme/keys/*\"]",
+                "[GetRetentionReport]\n    resources: [tenants/acme/tokenProfiles/cards]"),
+       "23:15: GetRetentionReport needs a resource tenants/{tenant}/tokenProfiles/*"},
       {Replaced("[CreateKey, ListKeys]", "[CreateKey, CreatePartnerKey]"),
        "23:26: no resource of this rule is one for this action"},
       // Rules that can never decide.
@@ -445,7 +448,8 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
     EXPECT_EQ(allowed(other, partner_key), "");
   }
   EXPECT_EQ(allowed("auditor", "auditLog"), "ExportAudit GetCheckpoint");
-  EXPECT_EQ(allowed("auditor", cards), "");
+  EXPECT_EQ(allowed("auditor", cards), "GetRetentionReport");
+  EXPECT_EQ(allowed("auditor", "tenants/acme/tokenProfiles"), "GetRetentionReport");
   EXPECT_EQ(allowed("auditor", key), "");
 }
 

@@ -41,6 +41,10 @@ TEST(CoversTest, PatternsAndResourcesAreComparedSegmentBySegment) {
            {"tenants/acme/partnerKeys/b", "tenants/acme/partnerKeys", false},
            {"tenants/acme/keys/*", "tenants/acme/partnerKeys/b", false},
            {"tenants/acme/partnerKeys/*", "tenants/acme/keys/b", false},
+           // All profiles of a tenant.
+           {"tenants/acme/tokenProfiles/*", "tenants/acme/tokenProfiles", true},
+           {"tenants/acme/tokenProfiles/cards", "tenants/acme/tokenProfiles", false},
+           {"tenants/other/tokenProfiles/*", "tenants/acme/tokenProfiles", false},
            // Any profile of a tenant.
            {"tenants/acme/tokenProfiles/cards", "tenants/acme/tokens", true},
            {"tenants/*/tokenProfiles/*", "tenants/acme/tokens", true},

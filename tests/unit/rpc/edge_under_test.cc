@@ -54,6 +54,10 @@ rules:
     roles: [keys]
     actions: [LockKeys]
     resources: [openedKeys]
+  - id: retention
+    roles: [log]
+    actions: [GetRetentionReport]
+    resources: ["tenants/acme/tokenProfiles/*"]
   - id: log
     roles: [log]
     actions: [ExportAudit, GetCheckpoint]

@@ -51,6 +51,7 @@ namespace {
 constexpr char kPan[] = "4111111111111111";
 constexpr char kOtherPan[] = "5555555555554444";
 constexpr char kProfile[] = "tenants/acme/tokenProfiles/cards";
+constexpr char kReceipts[] = "tenants/acme/tokenProfiles/receipts";
 constexpr char kUuid[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1";
 
 constexpr char kNothingAllowed[] = R"(version: 1
@@ -77,7 +78,8 @@ class ServicesTest : public ::testing::Test {
 
   void SetUp() override {
     auto profiles = tokenizer::Profiles::Create(
-        {{.tenant = "acme", .name = "cards", .number = 1, .deterministic = true}});
+        {{.tenant = "acme", .name = "cards", .number = 1, .deterministic = true},
+         {.tenant = "acme", .name = "receipts", .number = 2, .deterministic = true}});
     ASSERT_OK(profiles);
     profiles_.emplace(*std::move(profiles));
     wrapping_.emplace(edge.hsm, edge.deployment.name, 1);
@@ -85,7 +87,9 @@ class ServicesTest : public ::testing::Test {
                                             edge.deployment.environment);
     ASSERT_OK(registry);
     registry_ = *std::move(registry);
-    ASSERT_OK(registry_->EnsureProfileKeys(profiles_->all().front()));
+    for (const tokenizer::Profile& profile : profiles_->all()) {
+      ASSERT_OK(registry_->EnsureProfileKeys(profile));
+    }
     opened_keys_.emplace(*registry_);
     tokenizer_.emplace(*profiles_, *opened_keys_, edge.store, *edge.journal, *edge.gate);
     signer_.emplace(*registry_, edge.hsm, *edge.journal, edge.store, *opened_keys_, public_keys_);
@@ -647,26 +651,25 @@ TEST_F(ServicesTest, ConvertTokensAloneAndInBatches) {
   const std::string token = TokenFor(kPan);
   v1::ConvertTokenRequest request;
   request.set_name(token);
-  request.set_target(kProfile);
+  request.set_target(kReceipts);
   v1::ConvertTokenResponse one;
   {
     Deadline context;
     ASSERT_TRUE(tokens->ConvertToken(&context, request, &one).ok());
   }
-  // The profile is deterministic.
-  EXPECT_EQ(one.name(), token);
+  EXPECT_NE(one.name(), token);
   EXPECT_EQ(one.name(), "tenants/acme/tokens/" + one.token());
 
   v1::BatchConvertTokensRequest batch;
   batch.set_parent("tenants/acme");
-  batch.set_target(kProfile);
+  batch.set_target(kReceipts);
   batch.add_names(token);
   batch.add_names("tenants/acme/tokens/tok_a");
   v1::BatchConvertTokensResponse many;
   Deadline context;
   ASSERT_TRUE(tokens->BatchConvertTokens(&context, batch, &many).ok());
   ASSERT_EQ(many.results_size(), 2);
-  EXPECT_EQ(many.results(0).token().name(), token);
+  EXPECT_EQ(many.results(0).token().name(), one.name());
   EXPECT_EQ(many.results(1).error().reason(), "TOKEN_NOT_FOUND");
 }
 
@@ -675,7 +678,7 @@ TEST_F(ServicesTest, RefuseToConvertIntoWhatIsNoProfileOrNotTheCallers) {
   const auto reason = [&](const auto& change) {
     v1::ConvertTokenRequest request;
     request.set_name(token);
-    request.set_target(kProfile);
+    request.set_target(kReceipts);
     change(request);
     v1::ConvertTokenResponse response;
     Deadline context;
@@ -690,6 +693,20 @@ TEST_F(ServicesTest, RefuseToConvertIntoWhatIsNoProfileOrNotTheCallers) {
   EXPECT_EQ(reason([](auto& request) { request.set_name("tenants/other/tokens/tok_a"); }),
             "POLICY_DENIED");
   EXPECT_EQ(reason([](auto& request) { request.set_request_id("no uuid"); }), "FIELD_INVALID");
+}
+
+TEST_F(ServicesTest, RecordADeniedConversionWithItsSourceAndNoRule) {
+  v1::ConvertTokenRequest request;
+  request.set_name(TokenFor(kPan));
+  request.set_target("tenants/other/tokenProfiles/cards");
+  v1::ConvertTokenResponse response;
+  Deadline context;
+  EXPECT_EQ(ReasonOnWire(tokens->ConvertToken(&context, request, &response)), "POLICY_DENIED");
+  const std::vector<LoggedRecord> records = edge.Records("TokenService.ConvertToken");
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_TRUE(records[0].Has("\"source\":\"tenants/acme/tokens\""));
+  EXPECT_TRUE(records[0].Has("\"resource\":\"tenants/other/tokenProfiles/cards\""));
+  EXPECT_FALSE(records[0].Has("\"rule\""));
 }
 
 TEST_F(ServicesTest, LookUpTokensAloneAndInBatches) {
@@ -826,6 +843,42 @@ TEST_F(ServicesTest, ExportALogThatVerifies) {
   EXPECT_NE(lines.find("TokenService.Tokenize"), std::string::npos);
   EXPECT_EQ(lines.find(kPan), std::string::npos);
   EXPECT_EQ(edge.Records("AuditService.ExportAudit").size(), 1U);
+}
+
+TEST_F(ServicesTest, ReportWhatIsKeptToAuditorsWithARecord) {
+  v1::TokenizeResponse token;
+  ASSERT_TRUE(Tokenize(kPan, &token).ok());
+  const auto stub = v1::TokenService::NewStub(auditor);
+  v1::GetRetentionReportRequest request;
+  request.set_parent("tenants/acme");
+  v1::GetRetentionReportResponse last;
+  {
+    Deadline context;
+    const auto reader = stub->GetRetentionReport(&context, request);
+    ASSERT_TRUE(reader->Read(&last));
+    EXPECT_FALSE(last.has_report());
+    EXPECT_EQ(last.rows_read(), 1U);
+    while (reader->Read(&last)) continue;
+    ASSERT_TRUE(reader->Finish().ok());
+  }
+  ASSERT_TRUE(last.has_report());
+  bool found = false;
+  for (const v1::ProfileRetention& kept : last.report().profiles()) {
+    if (kept.profile() != "tenants/acme/tokenProfiles/cards") continue;
+    found = true;
+    EXPECT_EQ(kept.active(), 1U);
+    EXPECT_EQ(kept.without_end(), 1U);
+    EXPECT_TRUE(kept.has_oldest_card_time());
+    EXPECT_FALSE(kept.has_last_end_time());
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(edge.Records("TokenService.GetRetentionReport").size(), 1U);
+
+  Deadline context;
+  v1::GetRetentionReportResponse none;
+  const auto denied = tokens->GetRetentionReport(&context, request);
+  EXPECT_FALSE(denied->Read(&none));
+  EXPECT_EQ(ReasonOnWire(denied->Finish()), "POLICY_DENIED");
 }
 
 TEST_F(ServicesTest, RefuseAnExportFromBeyondTheEnd) {
@@ -1060,6 +1113,8 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.TokenService.DeleteToken", Named<v1::DeleteTokenRequest>(token)},
       {"keysvc.v1.TokenService.BatchDeleteTokens",
        Below<v1::BatchDeleteTokensRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.GetRetentionReport",
+       Below<v1::GetRetentionReportRequest>("tenants/acme")},
       {"keysvc.v1.SigningService.Sign", Named<v1::SignRequest>(key)},
       {"keysvc.v1.SigningService.BatchSign", Named<v1::BatchSignRequest>(key)},
       {"keysvc.v1.SigningService.Verify", Named<v1::VerifyRequest>(key)},

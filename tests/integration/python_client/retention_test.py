@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""The report of what is kept: every token counted once, what has ended apart, for auditors and officers and
+nobody else, and the same from the command line."""
+
+import json
+import unittest
+
+import audit_log
+from cards import invented
+from deployment import Deployment
+from wire import CARDS, SECONDS, Client, audit, refusal, tokens
+
+ONE_TIME = "tenants/acme/tokenProfiles/one-time"
+HOST_NUMBERS = "tenants/acme/tokenProfiles/host-numbers"
+
+
+class Retention(unittest.TestCase):
+    def setUp(self):
+        self.deployment = self.enterContext(Deployment())
+
+    def start(self):
+        self.deployment.start()
+        self.checkout, self.settlement, self.auditor = (
+            self.enterContext(Client(self.deployment, name))
+            for name in ("checkout", "settlement", "auditor"))
+
+    def tokenize(self, pan: str, profile: str) -> str:
+        request = tokens.TokenizeRequest(parent=profile, card=tokens.Card(pan=pan))
+        return self.checkout.tokens.Tokenize(request, timeout=SECONDS).name
+
+    def messages(self, client: Client, tenant: str = "tenants/acme"):
+        request = tokens.GetRetentionReportRequest(parent=tenant)
+        return list(client.tokens.GetRetentionReport(request, timeout=SECONDS))
+
+    def report(self) -> dict[str, tokens.ProfileRetention]:
+        *progress, last = self.messages(self.auditor)
+        self.assertFalse(any(message.HasField("report") for message in progress))
+        return {kept.profile: kept for kept in last.report.profiles}
+
+    def test_every_token_is_counted_once_and_what_has_ended_apart(self):
+        self.start()
+        first, second, third = (self.tokenize(invented(), CARDS) for _ in range(3))
+        self.checkout.tokens.DeleteToken(tokens.DeleteTokenRequest(name=first), timeout=SECONDS)
+        used, _ = (self.tokenize(invented(), ONE_TIME) for _ in range(2))
+        self.settlement.tokens.Detokenize(
+            tokens.DetokenizeRequest(name=used, purpose="settlement"), timeout=SECONDS)
+        report = self.report()
+        cards = report[CARDS]
+        self.assertEqual((cards.active, cards.suspended, cards.ended, cards.deleted),
+                         (2, 0, 0, 1), (second, third))
+        self.assertEqual(cards.without_end, 2)
+        self.assertTrue(cards.HasField("oldest_card_time"))
+        once = report[ONE_TIME]
+        # The purge may have come by.
+        self.assertEqual((once.active, once.ended + once.deleted, once.overdue), (1, 1, 0))
+        self.assertTrue(once.HasField("last_end_time"))
+        self.assertEqual(report[HOST_NUMBERS].active, 0)
+
+    def test_the_command_line_shows_the_same(self):
+        self.start()
+        self.tokenize(invented(), CARDS)
+        done = self.deployment.command("auditor", "--output", "json", "tokens", "retention",
+                                       "tenants/acme")
+        self.assertEqual(done.returncode, 0)
+        shown = {row["profile"]: row for row in map(json.loads, done.stdout.splitlines())}
+        self.assertEqual(shown[CARDS]["active"], 1)
+        self.assertEqual(shown[CARDS]["overdue"], 0)
+        self.assertEqual(set(shown), set(self.report()))
+
+    def test_it_is_recorded_and_refused_to_services_and_of_other_tenants(self):
+        self.start()
+        self.report()
+        for client, tenant in ((self.checkout, "tenants/acme"), (self.auditor, "tenants/other")):
+            self.assertEqual(refusal(lambda: self.messages(client, tenant)),
+                             ("PERMISSION_DENIED", "POLICY_DENIED"))
+        self.assertEqual(refusal(lambda: self.messages(self.auditor, "acme"))[0],
+                         "INVALID_ARGUMENT")
+        key = self.auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(),
+                                               timeout=SECONDS).verifier_key
+        outcomes = [record.header["outcome"] for record in audit_log.read(self.auditor.export(), key)
+                    if record.header["action"] == "TokenService.GetRetentionReport"]
+        self.assertEqual(outcomes.count("success"), 1)
+        self.assertEqual(outcomes.count("denied"), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
