@@ -267,7 +267,8 @@ class Reader {
     for (const YamlNode& item : items) {
       RETURN_IF_ERROR(
           RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1", "emv",
-                             "time_to_live_minutes", "uses", "grace_minutes", "request_id_hours"}));
+                             "time_to_live_minutes", "uses", "grace_minutes", "request_id_hours",
+                             "account_reference_issuer"}));
       tokenizer::Profile profile;
       ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
       ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
@@ -289,6 +290,9 @@ class Reader {
           Number(item, "request_id_hours", 1, kLongestKeptHours,
                  static_cast<std::size_t>(absl::ToInt64Hours(tokenizer::kKeepAnswers))));
       profile.keep_answers = absl::Hours(hours);
+      if (const std::optional<YamlNode> issuer = item.Find("account_reference_issuer")) {
+        ASSIGN_OR_RETURN(profile.account_reference_issuer, issuer->AsString());
+      }
       RETURN_IF_ERROR(ReadFamily(item, profile));
       config_.profiles.push_back(std::move(profile));
       RETURN_IF_ERROR(FaultUnless(tokenizer::Profiles::Create(config_.profiles).status(), item));

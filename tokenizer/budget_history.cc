@@ -14,7 +14,9 @@
 #include "audit/recorded_entry.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/account_reference.h"
 #include "tokenizer/ff1_token.h"
+#include "tokenizer/held_keys.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
 #include "tokenizer/tokenizer.h"
@@ -126,7 +128,7 @@ class History {
  private:
   void NoteTold(const audit::Entry& record, absl::Time time) {
     const auto profile = profiles_.Find(record.profile);
-    if (!profile.ok() || !(*profile)->deterministic) return;
+    if (!profile.ok() || (*profile)->ComparesCardsAmong().empty()) return;
     std::deque<Told>& tokens = told_[{record.actor, record.profile}];
     for (const audit::Item& item : record.items) {
       const auto name = TokenName::Parse(item.resource);
@@ -144,8 +146,7 @@ class History {
     for (const Told& told : tokens) {
       const auto card = OpenFf1Token(profile, told.token, *key->key);
       if (!card.ok()) continue;
-      budgets_.AddGuess({principal, profile.ResourceName(), told.token, card->pan.ShownDigits()},
-                        told.time);
+      RETURN_IF_ERROR(CountGuess(principal, profile, card->pan, told.token, told.time));
     }
     return absl::OkStatus();
   }
@@ -164,11 +165,23 @@ class History {
         if (!data_key.ok()) continue;
         const auto opened = OpenRow(*rows[i], **data_key);
         if (!opened.ok()) continue;
-        budgets_.AddGuess(
-            {principal, profile.ResourceName(), rows[i]->pan_index, opened->card.pan.ShownDigits()},
-            some[i].time);
+        RETURN_IF_ERROR(
+            CountGuess(principal, profile, opened->card.pan, rows[i]->pan_index, some[i].time));
       }
     }
+    return absl::OkStatus();
+  }
+
+  // `card` stands for the card where no account reference does.
+  absl::Status CountGuess(const std::string& principal, const Profile& profile, const Pan& pan,
+                          std::string_view card, absl::Time time) {
+    HeldKeys keys(profile, keys_);
+    const auto reference = AccountReferenceOf(pan, profile, keys);
+    if (IsAway(reference.status())) return reference.status();
+    if (!reference.ok()) return absl::OkStatus();
+    budgets_.AddGuess({principal, profile.ComparesCardsAmong(),
+                       reference->empty() ? card : *reference, pan.ShownDigits()},
+                      time);
     return absl::OkStatus();
   }
 

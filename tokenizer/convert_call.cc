@@ -83,8 +83,9 @@ absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
       results.push_back(
           Error(*tokens[i].refused, "not converted when this was asked for the first time"));
     } else {
-      results.push_back(
-          IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)}, tokens[i].expiry});
+      results.push_back(IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)},
+                                    tokens[i].expiry,
+                                    std::move(tokens[i].account_reference)});
     }
   }
   return results;
@@ -153,7 +154,9 @@ absl::Status ConvertCall::Keep(const Results& results, store::Mutation& mutation
   for (const absl::StatusOr<IssuedToken>& result : results) {
     any = any || result.ok();
     tokens.push_back(
-        result.ok() ? KeptToken{.token = result->name.token, .expiry = result->expiry}
+        result.ok() ? KeptToken{.token = result->name.token,
+                                .expiry = result->expiry,
+                                .account_reference = result->account_reference}
                     : KeptToken{.refused = ReasonOf(result.status()).value_or(Reason::kInternal)});
   }
   // Once a token was made a repetition must make none, nor take a use, whatever became of others.

@@ -19,6 +19,7 @@ RevealedCard Revealed(FoundToken token) {
   card.reveal = token.permit->reveal();
   card.masked_pan = token.Masked();
   card.expiry = token.card->expiry;
+  card.account_reference = std::move(token.account_reference);
   if (card.reveal == policy::Reveal::kFull) card.full = std::move(token.card);
   return card;
 }

@@ -33,6 +33,10 @@ absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> HeldKeys::RowMac() {
   return Held(row_mac_, [this] { return keys_.RowMacKey(profile_.tenant); });
 }
 
+absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> HeldKeys::AccountReference() {
+  return Held(account_reference_, [this] { return keys_.AccountReferenceKey(profile_.tenant); });
+}
+
 absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> HeldKeys::Data(std::uint32_t version) {
   if (data_.has_value() && data_->version == version) return data_->key->opener();
   return Held(data_versions_[version],

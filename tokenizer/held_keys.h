@@ -34,6 +34,7 @@ class HeldKeys {
   absl::StatusOr<Versioned<crypto::HmacSha256>> Index();
   absl::StatusOr<Versioned<crypto::Ff1>> Ff1();
   absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMac();
+  absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> AccountReference();
   // What such a version made is opened, or named, with these.
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Gcm>> Data(std::uint32_t version);
   absl::StatusOr<std::shared_ptr<const crypto::Aes256Block>> Token(std::uint32_t version);
@@ -52,6 +53,7 @@ class HeldKeys {
   std::optional<Versioned<crypto::HmacSha256>> index_;
   std::optional<Versioned<crypto::Ff1>> ff1_;
   std::optional<std::shared_ptr<const crypto::HmacSha256>> row_mac_;
+  std::optional<std::shared_ptr<const crypto::HmacSha256>> account_reference_;
   Versions<crypto::Aes256Gcm> data_versions_;
   Versions<crypto::Aes256Block> token_versions_;
 };

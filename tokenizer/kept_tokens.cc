@@ -19,6 +19,8 @@ constexpr std::uint8_t kFormat = 1;
 constexpr std::uint8_t kExpiryFormat = 2;
 // Of an answer that says why there is no token.
 constexpr std::uint8_t kRefusalFormat = 3;
+// Of an answer whose tokens have account references.
+constexpr std::uint8_t kReferenceFormat = 4;
 
 // INTERNAL for a reason that this version does not know any more.
 Reason ReasonNamed(std::string_view name) {
@@ -30,6 +32,9 @@ Reason ReasonNamed(std::string_view name) {
 
 std::uint8_t FormatFor(const std::vector<KeptToken>& tokens) {
   const auto any = [&tokens](auto has) { return std::any_of(tokens.begin(), tokens.end(), has); };
+  if (any([](const KeptToken& kept) { return !kept.account_reference.empty(); })) {
+    return kReferenceFormat;
+  }
   if (any([](const KeptToken& kept) { return kept.refused.has_value(); })) return kRefusalFormat;
   if (any([](const KeptToken& kept) { return kept.expiry.has_value(); })) return kExpiryFormat;
   return kFormat;
@@ -82,6 +87,7 @@ absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<KeptToken>& t
     answer.U16(expiry.year).U8(expiry.month);
     if (format == kExpiryFormat) continue;
     answer.Bytes(kept.refused.has_value() ? InfoOf(*kept.refused).name : std::string_view());
+    if (format == kReferenceFormat) answer.Bytes(kept.account_reference);
   }
   return KeepAnswer(kKind, principal, request_id, fingerprint, expires,
                     crypto::AsBytes(answer.Take()), key);
@@ -94,7 +100,7 @@ absl::StatusOr<std::vector<KeptToken>> OpenKeptTokens(const store::IdempotencyRo
                    OpenKeptAnswer(kKind, row, fingerprint, key));
   crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
-  if (format < kFormat || format > kRefusalFormat) {
+  if (format < kFormat || format > kReferenceFormat) {
     return Error(Reason::kIntegrityFailure, "a kept answer has an unknown format");
   }
   ASSIGN_OR_RETURN(const std::uint32_t count, reader.U32());
@@ -109,6 +115,9 @@ absl::StatusOr<std::vector<KeptToken>> OpenKeptTokens(const store::IdempotencyRo
     if (format == kExpiryFormat) continue;
     ASSIGN_OR_RETURN(const std::string_view reason, reader.Bytes());
     if (!reason.empty()) tokens.back().refused = ReasonNamed(reason);
+    if (format == kRefusalFormat) continue;
+    ASSIGN_OR_RETURN(const std::string_view reference, reader.Bytes());
+    tokens.back().account_reference = reference;
   }
   RETURN_IF_ERROR(reader.Finish());
   return tokens;

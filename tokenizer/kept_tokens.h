@@ -31,6 +31,7 @@ struct KeptToken {
   std::string token = {};
   std::optional<Expiry> expiry = std::nullopt;   // of the family kEmv
   std::optional<Reason> refused = std::nullopt;  // why ConvertToken made none
+  std::string account_reference = {};            // empty: none
   friend bool operator==(const KeptToken&, const KeptToken&) = default;
 };
 

@@ -57,6 +57,11 @@ class KeySource {
   virtual absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> FingerprintKey(
       std::string_view tenant, std::uint32_t version) = 0;
 
+  // Of all profiles of a tenant that give account references. There is but one version, whose
+  // references the tokens of a card share for as long as it makes any.
+  virtual absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> AccountReferenceKey(
+      std::string_view tenant) = 0;
+
   virtual absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> RowMacKey(
       std::string_view tenant) = 0;
   virtual absl::StatusOr<RequestKeys> RequestKeysOf(std::string_view tenant) = 0;

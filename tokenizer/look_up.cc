@@ -9,6 +9,7 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/account_reference.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/card_index.h"
 #include "tokenizer/held_keys.h"
@@ -51,16 +52,21 @@ absl::StatusOr<std::vector<absl::StatusOr<KnownToken>>> LookUpCards(
   std::vector<absl::StatusOr<KnownToken>> known;
   std::vector<std::size_t> asked;  // which cards are looked for
   std::vector<std::string> pan_indexes;
+  std::vector<std::string> references;
+  const std::string among = profile.ComparesCardsAmong();
   for (const absl::StatusOr<CardData>& card : cards) {
     absl::Status told = CheckCard(services.profiles, card);
     if (told.ok()) {
       ASSIGN_OR_RETURN(std::string pan_index, index.IndexOf(card->pan));
+      ASSIGN_OR_RETURN(std::string reference, AccountReferenceOf(card->pan, profile, keys));
       told = services.budgets.TakeGuess(
-          {permit.caller().principal, permit.resource(), pan_index, card->pan.ShownDigits()},
+          {permit.caller().principal, among, reference.empty() ? pan_index : reference,
+           card->pan.ShownDigits()},
           permit.limits().guesses, now);
       if (told.ok()) {
         asked.push_back(known.size());
         pan_indexes.push_back(std::move(pan_index));
+        references.push_back(std::move(reference));
       }
     }
     known.push_back(told.ok() ? absl::StatusOr<KnownToken>(KnownToken{}) : told);
@@ -72,7 +78,9 @@ absl::StatusOr<std::vector<absl::StatusOr<KnownToken>>> LookUpCards(
     token = KnownTokenOf(rows[i], index);
     const absl::Status told = services.budgets.CountLookUp(permit, token.status(), now);
     if (!told.ok()) token = told;
-    if (token.ok()) data_versions.insert(rows[i]->data_version);
+    if (!token.ok()) continue;
+    token->account_reference = std::move(references[i]);
+    data_versions.insert(rows[i]->data_version);
   }
   for (const absl::StatusOr<KnownToken>& token : known) {
     AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());

@@ -1,6 +1,7 @@
 #include "tokenizer/profile.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,22 @@ absl::Status CheckFamily(const Profile& profile) {
   return Error(Reason::kInternal, "an unknown family");
 }
 
+absl::Status CheckIssuer(std::string_view issuer) {
+  constexpr std::size_t kLength = 4;
+  const bool of_form = std::all_of(issuer.begin(), issuer.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  });
+  if (issuer.empty() || (issuer.size() == kLength && of_form)) return absl::OkStatus();
+  return Error(Reason::kConfigInvalid,
+               "the issuer of account references is 4 letters A-Z and digits");
+}
+
+bool HaveOtherIssuers(const Profile& one, const Profile& other) {
+  return one.tenant == other.tenant && !one.account_reference_issuer.empty() &&
+         !other.account_reference_issuer.empty() &&
+         one.account_reference_issuer != other.account_reference_issuer;
+}
+
 bool ShareRange(const Profile& one, const Profile& other) {
   return one.family == Family::kEmv && other.family == Family::kEmv &&
          one.emv.range.Overlaps(other.emv.range);
@@ -59,6 +76,17 @@ std::optional<absl::Time> Profile::EndOf(absl::Time created) const {
   if (const std::optional<Expiry> expiry = ExpiryOf(created)) return tokenizer::EndOf(*expiry);
   if (time_to_live == absl::ZeroDuration()) return std::nullopt;
   return created + time_to_live;
+}
+
+std::string Profile::AccountReferenceFormat() const {
+  return absl::StrCat("account-reference 1 issuer=", account_reference_issuer);
+}
+
+std::string Profile::ComparesCardsAmong() const {
+  if (!account_reference_issuer.empty()) {
+    return absl::StrCat("tenants/", tenant, "/keys/account-reference");
+  }
+  return deterministic ? ResourceName() : std::string();
 }
 
 std::string Profile::TokenFormat() const {
@@ -89,6 +117,13 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
                    "neither a time to live nor a number of uses, and are not of the family emv");
     }
     RETURN_IF_ERROR(CheckFamily(*profile));
+    RETURN_IF_ERROR(CheckIssuer(profile->account_reference_issuer));
+    if (std::any_of(profiles.begin(), profile,
+                    [&](const Profile& earlier) { return HaveOtherIssuers(*profile, earlier); })) {
+      return Error(Reason::kConfigInvalid,
+                   "the account references of a tenant have one issuer, so that all tokens of a "
+                   "card share one");
+    }
     const bool taken = std::any_of(profiles.begin(), profile, [&](const Profile& earlier) {
       return earlier.tenant == profile->tenant &&
              (earlier.name == profile->name || earlier.number == profile->number);

@@ -36,6 +36,9 @@ struct Profile {
   std::uint32_t uses = 0;                              // how often it opens; 0: any number of times
   absl::Duration grace = absl::ZeroDuration();         // from its end until its card is erased
   absl::Duration keep_answers = kKeepAnswers;  // for who repeats a Tokenize with its request id
+  // What the account references of the tenant's cards begin with, 4 of A-Z and 0-9, the same in all
+  // of its profiles that give any; empty: this one gives none.
+  std::string account_reference_issuer = {};
 
   std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
   // The month that a token made then expires with, of the family kEmv.
@@ -44,6 +47,12 @@ struct Profile {
   std::optional<absl::Time> EndOf(absl::Time created) const;
   // What the key that makes the tokens, or seals their cards, is bound to (docs/formats.md).
   std::string TokenFormat() const;
+  // What the key that makes the account references is bound to.
+  std::string AccountReferenceFormat() const;
+  // Among what a card is compared when its answers tell whether it is another one: by a token that
+  // it always gets, or by its account reference, which it has in other profiles too. Empty where
+  // they do not tell.
+  std::string ComparesCardsAmong() const;
 };
 
 // Every profile of the service. Immutable after construction; thread-safe.
@@ -53,7 +62,8 @@ class Profiles {
   // number 0, for what is no name, for a deterministic one whose tokens end, and for an FF1 profile
   // that is not deterministic, whose format does not pass its Check(), or whose prefix and Luhn
   // offset are another one's of the tenant; for an EMV profile with a time to live, whose format
-  // does not pass its Check(), or whose range overlaps that of another, of whatever tenant.
+  // does not pass its Check(), or whose range overlaps that of another, of whatever tenant; for an
+  // issuer of account references that is not of its form or another than before in the tenant.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

@@ -6,6 +6,7 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/account_reference.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/ff1_token.h"
@@ -23,7 +24,7 @@ constexpr int kMaxDraws = 32;
 TokenMaker::TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile)
     : services_(services),
       profile_(std::move(profile)),
-      resource_(profile_.ResourceName()),
+      compared_among_(profile_.ComparesCardsAmong()),
       principal_(permit.caller().principal),
       guess_limit_(permit.limits().guesses),
       keys_(profile_, services_.keys),
@@ -64,6 +65,7 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
       } else {
         tokens.push_back(NewRow(group, handle++, mutation));
       }
+      if (tokens.back().ok()) tokens.back()->account_reference = group.account_reference;
     }
   }
   Results results;
@@ -87,10 +89,13 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::ComputeTokens(const Cards& cards
     ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, keys_.Ff1());
     ff1_version_ = key.version;
     ASSIGN_OR_RETURN(std::string token, MakeFf1Token(profile_, (*card)->pan, *key.key));
-    if (absl::Status told = TakeGuess(resource_, (*card)->pan, token); !told.ok()) {
-      results.push_back(std::move(told));
+    ASSIGN_OR_RETURN(std::string reference, AccountReferenceOf((*card)->pan, profile_, keys_));
+    const absl::Status told = MayTell((*card)->pan, reference.empty() ? token : reference);
+    if (told.ok()) {
+      results.push_back(
+          IssuedToken{{profile_.tenant, std::move(token)}, std::nullopt, std::move(reference)});
     } else {
-      results.push_back(IssuedToken{{profile_.tenant, std::move(token)}});
+      results.push_back(told);
     }
   }
   return results;
@@ -98,27 +103,26 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::ComputeTokens(const Cards& cards
 
 absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Cards& cards) {
   std::vector<Group> groups;
-  if (!profile_.deterministic) {
-    for (std::size_t i = 0; i < cards.size(); ++i) {
-      if (!cards[i].ok()) continue;
-      group_of_[i] = groups.size();
-      groups.push_back({.card = *cards[i]});
-    }
-    return groups;
-  }
   std::map<std::string, std::size_t> group_with;
   std::vector<std::string> pan_indexes;
   for (std::size_t i = 0; i < cards.size(); ++i) {
     if (!cards[i].ok()) continue;
-    ASSIGN_OR_RETURN(const std::string pan_index, index_.IndexOf((*cards[i])->pan));
-    const auto [found, first] = group_with.emplace(pan_index, groups.size());
-    group_of_[i] = found->second;
-    if (!first) continue;
-    groups.push_back({.card = *cards[i],
-                      .pan_index = pan_index,
-                      .told = TakeGuess(resource_, (*cards[i])->pan, pan_index)});
-    pan_indexes.push_back(pan_index);
+    Group group{.card = *cards[i]};
+    const Pan& pan = group.card->pan;
+    group_of_[i] = groups.size();
+    if (profile_.deterministic) {
+      ASSIGN_OR_RETURN(group.pan_index, index_.IndexOf(pan));
+      const auto [found, first] = group_with.emplace(group.pan_index, groups.size());
+      group_of_[i] = found->second;
+      if (!first) continue;
+      pan_indexes.push_back(group.pan_index);
+    }
+    ASSIGN_OR_RETURN(group.account_reference, AccountReferenceOf(pan, profile_, keys_));
+    group.told =
+        MayTell(pan, group.account_reference.empty() ? group.pan_index : group.account_reference);
+    groups.push_back(std::move(group));
   }
+  if (!profile_.deterministic) return groups;
   ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, index_.Find(pan_indexes));
   for (std::size_t i = 0; i < groups.size(); ++i) groups[i].row = std::move(rows[i]);
   return groups;
@@ -128,6 +132,11 @@ absl::Status TokenMaker::HoldKeys(bool fresh) {
   if (profile_.family == Family::kOpaque) RETURN_IF_ERROR(keys_.Token().status());
   RETURN_IF_ERROR(keys_.RowMac().status());
   return fresh ? keys_.Data().status() : absl::OkStatus();
+}
+
+absl::Status TokenMaker::MayTell(const Pan& pan, std::string_view card) {
+  if (compared_among_.empty()) return absl::OkStatus();
+  return TakeGuess(compared_among_, pan, card);
 }
 
 absl::Status TokenMaker::TakeGuess(std::string_view among, const Pan& pan, std::string_view card) {

@@ -57,6 +57,7 @@ class TokenMaker {
   struct Group {
     const CardData* card = nullptr;
     std::string pan_index = {};
+    std::string account_reference = {};
     absl::Status told = {};                   // whether the caller may hear of the token
     std::optional<store::TokenRow> row = {};  // of a card that has a token
   };
@@ -65,6 +66,9 @@ class TokenMaker {
   absl::StatusOr<Results> ComputeTokens(const Cards& cards);
   // Sorts the cards into groups; `group_of_` tells which card is in which.
   absl::StatusOr<std::vector<Group>> MakeGroups(const Cards& cards);
+  // Whether the caller may hear of a card, which `card` stands for in answers that tell it from
+  // others; counts it as one that the caller may be guessing.
+  absl::Status MayTell(const Pan& pan, std::string_view card);
   // Holds the keys that any card needs, and those to seal with when `fresh`.
   absl::Status HoldKeys(bool fresh);
   absl::StatusOr<IssuedToken> TokenOfRow(const store::TokenRow& row);
@@ -76,7 +80,7 @@ class TokenMaker {
 
   const CallServices& services_;
   const Profile profile_;
-  const std::string resource_;  // the profile's name
+  const std::string compared_among_;  // Profile::ComparesCardsAmong()
   const std::string principal_;
   const policy::GuessLimit guess_limit_;
   HeldKeys keys_;

@@ -5,6 +5,7 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
+#include "tokenizer/account_reference.h"
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/ff1_token.h"
 
@@ -171,7 +172,13 @@ void TokenReader::Open(const TokenName& name, TokenReading& reading) {
     reading.token = card.status();
     return;
   }
+  absl::StatusOr<std::string> reference = AccountReference(*token.profile, card->pan);
+  if (!reference.ok()) {
+    reading.token = reference.status();
+    return;
+  }
   reading.name = name.ToString();
+  token.account_reference = *std::move(reference);
   token.card = *std::move(card);
 }
 
@@ -265,6 +272,14 @@ absl::StatusOr<CardData> TokenReader::ComputeCard(const TokenName& name, FoundTo
                    }));
   token.ff1_version = key.version;
   return OpenFf1Token(*token.profile, name.token, *key.key);
+}
+
+absl::StatusOr<std::string> TokenReader::AccountReference(const Profile& profile, const Pan& pan) {
+  if (profile.account_reference_issuer.empty()) return std::string();
+  if (account_reference_key_ == nullptr) {
+    ASSIGN_OR_RETURN(account_reference_key_, keys_.AccountReferenceKey(tenant_));
+  }
+  return AccountReferenceOf(pan, profile.account_reference_issuer, *account_reference_key_);
 }
 
 }  // namespace keysvc::tokenizer

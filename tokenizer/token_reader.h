@@ -34,7 +34,8 @@ struct FoundToken {
   const policy::Permit* permit = nullptr;   // for the token's profile; lives as long as the reader
   // Once it is opened:
   std::optional<CardData> card = {};
-  std::uint32_t ff1_version = 0;  // of the key that computed the card
+  std::uint32_t ff1_version = 0;       // of the key that computed the card
+  std::string account_reference = {};  // empty where the profile gives none
   // As much of the card's number as the caller may see, at most masked.
   std::string Masked() const;
 };
@@ -79,7 +80,8 @@ class TokenReader {
   // The key of the tenant's row MACs, once a row was found.
   const crypto::HmacSha256& row_mac() const { return *row_mac_; }
 
-  // Opens the card of a token that was found under `name`, or computes it; else the reading
+  // Opens the card of a token that was found under `name`, or computes it, and its account
+  // reference where the profile gives one; else the reading
   // becomes the error. The row's state is the caller's to judge.
   void Open(const TokenName& name, TokenReading& reading);
 
@@ -107,6 +109,8 @@ class TokenReader {
                      const std::optional<store::TokenRow>& row);
   absl::StatusOr<CardData> OpenCard(const Profile& profile, const store::TokenRow& row);
   absl::StatusOr<CardData> ComputeCard(const TokenName& name, FoundToken& token);
+  // Empty where the profile gives none.
+  absl::StatusOr<std::string> AccountReference(const Profile& profile, const Pan& pan);
 
   const Profiles& profiles_;
   KeySource& keys_;
@@ -120,6 +124,7 @@ class TokenReader {
   std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Block>> token_keys_;
   std::map<const Profile*, Versioned<crypto::Ff1>> ff1_keys_;
   std::shared_ptr<const crypto::HmacSha256> row_mac_;
+  std::shared_ptr<const crypto::HmacSha256> account_reference_key_;
   std::map<std::pair<std::uint16_t, std::uint32_t>, std::shared_ptr<const crypto::Aes256Gcm>>
       data_keys_;  // by profile and version
 };

@@ -79,8 +79,9 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
   Results results;
   for (std::size_t i = 0; i < cards_.size(); ++i) {
     if (cards_[i].ok()) {
-      results.push_back(
-          IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)}, tokens[i].expiry});
+      results.push_back(IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)},
+                                    tokens[i].expiry,
+                                    std::move(tokens[i].account_reference)});
     } else {
       results.push_back(cards_[i].status());
     }
@@ -96,7 +97,9 @@ absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutatio
     // What failed for another cause than its content may go well when it is repeated.
     if (!results[i].ok() && cards_[i].ok()) return absl::OkStatus();
     any = any || results[i].ok();
-    tokens.push_back(results[i].ok() ? KeptToken{results[i]->name.token, results[i]->expiry}
+    tokens.push_back(results[i].ok() ? KeptToken{.token = results[i]->name.token,
+                                                 .expiry = results[i]->expiry,
+                                                 .account_reference = results[i]->account_reference}
                                      : KeptToken{});
   }
   if (!any) return absl::OkStatus();

@@ -33,6 +33,7 @@ TokenView ViewOf(const FoundToken& token) {
   view.masked_pan = token.Masked();
   view.expiry = token.card->expiry;
   view.data_key_version = token.row->data_version;
+  view.account_reference = token.account_reference;
   return view;
 }
 

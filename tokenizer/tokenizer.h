@@ -52,12 +52,14 @@ struct TokenName {
 struct IssuedToken {
   TokenName name;
   std::optional<Expiry> expiry = std::nullopt;  // of the family kEmv
+  std::string account_reference = {};           // empty where the profile gives none
 };
 
 // The token that a card has already.
 struct KnownToken {
   TokenName name;
   TokenState state = TokenState::kActive;  // kActive or kSuspended
+  std::string account_reference = {};      // empty where the profile gives none
 };
 
 // A card as far as the caller may see it: `full` only at Reveal::kFull.
@@ -66,6 +68,7 @@ struct RevealedCard {
   std::string masked_pan;
   std::optional<Expiry> expiry;
   std::optional<CardData> full;
+  std::string account_reference = {};  // whatever the reveal; empty where the profile gives none
 };
 
 // "tenants/{tenant}/tokenProfiles": what a permit is for that covers all of them.
@@ -88,6 +91,7 @@ struct TokenView {
   std::string masked_pan = {};
   std::optional<Expiry> expiry = std::nullopt;
   std::uint32_t data_key_version = 0;
+  std::string account_reference = {};  // empty where the profile gives none
 };
 
 // What FingerprintOfCard made of cards.
@@ -112,11 +116,11 @@ class Tokenizer {
   // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
   // comes as its error and stays one. With a request id, a repetition within profile.keep_answers
   // gets the same tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT
-  // when others kept writing the same cards. Where equal cards get equal tokens, GUESSES_EXHAUSTED
-  // for a card once the caller tried too many that look like it. An FF1 profile refuses what it
-  // cannot keep, as CheckFf1Card says, and every profile the number of an EMV token with
-  // INVALID_ARGUMENT/PAN_INVALID. FAILED_PRECONDITION/TOKENS_EXHAUSTED when no number is left to
-  // draw.
+  // when others kept writing the same cards. Where equal cards get equal tokens, or account
+  // references, GUESSES_EXHAUSTED for a card once the caller tried too many that look like it. An
+  // FF1 profile refuses what it cannot keep, as CheckFf1Card says, and every profile the number of
+  // an EMV token with INVALID_ARGUMENT/PAN_INVALID. FAILED_PRECONDITION/TOKENS_EXHAUSTED when no
+  // number is left to draw.
   void Tokenize(policy::Permit permit, const Profile& profile,
                 std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                 audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);

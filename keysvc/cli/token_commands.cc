@@ -1,5 +1,6 @@
 #include "keysvc/cli/token_commands.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
@@ -66,6 +67,21 @@ std::size_t TakeNames(const std::vector<std::string>& names, std::size_t begin, 
   return begin;
 }
 
+// Gives the rows of tokens a column for account references, before that of errors, where any token
+// has one.
+void AddAccountReferences(const auto& results, std::vector<Fields>& rows) {
+  if constexpr (requires { results.Get(0).token().account_reference(); }) {
+    const auto has_one = [](const auto& result) {
+      return !result.token().account_reference().empty();
+    };
+    if (std::none_of(results.begin(), results.end(), has_one)) return;
+    for (int i = 0; i < results.size(); ++i) {
+      Fields& row = rows[static_cast<std::size_t>(i)];
+      row.emplace(row.end() - 1, "account_reference", results.Get(i).token().account_reference());
+    }
+  }
+}
+
 // Sends all names to one of the batch methods that do something with tokens once. `fill` completes
 // a request; `show` gives the columns of a result between those of the name and of the error.
 template <typename Request, typename Response>
@@ -104,6 +120,7 @@ ExitCode DoOnce(const Connection& connection, const TokensOptions& options,
       for (auto& field : show(result)) row.push_back(std::move(field));
       row.emplace_back("error", ErrorOf(result));
     }
+    AddAccountReferences(response.results(), rows);
     output.ShowAll(rows);
   }
   return code;
@@ -128,6 +145,11 @@ void AddEmv(const auto& response, Fields& fields) {
   fields.emplace_back("token_requestor_id", response.token_requestor_id());
 }
 
+void AddAccountReference(const auto& response, Fields& fields) {
+  if (response.account_reference().empty()) return;
+  fields.emplace_back("account_reference", response.account_reference());
+}
+
 ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
                      const TokenizeOptions& options, v1::Card&& card, Output& output) {
   v1::TokenizeRequest request;
@@ -140,6 +162,7 @@ ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
   if (!status.ok()) return Report(FromWire(status));
   Fields fields = {{"token", response.token()}, {"name", response.name()}};
   AddEmv(response, fields);
+  AddAccountReference(response, fields);
   output.Show(fields);
   return ExitCode::kOk;
 }
@@ -199,6 +222,7 @@ ExitCode TokenizeBatch(v1::TokenService::Stub& stub, const Connection& connectio
                     {"name", result.token().name()},
                     {"error", ErrorOf(result)}});
   }
+  AddAccountReferences(response.results(), rows);
   output.ShowAll(rows);
   return code;
 }
@@ -237,6 +261,7 @@ ExitCode AskOfCards(const Connection& connection, const std::string& file,
       for (auto& field : show(result)) row.push_back(std::move(field));
       row.emplace_back("error", ErrorOf(result));
     }
+    AddAccountReferences(response.results(), rows);
     output.ShowAll(rows);
     batch.Clear();
     if (!*more) return code;
@@ -320,6 +345,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     Fields fields = {{"pan", Shown(response, options.reveal)},
                      {"expiry", response.expiry()},
                      {"allowed", std::string(NameOf(response.reveal()))}};
+    AddAccountReference(response, fields);
     if (options.reveal && !response.card().cardholder_name().empty()) {
       fields.emplace_back("cardholder_name", response.card().cardholder_name());
     }
@@ -380,6 +406,7 @@ ExitCode GetToken(const Connection& connection, const GetTokenOptions& options, 
     fields.emplace_back("remaining_uses", std::int64_t{response.remaining_uses()});
   }
   AddEmv(response, fields);
+  AddAccountReference(response, fields);
   output.Show(fields);
   return ExitCode::kOk;
 }

@@ -9,9 +9,9 @@ namespace keysvc::keys {
 namespace {
 
 // In enum order.
-constexpr auto kPurposes =
-    std::to_array<std::string_view>({"sign", "mac", "data", "index", "token", "row-mac", "request",
-                                     "jws", "ff1", "http", "webhook", "fingerprint", "cose"});
+constexpr auto kPurposes = std::to_array<std::string_view>(
+    {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws", "ff1", "http", "webhook",
+     "fingerprint", "cose", "account-reference"});
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519", "EC-P384", "RSA-4096",
      "RSA-2048-SHA384", "RSA-2048-SHA512", "RSA-3072-SHA384", "RSA-3072-SHA512", "RSA-4096-SHA384",
@@ -49,6 +49,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kRowMac:
     case Purpose::kRequest:
     case Purpose::kFingerprint:
+    case Purpose::kAccountReference:
       return algorithm == Algorithm::kHmacSha256;
   }
   return false;

@@ -28,6 +28,7 @@ enum class Purpose {
   kWebhook,
   kFingerprint,
   kCose,
+  kAccountReference,
 };
 // RSA keys hash with SHA-256 where the name says no other.
 enum class Algorithm {
@@ -72,7 +73,8 @@ struct KeyParameters {
   Protection protection = Protection::kHsm;
   // The originator-usage period, 1 day .. 3 years (SP 800-57, table 1).
   absl::Duration cryptoperiod = kYear;
-  // Of the tokens of the key's profile, as tokenizer::Profile writes it; kFf1 and kData only.
+  // Of what the key makes, or of the tokens of its profile, as tokenizer::Profile writes it; kFf1,
+  // kData and kAccountReference only.
   std::string token_format = {};
 
   friend bool operator==(const KeyParameters&, const KeyParameters&) = default;

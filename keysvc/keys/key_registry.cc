@@ -45,8 +45,8 @@ std::string RequestText(const audit::Entry& entry, const KeyName& name,
 // Ids that the service gives to its own keys.
 bool IsReserved(std::string_view key) {
   return key == TokenKeyOf("").key || key == RowMacKeyOf("").key || key == RequestKeyOf("").key ||
-         key == FingerprintKeyOf("").key || key.ends_with("-data") || key.ends_with("-index") ||
-         key.ends_with("-ff1");
+         key == FingerprintKeyOf("").key || key == AccountReferenceKeyOf("").key ||
+         key.ends_with("-data") || key.ends_with("-index") || key.ends_with("-ff1");
 }
 
 absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
@@ -61,7 +61,7 @@ absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters
 
 absl::Status CheckRotatable(Purpose purpose) {
   if (purpose == Purpose::kIndex || purpose == Purpose::kRowMac || purpose == Purpose::kRequest ||
-      purpose == Purpose::kFf1) {
+      purpose == Purpose::kFf1 || purpose == Purpose::kAccountReference) {
     return Error(Reason::kKeyNotRotatable, "what this key made would have to be rewritten first");
   }
   return absl::OkStatus();
@@ -69,11 +69,11 @@ absl::Status CheckRotatable(Purpose purpose) {
 
 absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such key"); }
 
-absl::Status Changed(const tokenizer::Profile& profile) {
+absl::Status Changed(const tokenizer::Profile& profile,
+                     const char* why = "its tokens could not be read: declare another profile") {
   return Error(Reason::kProfileChanged,
                absl::StrCat(profile.ResourceName(),
-                            " was declared otherwise when its key was made, and its tokens could "
-                            "not be read any more: declare another profile"));
+                            " was declared otherwise when its key was made, and ", why));
 }
 
 // Numbers of a range that was declared once may be in use for as long as anybody keeps them, and
@@ -98,6 +98,10 @@ bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
   return primary != nullptr && primary->version.parameters.purpose == purpose;
 }
 
+std::string FormatOf(const KeyRings& rings, const KeyName& name) {
+  return rings.FindPrimary(name)->version.parameters.token_format;
+}
+
 bool NeedsHsmKey(const KeyVersion& version) {
   return version.parameters.protection == Protection::kHsm &&
          (IsPrepared(version) || version.state == KeyState::kActive ||
@@ -111,6 +115,9 @@ KeyName RowMacKeyOf(std::string_view tenant) { return {std::string(tenant), "row
 KeyName RequestKeyOf(std::string_view tenant) { return {std::string(tenant), "request"}; }
 KeyName FingerprintKeyOf(std::string_view tenant) {
   return {std::string(tenant), "card-fingerprint"};
+}
+KeyName AccountReferenceKeyOf(std::string_view tenant) {
+  return {std::string(tenant), "account-reference"};
 }
 KeyName DataKeyOf(const tokenizer::Profile& profile) {
   return {profile.tenant, profile.name + "-data"};
@@ -175,8 +182,15 @@ absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   const KeyName& bound = is_ff1 ? ff1 : data;
   const std::string format = profile.TokenFormat();
   RETURN_IF_ERROR(EnsureKey(bound, is_ff1 ? Purpose::kFf1 : Purpose::kData, format));
-  const auto rings = Rings();
-  if (rings->FindPrimary(bound)->version.parameters.token_format != format) return Changed(profile);
+  if (FormatOf(*Rings(), bound) != format) return Changed(profile);
+  if (!profile.account_reference_issuer.empty()) {
+    const KeyName references = AccountReferenceKeyOf(profile.tenant);
+    const std::string issuer = profile.AccountReferenceFormat();
+    RETURN_IF_ERROR(EnsureKey(references, Purpose::kAccountReference, issuer));
+    if (FormatOf(*Rings(), references) != issuer) {
+      return Changed(profile, "its cards would have other account references");
+    }
+  }
   if (is_ff1 || !profile.deterministic) return absl::OkStatus();
   return EnsureKey(IndexKeyOf(profile), Purpose::kIndex);
 }

@@ -39,6 +39,7 @@ KeyName TokenKeyOf(std::string_view tenant);
 KeyName RowMacKeyOf(std::string_view tenant);
 KeyName RequestKeyOf(std::string_view tenant);
 KeyName FingerprintKeyOf(std::string_view tenant);
+KeyName AccountReferenceKeyOf(std::string_view tenant);
 KeyName DataKeyOf(const tokenizer::Profile& profile);
 KeyName IndexKeyOf(const tokenizer::Profile& profile);  // deterministic profiles only
 KeyName Ff1KeyOf(const tokenizer::Profile& profile);    // instead of both, in FF1 profiles

@@ -102,6 +102,14 @@ absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> OpenedKeys::Fingerprin
   return Get<crypto::HmacSha256>(found, Purpose::kFingerprint);
 }
 
+absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> OpenedKeys::AccountReferenceKey(
+    std::string_view tenant) {
+  ASSIGN_OR_RETURN(auto reference,
+                   GetPrimary<crypto::HmacSha256>(AccountReferenceKeyOf(tenant),
+                                                  Purpose::kAccountReference, Use::kProcess));
+  return std::move(reference.key);
+}
+
 absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> OpenedKeys::RowMacKey(
     std::string_view tenant) {
   ASSIGN_OR_RETURN(auto row_mac, GetPrimary<crypto::HmacSha256>(RowMacKeyOf(tenant),

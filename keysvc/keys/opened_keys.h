@@ -46,6 +46,8 @@ class OpenedKeys : public tokenizer::KeySource {
       const tokenizer::Profile& profile) override;
   absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> Ff1OpeningKey(
       const tokenizer::Profile& profile) override;
+  absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> AccountReferenceKey(
+      std::string_view tenant) override;
   absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> FingerprintKey(
       std::string_view tenant) override;
   absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> FingerprintKey(

@@ -30,7 +30,8 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kCose) + 1 == v1::KEY_PURPOSE_COSE);
+static_assert(static_cast<int>(keys::Purpose::kAccountReference) + 1 ==
+              v1::KEY_PURPOSE_ACCOUNT_REFERENCE);
 static_assert(static_cast<int>(keys::Algorithm::kAes256Cmac) + 1 == v1::KEY_ALGORITHM_AES_256_CMAC);
 static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
@@ -45,6 +46,7 @@ Response ToIssued(const tokenizer::IssuedToken& token, const tokenizer::Profile&
   message.set_token(token.name.token);
   if (token.expiry.has_value()) message.set_token_expiry(token.expiry->ToString());
   message.set_token_requestor_id(profile.emv.token_requestor_id);
+  message.set_account_reference(token.account_reference);
   return message;
 }
 
@@ -139,6 +141,7 @@ v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token) {
   message.set_name(token.name.ToString());
   message.set_token(token.name.token);
   message.set_state(ToWire(token.state));
+  message.set_account_reference(token.account_reference);
   return message;
 }
 
@@ -169,6 +172,7 @@ v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card) {
   v1::DetokenizeResponse message;
   message.set_reveal(ToEnum<v1::Reveal>(card.reveal));
   message.set_masked_pan(card.masked_pan);
+  message.set_account_reference(card.account_reference);
   if (card.expiry.has_value()) message.set_expiry(card.expiry->ToString());
   if (card.full.has_value()) {
     v1::Card& full = *message.mutable_card();

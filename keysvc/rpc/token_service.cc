@@ -400,6 +400,7 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
                             message.set_token_expiry(token.token_expiry->ToString());
                           }
                           message.set_token_requestor_id(token.token_requestor_id);
+                          message.set_account_reference(token.account_reference);
                           return message;
                         });
                       });

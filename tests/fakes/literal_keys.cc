@@ -104,6 +104,14 @@ absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> LiteralKeys::Fingerpri
                                   std::to_string(version));
 }
 
+absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> LiteralKeys::AccountReferenceKey(
+    std::string_view tenant) {
+  if (account_reference_fault_.has_value()) {
+    return Error(*account_reference_fault_, "the key is away");
+  }
+  return Make<crypto::HmacSha256>("account reference " + std::string(tenant));
+}
+
 absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> LiteralKeys::RowMacKey(
     std::string_view tenant) {
   return Make<crypto::HmacSha256>("row mac " + std::string(tenant));

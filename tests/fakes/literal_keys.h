@@ -42,6 +42,8 @@ class LiteralKeys : public tokenizer::KeySource {
   // Every call fails like this from now on; Heal() ends it.
   void Fail(Reason reason) { fault_ = reason; }
   void Heal() { fault_.reset(); }
+  // Only the key of account references fails like this.
+  void FailAccountReference(Reason reason) { account_reference_fault_ = reason; }
   CountedSeals& data_seals() { return *data_seals_; }
 
   absl::StatusOr<tokenizer::Versioned<tokenizer::SealingKey>> DataKey(
@@ -58,6 +60,8 @@ class LiteralKeys : public tokenizer::KeySource {
       const tokenizer::Profile& profile) override;
   absl::StatusOr<tokenizer::Versioned<crypto::Ff1>> Ff1OpeningKey(
       const tokenizer::Profile& profile) override;
+  absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> AccountReferenceKey(
+      std::string_view tenant) override;
   absl::StatusOr<tokenizer::Versioned<crypto::HmacSha256>> FingerprintKey(
       std::string_view tenant) override;
   absl::StatusOr<std::shared_ptr<const crypto::HmacSha256>> FingerprintKey(
@@ -74,6 +78,7 @@ class LiteralKeys : public tokenizer::KeySource {
   std::atomic<std::uint32_t> token_version_ = 1;
   std::atomic<std::uint32_t> fingerprint_version_ = 1;
   std::optional<Reason> fault_;
+  std::optional<Reason> account_reference_fault_;
   const std::shared_ptr<CountedSeals> data_seals_ = std::make_shared<CountedSeals>();
 };
 

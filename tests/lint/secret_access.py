@@ -30,6 +30,7 @@ READERS = {
     "pkcs11/token.cc",
     "store/connection.cc",
     "store/sqlcipher_store.cc",
+    "tokenizer/account_reference.cc",
     "tokenizer/card_data.cc",
     "tokenizer/card_fingerprint.cc",
     "tokenizer/card_index.cc",

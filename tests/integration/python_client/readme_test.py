@@ -21,6 +21,7 @@ VARIES = (
     (re.compile(r"tok_[a-z2-7]+"), "tok_"),
     (re.compile(r"^TOKEN  \d+|\btokens/\d+", re.MULTILINE), "DIGITS"),
     (re.compile(r"^TOKEN EXPIRY .*", re.MULTILINE), "MONTH"),
+    (re.compile(r"^ACCOUNT REFERENCE .*", re.MULTILINE), "REFERENCE"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
     (re.compile(r"^(BYTES|LOG SIZE|FIRST INDEX|SUCCESSES|DENIALS|FAILURES|UNRESOLVED) +\d+$",
                 re.MULTILINE), r"\1 NUMBER"),

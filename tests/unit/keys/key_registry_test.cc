@@ -122,8 +122,9 @@ TEST_F(KeyRegistryTest, WhatIsRefusedIsRecordedAndTouchesNothing) {
   EXPECT_EQ(LastCall(world_.store).reason, "KEY_EXISTS");
   EXPECT_EQ(LastCall(world_.store).outcome, "failed");
   EXPECT_THAT(world_.Rotate({"acme", "other"}), HasReason(Reason::kKeyNotFound));
-  for (const char* reserved : {"token", "row-mac", "request", "card-fingerprint", "cards-data",
-                               "cards-index", "cards-ff1", "A"}) {
+  for (const char* reserved :
+       {"token", "row-mac", "request", "card-fingerprint", "account-reference", "cards-data",
+        "cards-index", "cards-ff1", "A"}) {
     EXPECT_THAT(world_.Create({"acme", reserved}, kEcSign), HasReason(Reason::kFieldInvalid));
   }
   KeyParameters data{Purpose::kData, Algorithm::kAes256, Protection::kEnvelope, kYear};
@@ -352,6 +353,28 @@ TEST_F(KeyRegistryTest, ATokenProfileGetsItsKeysOnce) {
   for (const LoggedRecord& record : LoggedRecords(world_.store)) {
     EXPECT_TRUE(record.index < records || record.action.starts_with("Log.")) << record.action;
   }
+}
+
+TEST_F(KeyRegistryTest,
+       TheKeyOfAccountReferencesIsMadeWhereAProfileAsksForItAndBoundToTheirIssuer) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  const KeyName name = AccountReferenceKeyOf("acme");
+  EXPECT_THAT(world_.registry().Versions(name), HasReason(Reason::kKeyNotFound));
+  tokenizer::Profile linked{"acme", "plain", 2, false};
+  linked.account_reference_issuer = "ACME";
+  ASSERT_OK(world_.registry().EnsureProfileKeys(linked));
+  ASSERT_OK(world_.Restart());
+  ASSERT_OK(world_.registry().EnsureProfileKeys(linked));
+  const auto version = world_.registry().PrimaryFor(name, Use::kApply);
+  ASSERT_OK(version);
+  EXPECT_EQ(version->name.version, 1U);
+  EXPECT_EQ(version->parameters.purpose, Purpose::kAccountReference);
+  EXPECT_EQ(version->parameters.token_format, "account-reference 1 issuer=ACME");
+  EXPECT_THAT(world_.Rotate(name), HasReason(Reason::kKeyNotRotatable));
+  linked.account_reference_issuer = "ACMF";
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(linked), HasReason(Reason::kProfileChanged));
+  linked.account_reference_issuer.clear();
+  EXPECT_OK(world_.registry().EnsureProfileKeys(linked));
 }
 
 TEST_F(KeyRegistryTest, KeysWhoseOutputsMustBeRewrittenDoNotRotate) {

@@ -217,5 +217,21 @@ TEST_F(OpenedKeysTest, AnFf1KeyThatMayMakeNoMoreStillOpens) {
   EXPECT_THAT(keys_->Ff1OpeningKey(legacy), HasReason(Reason::kKeyNotActive));
 }
 
+TEST_F(OpenedKeysTest, AccountReferencesAreMadeForAsLongAsTheirKeyMayProcess) {
+  tokenizer::Profile linked{"acme", "linked", 3, false};
+  linked.account_reference_issuer = "ACME";
+  EXPECT_THAT(keys_->AccountReferenceKey("acme"), HasReason(Reason::kIntegrityFailure));
+  ASSERT_OK(world_.registry().EnsureProfileKeys(linked));
+  const auto key = keys_->AccountReferenceKey("acme");
+  ASSERT_OK(key);
+  EXPECT_NE((*key)->Compute("x"), keys_->FingerprintKey("acme")->key->Compute("x"));
+  world_.Advance(kYear);
+  const auto later = keys_->AccountReferenceKey("acme");
+  ASSERT_OK(later);
+  EXPECT_EQ((*later)->Compute("x"), (*key)->Compute("x"));
+  world_.Advance(3 * kYear);
+  EXPECT_THAT(keys_->AccountReferenceKey("acme"), HasReason(Reason::kKeyNotActive));
+}
+
 }  // namespace
 }  // namespace keysvc::keys

@@ -371,6 +371,19 @@ TEST(Config, ReadsWhenAndAfterHowManyUsesTokensEnd) {
               "neither a time to live nor a number of uses");
 }
 
+TEST(Config, ReadsTheIssuerOfAccountReferences) {
+  const std::string lines = "    deterministic: false\n";
+  const auto none = Parse(ExampleWithProfile(lines));
+  ASSERT_OK(none);
+  EXPECT_EQ(none->profiles.front().account_reference_issuer, "");
+  const auto asked = Parse(ExampleWithProfile(lines + "    account_reference_issuer: ACME\n"));
+  ASSERT_OK(asked);
+  EXPECT_EQ(asked->profiles.front().account_reference_issuer, "ACME");
+  ExpectFault(ExampleWithProfile(lines + "    account_reference_issuer: acme\n"), "4 letters");
+  ExpectFault(ExampleWithProfile(lines + "    account_reference_issuer: \"\"\n"), "");
+  ExpectFault(ExampleWithProfile(lines + "    account_reference_issuer: OTHE\n"), "one issuer");
+}
+
 TEST(Config, AFaultOfAnFf1ProfileSaysItsPlace) {
   const std::string text = ExampleWithProfile(Ff1Lines("13", "8", "0", "3"));
   const std::string before = text.substr(0, text.find("shortest_card"));

@@ -77,9 +77,16 @@ class ServicesTest : public ::testing::Test {
       : edge(policy), changes_(changes) {}
 
   void SetUp() override {
-    auto profiles = tokenizer::Profiles::Create(
-        {{.tenant = "acme", .name = "cards", .number = 1, .deterministic = true},
-         {.tenant = "acme", .name = "receipts", .number = 2, .deterministic = true}});
+    auto profiles = tokenizer::Profiles::Create({{.tenant = "acme",
+                                                  .name = "cards",
+                                                  .number = 1,
+                                                  .deterministic = true,
+                                                  .account_reference_issuer = "ACME"},
+                                                 {.tenant = "acme",
+                                                  .name = "receipts",
+                                                  .number = 2,
+                                                  .deterministic = true,
+                                                  .account_reference_issuer = "ACME"}});
     ASSERT_OK(profiles);
     profiles_.emplace(*std::move(profiles));
     wrapping_.emplace(edge.hsm, edge.deployment.name, 1);
@@ -671,6 +678,40 @@ TEST_F(ServicesTest, ConvertTokensAloneAndInBatches) {
   ASSERT_EQ(many.results_size(), 2);
   EXPECT_EQ(many.results(0).token().name(), one.name());
   EXPECT_EQ(many.results(1).error().reason(), "TOKEN_NOT_FOUND");
+}
+
+TEST_F(ServicesTest, TellTheAccountReferenceWithEveryTokenOfACard) {
+  v1::TokenizeResponse made;
+  ASSERT_TRUE(Tokenize(kPan, &made).ok());
+  const std::string reference = made.account_reference();
+  ASSERT_EQ(reference.size(), 29U);
+  v1::DetokenizeResponse card;
+  ASSERT_TRUE(Detokenize(made.name(), "settlement", &card).ok());
+  EXPECT_EQ(card.account_reference(), reference);
+  v1::GetTokenRequest get;
+  get.set_name(made.name());
+  v1::GetTokenResponse token;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->GetToken(&context, get, &token).ok());
+  }
+  EXPECT_EQ(token.account_reference(), reference);
+  v1::LookUpTokenRequest look_up;
+  look_up.set_parent(kProfile);
+  look_up.mutable_card()->set_pan(kPan);
+  v1::LookUpTokenResponse known;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->LookUpToken(&context, look_up, &known).ok());
+  }
+  EXPECT_EQ(known.account_reference(), reference);
+  v1::ConvertTokenRequest convert;
+  convert.set_name(made.name());
+  convert.set_target("tenants/acme/tokenProfiles/receipts");
+  v1::ConvertTokenResponse converted;
+  Deadline context;
+  ASSERT_TRUE(tokens->ConvertToken(&context, convert, &converted).ok());
+  EXPECT_EQ(converted.account_reference(), reference);
 }
 
 TEST_F(ServicesTest, RefuseToConvertIntoWhatIsNoProfileOrNotTheCallers) {

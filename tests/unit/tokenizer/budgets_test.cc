@@ -481,11 +481,14 @@ class GuessTest : public BudgetsTest, public ::testing::WithParamInterface<const
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Profiles, GuessTest, ::testing::Values(kCards, kNumbers, kLegacy),
+INSTANTIATE_TEST_SUITE_P(Profiles, GuessTest,
+                         ::testing::Values(kCards, kNumbers, kLegacy, kLinked, kLinkedPerCall,
+                                           kLinkedNetwork, kLinkedLegacy),
                          [](const auto& profile) {
-                           return profile.param == kCards     ? "Opaque"
-                                  : profile.param == kNumbers ? "Numeric"
-                                                              : "Ff1";
+                           std::string name(profile.param);
+                           name.erase(0, name.rfind('/') + 1);
+                           std::erase(name, '-');
+                           return name;
                          });
 
 TEST_P(GuessTest, AMaskedCardIsNotFoundByTryingAllThatLookLikeIt) {
@@ -631,6 +634,23 @@ TEST_F(BudgetsTest, ACardIsNotFoundByFingerprintsOfAllThatLookLikeIt) {
   EXPECT_THAT(service_.Fingerprint(List(Card(LookAlike(3), "", "")))->fingerprints[0],
               HasReason(Reason::kGuessesExhausted));
   EXPECT_OK(service_.Tokenize(List(Card(LookAlike(400))))->at(0));
+}
+
+// Whatever the profile that it is asked for in: the references of a tenant are all the same.
+TEST_F(BudgetsTest, ACardIsNotFoundByAccountReferencesOfAllThatLookLikeIt) {
+  int told = 0;
+  for (int number = 0; number < 100; ++number) {
+    const char* profile = number % 2 == 0 ? kLinked : kLinkedPerCall;
+    const auto tokens = service_.Tokenize(List(Card(LookAlike(number))), profile);
+    ASSERT_OK(tokens);
+    told += tokens->at(0).ok() ? 1 : 0;
+    if (number == 12) Restart();
+  }
+  EXPECT_EQ(told, 20);
+  // Nor by looking up what somebody else tokenized.
+  ASSERT_OK(service_.LookUpOne(LookAlike(2), kLinked));
+  for (int number = 0; number < 20; ++number) (void)service_.LookUpOne(LookAlike(number), kLinked);
+  EXPECT_THAT(service_.LookUpOne(LookAlike(99), kLinked), HasReason(Reason::kGuessesExhausted));
 }
 
 TEST_F(BudgetsTest, ATokenPerCallTellsNothingAndIsNotLimited) {

@@ -143,6 +143,16 @@ TEST_F(KeptTokensTest, ExpiriesAreKeptWithTheTokensThatHaveThem) {
   EXPECT_EQ(*OpenKeptTokens(*row, kFingerprint, *key_), tokens);
 }
 
+TEST_F(KeptTokensTest, AccountReferencesAreKeptWithTheTokensThatHaveThem) {
+  const std::vector<KeptToken> tokens = {
+      {.token = "digits", .expiry = Expiry{2030, 12}, .account_reference = "ACMEA"},
+      {.refused = Reason::kTokenDeleted},
+      {.token = "tok_b", .account_reference = "ACMEB"}};
+  const auto row = KeepTokens(tokens, "checkout", kRequest, kFingerprint, expires_, *key_);
+  ASSERT_OK(row);
+  EXPECT_EQ(*OpenKeptTokens(*row, kFingerprint, *key_), tokens);
+}
+
 TEST_F(KeptTokensTest, TheFingerprintDependsOnAllOfTheRequest) {
   const std::string one = Fingerprint(List(Card("4111111111111111")));
   EXPECT_EQ(one, Fingerprint(List(Card("4111111111111111"))));

@@ -96,5 +96,36 @@ TEST(ProfilesTest, EmvRangesOverlapNoOther) {
   EXPECT_THAT(Profiles::Create({profile("acme", 1, "400012")}), HasReason(Reason::kConfigInvalid));
 }
 
+TEST(ProfilesTest, AccountReferencesHaveOneIssuerInATenant) {
+  const auto with = [](std::string tenant, std::uint16_t number, std::string issuer) {
+    return Profile{.tenant = std::move(tenant),
+                   .name = "p" + std::to_string(number),
+                   .number = number,
+                   .account_reference_issuer = std::move(issuer)};
+  };
+  EXPECT_OK(Profiles::Create({with("acme", 1, "ACME"), with("acme", 2, ""), with("acme", 3, "ACME"),
+                              with("beta", 1, "0X9Z")}));
+  EXPECT_THAT(
+      Profiles::Create({with("acme", 1, "ACME"), with("acme", 2, ""), with("acme", 3, "ACMF")}),
+      HasReason(Reason::kConfigInvalid));
+  for (const char* wrong : {"ACM", "ACMEE", "acme", "AC-E", "AC E",
+                            "\xc3\x84"
+                            "CM"}) {
+    EXPECT_THAT(Profiles::Create({with("acme", 1, wrong)}), HasReason(Reason::kConfigInvalid))
+        << wrong;
+  }
+}
+
+TEST(ProfilesTest, CardsAreComparedWhereTokensOrReferencesTellThemApart) {
+  Profile profile{.tenant = "acme", .name = "cards", .number = 1};
+  EXPECT_EQ(profile.ComparesCardsAmong(), "");
+  profile.deterministic = true;
+  EXPECT_EQ(profile.ComparesCardsAmong(), "tenants/acme/tokenProfiles/cards");
+  profile.account_reference_issuer = "ACME";
+  EXPECT_EQ(profile.ComparesCardsAmong(), "tenants/acme/keys/account-reference");
+  profile.deterministic = false;
+  EXPECT_EQ(profile.ComparesCardsAmong(), "tenants/acme/keys/account-reference");
+}
+
 }  // namespace
 }  // namespace keysvc::tokenizer

@@ -32,6 +32,13 @@ inline constexpr char kBriefNumbers[] = "tenants/acme/tokenProfiles/brief-number
 inline constexpr char kNetwork[] = "tenants/acme/tokenProfiles/network";
 inline constexpr char kLegacy[] = "tenants/acme/tokenProfiles/legacy";
 inline constexpr char kOtherLegacy[] = "tenants/acme/tokenProfiles/legacy-b";
+// Profiles that give account references:
+inline constexpr char kLinked[] = "tenants/acme/tokenProfiles/linked";
+inline constexpr char kLinkedPerCall[] = "tenants/acme/tokenProfiles/linked-per-call";
+inline constexpr char kLinkedNumbers[] = "tenants/acme/tokenProfiles/linked-numbers";
+inline constexpr char kLinkedNetwork[] = "tenants/acme/tokenProfiles/linked-network";
+inline constexpr char kLinkedLegacy[] = "tenants/acme/tokenProfiles/linked-legacy";
+inline constexpr char kLinkedOfBeta[] = "tenants/beta/tokenProfiles/linked";
 
 inline absl::StatusOr<CardData> Card(std::string_view pan, std::string_view expiry = "2030-12",
                                      std::string_view name = "Ada Lovelace") {
@@ -75,7 +82,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {"settling"},
        {policy::Action::kDetokenize},
        {kCards, kLegacy, kOtherLegacy, kBrief, kThrice, kSingle, kNumbers, kManyNumbers,
-        kBriefNumbers, kNetwork},
+        kBriefNumbers, kNetwork, kLinked},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -88,7 +95,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"ends",
        {"ending"},
        {policy::Action::kSuspendToken, policy::Action::kResumeToken, policy::Action::kDeleteToken},
-       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork},
+       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked},
        {}},
       {"sees-all",
        {"seeing-all"},
@@ -105,7 +112,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"converts",
        {"settling"},
        {policy::Action::kConvertToken},
-       {kCards, kOneTime, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLegacy},
+       {kCards, kOneTime, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLegacy, kLinkedPerCall},
        {}},
       {"converts-for-beta",
        {"settling"},
@@ -139,6 +146,19 @@ inline Profile NetworkProfile(std::uint16_t number) {
                   .attestation = "Ours by the letter of the scheme; no cards in it",
                   .token_requestor_id = "40010030273",
                   .months_valid = 2}};
+}
+
+inline Profile Linked(Profile profile, std::string issuer = "ACME") {
+  profile.account_reference_issuer = std::move(issuer);
+  return profile;
+}
+
+// Of the family emv, in another range than NetworkProfile()'s.
+inline Profile LinkedNetworkProfile(std::uint16_t number) {
+  Profile profile = NetworkProfile(number);
+  profile.name = "linked-network";
+  profile.emv.range.prefix = "99990013";
+  return Linked(std::move(profile));
 }
 
 // The tokenizer over a real journal. The store is a parameter: in memory and SQLCipher.
@@ -357,7 +377,13 @@ class Service {
                           .family = Family::kNumeric,
                           .time_to_live = absl::Hours(1),
                           .uses = 1},
-                         NetworkProfile(11)});
+                         NetworkProfile(11),
+                         Linked({"acme", "linked", 12, true}),
+                         Linked({"acme", "linked-per-call", 13, false}),
+                         Linked({"acme", "linked-numbers", 14, false, Family::kNumeric}),
+                         LinkedNetworkProfile(15),
+                         Linked(LegacyProfile("linked-legacy", 16, 5)),
+                         Linked({"beta", "linked", 2, false}, "BETA")});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;
