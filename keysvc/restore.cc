@@ -211,7 +211,7 @@ class Run {
       change.details["lost"] = absl::StrCat(restored_.lost.size());
       change.items = restored_.items;
       change.mutation = std::move(restored_.mutation);
-      ASSIGN_OR_RETURN(change.mutation.partner_keys, ResealPartnerKeys());
+      ASSIGN_OR_RETURN(change.mutation.partner_keys, ReauthenticatedPartnerKeys());
       change.details["partner_keys"] = keys::PartnerKeyRowsDigest(change.mutation.partner_keys);
     }
     ASSIGN_OR_RETURN(
@@ -224,12 +224,12 @@ class Run {
   }
 
   // Their MACs are by a key of the new token from now on.
-  absl::StatusOr<std::vector<store::PartnerKeyRow>> ResealPartnerKeys() {
-    const keys::PartnerKeyRows sealed(*hsm_, config_.deployment.RegistryLabel(),
-                                      config_.deployment.environment);
+  absl::StatusOr<std::vector<store::PartnerKeyRow>> ReauthenticatedPartnerKeys() {
+    const keys::PartnerKeyRows authenticated(*hsm_, config_.deployment.RegistryLabel(),
+                                             config_.deployment.environment);
     ASSIGN_OR_RETURN(std::vector<store::PartnerKeyRow> rows, store_->ListPartnerKeys());
     for (store::PartnerKeyRow& row : rows) {
-      ASSIGN_OR_RETURN(row, sealed.Reseal(std::move(row)));
+      ASSIGN_OR_RETURN(row, authenticated.Reauthenticate(std::move(row)));
     }
     return rows;
   }

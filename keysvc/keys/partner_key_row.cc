@@ -41,8 +41,8 @@ void AddColumns(const store::PartnerKeyRow& row, crypto::CanonicalWriter& text) 
 PartnerKeyRows::PartnerKeyRows(pkcs11::Hsm& hsm, std::string label, std::string environment)
     : mac_(hsm, std::move(label)), environment_(std::move(environment)) {}
 
-absl::StatusOr<store::PartnerKeyRow> PartnerKeyRows::Seal(const PartnerKey& key,
-                                                          std::uint64_t revision) const {
+absl::StatusOr<store::PartnerKeyRow> PartnerKeyRows::Authenticate(const PartnerKey& key,
+                                                                  std::uint64_t revision) const {
   const PartnerKeyTerms& terms = key.terms;
   store::PartnerKeyRow row{.tenant = key.name.tenant,
                            .key = key.name.key,
@@ -81,7 +81,8 @@ absl::StatusOr<PartnerKey> PartnerKeyRows::Open(const store::PartnerKeyRow& row)
                     .state = *state};
 }
 
-absl::StatusOr<store::PartnerKeyRow> PartnerKeyRows::Reseal(store::PartnerKeyRow row) const {
+absl::StatusOr<store::PartnerKeyRow> PartnerKeyRows::Reauthenticate(
+    store::PartnerKeyRow row) const {
   ++row.revision;
   ASSIGN_OR_RETURN(row.mac, mac_.Of(MacInputOf(row)));
   return row;

@@ -22,12 +22,14 @@ class PartnerKeyRows {
   // no use in another.
   PartnerKeyRows(pkcs11::Hsm& hsm, std::string label, std::string environment);
 
-  absl::StatusOr<store::PartnerKeyRow> Seal(const PartnerKey& key, std::uint64_t revision) const;
-  // DATA_LOSS/INTEGRITY_FAILURE when any column is not what was sealed.
+  // The key's row, with its MAC.
+  absl::StatusOr<store::PartnerKeyRow> Authenticate(const PartnerKey& key,
+                                                    std::uint64_t revision) const;
+  // DATA_LOSS/INTEGRITY_FAILURE when any column is not what the MAC was made over.
   absl::StatusOr<PartnerKey> Open(const store::PartnerKeyRow& row) const;
   // The next revision of a row whose MAC was made by a key that is lost: for a restoration, which
   // has compared the rows with the log instead.
-  absl::StatusOr<store::PartnerKeyRow> Reseal(store::PartnerKeyRow row) const;
+  absl::StatusOr<store::PartnerKeyRow> Reauthenticate(store::PartnerKeyRow row) const;
 
  private:
   std::string MacInputOf(const store::PartnerKeyRow& row) const;

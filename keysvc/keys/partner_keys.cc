@@ -252,7 +252,7 @@ absl::StatusOr<RecordedKey> PartnerKeys::Write(audit::Entry entry, PartnerKey ch
                                                std::optional<store::IdempotencyRow> kept) {
   All all = *Now();
   Held& held = all[changed.name];
-  auto row = rows_.Seal(changed, held.row.revision + 1);
+  auto row = rows_.Authenticate(changed, held.row.revision + 1);
   if (!row.ok()) return Refuse(std::move(entry), row.status());
   held = {std::make_shared<const PartnerKey>(changed), *std::move(row)};
 

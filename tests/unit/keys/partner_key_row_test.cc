@@ -58,9 +58,9 @@ class PartnerKeyRowTest : public ::testing::Test {
   const PartnerKeyRows rows_{hsm_, kLabel, "test"};
 };
 
-TEST_F(PartnerKeyRowTest, AKeyComesBackAsItWasSealed) {
+TEST_F(PartnerKeyRowTest, AKeyComesBackAsItWas) {
   const PartnerKey key = Key();
-  const auto row = rows_.Seal(key, 1);
+  const auto row = rows_.Authenticate(key, 1);
   ASSERT_OK(row);
   const auto opened = rows_.Open(*row);
   ASSERT_OK(opened);
@@ -102,38 +102,38 @@ TEST_F(PartnerKeyRowTest, AnyColumnThatIsChangedIsNoticed) {
         row.key = "ebank";
       },
   };
-  const store::PartnerKeyRow sealed = rows_.Seal(Key(), 1).value();
+  const store::PartnerKeyRow written = rows_.Authenticate(Key(), 1).value();
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    store::PartnerKeyRow row = sealed;
+    store::PartnerKeyRow row = written;
     changes[i](row);
     EXPECT_THAT(rows_.Open(row), HasReason(Reason::kIntegrityFailure)) << i;
   }
 }
 
 TEST_F(PartnerKeyRowTest, ARowIsOfNoUseInAnotherEnvironment) {
-  const store::PartnerKeyRow row = rows_.Seal(Key(), 1).value();
+  const store::PartnerKeyRow row = rows_.Authenticate(Key(), 1).value();
   EXPECT_THAT(PartnerKeyRows(hsm_, kLabel, "production").Open(row),
               HasReason(Reason::kIntegrityFailure));
 }
 
-TEST_F(PartnerKeyRowTest, ARestorationSealsTheSameKeyUnderTheNewTokensKey) {
-  const store::PartnerKeyRow row = rows_.Seal(Key(), 2).value();
+TEST_F(PartnerKeyRowTest, ARestorationAuthenticatesTheSameKeyByTheNewTokensKey) {
+  const store::PartnerKeyRow row = rows_.Authenticate(Key(), 2).value();
   FakeHsm other;
   ASSERT_OK(other.Generate(kLabel, pkcs11::KeyKind::kHmacSha256));
   const PartnerKeyRows there(other, kLabel, "test");
   EXPECT_THAT(there.Open(row), HasReason(Reason::kIntegrityFailure));
-  const auto resealed = there.Reseal(row);
-  ASSERT_OK(resealed);
-  EXPECT_EQ(resealed->revision, 3u);
-  EXPECT_OK(there.Open(*resealed));
+  const auto again = there.Reauthenticate(row);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->revision, 3u);
+  EXPECT_OK(there.Open(*again));
 }
 
 TEST_F(PartnerKeyRowTest, ErrorsOfTheTokenAreGivenOn) {
   const PartnerKey key = Key();
-  const store::PartnerKeyRow row = rows_.Seal(key, 1).value();
+  const store::PartnerKeyRow row = rows_.Authenticate(key, 1).value();
   hsm_.FailEverything(Error(Reason::kHsmUnavailable, "away"));
   EXPECT_THAT(rows_.Open(row), HasReason(Reason::kHsmUnavailable));
-  EXPECT_THAT(rows_.Seal(key, 1), HasReason(Reason::kHsmUnavailable));
+  EXPECT_THAT(rows_.Authenticate(key, 1), HasReason(Reason::kHsmUnavailable));
 }
 
 // The values were made by another program from docs/formats.md.
