@@ -71,7 +71,7 @@ std::string SpkiOf(const X509* certificate) {
 
 absl::StatusOr<std::unique_ptr<PublicKey>> ReadKey(std::string_view spki, std::string_view field) {
   absl::StatusOr<std::unique_ptr<PublicKey>> key = PublicKey::FromSpki(spki);
-  if (key.ok()) return key;
+  if (key.ok() && (*key)->IsValid()) return key;
   return Error(Reason::kFieldInvalid,
                "the public key is not P-256, P-384, Ed25519 or RSA of 2048 bits or more", field);
 }
@@ -103,13 +103,15 @@ absl::StatusOr<KeyDocument> ReadCertificate(std::string_view der, std::string_vi
 
 }  // namespace
 
+absl::Status CheckNotPrivate(std::string_view pem, std::string_view field) {
+  if (pem.find(kPrivate) == std::string_view::npos) return absl::OkStatus();
+  return Error(Reason::kPrivateKeyPresented,
+               "this is a private key: its owner has to regard it as compromised", field);
+}
+
 absl::StatusOr<KeyDocument> ReadKeyDocument(std::string_view pem, std::string_view field) {
+  RETURN_IF_ERROR(CheckNotPrivate(pem, field));
   if (pem.empty()) return Error(Reason::kFieldRequired, "the public key is required", field);
-  // Before anything else, and whatever else is there: its owner has to hear of it.
-  if (pem.find(kPrivate) != std::string_view::npos) {
-    return Error(Reason::kPrivateKeyPresented,
-                 "this is a private key: its owner has to regard it as compromised", field);
-  }
   if (pem.size() > kLongest) {
     return Error(Reason::kFieldInvalid, "the public key is longer than 16 KiB", field);
   }

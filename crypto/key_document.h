@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "crypto/public_key.h"
@@ -22,12 +23,16 @@ struct KeyDocument {
   std::optional<Validity> validity;  // of a certificate
 };
 
+// INVALID_ARGUMENT/PRIVATE_KEY_PRESENTED naming `field` when PEM of a private key is anywhere in
+// it.
+absl::Status CheckNotPrivate(std::string_view pem, std::string_view field);
+
 // Reads one PEM block of at most 16 KiB: a SubjectPublicKeyInfo (RFC 7468 section 13) or an X.509
 // certificate whose key usage, where it says one, has digitalSignature. Whoever reads a certificate
 // trusts it because of where it came from: its own signature and its issuer are not looked at.
-// INVALID_ARGUMENT naming `field`: PRIVATE_KEY_PRESENTED for what has a private key in it,
+// INVALID_ARGUMENT naming `field`: PRIVATE_KEY_PRESENTED as above, before anything else,
 // FIELD_REQUIRED for nothing, FIELD_INVALID for anything else, such as a second block or a key that
-// crypto::PublicKey does not take.
+// crypto::PublicKey does not take or that is not IsValid(). Takes up to 20 ms for an RSA key.
 absl::StatusOr<KeyDocument> ReadKeyDocument(std::string_view pem, std::string_view field);
 
 }  // namespace keysvc::crypto

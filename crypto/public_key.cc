@@ -15,6 +15,7 @@
 #include "crypto/bytes.h"
 #include "crypto/context_pool.h"
 #include "crypto/digest.h"
+#include "crypto/ed25519_point.h"
 #include "crypto/openssl_handle.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -180,7 +181,7 @@ absl::StatusOr<std::unique_ptr<PublicKey>> PublicKey::FromP384Point(std::string_
 }
 
 absl::StatusOr<std::unique_ptr<PublicKey>> PublicKey::FromEd25519(std::string_view point) {
-  if (point.size() != kEd25519PointSize) return NotAKey();
+  if (!IsEd25519PublicKey(point)) return NotAKey();
   return Impl::Owner(Kind::kEd25519,
                      PkeyHandle(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr,
                                                             AsBytes(point).data(), point.size())));
@@ -229,6 +230,13 @@ absl::StatusOr<std::unique_ptr<PublicKey>> PublicKey::FromSpki(std::string_view 
   // with a point of the same size, explicit parameters, trailing bytes) is not accepted.
   if (key.ok() && (*key)->ToSpki() != der) return NotAKey();
   return key;
+}
+
+bool PublicKey::IsValid() const {
+  const PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, impl_->key.get(), nullptr));
+  const bool valid = context != nullptr && EVP_PKEY_public_check(context.get()) == 1;
+  ERR_clear_error();
+  return valid;
 }
 
 std::string PublicKey::ToSpki() const {

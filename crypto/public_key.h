@@ -30,7 +30,10 @@ struct RsaNumbers {
 // A public key that checks signatures in software. Thread-safe.
 class PublicKey {
  public:
-  // From the X.509 SubjectPublicKeyInfo in DER. INVALID_ARGUMENT/FIELD_INVALID when it is not one.
+  // From the X.509 SubjectPublicKeyInfo in DER. INVALID_ARGUMENT/FIELD_INVALID when it is not one,
+  // and of a point that is not on its curve or, of Ed25519, is of small order (FIPS 186-5 and
+  // SP 800-186 D.1.3), of an RSA modulus that is even, too short or too long, of an RSA exponent
+  // outside of FIPS 186-5 5.1; here and below.
   static absl::StatusOr<std::unique_ptr<PublicKey>> FromSpki(std::string_view der);
   // From PKCS#11 attributes: an uncompressed EC point (0x04 || X || Y), a raw Ed25519 point, an RSA
   // modulus and exponent (big-endian).
@@ -42,6 +45,11 @@ class PublicKey {
   ~PublicKey();
   PublicKey(const PublicKey&) = delete;
   PublicKey& operator=(const PublicKey&) = delete;
+
+  // Whether it is a key as far as numbers tell: what is checked above and, of an RSA modulus, that
+  // it has no small factor and is neither a prime nor a power of one (SP 800-89 5.3.3). For keys of
+  // others, once: takes up to 20 ms of an RSA key.
+  bool IsValid() const;
 
   std::string ToSpki() const;
   std::string ToPem() const;

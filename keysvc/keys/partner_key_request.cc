@@ -1,6 +1,7 @@
 #include "keysvc/keys/partner_key_request.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 
 #include "absl/strings/ascii.h"
@@ -15,18 +16,23 @@ namespace {
 
 constexpr std::size_t kLongestKid = 256;
 
+// Of a number in big-endian bytes, of which the first is not 0.
+std::size_t BitsOf(std::string_view number) {
+  return 8 * (number.size() - 1) + std::bit_width(static_cast<unsigned char>(number.front()));
+}
+
 // nullopt for RSA keys of sizes that none of ours has.
 std::optional<Algorithm> UsualAlgorithmOf(const crypto::PublicKey& key, Purpose purpose) {
   if (key.Ed25519Point().ok()) return Algorithm::kEd25519;
   if (key.P256Point().ok()) return Algorithm::kEcP256;
   if (key.P384Point().ok()) return Algorithm::kEcP384;
   const bool http = purpose == Purpose::kHttp;  // has the one hash
-  switch (key.Rsa().value().modulus.size()) {
-    case 2048 / 8:
+  switch (BitsOf(key.Rsa().value().modulus)) {
+    case 2048:
       return http ? Algorithm::kRsa2048Sha512 : Algorithm::kRsa2048;
-    case 3072 / 8:
+    case 3072:
       return http ? Algorithm::kRsa3072Sha512 : Algorithm::kRsa3072;
-    case 4096 / 8:
+    case 4096:
       return http ? Algorithm::kRsa4096Sha512 : Algorithm::kRsa4096;
     default:
       return std::nullopt;

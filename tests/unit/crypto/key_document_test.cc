@@ -24,7 +24,7 @@ Reason ReasonFor(const std::string& pem) {
   EXPECT_EQ(FieldOf(document.status()), "pem");
   // Whatever it is, nobody hears it again.
   EXPECT_THAT(std::string(document.status().message()),
-              ::testing::Not(::testing::ContainsRegex("MC4|MII")));
+              ::testing::Not(::testing::ContainsRegex("MC4|MII|MCow")));
   return ReasonOf(document.status()).value_or(Reason::kInternal);
 }
 
@@ -79,6 +79,12 @@ TEST(KeyDocumentTest, APrivateKeyIsRefusedByItsName) {
             Reason::kFieldInvalid);
 }
 
+TEST(KeyDocumentTest, OfAPrivateKeyInOtherFormsNothingIsReadEither) {
+  EXPECT_OK(CheckNotPrivate("", "pem"));
+  EXPECT_OK(CheckNotPrivate(OpensslKey(kP256).public_pem(), "pem"));
+  EXPECT_EQ(ReasonFor(R"({"kty":"EC","crv":"P-256","d":"AAAA"})"), Reason::kFieldInvalid);
+}
+
 TEST(KeyDocumentTest, WhatIsNotOneBlockOfAKeyIsRefused) {
   const OpensslKey partner(kP256);
   const std::string good = partner.public_pem();
@@ -106,6 +112,14 @@ TEST(KeyDocumentTest, WeakKeysAndOtherCurvesAreRefused) {
     const OpensslKey partner(options);
     EXPECT_EQ(ReasonFor(partner.public_pem()), Reason::kFieldInvalid);
   }
+  // Ed25519's neutral element, under which the same signature is right for every message.
+  EXPECT_EQ(ReasonFor("-----BEGIN PUBLIC KEY-----\n"
+                      "MCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+                      "-----END PUBLIC KEY-----\n"),
+            Reason::kFieldInvalid);
+  const auto divisible = PublicKey::FromRsa(std::string(256, '\xff'), "\x01\x01\x01");
+  ASSERT_OK(divisible);
+  EXPECT_EQ(ReasonFor((*divisible)->ToPem()), Reason::kFieldInvalid) << "by 3";
   const OpensslKey weak("-algorithm RSA -pkeyopt rsa_keygen_bits:1024");
   EXPECT_EQ(ReasonFor(weak.Certificate(30)), Reason::kFieldInvalid);
 }

@@ -171,6 +171,45 @@ TEST(PublicKeyTest, PointsThatAreNoneAreRefused) {
   EXPECT_THAT(PublicKey::FromEd25519(""), kRefused);
 }
 
+TEST(PublicKeyTest, Ed25519PointsUnderWhichAnybodySignsAreRefused) {
+  // The points of order 1, 2, 4 and 8, by their y, and with either x.
+  for (const char* y : {"0100000000000000000000000000000000000000000000000000000000000000",
+                        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                        "0000000000000000000000000000000000000000000000000000000000000000",
+                        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"}) {
+    std::string point = Bytes(y);
+    EXPECT_THAT(PublicKey::FromEd25519(point), kRefused) << y;
+    point.back() = static_cast<char>(point.back() ^ 0x80);
+    EXPECT_THAT(PublicKey::FromEd25519(point), kRefused) << y << ", the other x";
+  }
+}
+
+TEST(PublicKeyTest, Ed25519PointsHaveOneEncodingAndLieOnTheCurve) {
+  EXPECT_OK(PublicKey::FromEd25519(Bytes("03") + std::string(31, '\0')));
+  for (const char* none : {
+           "0200000000000000000000000000000000000000000000000000000000000000",  // no x
+           "0700000000000000000000000000000000000000000000000000000000000000",  // no x
+           "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",  // p + 3
+           "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+           "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",  // p + 0
+           "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",  // p + 1
+           "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+       }) {
+    EXPECT_THAT(PublicKey::FromEd25519(Bytes(none)), kRefused) << none;
+  }
+}
+
+TEST(PublicKeyTest, AnRsaModulusWithASmallFactorIsNotValid) {
+  EXPECT_TRUE(Rsa()->IsValid());
+  EXPECT_TRUE(P384()->IsValid());
+  EXPECT_TRUE(Ed25519()->IsValid());
+  // 2^2048 - 1, which 3 divides.
+  const auto weak = PublicKey::FromRsa(std::string(256, '\xff'), Bytes("010001"));
+  ASSERT_OK(weak);
+  EXPECT_FALSE((*weak)->IsValid());
+}
+
 TEST(PublicKeyTest, WeakRsaKeysAreRefused) {
   const std::string modulus = Bytes(known::kRsaModulus);
   EXPECT_THAT(PublicKey::FromRsa(modulus.substr(0, 128), "\x01\x01\x01"), kRefused) << "short";

@@ -72,10 +72,14 @@ TEST_F(PartnerKeyRequestTest, AnRsaKeyHashesAsItIsSaidOrAsItsPurposeNeeds) {
 }
 
 TEST_F(PartnerKeyRequestTest, OnlyRsaKeysOfOurSizesAreTaken) {
-  const std::string pem = OpensslKey("-algorithm RSA -pkeyopt rsa_keygen_bits:2560").public_pem();
-  PartnerKeyRequest request = Request();
-  request.pem = pem;
-  EXPECT_THAT(Refused(request, "pem"), HasReason(Reason::kFieldInvalid));
+  for (const char* bits : {"2560", "3071", "3073"}) {
+    SCOPED_TRACE(bits);
+    const std::string pem =
+        OpensslKey(std::string("-algorithm RSA -pkeyopt rsa_keygen_bits:") + bits).public_pem();
+    PartnerKeyRequest request = Request();
+    request.pem = pem;
+    EXPECT_THAT(Refused(request, "pem"), HasReason(Reason::kFieldInvalid));
+  }
 }
 
 TEST_F(PartnerKeyRequestTest, AKeyServesThePurposesOfItsKind) {
