@@ -149,10 +149,7 @@ absl::StatusOr<std::unique_ptr<KeyRegistry>> KeyRegistry::Load(
   std::unique_ptr<KeyRegistry> registry(new KeyRegistry(
       hsm, wrapping, store, journal, std::move(environment), std::move(clock), limits));
   RETURN_IF_ERROR(registry->Reload());
-  ASSIGN_OR_RETURN(const std::optional<std::string> logged, LoggedKeysDigest(store));
-  if (logged.has_value() && *logged != registry->Rings()->Digest()) {
-    return Error(Reason::kIntegrityFailure, "the stored keys are not those that the log tells of");
-  }
+  RETURN_IF_ERROR(registry->CheckLogged());
   RETURN_IF_ERROR(registry->CheckHsm());
   KeyRings rings = *registry->Rings();
   RETURN_IF_ERROR(registry->ceremony_.Settle(rings));
@@ -345,10 +342,17 @@ absl::Status KeyRegistry::Reload() {
   return absl::OkStatus();
 }
 
+absl::Status KeyRegistry::CheckLogged() {
+  ASSIGN_OR_RETURN(const std::optional<std::string> logged, LoggedKeysDigest(store_));
+  if (!logged.has_value() || *logged == Rings()->Digest()) return absl::OkStatus();
+  return Error(Reason::kIntegrityFailure, "the stored keys are not those that the log tells of");
+}
+
 absl::Status KeyRegistry::SettleDoubt() {
   if (!doubtful_) return absl::OkStatus();
   RETURN_IF_ERROR(ceremony_.RecordReload());
   RETURN_IF_ERROR(Reload());
+  RETURN_IF_ERROR(CheckLogged());
   doubtful_ = false;
   return absl::OkStatus();
 }
@@ -453,7 +457,8 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entr
                                                         const KeyName& name,
                                                         std::string_view request,
                                                         const Decide& decide) {
-  RETURN_IF_ERROR(SettleDoubt());
+  const absl::Status settled = SettleDoubt();
+  if (!settled.ok()) return ceremony_.Refuse(entry, settled);
   absl::Status conflict;
   for (int round = 0; round < kRounds; ++round) {
     KeyRings rings = *Rings();
@@ -472,10 +477,10 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entr
     const absl::Status reloaded = Reload();
     doubtful_ = ReasonOf(failure) == Reason::kOutcomeUnknown;
     if (ReasonOf(failure) != Reason::kConflict) return failure;
-    RETURN_IF_ERROR(reloaded);
+    if (!reloaded.ok()) return ceremony_.Refuse(entry, reloaded);
     conflict = failure;
   }
-  return conflict;
+  return ceremony_.Refuse(entry, conflict);
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& entry,

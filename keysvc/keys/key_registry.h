@@ -134,6 +134,9 @@ class KeyRegistry {
 
   // Reads and checks every row. DATA_LOSS/INTEGRITY_FAILURE also when one is older than it was.
   absl::Status Reload();
+  // Whether the rings are what the log tells of: what was put back has its MAC. DATA_LOSS with
+  // INTEGRITY_FAILURE when they are not.
+  absl::Status CheckLogged();
   // Reads all again when it is unknown what became of an earlier change. The ceremony mutex is
   // held.
   absl::Status SettleDoubt();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -594,6 +596,24 @@ TEST_F(KeyRegistryTest, AProfileNameThatLeavesNoRoomForTheKeysIsRefused) {
   tokenizer::Profile ff1 = Ff1Profile();
   ff1.name = "a12345678901";
   EXPECT_THAT(world_.registry().EnsureProfileKeys(ff1), HasReason(Reason::kConfigInvalid));
+}
+
+TEST_F(KeyRegistryTest, ARowPutBackWhileAnOutcomeIsUnknownIsRefusedByTheNextChange) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  const auto before = world_.store.Snapshot().keys;
+  ASSERT_OK(world_.journal().CheckpointNow());
+  world_.store.FailCommit(MemoryStore::CommitFault::kDoneButUnknown);
+  world_.store.Fail(MemoryStore::Step::kReopen, std::numeric_limits<int>::max());
+  world_.store.Fail(MemoryStore::Step::kRead);  // nor can the rows be read again at once
+  ASSERT_THAT(world_.Rotate(kWebhook, KeyRegistry::Urgency::kSoon),
+              HasReason(Reason::kOutcomeUnknown));
+  world_.store.Tamper([&before](MemoryStore::Rows& rows) { rows.keys = before; });
+  world_.store.Heal();
+  while (!world_.journal().healthy()) std::this_thread::yield();
+  EXPECT_THAT(world_.Create({"acme", "another"}, kEcSign), HasReason(Reason::kIntegrityFailure));
+  EXPECT_EQ(LastCall(world_.store).action, "KeyService.CreateKey");
+  EXPECT_EQ(LastCall(world_.store).reason, "INTEGRITY_FAILURE");
 }
 
 }  // namespace
