@@ -104,7 +104,8 @@ class Run {
       return Error(Reason::kIntegrityFailure,
                    "the stored keys are not those that the log tells of");
     }
-    RETURN_IF_ERROR(keys::CheckLoggedPartnerKeys(*store_));
+    ASSIGN_OR_RETURN(const auto partner_keys, store_->ListPartnerKeys());
+    RETURN_IF_ERROR(keys::CheckLoggedPartnerKeys(*store_, partner_keys));
     Step("opening every key");
     restoration_.emplace(rows);
     return restoration_->Open(config_.deployment, *recovery_key_);

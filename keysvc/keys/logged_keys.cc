@@ -9,6 +9,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "audit/leaf.h"
 #include "crypto/bytes.h"
 #include "crypto/canonical.h"
@@ -29,13 +30,14 @@ constexpr std::uint64_t kLeavesAtOnce = 512;
 // escaped, so that the members can be found as text.
 constexpr std::string_view kHead = R"({"action":"Log.)";
 struct Digested {
+  std::string_view what;
   std::string_view change;  // how the header of a record begins that changes rows
   std::string_view digest;
   std::string_view before;
 };
-constexpr Digested kKeys{R"({"action":"KeyService.)", R"("keys":")", R"("keys_before":")"};
-constexpr Digested kPartnerKeys{R"({"action":"PartnerKeyService.)", R"("partner_keys":")",
-                                R"("partner_keys_before":")"};
+constexpr Digested kKeys{"keys", R"({"action":"KeyService.)", R"("keys":")", R"("keys_before":")"};
+constexpr Digested kPartnerKeys{"partner keys", R"({"action":"PartnerKeyService.)",
+                                R"("partner_keys":")", R"("partner_keys_before":")"};
 
 std::string_view Member(std::string_view body, std::string_view member) {
   const std::size_t at = body.find(member);
@@ -44,7 +46,7 @@ std::string_view Member(std::string_view body, std::string_view member) {
   return body.substr(0, body.find('"'));
 }
 
-absl::StatusOr<std::optional<std::string>> LoggedDigest(store::Store& store, const Digested& what) {
+absl::StatusOr<std::optional<std::string>> LoggedDigest(store::Store& store, const Digested& of) {
   ASSIGN_OR_RETURN(const store::FrontierRow frontier, store.ReadFrontier());
   std::optional<std::string> of_head;
   std::uint64_t floor = 0;  // what is below, the head speaks for
@@ -54,17 +56,19 @@ absl::StatusOr<std::optional<std::string>> LoggedDigest(store::Store& store, con
     ASSIGN_OR_RETURN(const std::vector<store::LeafRow> leaves,
                      store.ReadLeaves(first, static_cast<std::size_t>(end - first)));
     for (auto leaf = leaves.rbegin(); leaf != leaves.rend() && leaf->index >= floor; ++leaf) {
-      const bool change = leaf->header.starts_with(what.change);
+      const bool change = leaf->header.starts_with(of.change);
       if (!change && !(leaf->header.starts_with(kHead) && !of_head.has_value())) continue;
-      const std::string digest(Member(leaf->body, what.digest));
+      const std::string digest(Member(leaf->body, of.digest));
       if (digest.empty()) continue;
       if (crypto::AsText(audit::HashOfLeaf(*leaf)) != leaf->leaf_hash) {
-        return Error(Reason::kIntegrityFailure, "a record about keys is not what was written");
+        return Error(Reason::kIntegrityFailure,
+                     absl::StrCat("a record about ", ToAbsl(of.what), " is not what was written"));
       }
-      const std::string_view before = Member(leaf->body, what.before);
+      const std::string_view before = Member(leaf->body, of.before);
       if (change || before.empty()) return digest;
       if (!absl::SimpleAtoi(ToAbsl(before), &floor)) {
-        return Error(Reason::kIntegrityFailure, "a head of the log speaks of keys without a place");
+        return Error(Reason::kIntegrityFailure, absl::StrCat("a head of the log speaks of ",
+                                                             ToAbsl(of.what), " without a place"));
       }
       of_head = digest;
     }
@@ -95,8 +99,8 @@ absl::StatusOr<std::optional<std::string>> LoggedKeysDigest(store::Store& store)
   return LoggedDigest(store, kKeys);
 }
 
-absl::Status CheckLoggedPartnerKeys(store::Store& store) {
-  ASSIGN_OR_RETURN(const std::vector<store::PartnerKeyRow> rows, store.ListPartnerKeys());
+absl::Status CheckLoggedPartnerKeys(store::Store& store,
+                                    const std::vector<store::PartnerKeyRow>& rows) {
   ASSIGN_OR_RETURN(const std::optional<std::string> logged, LoggedDigest(store, kPartnerKeys));
   // A log without a word of them is of a store without any.
   if (logged.value_or(PartnerKeyRowsDigest({})) == PartnerKeyRowsDigest(rows)) {

@@ -15,9 +15,10 @@ namespace keysvc::keys {
 // or the newest head, which says the same so that nobody has to look further back. nullopt for a
 // log that has neither. DATA_LOSS/INTEGRITY_FAILURE when that record is not what was written.
 absl::StatusOr<std::optional<std::string>> LoggedKeysDigest(store::Store& store);
-// Whether the stored partner keys are those that the log tells of, by PartnerKeyRowsDigest in the
-// same places. DATA_LOSS/INTEGRITY_FAILURE when they are not.
-absl::Status CheckLoggedPartnerKeys(store::Store& store);
+// Whether these, which are all that the store holds, are the partner keys that its log tells of, by
+// PartnerKeyRowsDigest in the same places. DATA_LOSS/INTEGRITY_FAILURE when they are not.
+absl::Status CheckLoggedPartnerKeys(store::Store& store,
+                                    const std::vector<store::PartnerKeyRow>& rows);
 
 // The same digest of the rows that are stored once `changed` has replaced or joined `stored`: for
 // whoever changes key rows without rings.

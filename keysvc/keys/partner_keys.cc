@@ -21,8 +21,7 @@ using RecordedKey = audit::Recorded<PartnerKey>;
 
 constexpr std::string_view kKept = "keysvc kept partner key";
 
-// A change loses a race only against one whose outcome was unknown, or against another request of
-// the same id, so few rounds are enough.
+// A change loses a race only against another request of the same id, so few rounds are enough.
 constexpr int kRounds = 3;
 
 crypto::CanonicalWriter RequestText(const audit::Entry& entry) {
@@ -52,6 +51,9 @@ std::string KeptAnswer(const PartnerKeyName& name) {
 }
 
 absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such partner key"); }
+absl::Status InDoubt() {
+  return Error(Reason::kOutcomeUnknown, "it is not known what became of a change of this key");
+}
 
 void Describe(const PartnerKey& key, audit::Entry& entry) {
   entry.details["purpose"] = NameOf(key.terms.purpose);
@@ -62,18 +64,26 @@ void Describe(const PartnerKey& key, audit::Entry& entry) {
 
 }  // namespace
 
-PartnerKeys::PartnerKeys(Services services, PartnerKeyRows rows, std::function<absl::Time()> clock)
+PartnerKeys::PartnerKeys(Services services, PartnerKeyRows rows, std::function<absl::Time()> clock,
+                         absl::Duration retry)
     : services_(services),
       rows_(std::move(rows)),
       clock_(std::move(clock)),
-      all_(std::make_shared<const All>()) {}
+      retry_(retry),
+      state_(std::make_shared<const State>()) {}
+
+PartnerKeys::~PartnerKeys() = default;
 
 absl::StatusOr<std::unique_ptr<PartnerKeys>> PartnerKeys::Load(Services services,
                                                                PartnerKeyRows rows,
-                                                               std::function<absl::Time()> clock) {
-  std::unique_ptr<PartnerKeys> keys(new PartnerKeys(services, std::move(rows), std::move(clock)));
-  RETURN_IF_ERROR(keys->Reload());
-  RETURN_IF_ERROR(CheckLoggedPartnerKeys(services.store));
+                                                               std::function<absl::Time()> clock,
+                                                               absl::Duration retry) {
+  std::unique_ptr<PartnerKeys> keys(
+      new PartnerKeys(services, std::move(rows), std::move(clock), retry));
+  RETURN_IF_ERROR(keys->ReadAll());
+  PartnerKeys* loaded = keys.get();
+  loaded->settling_ =
+      std::jthread([loaded](const std::stop_token& stop) { loaded->SettleDoubts(stop); });
   return keys;
 }
 
@@ -135,15 +145,19 @@ absl::StatusOr<RecordedKey> PartnerKeys::Disable(const policy::Permit& permit,
 
 absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::Find(
     const PartnerKeyName& name) const {
-  const auto all = Now();
-  const auto found = all->find(name);
-  if (found == all->end()) return NotFound();
+  const auto now = Now();
+  if (now->doubtful.has_value() && now->doubtful->key->name == name) return InDoubt();
+  const auto found = now->all.find(name);
+  if (found == now->all.end()) return NotFound();
   return found->second.key;
 }
 
-std::vector<std::shared_ptr<const PartnerKey>> PartnerKeys::List(std::string_view tenant) const {
+absl::StatusOr<std::vector<std::shared_ptr<const PartnerKey>>> PartnerKeys::List(
+    std::string_view tenant) const {
+  const auto now = Now();
+  if (now->doubtful.has_value() && now->doubtful->key->name.tenant == tenant) return InDoubt();
   std::vector<std::shared_ptr<const PartnerKey>> keys;
-  for (const auto& [name, held] : *Now()) {
+  for (const auto& [name, held] : now->all) {
     if (name.tenant == tenant) keys.push_back(held.key);
   }
   return keys;
@@ -153,14 +167,15 @@ std::map<std::string, std::string> PartnerKeys::HeadFacts() {
   // With the mutex no record about them is on its way, so that the rows in memory are those of
   // every log that is at least as long as it is now.
   const std::unique_lock lock(change_mutex_, std::try_to_lock);
-  if (!lock.owns_lock() || doubtful_) return {};
+  const auto now = Now();
+  if (!lock.owns_lock() || now->doubtful.has_value()) return {};
   const auto frontier = services_.store.ReadFrontier();
   if (!frontier.ok()) return {};
-  return {{"partner_keys", PartnerKeyRowsDigest(RowsOf(*Now()))},
+  return {{"partner_keys", PartnerKeyRowsDigest(RowsOf(now->all))},
           {"partner_keys_before", absl::StrCat(frontier->size)}};
 }
 
-absl::Status PartnerKeys::Reload() {
+absl::Status PartnerKeys::ReadAll() {
   ASSIGN_OR_RETURN(const std::vector<store::PartnerKeyRow> rows, services_.store.ListPartnerKeys());
   All all;
   for (const store::PartnerKeyRow& row : rows) {
@@ -168,39 +183,59 @@ absl::Status PartnerKeys::Reload() {
     const PartnerKeyName name = key.name;
     all[name] = {std::make_shared<const PartnerKey>(std::move(key)), row};
   }
-  for (const auto& [name, held] : *Now()) {
-    const auto found = all.find(name);
-    if (found == all.end() || found->second.row.revision < held.row.revision) {
-      return Error(Reason::kIntegrityFailure, "a stored partner key is older than it was");
-    }
-  }
-  Publish(std::move(all));
+  RETURN_IF_ERROR(CheckLoggedPartnerKeys(services_.store, rows));
+  Publish({.all = std::move(all)});
   return absl::OkStatus();
 }
 
 absl::Status PartnerKeys::SettleDoubt() {
-  if (!doubtful_) return absl::OkStatus();
+  const auto now = Now();
+  if (!now->doubtful.has_value()) return absl::OkStatus();
   // Once this is durable, so is whatever was to be written before it, or it never will be.
   RETURN_IF_ERROR(services_.journal.Record(SystemEntry("PartnerKeyService.Reload", {})).status());
-  RETURN_IF_ERROR(Reload());
-  doubtful_ = false;
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<store::PartnerKeyRow> rows, services_.store.ListPartnerKeys());
+  // The rows alone do not tell: the old one may have been put back.
+  RETURN_IF_ERROR(CheckLoggedPartnerKeys(services_.store, rows));
+  const std::string stored = PartnerKeyRowsDigest(rows);
+  All changed = now->all;
+  changed[now->doubtful->key->name] = *now->doubtful;
+  for (const All* all : {&now->all, static_cast<const All*>(&changed)}) {
+    if (stored != PartnerKeyRowsDigest(RowsOf(*all))) continue;
+    Publish({.all = *all});
+    return absl::OkStatus();
+  }
+  return Error(Reason::kIntegrityFailure,
+               "the stored partner keys are not those that were written");
+}
+
+void PartnerKeys::SettleDoubts(const std::stop_token& stop) {
+  std::unique_lock lock(change_mutex_);
+  while (doubt_.wait(lock, stop, [this] { return Now()->doubtful.has_value(); }) &&
+         !stop.stop_requested()) {
+    const absl::Status settled = SettleDoubt();
+    // Rows that somebody changed do not get better: the next change says so to its caller.
+    if (ReasonOf(settled) == Reason::kIntegrityFailure) return;
+    if (!settled.ok()) {
+      doubt_.wait_for(lock, stop, absl::ToChronoNanoseconds(retry_), [] { return false; });
+    }
+  }
 }
 
 absl::StatusOr<RecordedKey> PartnerKeys::Change(const audit::Entry& entry,
                                                 const PartnerKeyName& name,
                                                 std::string_view request, const Decide& decide) {
+  const absl::Status settled = SettleDoubt();
+  if (!settled.ok()) return Refuse(entry, settled);
   absl::Status conflict;
   for (int round = 0; round < kRounds; ++round) {
-    RETURN_IF_ERROR(SettleDoubt());
     auto changed = ChangeOrRepeat(entry, name, request, decide);
-    if (changed.ok()) return changed;
-    const auto reason = ReasonOf(changed.status());
-    doubtful_ = reason == Reason::kOutcomeUnknown || reason == Reason::kConflict;
-    if (reason != Reason::kConflict) return changed;
+    if (ReasonOf(changed.status()) != Reason::kConflict) return changed;
     conflict = changed.status();
   }
-  return conflict;
+  const auto rows = services_.store.ListPartnerKeys();
+  const absl::Status stored =
+      rows.ok() ? CheckLoggedPartnerKeys(services_.store, *rows) : rows.status();
+  return Refuse(entry, stored.ok() ? conflict : stored);
 }
 
 absl::StatusOr<RecordedKey> PartnerKeys::ChangeOrRepeat(audit::Entry entry,
@@ -225,7 +260,7 @@ absl::StatusOr<RecordedKey> PartnerKeys::ChangeOrRepeat(audit::Entry entry,
     if (!row.ok()) return Refuse(std::move(entry), row.status());
     kept = *std::move(row);
   }
-  auto changed = decide(*Now());
+  auto changed = decide(Now()->all);
   if (!changed.ok()) return Refuse(std::move(entry), changed.status());
   return Write(std::move(entry), *std::move(changed), std::move(kept));
 }
@@ -250,7 +285,7 @@ absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::FindEarlier(
 
 absl::StatusOr<RecordedKey> PartnerKeys::Write(audit::Entry entry, PartnerKey changed,
                                                std::optional<store::IdempotencyRow> kept) {
-  All all = *Now();
+  All all = Now()->all;
   Held& held = all[changed.name];
   auto row = rows_.Authenticate(changed, held.row.revision + 1);
   if (!row.ok()) return Refuse(std::move(entry), row.status());
@@ -261,10 +296,17 @@ absl::StatusOr<RecordedKey> PartnerKeys::Write(audit::Entry entry, PartnerKey ch
   store::Mutation mutation;
   mutation.partner_keys.push_back(held.row);
   mutation.idempotency = std::move(kept);
-  ASSIGN_OR_RETURN(audit::Receipt receipt,
-                   services_.journal.Record(std::move(entry), std::move(mutation)));
-  Publish(std::move(all));
-  return RecordedKey{std::move(receipt), std::move(changed)};
+  absl::StatusOr<audit::Receipt> receipt =
+      services_.journal.Record(std::move(entry), std::move(mutation));
+  if (receipt.ok()) {
+    Publish({.all = std::move(all)});
+    return RecordedKey{*std::move(receipt), std::move(changed)};
+  }
+  if (ReasonOf(receipt.status()) == Reason::kOutcomeUnknown) {
+    Publish({.all = Now()->all, .doubtful = held});
+    doubt_.notify_all();
+  }
+  return std::move(receipt).status();
 }
 
 absl::StatusOr<RecordedKey> PartnerKeys::Refuse(audit::Entry entry, const absl::Status& status) {
@@ -279,15 +321,15 @@ std::vector<store::PartnerKeyRow> PartnerKeys::RowsOf(const All& all) {
   return rows;
 }
 
-std::shared_ptr<const PartnerKeys::All> PartnerKeys::Now() const {
-  const std::lock_guard lock(all_mutex_);
-  return all_;
+std::shared_ptr<const PartnerKeys::State> PartnerKeys::Now() const {
+  const std::lock_guard lock(state_mutex_);
+  return state_;
 }
 
-void PartnerKeys::Publish(All all) {
-  auto fresh = std::make_shared<const All>(std::move(all));
-  const std::lock_guard lock(all_mutex_);
-  all_ = std::move(fresh);
+void PartnerKeys::Publish(State state) {
+  auto fresh = std::make_shared<const State>(std::move(state));
+  const std::lock_guard lock(state_mutex_);
+  state_ = std::move(fresh);
 }
 
 }  // namespace keysvc::keys

@@ -72,6 +72,7 @@ absl::Status KeyWorld::Start() {
   options.origin = "keysvc.example/test";
   options.checkpoint_directory = directory_.path();
   options.checkpoint_interval = absl::Hours(1);
+  options.answer_within = answer_within;
   options.clock = clock();
   options.steady = since_boot();
   auto journal = audit::Journal::Start(store, *checkpoint_signer_, std::move(options));
@@ -81,9 +82,9 @@ absl::Status KeyWorld::Start() {
       keys::KeyRegistry::Load(hsm, wrapping, store, *journal_, "test", clock(), use_limits);
   if (!registry.ok()) return registry.status();
   registry_ = *std::move(registry);
-  auto partner_keys =
-      keys::PartnerKeys::Load({*registry_, store, *journal_},
-                              {hsm, deployment.RegistryLabel(), deployment.environment}, clock());
+  auto partner_keys = keys::PartnerKeys::Load(
+      {*registry_, store, *journal_}, {hsm, deployment.RegistryLabel(), deployment.environment},
+      clock(), absl::Milliseconds(1));
   if (!partner_keys.ok()) return partner_keys.status();
   partner_keys_ = *std::move(partner_keys);
   return absl::OkStatus();

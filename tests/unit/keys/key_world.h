@@ -88,7 +88,8 @@ class KeyWorld {
   MemoryStore store;
   const keys::Deployment deployment{"dev", "test", "unused"};
   keys::KeyWrapping wrapping{hsm, "dev", 1};
-  keys::UseLimits use_limits;  // of the next Start
+  keys::UseLimits use_limits;                       // of the next Start
+  absl::Duration answer_within = absl::Seconds(2);  // of the journal of the next Start
 
  private:
   std::atomic<std::int64_t> now_ms_;

@@ -1,7 +1,11 @@
 #include "keysvc/keys/partner_keys.h"
 
+#include <functional>
+#include <limits>
+#include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -30,6 +34,9 @@ class PartnerKeysTest : public ::testing::Test {
       ASSERT_OK(partner_.Generate(label, pkcs11::KeyKind::kEcP256));
     }
   }
+  // A commit that is still held would hold the journal's end.
+  void TearDown() override { world_.store.Heal(); }
+
   std::string PemOf(const std::string& label) {
     return ReadPublicHalf(partner_.PublicKey(label).value()).value()->pem;
   }
@@ -45,6 +52,41 @@ class PartnerKeysTest : public ::testing::Test {
     return world_.partner_keys().Find(name).value()->state;
   }
   std::size_t Writes() { return world_.store.ListPartnerKeys().value().size(); }
+
+  // The next change is written, or lost, and nobody knows which until the store is healed.
+  void LoseTheNextOutcome(MemoryStore::CommitFault fault) {
+    ASSERT_OK(world_.journal().CheckpointNow()) << "the first one is made beside the test";
+    world_.store.FailCommit(fault);
+    world_.store.Fail(MemoryStore::Step::kReopen, std::numeric_limits<int>::max());
+  }
+  bool IsInDoubt(const PartnerKeyName& name) {
+    return ReasonOf(world_.partner_keys().Find(name).status()) == Reason::kOutcomeUnknown;
+  }
+  // Nobody makes a change meanwhile.
+  void AwaitOutcome(const PartnerKeyName& name) {
+    while (IsInDoubt(name)) std::this_thread::yield();
+  }
+  void AwaitLog() {
+    while (!world_.journal().healthy()) std::this_thread::yield();
+  }
+  absl::Status StartWith(const std::function<void(MemoryStore::Rows&)>& change) {
+    world_.Stop();
+    const MemoryStore::Rows before = world_.store.Snapshot();
+    world_.store.Tamper(change);
+    const absl::Status status = world_.Start();
+    world_.Stop();
+    world_.store.Tamper(
+        [&before](MemoryStore::Rows& rows) { rows.partner_keys = before.partner_keys; });
+    return status;
+  }
+  // A record of the log that says so.
+  absl::Status RecordHead(std::map<std::string, std::string> facts) {
+    audit::Entry entry;
+    entry.action = "Log.Head";
+    entry.actor = "system";
+    entry.details = std::move(facts);
+    return world_.journal().Record(std::move(entry)).status();
+  }
 
   KeyWorld world_;
   keysvc::testing::FakeHsm partner_;
@@ -89,10 +131,12 @@ TEST_F(PartnerKeysTest, KeysAreListedByTenantInTheOrderOfTheirNames) {
   ASSERT_OK(Create(kBank, "bank"));
   ASSERT_OK(Create({"globex", "bank"}, "bank"));
   std::vector<std::string> names;
-  for (const auto& key : world_.partner_keys().List("acme")) names.push_back(key->name.key);
+  const auto listed = world_.partner_keys().List("acme");
+  ASSERT_OK(listed);
+  for (const auto& key : *listed) names.push_back(key->name.key);
   EXPECT_THAT(names, ::testing::ElementsAre("bank", "shop"));
-  EXPECT_EQ(world_.partner_keys().List("globex").size(), 1u);
-  EXPECT_EQ(world_.partner_keys().List("nobody").size(), 0u);
+  EXPECT_EQ(world_.partner_keys().List("globex")->size(), 1u);
+  EXPECT_EQ(world_.partner_keys().List("nobody")->size(), 0u);
 }
 
 TEST_F(PartnerKeysTest, AKeyIsDisabledForEver) {
@@ -149,21 +193,23 @@ TEST_F(PartnerKeysTest, NothingChangesWithoutTheHsmOrTheLog) {
 
 TEST_F(PartnerKeysTest, ARowThatIsChangedMissingOrAddedIsRefusedAtTheStart) {
   ASSERT_OK(Create(kBank, "bank"));
-  const auto refused = [&](const auto& change) {
-    world_.Stop();
-    const MemoryStore::Rows before = world_.store.Snapshot();
-    world_.store.Tamper(change);
-    const absl::Status status = world_.Start();
-    world_.Stop();
-    world_.store.Tamper(
-        [&before](MemoryStore::Rows& rows) { rows.partner_keys = before.partner_keys; });
-    EXPECT_OK(world_.Start());
-    return status;
-  };
-  EXPECT_THAT(refused([](auto& rows) { rows.partner_keys.begin()->second.not_after_ms += 1; }),
+  EXPECT_THAT(StartWith([](auto& rows) { rows.partner_keys.begin()->second.not_after_ms += 1; }),
               HasReason(Reason::kIntegrityFailure));
-  EXPECT_THAT(refused([](auto& rows) { rows.partner_keys.clear(); }),
+  EXPECT_THAT(StartWith([](auto& rows) { rows.partner_keys.clear(); }),
               HasReason(Reason::kIntegrityFailure));
+  ASSERT_OK(world_.Start());
+  // With a MAC that is right, under a name of which this log never heard.
+  PartnerKey added = **world_.partner_keys().Find(kBank);
+  added.name = kShop;
+  const store::PartnerKeyRow row =
+      PartnerKeyRows(world_.hsm, world_.deployment.RegistryLabel(), world_.deployment.environment)
+          .Authenticate(added, 1)
+          .value();
+  EXPECT_THAT(StartWith([&row](auto& rows) {
+                rows.partner_keys[{row.tenant, row.key}] = row;
+              }),
+              HasReason(Reason::kIntegrityFailure));
+  EXPECT_OK(world_.Start());
 }
 
 TEST_F(PartnerKeysTest, ARowPutBackToBeforeItWasDisabledIsRefusedAtTheStart) {
@@ -178,34 +224,119 @@ TEST_F(PartnerKeysTest, ARowPutBackToBeforeItWasDisabledIsRefusedAtTheStart) {
 TEST_F(PartnerKeysTest, AHeadSpeaksForTheRowsAndIsBelievedNoMoreThanLaterRecords) {
   ASSERT_OK(Create(kBank, "bank"));
   const auto before = world_.store.Snapshot().partner_keys;
+  const auto put_back = [&before](MemoryStore::Rows& rows) { rows.partner_keys = before; };
+  const auto as_they_are = [](MemoryStore::Rows&) {};
   const auto facts = world_.partner_keys().HeadFacts();
   EXPECT_EQ(facts.at("partner_keys"), PartnerKeyRowsDigest({before.begin()->second}));
   ASSERT_OK(world_.DisablePartnerKey(kBank));
-  EXPECT_NE(world_.partner_keys().HeadFacts().at("partner_keys"), facts.at("partner_keys"));
+  // A head whose facts are older than the change, though it was recorded after it.
+  ASSERT_OK(RecordHead(facts));
+  EXPECT_THAT(StartWith(put_back), HasReason(Reason::kIntegrityFailure));
+  EXPECT_OK(StartWith(as_they_are));
+  // One that knows of the change.
+  ASSERT_OK(world_.Start());
+  ASSERT_OK(RecordHead(world_.partner_keys().HeadFacts()));
+  EXPECT_THAT(StartWith(put_back), HasReason(Reason::kIntegrityFailure));
+  EXPECT_OK(StartWith(as_they_are));
+  // Nobody looks further back than such a head.
+  ASSERT_OK(world_.Start());
+  auto wrong = world_.partner_keys().HeadFacts();
+  wrong["partner_keys"] = facts.at("partner_keys");
+  ASSERT_OK(RecordHead(wrong));
+  EXPECT_THAT(StartWith(as_they_are), HasReason(Reason::kIntegrityFailure));
 }
 
-TEST_F(PartnerKeysTest, AnOutcomeThatWasUnknownIsLookedUpBeforeTheNextChange) {
-  for (const auto fault :
-       {MemoryStore::CommitFault::kDoneButUnknown, MemoryStore::CommitFault::kLostAndUnknown}) {
-    SCOPED_TRACE(static_cast<int>(fault));
-    const PartnerKeyName name{
-        "acme", fault == MemoryStore::CommitFault::kDoneButUnknown ? "written" : "lost"};
-    world_.store.FailCommit(fault);
-    const auto created = Create(name, "bank");
-    // Either the journal finds out in time, or the caller hears that it is not known.
-    if (!created.ok()) {
-      EXPECT_THAT(created.status(), ::testing::AnyOf(HasReason(Reason::kOutcomeUnknown),
-                                                     HasReason(Reason::kAuditUnavailable)));
-    }
+TEST_F(PartnerKeysTest, AKeyWhoseDisablingMayBeDurableIsNotFoundUntilTheLogSaysWhatBecameOfIt) {
+  struct Case {
+    MemoryStore::CommitFault fault;
+    std::string label;
+    PartnerKeyState end;
+  };
+  const std::string other = "shop-of-globex";
+  ASSERT_OK(Create({"globex", other}, "shop"));
+  for (const Case& c :
+       {Case{MemoryStore::CommitFault::kDoneButUnknown, "bank", PartnerKeyState::kDisabled},
+        Case{MemoryStore::CommitFault::kLostAndUnknown, "shop", PartnerKeyState::kActive}}) {
+    SCOPED_TRACE(c.label);
+    const PartnerKeyName name{"acme", c.label};
+    ASSERT_OK(Create(name, c.label));
+    LoseTheNextOutcome(c.fault);
+    ASSERT_THAT(world_.DisablePartnerKey(name), HasReason(Reason::kOutcomeUnknown));
+    // The log settles it without the HSM.
+    world_.hsm.FailEverything(Error(Reason::kHsmUnavailable, "away"));
+    EXPECT_THAT(world_.partner_keys().Find(name), HasReason(Reason::kOutcomeUnknown));
+    EXPECT_THAT(world_.partner_keys().List("acme"), HasReason(Reason::kOutcomeUnknown));
+    EXPECT_OK(world_.partner_keys().Find({"globex", other}));
+    EXPECT_OK(world_.partner_keys().List("globex"));
+    EXPECT_TRUE(world_.partner_keys().HeadFacts().empty());
     world_.store.Heal();
-    const auto again = Create(name, "bank");
-    if (!again.ok()) {
-      EXPECT_THAT(again, HasReason(Reason::kKeyExists));
-    }
-    EXPECT_OK(world_.partner_keys().Find(name));
+    AwaitOutcome(name);
+    EXPECT_EQ(StateOf(name), c.end);
+    EXPECT_OK(world_.partner_keys().List("acme"));
+    world_.hsm.Heal();
   }
-  EXPECT_EQ(Writes(), 2u);
+  ASSERT_OK(world_.DisablePartnerKey(kShop)) << "what was lost is done again";
+  ASSERT_OK(world_.Restart());
+  EXPECT_EQ(StateOf(kBank), PartnerKeyState::kDisabled);
+  EXPECT_EQ(StateOf(kShop), PartnerKeyState::kDisabled);
+}
+
+TEST_F(PartnerKeysTest, ARegistrationWhoseOutcomeIsUnknownIsFoundOnceItIsKnown) {
+  LoseTheNextOutcome(MemoryStore::CommitFault::kDoneButUnknown);
+  ASSERT_THAT(Create(kBank, "bank"), HasReason(Reason::kOutcomeUnknown));
+  EXPECT_TRUE(IsInDoubt(kBank));
+  world_.store.Heal();
+  AwaitOutcome(kBank);
+  EXPECT_EQ(StateOf(kBank), PartnerKeyState::kActive);
+  EXPECT_THAT(Create(kBank, "bank"), HasReason(Reason::kKeyExists));
+
+  LoseTheNextOutcome(MemoryStore::CommitFault::kLostAndUnknown);
+  ASSERT_THAT(Create(kShop, "shop"), HasReason(Reason::kOutcomeUnknown));
+  world_.store.Heal();
+  AwaitOutcome(kShop);
+  EXPECT_THAT(world_.partner_keys().Find(kShop), HasReason(Reason::kKeyNotFound));
+  EXPECT_OK(Create(kShop, "shop"));
   EXPECT_OK(world_.Restart());
+}
+
+TEST_F(PartnerKeysTest, ACommitThatHangsLeavesItsKeyInDoubtUntilItIsThrough) {
+  world_.answer_within = absl::Milliseconds(500);
+  ASSERT_OK(world_.Restart());
+  ASSERT_OK(Create(kBank, "bank", "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e2"));
+  ASSERT_OK(world_.journal().CheckpointNow());
+  world_.store.HoldCommits();
+  ASSERT_THAT(world_.DisablePartnerKey(kBank, kRequestId), HasReason(Reason::kOutcomeUnknown));
+  EXPECT_TRUE(IsInDoubt(kBank));
+  EXPECT_THAT(world_.DisablePartnerKey(kBank), HasReason(Reason::kAuditUnavailable));
+  world_.store.ReleaseCommits();
+  AwaitOutcome(kBank);
+  EXPECT_EQ(StateOf(kBank), PartnerKeyState::kDisabled);
+  EXPECT_EQ(world_.DisablePartnerKey(kBank, kRequestId)->state, PartnerKeyState::kDisabled);
+}
+
+TEST_F(PartnerKeysTest, ARowPutBackWhileAnOutcomeIsUnknownIsNotTaken) {
+  ASSERT_OK(Create(kBank, "bank"));
+  const auto before = world_.store.Snapshot().partner_keys;
+  LoseTheNextOutcome(MemoryStore::CommitFault::kDoneButUnknown);
+  ASSERT_THAT(world_.DisablePartnerKey(kBank), HasReason(Reason::kOutcomeUnknown));
+  world_.store.Tamper([&before](MemoryStore::Rows& rows) { rows.partner_keys = before; });
+  world_.store.Heal();
+  AwaitLog();
+  EXPECT_THAT(Create(kShop, "shop"), HasReason(Reason::kIntegrityFailure));
+  EXPECT_EQ(LastCall(world_.store).action, "PartnerKeyService.CreatePartnerKey");
+  EXPECT_EQ(LastCall(world_.store).reason, "INTEGRITY_FAILURE");
+  EXPECT_TRUE(IsInDoubt(kBank)) << "it verifies nothing";
+  EXPECT_TRUE(world_.partner_keys().HeadFacts().empty()) << "nobody vouches for the rows";
+  world_.Stop();
+  EXPECT_THAT(world_.Start(), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(PartnerKeysTest, AChangeOfARowThatIsNotWhatWasWrittenIsRefusedAndRecorded) {
+  ASSERT_OK(Create(kBank, "bank"));
+  world_.store.Tamper([](MemoryStore::Rows& rows) { rows.partner_keys.clear(); });
+  EXPECT_THAT(world_.DisablePartnerKey(kBank), HasReason(Reason::kIntegrityFailure));
+  EXPECT_EQ(LastCall(world_.store).action, "PartnerKeyService.DisablePartnerKey");
+  EXPECT_EQ(LastCall(world_.store).reason, "INTEGRITY_FAILURE");
 }
 
 }  // namespace
