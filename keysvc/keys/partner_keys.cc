@@ -32,16 +32,15 @@ crypto::CanonicalWriter RequestText(const audit::Entry& entry) {
 
 // All that is asked for, as it is asked for: what follows from it may change with the time.
 std::string RequestText(const audit::Entry& entry, const PartnerKeyRequest& request) {
-  const auto time = [](const std::optional<absl::Time>& asked) {
-    return asked.has_value() ? static_cast<std::uint64_t>(absl::ToUnixMillis(*asked)) : 0;
-  };
   crypto::CanonicalWriter text = RequestText(entry);
   text.Bytes(NameOf(request.purpose))
       .Bytes(request.algorithm.has_value() ? NameOf(*request.algorithm) : "")
       .Bytes(request.pem)
-      .Bytes(request.kid)
-      .U64(time(request.not_before))
-      .U64(time(request.not_after));
+      .Bytes(request.kid);
+  for (const std::optional<absl::Time>& time : {request.not_before, request.not_after}) {
+    text.U8(time.has_value() ? 1 : 0);
+    if (time.has_value()) text.U64(static_cast<std::uint64_t>(absl::ToUnixMillis(*time)));
+  }
   return text.Take();
 }
 
@@ -98,22 +97,21 @@ absl::StatusOr<RecordedKey> PartnerKeys::Create(const policy::Permit& permit,
       CheckPermit(permit, policy::Action::kCreatePartnerKey, entry.resource);
   if (!checked.ok()) return Refuse(entry, checked);
   const absl::Time now = absl::FromUnixMillis(absl::ToUnixMillis(clock_()));
-  const absl::StatusOr<PartnerKeyTerms> terms = TermsOf(request, now);
-  if (!terms.ok()) return Refuse(entry, terms.status());
   const auto decide = [&](const All& all) -> absl::StatusOr<PartnerKey> {
+    ASSIGN_OR_RETURN(PartnerKeyTerms terms, TermsOf(request, now));
     if (all.contains(name)) return Error(Reason::kKeyExists, "there is a key of this name");
     for (const auto& [other, held] : all) {
-      if (other.tenant != name.tenant || held.key->terms.public_key != terms->public_key) continue;
+      if (other.tenant != name.tenant || held.key->terms.public_key != terms.public_key) continue;
       if (held.key->state == PartnerKeyState::kDisabled) {
         return Error(Reason::kPartnerKeyDisabled, "this key is disabled under another name");
       }
-      if (held.key->terms.purpose != terms->purpose) {
+      if (held.key->terms.purpose != terms.purpose) {
         return Error(Reason::kKeyPurposeMismatch, "this key has another purpose already");
       }
     }
-    ASSIGN_OR_RETURN(auto half, ReadPublicHalf(terms->public_key));
+    ASSIGN_OR_RETURN(auto half, ReadPublicHalf(terms.public_key));
     return PartnerKey{.name = name,
-                      .terms = *terms,
+                      .terms = std::move(terms),
                       .half = std::move(half),
                       .created = now,
                       .registered_by = entry.actor};
@@ -242,38 +240,36 @@ absl::StatusOr<RecordedKey> PartnerKeys::ChangeOrRepeat(audit::Entry entry,
                                                         const PartnerKeyName& name,
                                                         std::string_view request,
                                                         const Decide& decide) {
-  std::optional<store::IdempotencyRow> kept;
-  if (!entry.request_id.empty()) {
-    const auto keys = services_.registry.RequestKeysOf(name.tenant);
-    if (!keys.ok()) return Refuse(std::move(entry), keys.status());
-    const std::string fingerprint(crypto::AsText((*keys)->fingerprint->Compute(request)));
-    const auto earlier = FindEarlier(entry, name, fingerprint, **keys);
-    if (!earlier.ok()) return Refuse(std::move(entry), earlier.status());
-    if (*earlier != nullptr) {
-      entry.details["repetition"] = "true";
-      ASSIGN_OR_RETURN(audit::Receipt receipt, services_.journal.Record(std::move(entry)));
-      return RecordedKey{std::move(receipt), **earlier};
-    }
-    auto row = tokenizer::KeepAnswer(kKept, entry.actor, entry.request_id, fingerprint,
-                                     clock_() + tokenizer::kKeepAnswers,
-                                     crypto::AsBytes(KeptAnswer(name)), *(*keys)->answer);
-    if (!row.ok()) return Refuse(std::move(entry), row.status());
-    kept = *std::move(row);
+  const auto earlier = FindEarlier(entry, name, request);
+  if (!earlier.ok()) return Refuse(std::move(entry), earlier.status());
+  if (*earlier != nullptr) {
+    entry.details["repetition"] = "true";
+    ASSIGN_OR_RETURN(audit::Receipt receipt, services_.journal.Record(std::move(entry)));
+    return RecordedKey{std::move(receipt), **earlier};
   }
   auto changed = decide(Now()->all);
   if (!changed.ok()) return Refuse(std::move(entry), changed.status());
-  return Write(std::move(entry), *std::move(changed), std::move(kept));
+  auto kept = Keep(entry, name, request);
+  if (!kept.ok()) return Refuse(std::move(entry), kept.status());
+  return Write(std::move(entry), *std::move(changed), *std::move(kept));
 }
 
 absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::FindEarlier(
-    const audit::Entry& entry, const PartnerKeyName& name, std::string_view fingerprint,
-    const tokenizer::RequestKeys& keys) const {
+    const audit::Entry& entry, const PartnerKeyName& name, std::string_view request) const {
+  if (entry.request_id.empty()) return nullptr;
   ASSIGN_OR_RETURN(const auto row, services_.store.FindIdempotency(
                                        entry.actor, entry.request_id,
                                        absl::ToUnixMillis(services_.journal.UnsteppedTime())));
   if (!row.has_value()) return nullptr;
+  // No request of a tenant without a request key has ever been kept, and none is made for it here.
+  if (!services_.registry.Versions(RequestKeyOf(name.tenant)).ok()) {
+    return Error(Reason::kRequestIdReused, "the request id was used for another request",
+                 "request_id");
+  }
+  ASSIGN_OR_RETURN(const auto keys, services_.registry.RequestKeysOf(name.tenant));
+  const std::string fingerprint(crypto::AsText(keys->fingerprint->Compute(request)));
   ASSIGN_OR_RETURN(const crypto::SecretBytes answer,
-                   tokenizer::OpenKeptAnswer(kKept, *row, fingerprint, *keys.answer));
+                   tokenizer::OpenKeptAnswer(kKept, *row, fingerprint, *keys->answer));
   ASSIGN_OR_RETURN(const crypto::SecretBytes expected,
                    crypto::SecretBytes::CopyOf(crypto::AsBytes(KeptAnswer(name))));
   auto key = Find(name);
@@ -281,6 +277,16 @@ absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::FindEarlier(
     return Error(Reason::kIntegrityFailure, "the partner key that a request changed is gone");
   }
   return key;
+}
+
+absl::StatusOr<std::optional<store::IdempotencyRow>> PartnerKeys::Keep(
+    const audit::Entry& entry, const PartnerKeyName& name, std::string_view request) const {
+  if (entry.request_id.empty()) return std::nullopt;
+  ASSIGN_OR_RETURN(const auto keys, services_.registry.RequestKeysOf(name.tenant));
+  const std::string fingerprint(crypto::AsText(keys->fingerprint->Compute(request)));
+  return tokenizer::KeepAnswer(kKept, entry.actor, entry.request_id, fingerprint,
+                               clock_() + tokenizer::kKeepAnswers,
+                               crypto::AsBytes(KeptAnswer(name)), *keys->answer);
 }
 
 absl::StatusOr<RecordedKey> PartnerKeys::Write(audit::Entry entry, PartnerKey changed,

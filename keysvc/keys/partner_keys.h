@@ -60,8 +60,8 @@ class PartnerKeys {
   // another name of the tenant, FAILED_PRECONDITION/PARTNER_KEY_DISABLED when it is disabled there,
   // and KEY_PURPOSE_MISMATCH when it has another purpose there; DATA_LOSS/INTEGRITY_FAILURE when
   // the stored rows are not those that were written. The outer error means that the outcome is not
-  // recorded or not known. With a request id, a repetition within 24 hours gets the same key, and
-  // another content INVALID_ARGUMENT/REQUEST_ID_REUSED.
+  // recorded or not known. With a request id, a repetition within 24 hours gets the same key, also
+  // when that is over by then, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED.
   absl::StatusOr<audit::Recorded<PartnerKey>> Create(const policy::Permit& permit,
                                                      const PartnerKeyName& name,
                                                      const PartnerKeyRequest& request,
@@ -114,9 +114,13 @@ class PartnerKeys {
                                                              std::string_view request,
                                                              const Decide& decide);
   // The key as it is now, when the request is a repetition; else null.
-  absl::StatusOr<std::shared_ptr<const PartnerKey>> FindEarlier(
-      const audit::Entry& entry, const PartnerKeyName& name, std::string_view fingerprint,
-      const tokenizer::RequestKeys& keys) const;
+  absl::StatusOr<std::shared_ptr<const PartnerKey>> FindEarlier(const audit::Entry& entry,
+                                                                const PartnerKeyName& name,
+                                                                std::string_view request) const;
+  // What is kept for a repetition of the request, if it has an id.
+  absl::StatusOr<std::optional<store::IdempotencyRow>> Keep(const audit::Entry& entry,
+                                                            const PartnerKeyName& name,
+                                                            std::string_view request) const;
   absl::StatusOr<audit::Recorded<PartnerKey>> Write(audit::Entry entry, PartnerKey changed,
                                                     std::optional<store::IdempotencyRow> kept);
   absl::StatusOr<audit::Recorded<PartnerKey>> Refuse(audit::Entry entry,

@@ -339,5 +339,40 @@ TEST_F(PartnerKeysTest, AChangeOfARowThatIsNotWhatWasWrittenIsRefusedAndRecorded
   EXPECT_EQ(LastCall(world_.store).reason, "INTEGRITY_FAILURE");
 }
 
+TEST_F(PartnerKeysTest, ARepetitionGetsItsKeyAlsoWhenThatIsOver) {
+  const std::string pem = PemOf("bank");
+  const PartnerKeyRequest request{.pem = pem, .not_after = world_.Now() + absl::Hours(1)};
+  ASSERT_OK(world_.CreatePartnerKey(kBank, request, kRequestId));
+  world_.Advance(absl::Minutes(61));
+  const auto again = world_.CreatePartnerKey(kBank, request, kRequestId);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->name, kBank);
+  EXPECT_THAT(world_.CreatePartnerKey(kShop, request), HasReason(Reason::kFieldInvalid));
+}
+
+TEST_F(PartnerKeysTest, ABeginThatIsSaidIsAnotherRequestThanNone) {
+  const std::string pem = PemOf("bank");
+  PartnerKeyRequest request{.pem = pem, .not_after = End()};
+  ASSERT_OK(world_.CreatePartnerKey(kBank, request, kRequestId));
+  request.not_before = absl::UnixEpoch();
+  EXPECT_THAT(world_.CreatePartnerKey(kBank, request, kRequestId),
+              HasReason(Reason::kRequestIdReused));
+}
+
+TEST_F(PartnerKeysTest, ARefusedRequestMakesNoKeysForItsTenant) {
+  const PartnerKeyName nobodys{"nonesuch", "bank"};
+  const auto has_keys = [&] { return world_.registry().Versions(RequestKeyOf("nonesuch")).ok(); };
+  EXPECT_THAT(world_.DisablePartnerKey(nobodys, kRequestId), HasReason(Reason::kKeyNotFound));
+  EXPECT_THAT(world_.CreatePartnerKey(nobodys, {.pem = "garbage"}, kRequestId),
+              HasReason(Reason::kFieldInvalid));
+  // Nor does the id of a request for another tenant.
+  ASSERT_OK(Create(kBank, "bank", kRequestId));
+  EXPECT_THAT(world_.DisablePartnerKey(nobodys, kRequestId), HasReason(Reason::kRequestIdReused));
+  EXPECT_FALSE(has_keys());
+  constexpr char kAnother[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e2";
+  ASSERT_OK(Create(nobodys, "bank", kAnother));
+  EXPECT_TRUE(has_keys());
+}
+
 }  // namespace
 }  // namespace keysvc::keys
