@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "crypto/key_document.h"
 #include "keysvc/keys/partner_key_request.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
@@ -86,6 +87,8 @@ void PartnerKeyService::CreatePartnerKey(v1::CreatePartnerKeyRequest& request,
   ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kCreatePartnerKey, name.ToString(),
                              request.request_id()));
+  // Whatever else is wrong: its owner has to hear of it.
+  REFUSE_IF_ERROR(reply, crypto::CheckNotPrivate(request.pem(), "pem"));
   REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
   ASSIGN_OR_REFUSE(reply, const keys::PartnerKeyRequest asked, ToRequest(request));
   reply.Answer(partner_keys_.Create(permit, name, asked, request.request_id()),

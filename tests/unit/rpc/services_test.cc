@@ -1001,6 +1001,8 @@ TEST_F(ServicesTest, RefuseAPartnerKeyNamingTheField) {
   const auto nothing = [](auto&) {};
   const std::string good = partner.public_pem();
   EXPECT_EQ(reason(partner.private_pem(), nothing), "PRIVATE_KEY_PRESENTED");
+  EXPECT_EQ(reason(partner.private_pem(), [](auto& request) { request.clear_purpose(); }),
+            "PRIVATE_KEY_PRESENTED");
   EXPECT_EQ(reason("", nothing), "FIELD_REQUIRED");
   EXPECT_EQ(reason("garbage", nothing), "FIELD_INVALID");
   EXPECT_EQ(reason(good, [](auto& request) { request.clear_partner_key_id(); }), "FIELD_REQUIRED");
@@ -1070,6 +1072,9 @@ TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
             "OFFICER_LOGIN_REQUIRED");
   v1::PartnerKey made;
   EXPECT_EQ(ReasonOnWire(CreatePartnerKey("bank", "any", &made)), "OFFICER_LOGIN_REQUIRED");
+  // Its owner has to hear of it, whoever may register keys.
+  EXPECT_EQ(ReasonOnWire(CreatePartnerKey("bank", "-----BEGIN PRIVATE KEY-----", &made)),
+            "PRIVATE_KEY_PRESENTED");
   v1::DisablePartnerKeyRequest disable;
   disable.set_name("tenants/acme/partnerKeys/bank");
   v1::DisablePartnerKeyResponse disabled;
