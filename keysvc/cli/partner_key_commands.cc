@@ -39,15 +39,21 @@ Fields FieldsOf(const v1::PartnerKey& key) {
           {"registered_by", key.registered_by()}};
 }
 
+// What a day without a time of day stands for, as seconds of it: a key that is good until the 30th
+// is good on the 30th.
+constexpr absl::Duration kFirstSecond = absl::ZeroDuration();
+constexpr absl::Duration kLastSecond = absl::Seconds(24 * 60 * 60 - 1);
+
 // Sets nothing for an empty text.
-absl::Status SetTime(std::string_view text, std::string_view field,
+absl::Status SetTime(std::string_view text, absl::Duration of_day, std::string_view field,
                      google::protobuf::Timestamp* (v1::CreatePartnerKeyRequest::*mutable_time)(),
                      v1::CreatePartnerKeyRequest& request) {
   if (text.empty()) return absl::OkStatus();
   absl::Time time;
   std::string why;
-  if (!absl::ParseTime("%Y-%m-%d", ToAbsl(text), &time, &why) &&
-      !absl::ParseTime(absl::RFC3339_full, ToAbsl(text), &time, &why)) {
+  if (absl::ParseTime("%Y-%m-%d", ToAbsl(text), &time, &why)) {
+    time += of_day;
+  } else if (!absl::ParseTime(absl::RFC3339_full, ToAbsl(text), &time, &why)) {
     return Error(Reason::kFieldInvalid, "a time is 2027-06-30 or 2027-06-30T12:00:00Z", field);
   }
   (request.*mutable_time)()->set_seconds(absl::ToUnixSeconds(time));
@@ -66,9 +72,9 @@ absl::StatusOr<v1::CreatePartnerKeyRequest> RequestOf(const CreatePartnerKeyOpti
   request.set_algorithm(options.algorithm);
   request.set_kid(options.kid);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
-  RETURN_IF_ERROR(SetTime(options.not_before, "not_before_time",
+  RETURN_IF_ERROR(SetTime(options.not_before, kFirstSecond, "not_before_time",
                           &v1::CreatePartnerKeyRequest::mutable_not_before_time, request));
-  RETURN_IF_ERROR(SetTime(options.not_after, "not_after_time",
+  RETURN_IF_ERROR(SetTime(options.not_after, kLastSecond, "not_after_time",
                           &v1::CreatePartnerKeyRequest::mutable_not_after_time, request));
   ASSIGN_OR_RETURN(*request.mutable_pem(), ReadFile(options.in, kKeyLimit));
   // What is no public key does not leave this machine.

@@ -16,7 +16,8 @@ struct CreatePartnerKeyOptions {
   v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_UNSPECIFIED;  // what the key is
   std::string in = "-";  // PEM; a private key is refused here, before it is sent
   std::string kid;
-  // Days or times of RFC 3339, of UTC; empty: a certificate's, or from now on.
+  // Times of RFC 3339, or days of UTC, which are meant whole: from the first second of the one to
+  // the last of the other. Empty: a certificate's, or from now on.
   std::string not_before;
   std::string not_after;
   std::string request_id;

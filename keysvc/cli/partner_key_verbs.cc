@@ -24,10 +24,12 @@ void AddCreate(Verbs& verbs, CLI::App& group) {
   AddFile(verb, "--in", options->in, "The key [standard input]");
   verb.add_option("--kid", options->kid, "What the partner calls it [anything]")
       ->option_text("TEXT");
-  verb.add_option("--not-before", options->not_before, "From when it verifies [now]")
+  verb.add_option("--not-before", options->not_before,
+                  "From when it verifies: a day of UTC, from its start, or a time [now]")
       ->option_text("TIME");
   verb.add_option("--not-after", options->not_after,
-                  "Until when it verifies; required without a certificate [the certificate's]")
+                  "Until when it verifies: a day of UTC, to its end, or a time; required without a "
+                  "certificate [the certificate's]")
       ->option_text("TIME");
   AddRequestId(verb, options->request_id);
 }

@@ -293,7 +293,7 @@ class PartnerKeys(PartnerTest):
         self.assertIn("PRIVATE_KEY_PRESENTED", refused.stderr)
         made = officer("create", name, "--in", public, "--not-after", end, "--kid", "k1")
         self.assertEqual(made.returncode, 0, made.stderr)
-        self.assertIn(f"{end}T00:00:00Z", made.stdout)
+        self.assertIn(f"{end}T23:59:59Z", made.stdout, "a day is meant whole")
         self.assertEqual(officer("get", name).stdout, made.stdout)
         self.assertIn(name, officer("list", "tenants/acme").stdout)
         self.assertEqual(verify().returncode, 0)
