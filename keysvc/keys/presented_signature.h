@@ -17,7 +17,7 @@ namespace keysvc::keys {
 enum class Fault {
   kNone,
   kSignatureWrong,
-  kKeyUnknown,         // `kid`, `keyid` names no version of the key that may still verify
+  kKeyUnknown,         // `kid`, `keyid` names none of the keys that may verify
   kAlgorithmMismatch,  // `alg` is not the key's
   kIssueTimeMissing,   // there is no `iat`, no `created`
   kTooOld,
@@ -43,9 +43,11 @@ class PresentedSignature {
 
   // What whoever made it says.
   struct Claims {
-    std::string key_id = {};  // a thumbprint (RFC 7638); empty where nothing is said
-    std::string alg = {};     // empty where nothing is said
-    std::string input = {};   // the bytes that are signed
+    // Of our own keys a thumbprint (RFC 7638), of partners' what they like; empty where nothing is
+    // said.
+    std::string key_id = {};
+    std::string alg = {};    // empty where nothing is said
+    std::string input = {};  // the bytes that are signed
     // One of them has to be right.
     std::vector<std::string> signatures = {};
     SignatureEncoding encoding = SignatureEncoding::kP1363;

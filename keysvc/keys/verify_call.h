@@ -53,7 +53,9 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
     KeyParameters parameters;
     std::shared_ptr<const PublicHalf> half;  // null of MACs
     std::string hsm_label;                   // of MACs
-    std::string key_id;  // what a signature has to call it, if it names a key; empty: anything
+    // What a signature has to call it, if it names a key: its thumbprint, or the partner's kid;
+    // empty: anything.
+    std::string key_id;
   };
 
   // What is to be checked, and by which keys.

@@ -1,12 +1,22 @@
 // Signatures of partners, made by the openssl program or by keys of our own that are registered as
 // somebody else's.
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "crypto/base64.h"
+#include "crypto/bytes.h"
+#include "crypto/digest.h"
+#include "crypto/mac.h"
+#include "crypto/secret_bytes.h"
+#include "crypto/secret_key.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "http/message.h"
 #include "http/webhook.h"
 #include "keysvc/keys/cose_signature.h"
 #include "keysvc/keys/http_signature.h"
@@ -59,6 +69,26 @@ class PartnerSignatureTest : public SigningTest {
     request.key = name;
     request.presented = std::move(presented);
     return Verify(request);
+  }
+  absl::StatusOr<Verification> CheckJws(const std::string& jws,
+                                        const PartnerKeyName& name = kBank) {
+    return Check(std::make_shared<PresentedJws>(jws, std::nullopt), name);
+  }
+  // What another program signs: a JWS of this header, by openssl.
+  static std::string JwsBy(const OpensslKey& partner, const std::string& header,
+                           const std::string& options) {
+    const std::string input =
+        absl::StrCat(crypto::ToBase64Url(header), ".", crypto::ToBase64Url(kPayload));
+    return absl::StrCat(input, ".", crypto::ToBase64Url(partner.Sign(input, options)));
+  }
+  static http::Message Payment() {
+    http::Message message;
+    message.method = "POST";
+    message.scheme = "https";
+    message.authority = "bank.example";
+    message.path = "/payments";
+    message.body = kPayload;
+    return message;
   }
   static std::shared_ptr<PresentedMessage> Bare(const std::string& message,
                                                 const std::string& signature) {
@@ -142,15 +172,140 @@ TEST_F(PartnerSignatureTest, ADisabledAnExpiredAndAFutureKeyVerifyNothing) {
   EXPECT_THAT(Check(good, {"acme", "nobody"}), HasReason(Reason::kKeyNotFound));
 }
 
-TEST_F(PartnerSignatureTest, EachFormVerifiesByAKeyOfItsPurposeAndNoOther) {
+TEST_F(PartnerSignatureTest, JwsVerifyByAPartnersKey) {
   const auto half = PartnersOwn(Purpose::kJws, Algorithm::kEcP256);
   const std::string jws = SignedBy(std::make_shared<JwsSignature>(kPayload, JwsOptions{}));
   ASSERT_OK(Register(half->pem, Purpose::kJws));
-  ExpectValid(Check(std::make_shared<PresentedJws>(jws, std::nullopt)));
+  ExpectValid(CheckJws(jws));
   std::string other = jws;
   other[other.size() - 20] = other[other.size() - 20] == 'A' ? 'B' : 'A';
-  ExpectFault(Check(std::make_shared<PresentedJws>(other, std::nullopt)), Fault::kSignatureWrong);
-  EXPECT_THAT(Check(Bare(kPayload, "x")), HasReason(Reason::kKeyPurposeMismatch));
+  ExpectFault(CheckJws(other), Fault::kSignatureWrong);
+}
+
+TEST_F(PartnerSignatureTest, EachFormVerifiesByAKeyOfItsPurposeAndNoOther) {
+  const OpensslKey partner("-algorithm ed25519");
+  const std::string pem = partner.public_pem();
+  // Whatever is signed: the key's purpose comes first.
+  http::Message message = Payment();
+  message.fields = {{"signature-input", R"(sig1=("@method");created=1772323200)"},
+                    {"signature", "sig1=:AAAA:"}};
+  const std::string cose("\xd2\x84\x43\xa1\x01\x27\xa0\x41x\x41x", 11);
+  const std::vector<std::pair<Purpose, std::shared_ptr<const PresentedSignature>>> forms = {
+      {Purpose::kSign, Bare(kPayload, "x")},
+      {Purpose::kJws, std::make_shared<PresentedJws>(JwsBy(partner, R"({"alg":"EdDSA"})", "-rawin"),
+                                                     std::nullopt)},
+      {Purpose::kHttp,
+       std::make_shared<PresentedHttpMessage>(message, "", std::vector<std::string>{})},
+      {Purpose::kWebhook, std::make_shared<PresentedWebhook>(
+                              std::vector<http::Field>{{http::kWebhookId, "msg_1"},
+                                                       {http::kWebhookTimestamp, "1772323200"},
+                                                       {http::kWebhookSignature, "v1a,AAAA"}},
+                              kPayload)},
+      {Purpose::kCose, std::make_shared<PresentedCose>(cose, std::nullopt, "")}};
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    const auto& [purpose, form] = forms[i];
+    const PartnerKeyName name{absl::StrCat("tenant-", i), "bank"};
+    ASSERT_OK(world_.CreatePartnerKey(
+        name, {.purpose = purpose, .pem = pem, .not_after = world_.Now() + absl::Hours(1)}));
+    for (const auto& [other, presented] : forms) {
+      SCOPED_TRACE(absl::StrCat(i, " ", static_cast<int>(other)));
+      const auto checked = Check(presented, name);
+      if (other == purpose) {
+        EXPECT_OK(checked);
+      } else {
+        EXPECT_THAT(checked, HasReason(Reason::kKeyPurposeMismatch));
+      }
+    }
+  }
+}
+
+TEST_F(PartnerSignatureTest, WhoeverSaysAnotherAlgorithmThanTheKeysIsNotVerified) {
+  const OpensslKey rsa("-algorithm RSA -pkeyopt rsa_keygen_bits:2048");
+  constexpr char kPss[] = " -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest";
+  const std::string sha256 = absl::StrCat("-rawin -digest sha256", kPss);
+  const std::string sha512 = absl::StrCat("-rawin -digest sha512", kPss);
+  const std::string pem = rsa.public_pem();
+  ASSERT_OK(Register(pem, Purpose::kJws));
+  ExpectValid(CheckJws(JwsBy(rsa, R"({"alg":"PS256"})", sha256)));
+  ExpectFault(CheckJws(JwsBy(rsa, R"({"alg":"PS512"})", sha512)), Fault::kAlgorithmMismatch);
+  ExpectFault(CheckJws(JwsBy(rsa, R"({"alg":"PS256"})", sha512)), Fault::kSignatureWrong);
+  ExpectFault(CheckJws(JwsBy(rsa, R"({"alg":"none"})", sha256)), Fault::kAlgorithmMismatch);
+  // A MAC whose key everybody knows.
+  const std::string input =
+      absl::StrCat(crypto::ToBase64Url(R"({"alg":"HS256"})"), ".", crypto::ToBase64Url(kPayload));
+  // Of a key that is longer than a block, HMAC takes the hash (FIPS 198-1 step 2).
+  const auto key = crypto::SecretKey<32>::From(crypto::SecretBytes::CopyOf(crypto::Sha256(pem)));
+  ASSERT_OK(key);
+  const std::string mac(crypto::AsText(crypto::HmacSha256::Create(*key).value()->Compute(input)));
+  ExpectFault(CheckJws(absl::StrCat(input, ".", crypto::ToBase64Url(mac))),
+              Fault::kAlgorithmMismatch);
+}
+
+TEST_F(PartnerSignatureTest, AnEcdsaSignatureIsNoneOfAnEd25519Key) {
+  const OpensslKey edwards("-algorithm ed25519");
+  const OpensslKey ec("-algorithm EC -pkeyopt ec_paramgen_curve:P-256");
+  const std::string pem = edwards.public_pem();
+  ASSERT_OK(Register(pem, Purpose::kSign));
+  ExpectFault(Check(Bare(kPayload, ec.Sign(kPayload, "-rawin -digest sha256"))),
+              Fault::kSignatureWrong);
+}
+
+TEST_F(PartnerSignatureTest, AKeyOfOneTenantIsNotAnothers) {
+  const OpensslKey partner("-algorithm ed25519");
+  const std::string pem = partner.public_pem();
+  ASSERT_OK(Register(pem, Purpose::kSign));
+  const auto good = Bare(kPayload, partner.Sign(kPayload, "-rawin"));
+  ExpectValid(Check(good));
+  EXPECT_THAT(Check(good, {"globex", kBank.key}), HasReason(Reason::kKeyNotFound));
+}
+
+TEST_F(PartnerSignatureTest, AKeyWhoseDisablingMayBeDurableVerifiesNothing) {
+  const OpensslKey partner("-algorithm ed25519");
+  const std::string pem = partner.public_pem();
+  ASSERT_OK(Register(pem, Purpose::kSign));
+  const auto good = Bare(kPayload, partner.Sign(kPayload, "-rawin"));
+  ExpectValid(Check(good));
+  ASSERT_OK(world_.journal().CheckpointNow());
+  world_.store.FailCommit(keysvc::testing::MemoryStore::CommitFault::kDoneButUnknown);
+  world_.store.Fail(keysvc::testing::MemoryStore::Step::kReopen, std::numeric_limits<int>::max());
+  ASSERT_THAT(world_.DisablePartnerKey(kBank), HasReason(Reason::kOutcomeUnknown));
+  world_.store.Heal();
+  absl::StatusOr<Verification> checked = Check(good);
+  while (ReasonOf(checked.status()) != Reason::kPartnerKeyDisabled) {
+    EXPECT_THAT(checked, ::testing::AnyOf(HasReason(Reason::kAuditUnavailable),
+                                          HasReason(Reason::kOutcomeUnknown)));
+    checked = Check(good);
+  }
+}
+
+TEST_F(PartnerSignatureTest, HttpMessagesVerifyByAPartnersKeyWhoseKeyidTheyHave) {
+  const auto half = PartnersOwn(Purpose::kHttp, Algorithm::kEcP256);
+  ASSERT_OK(Register(half->pem, Purpose::kHttp, half->thumbprint));
+  HttpSignatureOptions options;
+  options.components = {"@method", "@target-uri", "content-digest"};
+  http::Message message = Payment();
+  const std::string lines = SignedBy(std::make_shared<HttpSignature>(message, options));
+  for (const auto line : absl::StrSplit(lines, '\n', absl::SkipEmpty())) {
+    const std::pair<std::string, std::string> field =
+        absl::StrSplit(line, absl::MaxSplits(": ", 1));
+    message.fields.push_back({field.first, field.second});
+  }
+  const auto presented = [](const http::Message& sent) {
+    return std::make_shared<PresentedHttpMessage>(sent, "", std::vector<std::string>{"@method"});
+  };
+  ExpectValid(Check(presented(message)));
+  http::Message changed = message;
+  changed.path = "/refunds";
+  ExpectFault(Check(presented(changed)), Fault::kSignatureWrong);
+  changed = message;
+  *changed.body = "{}";
+  ExpectFault(Check(presented(changed)), Fault::kDigestWrong);
+  const PartnerKeyName named{"acme", "named"};
+  ASSERT_OK(world_.CreatePartnerKey(named, {.purpose = Purpose::kHttp,
+                                            .pem = half->pem,
+                                            .kid = "another",
+                                            .not_after = world_.Now() + absl::Hours(1)}));
+  ExpectFault(Check(presented(message), named), Fault::kKeyUnknown);
 }
 
 TEST_F(PartnerSignatureTest, AKidThatIsRegisteredHasToBeTheOneThatIsSent) {
