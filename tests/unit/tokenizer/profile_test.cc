@@ -108,9 +108,7 @@ TEST(ProfilesTest, AccountReferencesHaveOneIssuerInATenant) {
   EXPECT_THAT(
       Profiles::Create({with("acme", 1, "ACME"), with("acme", 2, ""), with("acme", 3, "ACMF")}),
       HasReason(Reason::kConfigInvalid));
-  for (const char* wrong : {"ACM", "ACMEE", "acme", "AC-E", "AC E",
-                            "\xc3\x84"
-                            "CM"}) {
+  for (const char* wrong : {"ACM", "ACMEE", "acme", "AC-E", "AC E", "\303\204CM"}) {
     EXPECT_THAT(Profiles::Create({with("acme", 1, wrong)}), HasReason(Reason::kConfigInvalid))
         << wrong;
   }
