@@ -13,6 +13,7 @@
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/kept_version.h"
 #include "keysvc/keys/logged_keys.h"
+#include "keysvc/keys/own_keys.h"
 #include "keysvc/keys/request_keys.h"
 #include "policy/name.h"
 #include "status/macros.h"
@@ -42,15 +43,8 @@ std::string RequestText(const audit::Entry& entry, const KeyName& name,
   return text.Take();
 }
 
-// Ids that the service gives to its own keys.
-bool IsReserved(std::string_view key) {
-  return key == TokenKeyOf("").key || key == RowMacKeyOf("").key || key == RequestKeyOf("").key ||
-         key == FingerprintKeyOf("").key || key == AccountReferenceKeyOf("").key ||
-         key.ends_with("-data") || key.ends_with("-index") || key.ends_with("-ff1");
-}
-
 absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
-  if (!policy::IsName(name.tenant) || !policy::IsName(name.key) || IsReserved(name.key)) {
+  if (!policy::IsName(name.tenant) || !policy::IsName(name.key) || IsOwnKey(name.key)) {
     return Error(Reason::kFieldInvalid, "not an id that a key may have", "key_id");
   }
   if (!IsMadeByRequest(parameters.purpose)) {
@@ -109,25 +103,6 @@ bool NeedsHsmKey(const KeyVersion& version) {
 }
 
 }  // namespace
-
-KeyName TokenKeyOf(std::string_view tenant) { return {std::string(tenant), "token"}; }
-KeyName RowMacKeyOf(std::string_view tenant) { return {std::string(tenant), "row-mac"}; }
-KeyName RequestKeyOf(std::string_view tenant) { return {std::string(tenant), "request"}; }
-KeyName FingerprintKeyOf(std::string_view tenant) {
-  return {std::string(tenant), "card-fingerprint"};
-}
-KeyName AccountReferenceKeyOf(std::string_view tenant) {
-  return {std::string(tenant), "account-reference"};
-}
-KeyName DataKeyOf(const tokenizer::Profile& profile) {
-  return {profile.tenant, profile.name + "-data"};
-}
-KeyName IndexKeyOf(const tokenizer::Profile& profile) {
-  return {profile.tenant, profile.name + "-index"};
-}
-KeyName Ff1KeyOf(const tokenizer::Profile& profile) {
-  return {profile.tenant, profile.name + "-ff1"};
-}
 
 KeyRegistry::KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store,
                          audit::Journal& journal, std::string environment,

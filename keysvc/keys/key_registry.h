@@ -34,16 +34,6 @@
 
 namespace keysvc::keys {
 
-// The keys that the service makes for a tenant and for a token profile (docs/key_lifecycle.md).
-KeyName TokenKeyOf(std::string_view tenant);
-KeyName RowMacKeyOf(std::string_view tenant);
-KeyName RequestKeyOf(std::string_view tenant);
-KeyName FingerprintKeyOf(std::string_view tenant);
-KeyName AccountReferenceKeyOf(std::string_view tenant);
-KeyName DataKeyOf(const tokenizer::Profile& profile);
-KeyName IndexKeyOf(const tokenizer::Profile& profile);  // deterministic profiles only
-KeyName Ff1KeyOf(const tokenizer::Profile& profile);    // instead of both, in FF1 profiles
-
 // Every key and its versions: what is in the store, checked against its MACs, kept in memory and
 // changed only through the journal. Thread-safe. Reads never block on the HSM (but for Open);
 // changes do, and are made one at a time.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "crypto/secret_key.h"
+#include "keysvc/keys/own_keys.h"
 #include "keysvc/keys/request_keys.h"
 #include "status/macros.h"
 #include "status/reason.h"

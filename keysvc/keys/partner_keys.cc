@@ -9,6 +9,7 @@
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/logged_keys.h"
+#include "keysvc/keys/own_keys.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/answer_retention.h"

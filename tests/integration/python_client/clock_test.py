@@ -104,6 +104,7 @@ class Clock(unittest.TestCase):
         self.deployment.start()
         with Clients(self.deployment) as clients:
             load.prepare(clients)
+            load.check_log(clients)
             message = b"order 4711"
             sign = signing.SignRequest(name=SIGNING_KEY, message=message)
             signature = clients.of["settlement"].signing.Sign(sign, timeout=SECONDS)
@@ -119,6 +120,8 @@ class Clock(unittest.TestCase):
 
             load.ledger.card_of[name] = pan
             self.set_clock(400)
+            # The service may go by what it read of the clock a second or two ago.
+            self.wait_for_steps(clients, 1)
             for call in (lambda: clients.of["checkout"].tokens.Tokenize(tokenize, timeout=SECONDS),
                          lambda: clients.of["settlement"].signing.Sign(sign, timeout=SECONDS)):
                 refused = refusal(call)
@@ -126,6 +129,7 @@ class Clock(unittest.TestCase):
                                  ("FAILED_PRECONDITION", "KEY_NOT_ACTIVE"), refused.text)
             old_output_works()
             self.set_clock(0)
+            self.wait_for_steps(clients, 2)
             self.assertEqual(clients.of["checkout"].tokens.Tokenize(tokenize, timeout=SECONDS).name,
                              name)
             clients.of["settlement"].signing.Sign(sign, timeout=SECONDS)

@@ -71,7 +71,7 @@ class Retention(unittest.TestCase):
         self.start()
         self.report()
         for client, tenant in ((self.checkout, "tenants/acme"), (self.auditor, "tenants/other")):
-            self.assertEqual(refusal(lambda: self.messages(client, tenant)),
+            self.assertEqual(refusal(lambda c=client, t=tenant: self.messages(c, t))[:2],
                              ("PERMISSION_DENIED", "POLICY_DENIED"))
         self.assertEqual(refusal(lambda: self.messages(self.auditor, "acme"))[0],
                          "INVALID_ARGUMENT")

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "keysvc/keys/key_version_row.h"
+#include "keysvc/keys/own_keys.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "keysvc/keys/own_keys.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
 

@@ -10,6 +10,7 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/message_signature.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/own_keys.h"
 #include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/presented_message.h"
 #include "keysvc/keys/public_keys.h"

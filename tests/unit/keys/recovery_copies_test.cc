@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/own_keys.h"
 #include "store/sidecar.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"

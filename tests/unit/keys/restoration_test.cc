@@ -11,6 +11,7 @@
 #include "keysvc/keys/key_history.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_uses.h"
+#include "keysvc/keys/own_keys.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "store/sidecar.h"
 #include "tests/support/status_matchers.h"

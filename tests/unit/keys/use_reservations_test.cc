@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/own_keys.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
 

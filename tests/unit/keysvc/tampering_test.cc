@@ -22,6 +22,7 @@
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/opened_keys.h"
+#include "keysvc/keys/own_keys.h"
 #include "keysvc/keys/partner_key.h"
 #include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/use_reservations.h"
