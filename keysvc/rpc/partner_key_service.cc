@@ -101,10 +101,10 @@ void PartnerKeyService::ListPartnerKeys(v1::ListPartnerKeysRequest& request,
   const std::string collection = absl::StrCat("tenants/", tenant, "/partnerKeys");
   ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kListPartnerKeys, collection));
-  ASSIGN_OR_REFUSE(reply, auto all, partner_keys_.List(tenant));
-  ASSIGN_OR_REFUSE(reply, const Page<std::shared_ptr<const keys::PartnerKey>> page,
-                   PageOf(std::move(all), request, collection + "/",
-                          [](const auto& key) { return key->name.ToString(); }));
+  ASSIGN_OR_REFUSE(reply, const auto all, partner_keys_.List(tenant));
+  ASSIGN_OR_REFUSE(
+      reply, const Page<std::shared_ptr<const keys::PartnerKey>> page,
+      PageOf(all, request, collection + "/", [](const auto& key) { return key->name.ToString(); }));
   v1::ListPartnerKeysResponse message;
   for (const auto& key : page.items) *message.add_partner_keys() = ToMessage(*key);
   message.set_next_page_token(page.next_page_token);
