@@ -30,6 +30,9 @@ absl::StatusOr<bool> RetentionReport::ReadMore() {
   ASSIGN_OR_RETURN(const std::vector<store::TokenRow> rows, store_.ReadTokens(last_, kRowsAtOnce));
   if (rows.empty()) return false;
   for (const store::TokenRow& row : rows) {
+    // Also those of other tenants: which tenant a row is of is only known by its MAC.
+    ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMacKey(row.tenant));
+    RETURN_IF_ERROR(CheckRow(row, *row_mac));
     if (row.tenant == tenant_) RETURN_IF_ERROR(Count(row));
   }
   last_ = rows.back().handle;
@@ -48,7 +51,7 @@ std::vector<ProfileRetention> RetentionReport::counted() const {
 
 absl::Status RetentionReport::Count(const store::TokenRow& row) {
   ProfileRetention& of = by_number_[row.profile];
-  RETURN_IF_ERROR(Prove(row, of.profile));
+  RETURN_IF_ERROR(ProveCard(row, of.profile));
   const TokenState state = StateOf(row);
   if (state == TokenState::kDeleted) {
     ++of.deleted;
@@ -58,7 +61,12 @@ absl::Status RetentionReport::Count(const store::TokenRow& row) {
   of.oldest = std::min(of.oldest.value_or(created), created);
   const absl::Time ends =
       row.ends_ms.has_value() ? absl::FromUnixMillis(*row.ends_ms) : absl::InfiniteFuture();
-  if (state == TokenState::kActive && ends <= now_) {
+  if (state == TokenState::kSuspended && ends <= now_) {
+    ++of.suspended;
+    ++of.suspended_past_end;
+    return absl::OkStatus();
+  }
+  if (ends <= now_) {
     ++of.ended;
     const absl::Duration grace = of.profile != nullptr ? of.profile->grace : absl::ZeroDuration();
     if (ends + grace + kErasedWithin < now_) ++of.overdue;
@@ -73,9 +81,7 @@ absl::Status RetentionReport::Count(const store::TokenRow& row) {
   return absl::OkStatus();
 }
 
-absl::Status RetentionReport::Prove(const store::TokenRow& row, const Profile* profile) {
-  ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMacKey(row.tenant));
-  RETURN_IF_ERROR(CheckRow(row, *row_mac));
+absl::Status RetentionReport::ProveCard(const store::TokenRow& row, const Profile* profile) {
   if (profile == nullptr || StateOf(row) == TokenState::kDeleted) return absl::OkStatus();
   const auto data_key = keys_.DataKey(*profile, row.data_version);
   // A version whose state or period forbids its use keeps its cards all the same.

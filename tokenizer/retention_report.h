@@ -23,9 +23,12 @@ struct ProfileRetention {
   // Tokens with a card; of those that are neither suspended nor ended:
   std::uint64_t active = 0;
   std::uint64_t suspended = 0;
+  // Of the suspended ones those whose end has come: their cards are kept until they are resumed,
+  // which ends them, or deleted.
+  std::uint64_t suspended_past_end = 0;
   std::uint64_t ended = 0;    // expired or used up, and not suspended: the card is to be erased
   std::uint64_t overdue = 0;  // of these, what should have been erased by now
-  // Of the active and suspended ones those that only a deletion will end.
+  // Of the active and suspended ones those that no time ends: a deletion does, or the last use.
   std::uint64_t without_end = 0;
   std::optional<absl::Time> oldest;    // when the oldest of the cards came
   std::optional<absl::Time> last_end;  // when the last of those ends that end by themselves
@@ -34,9 +37,11 @@ struct ProfileRetention {
 
 // Counts the cards that a tenant's tokens keep (PCI DSS 3.2.1: retention limited to what is needed,
 // and verified at least once every three months that what exceeds it was deleted). Reads every row,
-// a few thousand in a step, and proves each: MAC and AEAD, so that nothing that was changed is
-// counted. Of a profile that is not declared any more the MAC alone, since its cards cannot be
-// opened. Used by one thread at a time; what it is given outlives it.
+// a few thousand in a step. The MAC of each, of every tenant, is checked: no row gets lost by a
+// changed tenant, and none is counted by a changed profile, state or end. Rows of the tenant that
+// have a card are opened as well, which proves when they came, unless their profile is not declared
+// any more or their key may not be used now. Used by one thread at a time; what it is given
+// outlives it.
 class RetentionReport {
  public:
   // As of `now`, by which the tokens' ends are judged. Rows that come while it is read may be in it
@@ -45,7 +50,7 @@ class RetentionReport {
                   std::string tenant, absl::Time now);
 
   // Reads the next rows; false once there are none. The store's and the keys' errors;
-  // DATA_LOSS/INTEGRITY_FAILURE when a row is not what was written.
+  // DATA_LOSS/INTEGRITY_FAILURE when a row is not what was written, or its tenant has no keys.
   absl::StatusOr<bool> ReadMore();
 
   absl::Time as_of() const { return now_; }
@@ -61,7 +66,7 @@ class RetentionReport {
 
  private:
   absl::Status Count(const store::TokenRow& row);
-  absl::Status Prove(const store::TokenRow& row, const Profile* profile);
+  absl::Status ProveCard(const store::TokenRow& row, const Profile* profile);
 
   store::Store& store_;
   const Profiles& profiles_;

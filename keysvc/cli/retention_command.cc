@@ -35,6 +35,8 @@ absl::StatusOr<v1::RetentionReport> Fetch(const Connection& connection, const st
   while (reader->Read(&response)) ShowProgress(response);
   const grpc::Status status = reader->Finish();
   if (!status.ok()) return FromWire(status);
+  // Zeros that nobody counted would pass for a vault that keeps nothing.
+  if (!response.has_report()) return absl::InternalError("the service ended without a report");
   return response.report();
 }
 
@@ -44,6 +46,7 @@ Fields FieldsOf(const v1::ProfileRetention& kept) {
                           : kept.profile()},
           {"active", Count(kept.active())},
           {"suspended", Count(kept.suspended())},
+          {"past_end", Count(kept.suspended_past_end())},
           {"ended", Count(kept.ended())},
           {"overdue", Count(kept.overdue())},
           {"without_end", Count(kept.without_end())},

@@ -154,6 +154,7 @@ v1::RetentionReport ToMessage(const tokenizer::RetentionReport& report) {
     profile.set_number(counted.number);
     profile.set_active(counted.active);
     profile.set_suspended(counted.suspended);
+    profile.set_suspended_past_end(counted.suspended_past_end);
     profile.set_ended(counted.ended);
     profile.set_overdue(counted.overdue);
     profile.set_without_end(counted.without_end);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/memory_store.h"
@@ -70,11 +71,15 @@ TEST_P(RetentionReportTest, EveryTokenIsCountedOnceByWhatItsCardWaitsFor) {
   EXPECT_THAT(brief.oldest, Optional(first));
   EXPECT_THAT(brief.last_end, Optional(Now() + absl::Hours(1)));
 
-  // At its end exactly a token opens no more; a suspended one is kept.
+  EXPECT_EQ(brief.suspended_past_end, 0u);
+
+  // At its end exactly a token opens no more; a suspended one is kept, and shown to be.
   service_->now_ms_ += 30 * kMinute;
   brief = Retention(kBrief);
   EXPECT_EQ(brief.active, 1u);
   EXPECT_EQ(brief.suspended, 1u);
+  EXPECT_EQ(brief.suspended_past_end, 1u);
+  EXPECT_THAT(brief.last_end, Optional(Now() + absl::Minutes(30)));
   EXPECT_EQ(brief.ended, 1u);
   EXPECT_EQ(brief.deleted, 1u);
 }
@@ -164,6 +169,20 @@ TEST(RetentionReportFaultsTest, ARowThatIsNotWhatWasWrittenIsNeverCounted) {
     store.Tamper([&](MemoryStore::Rows& rows) { changes[i](rows.tokens.begin()->second); });
     RetentionReport report(store, service.profiles_, service.keys_, "acme", service.Clock()());
     EXPECT_THAT(report.ReadMore(), HasReason(Reason::kIntegrityFailure));
+  }
+}
+
+TEST(RetentionReportFaultsTest, ARowThatWasGivenToAnotherTenantIsMissedByNoReport) {
+  for (const char* taken_by : {"beta", "nobody"}) {
+    MemoryStore store;
+    Service service(store);
+    (void)service.TokenOf(kVisa, kBrief);
+    store.Tamper([&](MemoryStore::Rows& rows) { rows.tokens.begin()->second.tenant = taken_by; });
+    for (const char* tenant : {"acme", "beta"}) {
+      SCOPED_TRACE(absl::StrCat(taken_by, " ", tenant));
+      RetentionReport report(store, service.profiles_, service.keys_, tenant, service.Clock()());
+      EXPECT_THAT(report.ReadMore(), HasReason(Reason::kIntegrityFailure));
+    }
   }
 }
 
