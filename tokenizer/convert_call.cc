@@ -65,10 +65,7 @@ void ConvertCall::Attempt() {
 
 absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
   if (!request_keys_.has_value()) return std::nullopt;
-  ASSIGN_OR_RETURN(
-      const std::optional<store::IdempotencyRow> row,
-      services_.store.FindIdempotency(entry_.actor, entry_.request_id,
-                                      absl::ToUnixMillis(services_.journal.UnsteppedTime())));
+  ASSIGN_OR_RETURN(const auto row, FindKeptAnswer(entry_, services_.store, services_.journal));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));

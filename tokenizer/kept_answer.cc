@@ -36,6 +36,14 @@ absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::str
   return row;
 }
 
+absl::StatusOr<std::optional<store::IdempotencyRow>> FindKeptAnswer(const audit::Entry& call,
+                                                                    store::Store& store,
+                                                                    const audit::Journal& journal) {
+  if (call.request_id.empty()) return std::nullopt;
+  return store.FindIdempotency(call.actor, call.request_id,
+                               absl::ToUnixMillis(journal.UnsteppedTime()));
+}
+
 absl::StatusOr<crypto::SecretBytes> OpenKeptAnswer(std::string_view kind,
                                                    const store::IdempotencyRow& row,
                                                    std::string_view fingerprint,

@@ -1,13 +1,17 @@
 #ifndef KEYSVC_TOKENIZER_KEPT_ANSWER_H_
 #define KEYSVC_TOKENIZER_KEPT_ANSWER_H_
 
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "audit/entry.h"
+#include "audit/journal.h"
 #include "crypto/bytes.h"
 #include "crypto/secret_bytes.h"
 #include "store/rows.h"
+#include "store/store.h"
 #include "tokenizer/answer_key.h"
 
 namespace keysvc::tokenizer {
@@ -18,6 +22,12 @@ absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::str
                                                  std::string_view request_id,
                                                  std::string_view fingerprint, absl::Time expires,
                                                  crypto::ByteView answer, const AnswerKey& key);
+
+// What is kept for the request of a call, if it has an id and it was made before. The store's
+// errors.
+absl::StatusOr<std::optional<store::IdempotencyRow>> FindKeptAnswer(const audit::Entry& call,
+                                                                    store::Store& store,
+                                                                    const audit::Journal& journal);
 
 // The answer that was kept. INVALID_ARGUMENT/REQUEST_ID_REUSED when the row is of a request with
 // another fingerprint, DATA_LOSS/INTEGRITY_FAILURE when any column was changed.

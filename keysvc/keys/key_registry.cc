@@ -123,8 +123,7 @@ absl::StatusOr<std::unique_ptr<KeyRegistry>> KeyRegistry::Load(
     std::string environment, std::function<absl::Time()> clock, UseLimits limits) {
   std::unique_ptr<KeyRegistry> registry(new KeyRegistry(
       hsm, wrapping, store, journal, std::move(environment), std::move(clock), limits));
-  RETURN_IF_ERROR(registry->Reload());
-  RETURN_IF_ERROR(registry->CheckLogged());
+  RETURN_IF_ERROR(registry->ReloadAsLogged());
   RETURN_IF_ERROR(registry->CheckHsm());
   KeyRings rings = *registry->Rings();
   RETURN_IF_ERROR(registry->ceremony_.Settle(rings));
@@ -298,7 +297,7 @@ absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> KeyRegistry::Reque
   return OpenRequestKeys(tenant);
 }
 
-absl::Status KeyRegistry::Reload() {
+absl::StatusOr<KeyRings> KeyRegistry::ReadRings() const {
   ASSIGN_OR_RETURN(const std::vector<store::KeyVersionRow> rows, store_.ListKeyVersions());
   std::vector<KeyRecord> records;
   records.reserve(rows.size());
@@ -313,21 +312,29 @@ absl::Status KeyRegistry::Reload() {
   if (!rings.Continues(*Rings())) {
     return Error(Reason::kIntegrityFailure, "a stored key version is older than it was");
   }
+  return rings;
+}
+
+absl::Status KeyRegistry::Reload() {
+  ASSIGN_OR_RETURN(KeyRings rings, ReadRings());
   Publish(std::move(rings));
   return absl::OkStatus();
 }
 
-absl::Status KeyRegistry::CheckLogged() {
+absl::Status KeyRegistry::ReloadAsLogged() {
+  ASSIGN_OR_RETURN(KeyRings rings, ReadRings());
   ASSIGN_OR_RETURN(const std::optional<std::string> logged, LoggedKeysDigest(store_));
-  if (!logged.has_value() || *logged == Rings()->Digest()) return absl::OkStatus();
-  return Error(Reason::kIntegrityFailure, "the stored keys are not those that the log tells of");
+  if (logged.has_value() && *logged != rings.Digest()) {
+    return Error(Reason::kIntegrityFailure, "the stored keys are not those that the log tells of");
+  }
+  Publish(std::move(rings));
+  return absl::OkStatus();
 }
 
 absl::Status KeyRegistry::SettleDoubt() {
   if (!doubtful_) return absl::OkStatus();
   RETURN_IF_ERROR(ceremony_.RecordReload());
-  RETURN_IF_ERROR(Reload());
-  RETURN_IF_ERROR(CheckLogged());
+  RETURN_IF_ERROR(ReloadAsLogged());
   doubtful_ = false;
   return absl::OkStatus();
 }
@@ -507,9 +514,7 @@ absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> KeyRegistry::OpenR
 absl::StatusOr<std::optional<KeyVersion>> KeyRegistry::FindEarlier(const audit::Entry& entry,
                                                                    const KeptRequest& request,
                                                                    const KeyRings& rings) const {
-  ASSIGN_OR_RETURN(const auto row,
-                   store_.FindIdempotency(entry.actor, entry.request_id,
-                                          absl::ToUnixMillis(journal_.UnsteppedTime())));
+  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(entry, store_, journal_));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(const KeyVersionName name,
                    OpenKeptVersion(*row, request.fingerprint, *request.keys));

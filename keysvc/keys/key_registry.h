@@ -122,11 +122,12 @@ class KeyRegistry {
   KeyRegistry(pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
               std::string environment, std::function<absl::Time()> clock, UseLimits limits);
 
-  // Reads and checks every row. DATA_LOSS/INTEGRITY_FAILURE also when one is older than it was.
+  // Every row, checked. DATA_LOSS/INTEGRITY_FAILURE also when one is older than it was.
+  absl::StatusOr<KeyRings> ReadRings() const;
   absl::Status Reload();
-  // Whether the rings are what the log tells of: what was put back has its MAC. DATA_LOSS with
-  // INTEGRITY_FAILURE when they are not.
-  absl::Status CheckLogged();
+  // Only what is what the log tells of, since what was put back has its MAC. DATA_LOSS with
+  // INTEGRITY_FAILURE when it is not, and nothing has changed.
+  absl::Status ReloadAsLogged();
   // Reads all again when it is unknown what became of an earlier change. The ceremony mutex is
   // held.
   absl::Status SettleDoubt();

@@ -1,5 +1,6 @@
 #include "keysvc/keys/partner_keys.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,9 @@ constexpr std::string_view kKept = "keysvc kept partner key";
 
 // A change loses a race only against another request of the same id, so few rounds are enough.
 constexpr int kRounds = 3;
+
+// Between two attempts to hear what became of a change.
+constexpr absl::Duration kLongestPause = absl::Minutes(1);
 
 crypto::CanonicalWriter RequestText(const audit::Entry& entry) {
   crypto::CanonicalWriter text;
@@ -211,11 +215,10 @@ void PartnerKeys::SettleDoubts(const std::stop_token& stop) {
   std::unique_lock lock(change_mutex_);
   while (doubt_.wait(lock, stop, [this] { return Now()->doubtful.has_value(); }) &&
          !stop.stop_requested()) {
-    const absl::Status settled = SettleDoubt();
-    // Rows that somebody changed do not get better: the next change says so to its caller.
-    if (ReasonOf(settled) == Reason::kIntegrityFailure) return;
-    if (!settled.ok()) {
-      doubt_.wait_for(lock, stop, absl::ToChronoNanoseconds(retry_), [] { return false; });
+    // Each attempt is a record, and rows that somebody changed may stay so for days.
+    for (absl::Duration pause = retry_; !SettleDoubt().ok() && !stop.stop_requested();
+         pause = std::min(pause * 2, kLongestPause)) {
+      doubt_.wait_for(lock, stop, absl::ToChronoNanoseconds(pause), [] { return false; });
     }
   }
 }
@@ -257,10 +260,8 @@ absl::StatusOr<RecordedKey> PartnerKeys::ChangeOrRepeat(audit::Entry entry,
 
 absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::FindEarlier(
     const audit::Entry& entry, const PartnerKeyName& name, std::string_view request) const {
-  if (entry.request_id.empty()) return nullptr;
-  ASSIGN_OR_RETURN(const auto row, services_.store.FindIdempotency(
-                                       entry.actor, entry.request_id,
-                                       absl::ToUnixMillis(services_.journal.UnsteppedTime())));
+  ASSIGN_OR_RETURN(const auto row,
+                   tokenizer::FindKeptAnswer(entry, services_.store, services_.journal));
   if (!row.has_value()) return nullptr;
   // No request of a tenant without a request key has ever been kept, and none is made for it here.
   if (!services_.registry.Versions(RequestKeyOf(name.tenant)).ok()) {

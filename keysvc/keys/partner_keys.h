@@ -47,7 +47,8 @@ class PartnerKeys {
 
   // Loads and checks all rows. DATA_LOSS/INTEGRITY_FAILURE when one was changed, or they are not
   // what the log's newest record of them says, such as one put back.
-  // A log that does not say what became of a change is asked again after `retry`.
+  // A log that does not say what became of a change is asked again after `retry`, then after twice
+  // that, and so on, at least once a minute.
   static absl::StatusOr<std::unique_ptr<PartnerKeys>> Load(
       Services services, PartnerKeyRows rows, std::function<absl::Time()> clock = absl::Now,
       absl::Duration retry = absl::Seconds(1));

@@ -76,10 +76,8 @@ std::string SignCall::Fingerprint() const {
 }
 
 absl::StatusOr<std::optional<Signatures>> SignCall::FindEarlier() const {
-  if (request_.request_id.empty()) return std::nullopt;
-  ASSIGN_OR_RETURN(const auto row, services_.store.FindIdempotency(
-                                       entry_.actor, request_.request_id,
-                                       absl::ToUnixMillis(services_.journal.UnsteppedTime())));
+  ASSIGN_OR_RETURN(const auto row,
+                   tokenizer::FindKeptAnswer(entry_, services_.store, services_.journal));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(KeptSignatures kept, OpenKeptSignatures(*row, fingerprint_, keys_));
   if (kept.bytes.size() != results_.size()) {

@@ -339,6 +339,22 @@ TEST_F(PartnerKeysTest, ARowPutBackWhileAnOutcomeIsUnknownIsNotTaken) {
   EXPECT_THAT(world_.Start(), HasReason(Reason::kIntegrityFailure));
 }
 
+TEST_F(PartnerKeysTest, RowsThatAreRightAgainEndTheDoubtWithoutAnotherChange) {
+  ASSERT_OK(Create(kBank, "bank"));
+  const auto before = world_.store.Snapshot().partner_keys;
+  LoseTheNextOutcome(MemoryStore::CommitFault::kDoneButUnknown);
+  ASSERT_THAT(world_.DisablePartnerKey(kBank), HasReason(Reason::kOutcomeUnknown));
+  const auto after = world_.store.Snapshot().partner_keys;
+  world_.store.Tamper([&before](MemoryStore::Rows& rows) { rows.partner_keys = before; });
+  world_.store.Heal();
+  AwaitLog();
+  // By now it has been seen once at least that they are not what the log tells of.
+  EXPECT_THAT(Create(kShop, "shop"), HasReason(Reason::kIntegrityFailure));
+  world_.store.Tamper([&after](MemoryStore::Rows& rows) { rows.partner_keys = after; });
+  AwaitOutcome(kBank);
+  EXPECT_EQ(StateOf(kBank), PartnerKeyState::kDisabled);
+}
+
 TEST_F(PartnerKeysTest, AChangeOfARowThatIsNotWhatWasWrittenIsRefusedAndRecorded) {
   ASSERT_OK(Create(kBank, "bank"));
   world_.store.Tamper([](MemoryStore::Rows& rows) { rows.partner_keys.clear(); });
