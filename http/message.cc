@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "http/query_parameter.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -88,6 +89,9 @@ absl::StatusOr<std::string> DerivedOf(const Message& message, std::string_view n
   if (name == "@method") return message.method;
   if (name == "@path") return PathOf(message);
   if (name == "@query") return "?" + message.query;
+  if (const auto parameter = QueryParameterNameOf(name)) {
+    return QueryParameterOf(message.query, *parameter);
+  }
   if (name == "@request-target") return PathOf(message) + QueryOf(message);
   if (name == "@scheme") return Needed(absl::AsciiStrToLower(message.scheme), "scheme");
   if (name == "@authority") return Needed(AuthorityOf(message), "authority");
@@ -121,7 +125,7 @@ absl::Status CheckMessage(const Message& message) {
 
 bool IsComponent(std::string_view name) {
   if (name.starts_with('@')) {
-    return name == kStatus ||
+    return name == kStatus || QueryParameterNameOf(name).has_value() ||
            std::find(kOfRequests.begin(), kOfRequests.end(), name) != kOfRequests.end();
   }
   return IsToken(name) && absl::AsciiStrToLower(ToAbsl(name)) == name;

@@ -37,8 +37,9 @@ struct Message {
 absl::Status CheckMessage(const Message& message);
 
 // The value of a component (RFC 9421 section 2.1 and 2.2): "@method", "@target-uri", "@authority",
-// "@scheme", "@request-target", "@path", "@query", "@status", or a field's name in lower case.
-// INVALID_ARGUMENT/FIELD_INVALID for other names, and for what the message does not have.
+// "@scheme", "@request-target", "@path", "@query", "@status", @query-param;name="Pet", or a field's
+// name in lower case. INVALID_ARGUMENT/FIELD_INVALID for other names, and for what the message does
+// not have.
 absl::StatusOr<std::string> ComponentOf(const Message& message, std::string_view name);
 
 // Whether it is the name of a component that can be signed here.

@@ -9,7 +9,7 @@ absl::StatusOr<std::string> SignatureBase(const Message& message, const Signatur
   std::string base;
   for (const std::string& component : input.components) {
     ASSIGN_OR_RETURN(const std::string value, ComponentOf(message, component));
-    absl::StrAppend(&base, "\"", component, "\": ", value, "\n");
+    absl::StrAppend(&base, IdentifierOf(component), ": ", value, "\n");
   }
   absl::StrAppend(&base, "\"@signature-params\": ", ToText(input));
   return base;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "crypto/base64.h"
 #include "http/message.h"
+#include "http/query_parameter.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -85,6 +86,13 @@ absl::Status ReadComponents(Scanner& scanner, SignatureInput& input) {
     if (!input.components.empty() && !scanner.Take(' ')) return NoInput();
     std::optional<std::string> name = scanner.TakeQuoted();
     if (!name.has_value()) return NoInput();
+    if (scanner.Take(';')) {
+      const bool named = *name == kQueryParameter && scanner.TakeUntil("=") == "name";
+      const std::optional<std::string> parameter =
+          named && scanner.Take('=') ? scanner.TakeQuoted() : std::nullopt;
+      if (!parameter.has_value()) return Invalid("a component has a parameter unknown here");
+      name = QueryParameterComponent(*parameter);
+    }
     if (!IsComponent(*name)) return Invalid("Signature-Input covers what is not understood here");
     if (Has(input.components, *name)) return Invalid("Signature-Input covers something twice");
     if (input.components.size() == kMostComponents) return Invalid("Signature-Input is too long");
@@ -150,11 +158,17 @@ std::optional<std::string> SignatureInput::Text(std::string_view name) const {
   return std::nullopt;
 }
 
+std::string IdentifierOf(std::string_view component) {
+  // No name has a semicolon.
+  const std::size_t end = std::min(component.find(';'), component.size());
+  return Quoted(component.substr(0, end)).append(component.substr(end));
+}
+
 std::string ToText(const SignatureInput& input) {
   std::string text = "(";
   for (const std::string& component : input.components) {
     if (text.size() > 1) text += ' ';
-    text += Quoted(component);
+    text += IdentifierOf(component);
   }
   text += ')';
   for (const auto& [name, value] : input.parameters) {

@@ -18,18 +18,22 @@ namespace keysvc::http {
 struct SignatureInput {
   using Value = std::variant<std::int64_t, std::string>;
 
-  std::vector<std::string> components;
+  std::vector<std::string> components;  // as ComponentOf() takes them
   std::vector<std::pair<std::string, Value>> parameters;
 
   std::optional<std::int64_t> Integer(std::string_view name) const;
   std::optional<std::string> Text(std::string_view name) const;
 };
 
+// A component as a signature names it (RFC 9421 section 2): its name in quotes, and its parameter
+// behind them: "@query-param";name="Pet".
+std::string IdentifierOf(std::string_view component);
+
 // ("@method" "date");created=1618884473;keyid="k": an inner list of RFC 8941.
 std::string ToText(const SignatureInput& input);
 // INVALID_ARGUMENT/FIELD_INVALID for what ToText does not give, so that one input has one text; for
-// a component twice or with parameters, for a parameter twice, unknown ones, and ones of the wrong
-// type.
+// a component twice or with parameters that are not understood here, for a parameter twice, unknown
+// ones, and ones of the wrong type.
 absl::StatusOr<SignatureInput> ParseSignatureInput(std::string_view text);
 
 // A member of a dictionary whose values are inner lists or byte sequences (RFC 8941): `label=value`

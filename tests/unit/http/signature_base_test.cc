@@ -7,6 +7,7 @@
 #include "crypto/base64.h"
 #include "crypto/public_key.h"
 #include "gtest/gtest.h"
+#include "tests/support/hmac.h"
 #include "tests/support/status_matchers.h"
 
 namespace keysvc::http {
@@ -197,6 +198,37 @@ TEST(SignatureBaseTest, TheRsaSignatureOfNothingOfAppendixB21Verifies) {
           "xf8Udx7zFZsckzXaJMkA7ChG52eSkFxykJeNqsrWH5S+oxNFlD4dzVuwe8DhTSja8xxbR/Z2cOGdCbzR72rgFWhz"
           "x2VjBqJzsPLMIQKhO4DGezXehhWwE56YCE+O6c0mKZsfxVrogUvA4HELjVKWmAvtl6UnCh8jYzuVG5WSb/QEVPnP"
           "5TmcAnLH1g+s++v6d4s8m0gCw1fV5/SITLq9mhho8K3+7EPYTU8IU1bLhdxO5Nyt8C8ssinQ98Xw9Q==:")));
+}
+
+TEST(SignatureBaseTest, TheRsaSignatureOfAppendixB22Verifies) {
+  const auto input = ParseSignatureInput(
+      R"(("@authority" "content-digest" "@query-param";name="Pet");created=1618884473)"
+      R"(;keyid="test-key-rsa-pss";tag="header-example")");
+  ASSERT_OK(input);
+  const auto base = SignatureBase(TheRequest(), *input);
+  ASSERT_OK(base);
+  EXPECT_TRUE(RsaPssKey()->Verify(
+      SignatureAlgorithm::kRsaPssSha512, *base,
+      *FromByteSequence(
+          ":LjbtqUbfmvjj5C5kr1Ugj4PmLYvx9wVjZvD9GsTT4F7GrcQEdJzgI9qHxICagShLRiLMlAJjtq6N4CDfKtjvuJy"
+          "E"
+          "5qH7KT8UCMkSowOB4+ECxCmT8rtAmj/0PIXxi0A0nxKyB09RNrCQibbUjsLS/2YyFYXEu4TRJQzRw1rLEuEfY17S"
+          "ARYhpTlaqwZVtR8NV7+4UKkjqpcAoFqWFQh62s7Cl+H2fjBSpqfZUJcsIk4N6wiKYd4je2U/lankenQ99PZfB4jY"
+          "3I5rSV2DSBVkSFsURIjYErOs0tFTQosMTAoxk//0RoKUqiYY8Bh0aaUEb0rQl3/XaVe4bXTugEjHSw==:")));
+}
+
+// Keys of HTTP messages are key pairs here; what is signed is the same.
+TEST(SignatureBaseTest, TheHmacOfAppendixB25IsOfThisBase) {
+  const auto input = ParseSignatureInput(
+      R"(("date" "@authority" "content-type");created=1618884473;keyid="test-shared-secret")");
+  ASSERT_OK(input);
+  const auto base = SignatureBase(TheRequest(), *input);
+  ASSERT_OK(base);
+  EXPECT_EQ(ByteSequence(keysvc::testing::HmacSha256(
+                *crypto::FromBase64("uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPB"
+                                    "tbmHhIDi6pcl8jsasjlTMtDQ=="),
+                *base)),
+            ":pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:");
 }
 
 TEST(SignatureBaseTest, TheRsaSignatureOfAppendixB23Verifies) {

@@ -5,6 +5,7 @@
 #include "crypto/base64.h"
 #include "crypto/public_key.h"
 #include "gtest/gtest.h"
+#include "tests/support/hmac.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/jose/known_keys.h"
 
@@ -23,6 +24,23 @@ constexpr char kEncodedClaims[] =
 
 std::string InputOf(const Jws& jws) {
   return SigningInput(jws.protected_header, jws.header.b64, jws.payload.value());
+}
+
+// No HMAC is taken for a signature here; what is signed is the same.
+TEST(JwsTest, TheHmacOfRfc7515AppendixA1IsOfThisInput) {
+  const std::string text = std::string("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.") +
+                           kEncodedClaims + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+  const auto jws = ParseCompact(text);
+  ASSERT_OK(jws);
+  EXPECT_EQ(jws->header.alg, "HS256");
+  EXPECT_EQ(jws->header.typ, "JWT");
+  EXPECT_EQ(jws->payload, kClaims);
+  EXPECT_EQ(keysvc::testing::HmacSha256(
+                *crypto::FromBase64Url("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN"
+                                       "3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
+                InputOf(*jws)),
+            jws->signature);
+  EXPECT_EQ(ToCompact(*jws), text);
 }
 
 TEST(JwsTest, TheSignatureOfRfc7515AppendixA3Verifies) {
