@@ -57,6 +57,9 @@ int RunCommandLine(int argc, char** argv) {
   AddTokenVerbs(verbs);
   AddSigningVerbs(verbs);
   AddJwsVerbs(verbs);
+  AddHttpVerbs(verbs);
+  AddWebhookVerbs(verbs);
+  AddCoseVerbs(verbs);
   AddKeyVerbs(verbs);
   AddPartnerKeyVerbs(verbs);
   AddAuditVerbs(verbs);

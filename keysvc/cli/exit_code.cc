@@ -28,6 +28,7 @@ ExitCode ExitCodeOf(const absl::Status& status) {
 }
 
 ExitCode Report(const absl::Status& status) {
+  if (status.ok()) return ExitCode::kOk;
   const std::optional<Reason> reason = ReasonOf(status);
   std::string line = "error: ";
   line += reason ? std::string(InfoOf(*reason).name) : absl::StatusCodeToString(status.code());

@@ -19,6 +19,7 @@ enum class ExitCode {
 ExitCode ExitCodeOf(const absl::Status& status);
 
 // Says on standard error, in one line, "error: REASON: message (field)", and returns the exit code.
+// Says nothing of OK.
 ExitCode Report(const absl::Status& status);
 
 }  // namespace keysvc::cli

@@ -1,12 +1,12 @@
 #include "keysvc/cli/jws_commands.h"
 
 #include <cstddef>
-#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "keysvc/cli/file.h"
 #include "keysvc/cli/request_id.h"
+#include "keysvc/cli/verification.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
 
 namespace keysvc::cli {
@@ -14,18 +14,6 @@ namespace {
 
 constexpr std::size_t kPayloadLimit = 64 << 10;
 constexpr std::size_t kJwsLimit = 96 << 10;
-constexpr std::string_view kFaultPrefix = "SIGNATURE_FAULT_";
-
-ExitCode WriteLine(const std::string& out, const std::string& line) {
-  const absl::Status written = WriteFile(out, line + "\n");
-  return written.ok() ? ExitCode::kOk : Report(written);
-}
-
-// A newer service may know faults that this program does not.
-std::string WordOf(v1::SignatureFault fault) {
-  const std::string& name = v1::SignatureFault_Name(fault);
-  return name.starts_with(kFaultPrefix) ? name.substr(kFaultPrefix.size()) : std::to_string(fault);
-}
 
 }  // namespace
 
@@ -44,7 +32,7 @@ ExitCode SignJws(const Connection& connection, const JwsOptions& options) {
   const auto stub = v1::SigningService::NewStub(connection.channel());
   const grpc::Status status = stub->SignJws(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
-  return WriteLine(options.out, response.jws());
+  return Report(WriteFile(options.out, response.jws() + "\n"));
 }
 
 ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Output& output) {
@@ -65,12 +53,7 @@ ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Outp
   const auto stub = v1::SigningService::NewStub(connection.channel());
   const grpc::Status status = stub->VerifyJws(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
-  Fields fields = {{"valid", response.valid()}, {"key_version", response.key_version()}};
-  if (!response.valid()) {
-    fields.emplace_back("fault", WordOf(response.fault()));
-  }
-  output.Show(fields);
-  return response.valid() ? ExitCode::kOk : ExitCode::kNo;
+  return ShowVerification(response, output);
 }
 
 ExitCode GetJwks(const Connection& connection, const std::string& name, const std::string& out) {
@@ -80,7 +63,7 @@ ExitCode GetJwks(const Connection& connection, const std::string& name, const st
   const auto stub = v1::SigningService::NewStub(connection.channel());
   const grpc::Status status = stub->GetJwks(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
-  return WriteLine(out, response.jwks());
+  return Report(WriteFile(out, response.jwks() + "\n"));
 }
 
 }  // namespace keysvc::cli

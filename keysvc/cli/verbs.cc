@@ -68,6 +68,17 @@ void AddRequestId(CLI::App& verb, std::string& target) {
       ->option_text("UUID");
 }
 
+void AddSigningKey(CLI::App& verb, std::string& target) {
+  AddName(verb, "--key", target, "The key, or one version of it; to verify also a partner's");
+}
+
+void AddMaxAge(CLI::App& verb, std::int64_t& seconds, const char* help) {
+  constexpr std::int64_t kCentury = std::int64_t{100} * 366 * 24 * 60 * 60;
+  verb.add_option("--max-age", seconds, help)
+      ->option_text("SECONDS")
+      ->check(CLI::Range(std::int64_t{1}, kCentury));
+}
+
 void AddSubject(CLI::App& verb, std::string& target, const char* help) {
   AddName(verb, "name", target, help);
 }

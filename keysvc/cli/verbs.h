@@ -2,6 +2,7 @@
 #define KEYSVC_KEYSVC_CLI_VERBS_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -71,6 +72,10 @@ class Verbs {
 CLI::Option* AddFile(CLI::App& verb, const char* name, std::string& target, const char* help);
 void AddName(CLI::App& verb, const char* name, std::string& target, const char* help);
 void AddRequestId(CLI::App& verb, std::string& target);
+// A key to sign or verify by. Hides the global --key; before the verb, in a profile file or as
+// --private-key that one works.
+void AddSigningKey(CLI::App& verb, std::string& target);
+void AddMaxAge(CLI::App& verb, std::int64_t& seconds, const char* help);
 // The name that the verb is about, which needs no option before it.
 void AddSubject(CLI::App& verb, std::string& target, const char* help);
 
@@ -78,6 +83,9 @@ void AddSubject(CLI::App& verb, std::string& target, const char* help);
 void AddTokenVerbs(Verbs& verbs);
 void AddSigningVerbs(Verbs& verbs);
 void AddJwsVerbs(Verbs& verbs);
+void AddHttpVerbs(Verbs& verbs);
+void AddWebhookVerbs(Verbs& verbs);
+void AddCoseVerbs(Verbs& verbs);
 void AddKeyVerbs(Verbs& verbs);
 void AddPartnerKeyVerbs(Verbs& verbs);
 void AddAuditVerbs(Verbs& verbs);

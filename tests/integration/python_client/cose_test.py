@@ -109,6 +109,25 @@ class CoseMessages(unittest.TestCase):
     def test_who_may_not_sign_cose_does_not(self):
         self.assertEqual(refusal(lambda: self.sign(stub=self.checkout)).reason, "POLICY_DENIED")
 
+    def test_the_command_line_signs_and_checks(self):
+        folder = self.deployment.folder
+        (folder / "receipt.cbor").write_bytes(PAYLOAD)
+        (folder / "aad").write_bytes(AAD)
+        both = ("--external-aad", folder / "aad", "--key", self.key)
+        made = self.deployment.command("settlement", "cose", "sign", *both, "--in",
+                                       folder / "receipt.cbor", "--detached", "--out",
+                                       folder / "receipt.cose")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        message = (folder / "receipt.cose").read_bytes()
+        self.assertTrue(self.verify(message, payload=PAYLOAD, external_aad=AAD).valid)
+        check = ("settlement", "cose", "verify", *both, "--cose", folder / "receipt.cose",
+                 "--payload", folder / "receipt.cbor", "--max-age", "60")
+        self.assertEqual(self.deployment.command(*check).returncode, 0)
+        (folder / "aad").write_bytes(AAD + b" ")
+        checked = self.deployment.command(*check)
+        self.assertEqual(checked.returncode, 1, checked.stdout)
+        self.assertIn("SIGNATURE_WRONG", checked.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -191,6 +191,34 @@ class HttpSignatures(unittest.TestCase):
         refused = refusal(lambda: self.checkout.SignHttpMessage(request, timeout=SECONDS))
         self.assertEqual(refused.reason, "POLICY_DENIED")
 
+    def test_the_command_line_signs_a_request_as_it_is_on_the_wire_and_checks_it(self):
+        folder = self.deployment.folder
+        head = ("POST /payments?a=1 HTTP/1.1\r\nHost: bank.example\r\n"
+                "Content-Type: application/json\r\n")
+        whole = folder / "request.http"
+        whole.write_bytes(f"{head}\r\n".encode() + BODY)
+        cover = [word for name in COVERED for word in ("--cover", name)]
+        made = self.deployment.command("settlement", "http", "sign", "--key", self.key,
+                                       "--message", whole, *cover, "--tag", "orders")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        added = dict(line.split(": ", 1) for line in made.stdout.splitlines())
+        self.assertEqual(list(added), ["content-digest", "signature-input", "signature"])
+        self.assertIn(';tag="orders"', added["signature-input"])
+        fields = [signing.HttpField(name=name, value=value) for name, value in added.items()]
+        as_sent = message(authority="bank.example")
+        as_sent.fields.extend(fields)
+        self.assertTrue(self.verify(as_sent).valid)
+
+        whole.write_bytes(f"{head}{made.stdout}\r\n".encode() + BODY)
+        check = ("settlement", "http", "verify", "--key", self.key, "--message", whole, "--require",
+                 "@target-uri", "--require", "content-digest", "--max-age", "60")
+        checked = self.deployment.command(*check)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        whole.write_bytes(f"{head}{made.stdout}\r\n".encode() + BODY + b" ")
+        checked = self.deployment.command(*check)
+        self.assertEqual(checked.returncode, 1, checked.stdout)
+        self.assertIn("DIGEST_WRONG", checked.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()

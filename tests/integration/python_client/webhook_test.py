@@ -90,6 +90,27 @@ class Webhooks(unittest.TestCase):
                                           keys.KEY_PURPOSE_WEBHOOK))
         self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "algorithm"))
 
+    def test_the_command_line_signs_and_checks(self):
+        folder = self.deployment.folder
+        (folder / "event.json").write_bytes(PAYLOAD)
+        made = self.deployment.command("settlement", "webhook", "sign", "--key", self.key, "--id",
+                                       "msg_1", "--in", folder / "event.json", "--out",
+                                       folder / "fields")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        fields = [signing.HttpField(name=name, value=value) for name, _, value in
+                  (line.partition(": ") for line in (folder / "fields").read_text().splitlines())]
+        self.assertEqual(fields[0].value, "msg_1")
+        self.assertTrue(self.verify(fields).valid)
+        check = ("settlement", "webhook", "verify", "--key", self.key, "--fields",
+                 folder / "fields", "--in", folder / "event.json")
+        self.assertEqual(self.deployment.command(*check).returncode, 0)
+        (folder / "event.json").write_bytes(PAYLOAD + b" ")
+        checked = self.deployment.command(*check)
+        self.assertEqual(checked.returncode, 1, checked.stdout)
+        self.assertIn("SIGNATURE_WRONG", checked.stdout)
+        (folder / "fields").write_text("no field\n")
+        self.assertIn("FIELD_INVALID: line 1", self.deployment.command(*check).stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,56 @@
+#include <memory>
+#include <string>
+
+#include "keysvc/cli/jws_commands.h"
+#include "keysvc/cli/verbs.h"
+
+namespace keysvc::cli {
+namespace {
+
+void AddSignJws(Verbs& verbs, CLI::App& group) {
+  const auto options = std::make_shared<JwsOptions>();
+  CLI::App& sign = verbs.Remote(
+      group, "sign", "Signs a payload of at most 64 KiB.",
+      "keysvc jws sign --key tenants/acme/keys/statements --in payload.json --out payload.jws",
+      [options](const Connection& connection, Output&) { return SignJws(connection, *options); });
+  AddSigningKey(sign, options->key);
+  AddFile(sign, "--in", options->in, "The payload [standard input]");
+  AddFile(sign, "--out", options->out, "Where the JWS goes [standard output]");
+  sign.add_option("--type", options->type, "The header's typ [none]")->option_text("TYPE");
+  sign.add_flag("--detached", options->detached, "Leaves the payload out of the JWS");
+  sign.add_flag("--unencoded", options->unencoded,
+                "Signs the payload as it is (RFC 7797); with --detached");
+  sign.add_flag("--without-issue-time", options->without_issue_time,
+                "Leaves iat out of the header");
+  AddRequestId(sign, options->request_id);
+}
+
+void AddVerifyJws(Verbs& verbs, CLI::App& group) {
+  const auto options = std::make_shared<JwsOptions>();
+  CLI::App& verify =
+      verbs.Remote(group, "verify", "Checks a JWS by one of the service's keys or a partner's.",
+                   "keysvc jws verify --key tenants/acme/keys/statements --jws payload.jws",
+                   With(options, VerifyJws));
+  AddSigningKey(verify, options->key);
+  AddFile(verify, "--jws", options->jws_file, "The JWS")->required();
+  verify
+      .add_option_function<std::string>(
+          "--payload",
+          [options](const std::string& file) {
+            options->in = file;
+            options->detached = true;
+          },
+          "The payload of a detached JWS")
+      ->option_text("FILE");
+  AddMaxAge(verify, options->max_age_seconds, "How old it may be [any age]");
+}
+
+}  // namespace
+
+void AddJwsVerbs(Verbs& verbs) {
+  CLI::App& group = verbs.Group("jws", "Signs and checks JSON Web Signatures.");
+  AddSignJws(verbs, group);
+  AddVerifyJws(verbs, group);
+}
+
+}  // namespace keysvc::cli

@@ -1,0 +1,47 @@
+#include <memory>
+#include <string>
+
+#include "keysvc/cli/verbs.h"
+#include "keysvc/cli/webhook_commands.h"
+
+namespace keysvc::cli {
+namespace {
+
+void AddSignWebhook(Verbs& verbs, CLI::App& group) {
+  const auto options = std::make_shared<WebhookOptions>();
+  CLI::App& sign = verbs.Remote(
+      group, "sign", "Signs a body of at most 64 KiB and writes the fields to send with it.",
+      "keysvc webhook sign --key tenants/acme/keys/events --id msg_1 --in event.json --out fields",
+      [options](const Connection& connection, Output&) {
+        return SignWebhook(connection, *options);
+      });
+  AddSigningKey(sign, options->key);
+  sign.add_option("--id", options->message_id, "The event's, the same for every attempt")
+      ->option_text("ID")
+      ->required();
+  AddFile(sign, "--in", options->in, "The body [standard input]");
+  AddFile(sign, "--out", options->out, "Where the fields go [standard output]");
+  AddRequestId(sign, options->request_id);
+}
+
+void AddVerifyWebhook(Verbs& verbs, CLI::App& group) {
+  const auto options = std::make_shared<WebhookOptions>();
+  CLI::App& verify = verbs.Remote(
+      group, "verify", "Checks a webhook by one of the service's keys or a partner's.",
+      "keysvc webhook verify --key tenants/acme/partnerKeys/shop --fields fields --in event.json",
+      With(options, VerifyWebhook));
+  AddSigningKey(verify, options->key);
+  AddFile(verify, "--fields", options->fields_file, "The fields that came with it")->required();
+  AddFile(verify, "--in", options->in, "The body [standard input]");
+  AddMaxAge(verify, options->max_age_seconds, "How old it may be [300]");
+}
+
+}  // namespace
+
+void AddWebhookVerbs(Verbs& verbs) {
+  CLI::App& group = verbs.Group("webhook", "Signs and checks webhooks.");
+  AddSignWebhook(verbs, group);
+  AddVerifyWebhook(verbs, group);
+}
+
+}  // namespace keysvc::cli
