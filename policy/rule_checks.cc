@@ -40,6 +40,7 @@ Subject SubjectOf(Action action) {
     case Action::kGetPublicKey:
     case Action::kCreateKey:
     case Action::kRotateKey:
+    case Action::kCreateCertificateSigningRequest:
     case Action::kListKeys:
     case Action::kGetKey:
       return Subject::kKey;
@@ -136,6 +137,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
       return kind == PrincipalKind::kService;
     case Action::kCreateKey:
     case Action::kRotateKey:
+    case Action::kCreateCertificateSigningRequest:
     case Action::kListKeys:
     case Action::kGetKey:
     case Action::kLockKeys:

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "keysvc/cli/choices.h"
+#include "keysvc/cli/csr_command.h"
 #include "keysvc/cli/jws_commands.h"
 #include "keysvc/cli/key_commands.h"
 #include "keysvc/cli/verbs.h"
@@ -69,6 +70,37 @@ void AddPublicKey(Verbs& verbs, CLI::App& keys) {
   AddChoice(verb, "--format", options->der, kKeyFormats, "Its form [pem]");
 }
 
+void AddCsr(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<CsrOptions>();
+  CLI::App& verb = verbs.Remote(
+      keys, "csr", "Writes a certificate signing request (PKCS #10) for a key.",
+      "keysvc keys csr tenants/acme/keys/bank --common-name acme.example --organization Acme",
+      With(options, CreateCertificateSigningRequest));
+  verb.add_option_function<std::string>(
+          "name", [options](const std::string& name) { options->request.set_name(name); },
+          "The key, or its version that is primary or next")
+      ->option_text("NAME")
+      ->required();
+  v1::CertificateSubject& subject = *options->request.mutable_subject();
+  const auto add = [&verb, options](const char* name, const char* help, std::string* target) {
+    return verb.add_option(name, *target, help)->option_text("TEXT");
+  };
+  add("--common-name", "Whom it is for", subject.mutable_common_name())->required();
+  add("--organization", "The organization [none]", subject.mutable_organization());
+  add("--organizational-unit", "Its unit [none]", subject.mutable_organizational_unit());
+  add("--locality", "The town [none]", subject.mutable_locality());
+  add("--state", "The state or province [none]", subject.mutable_state());
+  add("--country", "Two letters [none]", subject.mutable_country());
+  verb.add_option_function<std::string>(
+          "--dns-name", [&subject](const std::string& name) { subject.add_dns_names(name); },
+          "A name of a host; may be repeated [none]")
+      ->option_text("HOST")
+      ->trigger_on_parse();
+  AddFile(verb, "--out", options->out, "Where it goes [standard output]");
+  AddChoice(verb, "--format", options->der, kKeyFormats, "Its form [pem]");
+  AddRequestId(verb, *options->request.mutable_request_id());
+}
+
 void AddJwks(Verbs& verbs, CLI::App& keys) {
   const auto options = std::make_shared<PublicKeyOptions>();
   CLI::App& verb = verbs.Remote(keys, "jwks", "Writes the JWK set of a key, for its verifiers.",
@@ -89,6 +121,7 @@ void AddKeyVerbs(Verbs& verbs) {
   AddRotate(verbs, keys);
   AddGetAndList(verbs, keys);
   AddPublicKey(verbs, keys);
+  AddCsr(verbs, keys);
   AddJwks(verbs, keys);
 }
 

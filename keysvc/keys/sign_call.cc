@@ -32,7 +32,7 @@ void SignCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
   auto earlier = FindEarlier();
   if (!earlier.ok()) return RecordFailure(earlier.status());
   if (earlier->has_value()) return RecordRepetition(**std::move(earlier));
-  auto version = services_.registry.PrimaryFor(request_.key, Use::kApply);
+  auto version = VersionToSignBy();
   if (!version.ok()) return RecordFailure(version.status());
   version_ = *std::move(version);
   SignAll(in_turn);
@@ -89,6 +89,19 @@ absl::StatusOr<std::optional<Signatures>> SignCall::FindEarlier() const {
                            kept.key_version, kept.algorithm};
   }
   return earlier;
+}
+
+absl::StatusOr<KeyVersion> SignCall::VersionToSignBy() const {
+  if (request_.version == 0) return services_.registry.PrimaryFor(request_.key, Use::kApply);
+  ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions,
+                   services_.registry.Versions(request_.key));
+  for (const KeyVersion& version : versions) {
+    if (version.name.version != request_.version) continue;
+    if (IsPrepared(version)) return version;
+    if (version.primary) return services_.registry.VersionFor(version.name, Use::kApply);
+    return Error(Reason::kKeyNotActive, "this version makes no new signatures");
+  }
+  return Error(Reason::kKeyNotFound, "there is no such key version");
 }
 
 void SignCall::SignAll(const InTurn& in_turn) {

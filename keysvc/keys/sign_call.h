@@ -52,6 +52,7 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   std::string Fingerprint() const;
   // The signatures kept for the request, if it is a repetition.
   absl::StatusOr<std::optional<Signatures>> FindEarlier() const;
+  absl::StatusOr<KeyVersion> VersionToSignBy() const;
   void SignAll(const InTurn& in_turn);
   absl::StatusOr<Signature> MakeSignature(const SignatureFormat& format);
   void RecordFirst();

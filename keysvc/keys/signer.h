@@ -1,6 +1,7 @@
 #ifndef KEYSVC_KEYSVC_KEYS_SIGNER_H_
 #define KEYSVC_KEYSVC_KEYS_SIGNER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@ namespace keysvc::keys {
 
 struct SignRequest {
   KeyName key;
+  std::uint32_t version = 0;  // as below
   std::shared_ptr<const SignatureFormat> format;
   std::string request_id;  // a UUID, or empty
   std::string trace_id;
@@ -31,6 +33,9 @@ struct SignRequest {
 
 struct BatchSignRequest {
   KeyName key;
+  // The primary one for 0, which always signs. Another is taken where it is primary, or waits to
+  // become it (IsPrepared): for a certificate that is there before the version signs anything else.
+  std::uint32_t version = 0;
   std::vector<std::shared_ptr<const SignatureFormat>> formats;  // of one kind, at least one
   std::string request_id;                                       // a UUID, or empty
   std::string trace_id;

@@ -18,6 +18,7 @@
 #include "http/webhook.h"
 #include "keysvc/keys/batch.h"
 #include "keysvc/keys/cose_signature.h"
+#include "keysvc/keys/csr_signature.h"
 #include "keysvc/keys/http_signature.h"
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
@@ -88,6 +89,16 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
     message.set_webhook_key(http::WebhookPublicKey(point));
   }
   return message;
+}
+
+crypto::CertificateSubject SubjectOf(const v1::CertificateSubject& message) {
+  return {.common_name = message.common_name(),
+          .organization = message.organization(),
+          .organizational_unit = message.organizational_unit(),
+          .locality = message.locality(),
+          .state = message.state(),
+          .country = message.country(),
+          .dns_names = {message.dns_names().begin(), message.dns_names().end()}};
 }
 
 // 0: any age.
@@ -208,6 +219,12 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
   methods.AddUnary<v1::VerifyCoseRequest, v1::VerifyCoseResponse>(
       "SigningService", "VerifyCose", data_lane,
       [this](auto& request, auto reply) { VerifyCose(request, std::move(reply)); });
+  methods.AddUnary<v1::CreateCertificateSigningRequestRequest,
+                   v1::CreateCertificateSigningRequestResponse>(
+      "SigningService", "CreateCertificateSigningRequest", hsm_lane,
+      [this](auto& request, auto reply) {
+        CreateCertificateSigningRequest(request, std::move(reply));
+      });
   methods.AddUnary<v1::GetJwksRequest, v1::GetJwksResponse>(
       "SigningService", "GetJwks", data_lane,
       [this](auto& request, auto reply) { GetJwks(request, std::move(reply)); });
@@ -476,6 +493,31 @@ void SigningService::VerifyCose(v1::VerifyCoseRequest& request,
         return absl::OkStatus();
       },
       ResultOf<v1::VerifyCoseResponse>);
+}
+
+void SigningService::CreateCertificateSigningRequest(
+    v1::CreateCertificateSigningRequestRequest& request,
+    Reply<v1::CreateCertificateSigningRequestResponse> reply) {
+  keys::SignRequest sign;
+  ASSIGN_OR_REFUSE(reply, keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kCreateCertificateSigningRequest,
+                             name.key.ToString(), request.request_id()));
+  sign.key = std::move(name.key);
+  sign.version = name.version;
+  sign.format = std::make_shared<keys::CsrSignature>(SubjectOf(request.subject()), name.version);
+  sign.request_id = request.request_id();
+  sign.trace_id = reply.record().trace_id;
+
+  signer_.Sign(std::move(permit), std::move(sign), [reply = std::move(reply)](auto done) mutable {
+    reply.Answer(std::move(done), [](const keys::Signature& signature) {
+      v1::CreateCertificateSigningRequestResponse message;
+      message.set_pem(crypto::CertificationRequestToPem(signature.bytes));
+      message.set_der(signature.bytes);
+      message.set_key_version(signature.key_version.ToString());
+      return message;
+    });
+  });
 }
 
 void SigningService::GetPublicKey(v1::GetPublicKeyRequest& request,

@@ -44,6 +44,8 @@ class SigningService {
   void VerifyWebhook(v1::VerifyWebhookRequest& request, Reply<v1::VerifyWebhookResponse> reply);
   void SignCose(v1::SignCoseRequest& request, Reply<v1::SignCoseResponse> reply);
   void VerifyCose(v1::VerifyCoseRequest& request, Reply<v1::VerifyCoseResponse> reply);
+  void CreateCertificateSigningRequest(v1::CreateCertificateSigningRequestRequest& request,
+                                       Reply<v1::CreateCertificateSigningRequestResponse> reply);
   void GetPublicKey(v1::GetPublicKeyRequest& request, Reply<v1::GetPublicKeyResponse> reply);
 
   // Signs what `make` makes of the request, which is read once the caller may: a recipe for all

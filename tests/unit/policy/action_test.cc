@@ -19,9 +19,10 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
                          "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken",
                          "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken",
                          "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage", "SignWebhook",
-                         "SignCose", "Verify", "GetPublicKey", "CreateKey", "RotateKey", "ListKeys",
-                         "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
-                         "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
+                         "SignCose", "Verify", "GetPublicKey", "CreateKey", "RotateKey",
+                         "CreateCertificateSigningRequest", "ListKeys", "GetKey", "LockKeys",
+                         "CreatePartnerKey", "DisablePartnerKey", "ListPartnerKeys",
+                         "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

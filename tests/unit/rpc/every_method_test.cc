@@ -94,6 +94,8 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.SigningService.VerifyHttpMessage", Named<v1::VerifyHttpMessageRequest>(key)},
       {"keysvc.v1.SigningService.SignWebhook", Named<v1::SignWebhookRequest>(key)},
       {"keysvc.v1.SigningService.VerifyWebhook", Named<v1::VerifyWebhookRequest>(key)},
+      {"keysvc.v1.SigningService.CreateCertificateSigningRequest",
+       Named<v1::CreateCertificateSigningRequestRequest>(key)},
       {"keysvc.v1.SigningService.SignCose", Named<v1::SignCoseRequest>(key)},
       {"keysvc.v1.SigningService.VerifyCose", Named<v1::VerifyCoseRequest>(key)},
       {"keysvc.v1.SigningService.GetJwks", Named<v1::GetJwksRequest>(key)},
