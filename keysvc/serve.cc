@@ -168,7 +168,8 @@ absl::Status Serve(const Config& config) {
   keys::PublicKeys public_keys;
   keys::Signer signer(deployment->keys(), hsm->in_place(), deployment->journal(),
                       deployment->store(), opened_keys, public_keys);
-  keys::Verifier verifier(deployment->keys(), hsm->in_place(), deployment->journal(), public_keys,
+  keys::Verifier verifier(deployment->keys(), hsm->in_place(), deployment->journal(),
+                          deployment->store(), opened_keys, public_keys,
                           deployment->partner_keys());
 
   // What callers reach. Lanes end before what their work uses.

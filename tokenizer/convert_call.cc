@@ -65,7 +65,8 @@ void ConvertCall::Attempt() {
 
 absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
   if (!request_keys_.has_value()) return std::nullopt;
-  ASSIGN_OR_RETURN(const auto row, FindKeptAnswer(entry_, services_.store, services_.journal));
+  ASSIGN_OR_RETURN(const auto row, FindKeptAnswer(entry_.actor, entry_.request_id, services_.store,
+                                                  services_.journal));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));

@@ -36,12 +36,12 @@ absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::str
   return row;
 }
 
-absl::StatusOr<std::optional<store::IdempotencyRow>> FindKeptAnswer(const audit::Entry& call,
+absl::StatusOr<std::optional<store::IdempotencyRow>> FindKeptAnswer(std::string_view principal,
+                                                                    std::string_view request_id,
                                                                     store::Store& store,
                                                                     const audit::Journal& journal) {
-  if (call.request_id.empty()) return std::nullopt;
-  return store.FindIdempotency(call.actor, call.request_id,
-                               absl::ToUnixMillis(journal.UnsteppedTime()));
+  if (request_id.empty()) return std::nullopt;
+  return store.FindIdempotency(principal, request_id, absl::ToUnixMillis(journal.UnsteppedTime()));
 }
 
 absl::StatusOr<crypto::SecretBytes> OpenKeptAnswer(std::string_view kind,

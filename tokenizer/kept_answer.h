@@ -6,7 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "audit/entry.h"
 #include "audit/journal.h"
 #include "crypto/bytes.h"
 #include "crypto/secret_bytes.h"
@@ -23,9 +22,9 @@ absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::str
                                                  std::string_view fingerprint, absl::Time expires,
                                                  crypto::ByteView answer, const AnswerKey& key);
 
-// What is kept for the request of a call, if it has an id and it was made before. The store's
-// errors.
-absl::StatusOr<std::optional<store::IdempotencyRow>> FindKeptAnswer(const audit::Entry& call,
+// What is kept for a request with this id, if it has one and was made before. The store's errors.
+absl::StatusOr<std::optional<store::IdempotencyRow>> FindKeptAnswer(std::string_view principal,
+                                                                    std::string_view request_id,
                                                                     store::Store& store,
                                                                     const audit::Journal& journal);
 

@@ -85,7 +85,8 @@ void StateChangeCall::Attempt() {
 
 absl::StatusOr<std::optional<StateChangeCall::Results>> StateChangeCall::FindKept() {
   if (!request_keys_.has_value()) return std::nullopt;
-  ASSIGN_OR_RETURN(const auto row, FindKeptAnswer(entry_, services_.store, services_.journal));
+  ASSIGN_OR_RETURN(const auto row, FindKeptAnswer(entry_.actor, entry_.request_id, services_.store,
+                                                  services_.journal));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(Results results,
                    OpenKeptStateChange(*row, fingerprint_, *request_keys_->answer));

@@ -54,7 +54,8 @@ ExitCode VerifyHttpMessage(const Connection& connection, const HttpSignatureOpti
   }
   request.set_label(options.label);
   request.set_max_age_seconds(options.max_age_seconds);
-  request.set_request_id(NewRequestId());
+  request.set_accept_once(options.accept_once);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::VerifyHttpMessageResponse response;
   const auto stub = v1::SigningService::NewStub(connection.channel());
   const grpc::Status status = stub->VerifyHttpMessage(connection.Call().get(), request, &response);

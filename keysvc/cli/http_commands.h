@@ -23,6 +23,7 @@ struct HttpSignatureOptions {
   std::string tag;
   std::string out = "-";
   std::int64_t max_age_seconds = 0;
+  bool accept_once = false;
   std::string request_id;
 };
 // Writes the fields to add to the message, one in a line.

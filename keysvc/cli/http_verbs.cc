@@ -53,6 +53,7 @@ void AddVerifyHttp(Verbs& verbs, CLI::App& group) {
       ->option_text("COMPONENT")
       ->allow_extra_args(false);
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [any age]");
+  AddAcceptOnce(verify, options->accept_once, options->request_id);
 }
 
 }  // namespace

@@ -79,6 +79,11 @@ void AddMaxAge(CLI::App& verb, std::int64_t& seconds, const char* help) {
       ->check(CLI::Range(std::int64_t{1}, kCentury));
 }
 
+void AddAcceptOnce(CLI::App& verb, bool& once, std::string& request_id) {
+  verb.add_flag("--once", once, "Accepts its nonce or id once");
+  AddRequestId(verb, request_id);
+}
+
 void AddSubject(CLI::App& verb, std::string& target, const char* help) {
   AddName(verb, "name", target, help);
 }

@@ -22,7 +22,8 @@ absl::StatusOr<v1::VerifyWebhookRequest> RequestToVerify(const WebhookOptions& o
   ASSIGN_OR_RETURN(*request.mutable_fields(), ParseHttpFields(lines));
   ASSIGN_OR_RETURN(*request.mutable_payload(), ReadFile(options.in, kLimit));
   request.set_max_age_seconds(options.max_age_seconds);
-  request.set_request_id(NewRequestId());
+  request.set_accept_once(options.accept_once);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   return request;
 }
 

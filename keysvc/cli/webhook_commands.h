@@ -18,6 +18,7 @@ struct WebhookOptions {
   std::string fields_file;
   std::string out = "-";
   std::int64_t max_age_seconds = 0;
+  bool accept_once = false;
   std::string request_id;
 };
 // Writes the fields to send with the body, one in a line.

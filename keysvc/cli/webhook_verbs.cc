@@ -34,6 +34,7 @@ void AddVerifyWebhook(Verbs& verbs, CLI::App& group) {
   AddFile(verify, "--fields", options->fields_file, "The fields that came with it")->required();
   AddFile(verify, "--in", options->in, "The body [standard input]");
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [300]");
+  AddAcceptOnce(verify, options->accept_once, options->request_id);
 }
 
 }  // namespace

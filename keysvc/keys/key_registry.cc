@@ -514,7 +514,8 @@ absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> KeyRegistry::OpenR
 absl::StatusOr<std::optional<KeyVersion>> KeyRegistry::FindEarlier(const audit::Entry& entry,
                                                                    const KeptRequest& request,
                                                                    const KeyRings& rings) const {
-  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(entry, store_, journal_));
+  ASSIGN_OR_RETURN(const auto row,
+                   tokenizer::FindKeptAnswer(entry.actor, entry.request_id, store_, journal_));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(const KeyVersionName name,
                    OpenKeptVersion(*row, request.fingerprint, *request.keys));

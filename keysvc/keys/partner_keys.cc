@@ -260,8 +260,8 @@ absl::StatusOr<RecordedKey> PartnerKeys::ChangeOrRepeat(audit::Entry entry,
 
 absl::StatusOr<std::shared_ptr<const PartnerKey>> PartnerKeys::FindEarlier(
     const audit::Entry& entry, const PartnerKeyName& name, std::string_view request) const {
-  ASSIGN_OR_RETURN(const auto row,
-                   tokenizer::FindKeptAnswer(entry, services_.store, services_.journal));
+  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(entry.actor, entry.request_id,
+                                                             services_.store, services_.journal));
   if (!row.has_value()) return nullptr;
   // No request of a tenant without a request key has ever been kept, and none is made for it here.
   if (!services_.registry.Versions(RequestKeyOf(name.tenant)).ok()) {

@@ -99,6 +99,7 @@ absl::StatusOr<PresentedSignature::Claims> PresentedHttpMessage::Read() const {
                 .signatures = {*std::move(signature)},
                 .issue_time = input.Integer("created"),
                 .expires = input.Integer("expires"),
+                .nonce = input.Text("nonce").value_or(""),
                 .fault = fault};
 }
 

@@ -28,6 +28,10 @@ std::string_view NameOf(Fault fault) {
       return "COMPONENT_MISSING";
     case Fault::kDigestWrong:
       return "DIGEST_WRONG";
+    case Fault::kNonceMissing:
+      return "NONCE_MISSING";
+    case Fault::kReplayed:
+      return "REPLAYED";
   }
   return "";
 }

@@ -25,6 +25,8 @@ enum class Fault {
   kExpired,           // `expires` is over
   kComponentMissing,  // what has to be covered is not
   kDigestWrong,       // Content-Digest is not the body's
+  kNonceMissing,      // it is to be accepted once, and says nothing that tells it from others
+  kReplayed,          // it was accepted before
 };
 // "SIGNATURE_WRONG" ..., as records say it; empty for kNone.
 std::string_view NameOf(Fault fault);
@@ -54,6 +56,8 @@ class PresentedSignature {
     RsaPadding padding = RsaPadding::kPss;
     std::optional<std::int64_t> issue_time = {};  // seconds since 1970
     std::optional<std::int64_t> expires = {};     // seconds since 1970
+    // What tells it from all others by the same key, and is signed too; empty where nothing does.
+    std::string nonce = {};
     // What is wrong with it by whatever key.
     Fault fault = Fault::kNone;
   };

@@ -50,7 +50,8 @@ absl::StatusOr<PresentedSignature::Claims> PresentedWebhook::Read() const {
   if (!timestamp.has_value()) return Invalid(http::kWebhookTimestamp);
   return Claims{.input = http::WebhookSigningInput(id, *timestamp, *message_.body),
                 .signatures = http::WebhookSignatures(list),
-                .issue_time = timestamp};
+                .issue_time = timestamp,
+                .nonce = id};
 }
 
 }  // namespace keysvc::keys

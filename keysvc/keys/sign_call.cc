@@ -76,8 +76,8 @@ std::string SignCall::Fingerprint() const {
 }
 
 absl::StatusOr<std::optional<Signatures>> SignCall::FindEarlier() const {
-  ASSIGN_OR_RETURN(const auto row,
-                   tokenizer::FindKeptAnswer(entry_, services_.store, services_.journal));
+  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(entry_.actor, entry_.request_id,
+                                                             services_.store, services_.journal));
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(KeptSignatures kept, OpenKeptSignatures(*row, fingerprint_, keys_));
   if (kept.bytes.size() != results_.size()) {

@@ -19,10 +19,10 @@ Signer::Signer(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
 
 void Signer::Sign(policy::Permit permit, SignRequest request, audit::Done<Signature> done) {
   BatchSignRequest one{std::move(request.key),
-                       request.version,
                        {std::move(request.format)},
                        std::move(request.request_id),
-                       std::move(request.trace_id)};
+                       std::move(request.trace_id),
+                       request.version};
   SignBatch(std::move(permit), std::move(one), OneByOne, ForOne(std::move(done)));
 }
 

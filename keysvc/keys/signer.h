@@ -25,20 +25,20 @@ namespace keysvc::keys {
 
 struct SignRequest {
   KeyName key;
-  std::uint32_t version = 0;  // as below
   std::shared_ptr<const SignatureFormat> format;
   std::string request_id;  // a UUID, or empty
   std::string trace_id;
+  // The primary one for 0, which always signs. Another is taken where it is primary, or waits to
+  // become it (IsPrepared): for a certificate that is there before the version signs anything else.
+  std::uint32_t version = 0;
 };
 
 struct BatchSignRequest {
   KeyName key;
-  // The primary one for 0, which always signs. Another is taken where it is primary, or waits to
-  // become it (IsPrepared): for a certificate that is there before the version signs anything else.
-  std::uint32_t version = 0;
   std::vector<std::shared_ptr<const SignatureFormat>> formats;  // of one kind, at least one
   std::string request_id;                                       // a UUID, or empty
   std::string trace_id;
+  std::uint32_t version = 0;  // as above
 };
 using Signatures = std::vector<absl::StatusOr<Signature>>;
 

@@ -12,11 +12,13 @@ std::string ResourceOf(const VerifyingKeyName& name) {
 }
 
 Verifier::Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
-                   PublicKeys& public_keys, const PartnerKeys& partner_keys,
-                   std::function<absl::Time()> clock)
+                   store::Store& store, tokenizer::KeySource& keys, PublicKeys& public_keys,
+                   const PartnerKeys& partner_keys, std::function<absl::Time()> clock)
     : registry_(registry),
       hsm_(hsm),
       journal_(journal),
+      store_(store),
+      keys_(keys),
       public_keys_(public_keys),
       partner_keys_(partner_keys),
       clock_(std::move(clock)) {}
@@ -26,6 +28,7 @@ void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
   BatchVerifyRequest one{.key = request.key,
                          .presented = {request.presented},
                          .max_age = request.max_age,
+                         .once = request.once,
                          .request_id = request.request_id,
                          .trace_id = request.trace_id};
   VerifyBatch(std::move(permit), std::move(one), OneByOne, ForOne(std::move(done)));
@@ -33,7 +36,8 @@ void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
 
 void Verifier::VerifyBatch(policy::Permit permit, BatchVerifyRequest request, const InTurn& in_turn,
                            audit::Done<Verifications> done) {
-  const VerifyCall::Services services{registry_, hsm_, journal_, public_keys_, partner_keys_};
+  const VerifyCall::Services services{registry_, hsm_,         journal_,     store_,
+                                      keys_,     public_keys_, partner_keys_};
   std::make_shared<VerifyCall>(services, permit, std::move(request), clock_(), std::move(done))
       ->Run(permit, in_turn);
 }

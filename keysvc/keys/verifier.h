@@ -21,6 +21,8 @@
 #include "keysvc/keys/public_keys.h"
 #include "pkcs11/hsm.h"
 #include "policy/gate.h"
+#include "store/store.h"
+#include "tokenizer/key_source.h"
 
 namespace keysvc::keys {
 
@@ -35,6 +37,9 @@ struct VerifyRequest {
   VerifyingKeyName key;
   std::shared_ptr<const PresentedSignature> presented;
   std::optional<absl::Duration> max_age;  // how long ago it may have been made, if that matters
+  // Accepts a nonce by this key once, until it is too old anyway (Fault::kReplayed); with a
+  // `max_age` only. A repetition of the request, which needs a request id, is accepted again.
+  bool once = false;
   std::string request_id;
   std::string trace_id;
 };
@@ -43,6 +48,7 @@ struct BatchVerifyRequest {
   VerifyingKeyName key;
   std::vector<std::shared_ptr<const PresentedSignature>> presented;  // of one kind, at least one
   std::optional<absl::Duration> max_age;
+  bool once = false;  // of one signature only
   std::string request_id;
   std::string trace_id;
 };
@@ -61,8 +67,8 @@ using Verifications = std::vector<absl::StatusOr<Verification>>;
 // Thread-safe; outlives the pieces of its calls and the journal's last callback.
 class Verifier {
  public:
-  Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
-           PublicKeys& public_keys, const PartnerKeys& partner_keys,
+  Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal, store::Store& store,
+           tokenizer::KeySource& keys, PublicKeys& public_keys, const PartnerKeys& partner_keys,
            std::function<absl::Time()> clock = absl::Now);
 
   // INVALID_ARGUMENT for what is not in the form that it is presented in.
@@ -77,6 +83,8 @@ class Verifier {
   KeyRegistry& registry_;
   pkcs11::Hsm& hsm_;
   audit::Journal& journal_;
+  store::Store& store_;
+  tokenizer::KeySource& keys_;
   PublicKeys& public_keys_;
   const PartnerKeys& partner_keys_;
   std::function<absl::Time()> clock_;

@@ -9,6 +9,7 @@
 #include "crypto/bytes.h"
 #include "crypto/public_key.h"
 #include "keysvc/keys/call_record.h"
+#include "keysvc/keys/own_keys.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
@@ -135,7 +136,8 @@ absl::StatusOr<Verification> VerifyCall::Check(std::size_t index) {
   const Claims& claims = *claims_[index];
   ASSIGN_OR_RETURN(Verification verification, FindSigner(*request_.presented[index], claims));
   if (!verification.valid()) return verification;
-  const Fault fault = CheckTimes(claims, request_.max_age, now_);
+  Fault fault = CheckTimes(claims, request_.max_age, now_);
+  if (fault == Fault::kNone && request_.once && claims.nonce.empty()) fault = Fault::kNonceMissing;
   return fault == Fault::kNone ? verification : Wrong(fault);
 }
 
@@ -207,7 +209,49 @@ audit::Entry VerifyCall::Describe() const {
 }
 
 void VerifyCall::RecordResults() {
+  if (request_.once && results_.front().ok() && results_.front()->valid()) return AcceptOnce();
   audit::Entry entry = Describe();
+  Record(std::move(entry), std::move(results_));
+}
+
+absl::StatusOr<AcceptedNonce> VerifyCall::NonceToAccept() const {
+  const auto* partners = std::get_if<PartnerKeyName>(&request_.key);
+  const std::string& tenant =
+      partners != nullptr ? partners->tenant : std::get<KeyVersionName>(request_.key).key.tenant;
+  // One that has partners' keys only may have none of its own yet.
+  if (!services_.registry.Versions(RequestKeyOf(tenant)).ok()) {
+    RETURN_IF_ERROR(services_.registry.RequestKeysOf(tenant).status());
+  }
+  ASSIGN_OR_RETURN(tokenizer::RequestKeys keys, services_.keys.RequestKeysOf(tenant));
+  const Claims& claims = *claims_.front();
+  const absl::Time too_old =
+      absl::FromUnixSeconds(*claims.issue_time) + *request_.max_age + kClockTolerance;
+  return AcceptedNonce(entry_, claims.nonce, too_old, std::move(keys));
+}
+
+void VerifyCall::AcceptOnce() {
+  absl::StatusOr<AcceptedNonce> nonce = NonceToAccept();
+  if (!nonce.ok()) return Record(Failed(entry_, nonce.status()), nonce.status());
+  nonce_.emplace(*std::move(nonce));
+  absl::StatusOr<store::IdempotencyRow> row = nonce_->Row();
+  if (!row.ok()) return Record(Failed(entry_, row.status()), row.status());
+  store::Mutation mutation;
+  mutation.idempotency = *std::move(row);
+  services_.journal.Submit(
+      Describe(), std::move(mutation),
+      [call = shared_from_this()](absl::StatusOr<audit::Receipt> receipt) mutable {
+        if (ReasonOf(receipt.status()) == Reason::kConflict) return call->RecordMet();
+        audit::Complete<Verifications>(std::move(receipt), std::move(call->results_), call->done_);
+      });
+}
+
+void VerifyCall::RecordMet() {
+  const absl::StatusOr<bool> repetition =
+      nonce_->IsOfRepetition(services_.store, services_.journal);
+  if (!repetition.ok()) return Record(Failed(entry_, repetition.status()), repetition.status());
+  if (!*repetition) results_.front() = Wrong(Fault::kReplayed);
+  audit::Entry entry = Describe();
+  if (*repetition) entry.details["repetition"] = "true";
   Record(std::move(entry), std::move(results_));
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "audit/entry.h"
 #include "audit/journal.h"
+#include "keysvc/keys/accepted_nonce.h"
 #include "keysvc/keys/batch.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
@@ -24,6 +26,8 @@
 #include "keysvc/keys/verifier.h"
 #include "pkcs11/hsm.h"
 #include "policy/gate.h"
+#include "store/store.h"
+#include "tokenizer/key_source.h"
 
 namespace keysvc::keys {
 
@@ -35,6 +39,8 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
     KeyRegistry& registry;
     pkcs11::Hsm& hsm;
     audit::Journal& journal;
+    store::Store& store;
+    tokenizer::KeySource& keys;
     PublicKeys& public_keys;
     const PartnerKeys& partner_keys;
   };
@@ -72,6 +78,11 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   absl::StatusOr<bool> IsBy(const Candidate& candidate, const Claims& claims);
   audit::Entry Describe() const;
   void RecordResults();
+  // What keeps the nonce of the only result from being accepted again.
+  absl::StatusOr<AcceptedNonce> NonceToAccept() const;
+  void AcceptOnce();
+  // The nonce was accepted before.
+  void RecordMet();
   void Record(audit::Entry entry, absl::StatusOr<Verifications> value);
 
   const Services services_;
@@ -83,7 +94,8 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   std::vector<std::size_t> readable_;
   std::vector<Candidate> candidates_;
   Verifications results_;
-  std::atomic<std::size_t> left_ = 0;  // to check
+  std::optional<AcceptedNonce> nonce_;  // where one is accepted
+  std::atomic<std::size_t> left_ = 0;   // to check
   std::atomic<bool> hsm_away_ = false;
 };
 

@@ -45,8 +45,9 @@ using Format = std::shared_ptr<const keys::SignatureFormat>;
 // What senders and receivers of webhooks commonly agree on; a receiver that asks for no age would
 // take any replay.
 constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
+constexpr absl::Duration kLongestKeptNonce = absl::Hours(24 * 31);
 
-static_assert(static_cast<int>(keys::Fault::kDigestWrong) == v1::SIGNATURE_FAULT_DIGEST_WRONG);
+static_assert(static_cast<int>(keys::Fault::kReplayed) == v1::SIGNATURE_FAULT_REPLAYED);
 
 // A key or one version of it; version 0 when the name says none.
 absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
@@ -108,6 +109,17 @@ absl::StatusOr<std::optional<absl::Duration>> MaxAgeOf(std::int64_t seconds) {
   }
   if (seconds == 0) return std::nullopt;
   return absl::Seconds(seconds);
+}
+
+// A nonce is kept for as long as its signature is accepted, which must not be for ever.
+absl::Status CheckOnce(bool once, std::optional<absl::Duration> max_age) {
+  if (!once) return absl::OkStatus();
+  if (!max_age.has_value()) {
+    return Error(Reason::kFieldRequired, "what is accepted once needs an age", "max_age_seconds");
+  }
+  if (*max_age <= kLongestKeptNonce) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "what is accepted once is at most 31 days old",
+               "max_age_seconds");
 }
 
 // Of all but bare messages.
@@ -429,6 +441,8 @@ void SigningService::VerifyHttpMessage(v1::VerifyHttpMessageRequest& request,
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
         ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+        RETURN_IF_ERROR(CheckOnce(request.accept_once(), verify.max_age));
+        verify.once = request.accept_once();
         verify.presented = std::make_shared<keys::PresentedHttpMessage>(
             TakeMessage(*request.mutable_message()), request.label(),
             std::vector<std::string>(request.required_components().begin(),
@@ -456,6 +470,8 @@ void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
       [&request](keys::VerifyRequest& verify) -> absl::Status {
         ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
         if (!verify.max_age.has_value()) verify.max_age = kWebhookMaxAge;
+        RETURN_IF_ERROR(CheckOnce(request.accept_once(), verify.max_age));
+        verify.once = request.accept_once();
         verify.presented = std::make_shared<keys::PresentedWebhook>(
             TakeFields(*request.mutable_fields()), std::move(*request.mutable_payload()));
         return absl::OkStatus();

@@ -185,6 +185,18 @@ class HttpSignatures(unittest.TestCase):
                 refused = refusal(call)
                 self.assertEqual((refused.reason, refused.field), (reason, field))
 
+    def test_a_nonce_is_accepted_once_and_has_to_be_there(self):
+        with_nonce = self.signed(self.key, nonce="n-1")
+        self.assertTrue(self.verify(with_nonce, max_age_seconds=60, accept_once=True).valid)
+        self.assertEqual(self.verify(with_nonce, max_age_seconds=60, accept_once=True).fault,
+                         FAULTS.SIGNATURE_FAULT_REPLAYED)
+        self.assertEqual(self.verify(self.signed(self.key), max_age_seconds=60,
+                                     accept_once=True).fault,
+                         FAULTS.SIGNATURE_FAULT_NONCE_MISSING)
+        refused = refusal(lambda: self.verify(self.signed(self.key, nonce="n-2"),
+                                              accept_once=True))
+        self.assertEqual((refused.reason, refused.field), ("FIELD_REQUIRED", "max_age_seconds"))
+
     def test_who_may_not_sign_messages_does_not(self):
         request = signing.SignHttpMessageRequest(name=self.key, message=message(),
                                                  components=COVERED)

@@ -3,8 +3,10 @@
 that the service does not use."""
 
 import base64
+import concurrent.futures
 import time
 import unittest
+import uuid
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -67,6 +69,37 @@ class Webhooks(unittest.TestCase):
         old = signing.HttpField(name="webhook-timestamp", value=str(int(time.time()) - 301))
         self.assertFalse(self.verify([fields[0], old, fields[2]]).valid)
 
+    def test_an_event_is_accepted_once_also_after_a_kill(self):
+        fields = self.sign("msg_once").fields
+        request_id = str(uuid.uuid4())
+        self.assertTrue(self.verify(fields).valid)
+        self.assertTrue(self.verify(fields, accept_once=True, request_id=request_id).valid)
+        self.assertTrue(self.verify(fields, accept_once=True, request_id=request_id).valid)
+        self.deployment.kill()
+        self.deployment.start()
+        for other in (str(uuid.uuid4()), ""):
+            again = self.verify(fields, accept_once=True, request_id=other)
+            self.assertFalse(again.valid)
+            self.assertEqual(again.fault, FAULTS.SIGNATURE_FAULT_REPLAYED)
+        self.assertTrue(self.verify(fields, accept_once=True, request_id=request_id).valid)
+        # A sender's next attempt has another time and signature.
+        self.assertEqual(self.verify(self.sign("msg_once").fields, accept_once=True).fault,
+                         FAULTS.SIGNATURE_FAULT_REPLAYED)
+        self.assertTrue(self.verify(self.sign("msg_other").fields, accept_once=True).valid)
+
+    def test_callers_who_race_accept_an_event_once(self):
+        fields = self.sign("msg_race").fields
+        with concurrent.futures.ThreadPoolExecutor(32) as callers:
+            answers = list(callers.map(lambda _: self.verify(fields, accept_once=True), range(64)))
+        self.assertEqual(sum(answer.valid for answer in answers), 1)
+        self.assertEqual({answer.fault for answer in answers if not answer.valid},
+                         {FAULTS.SIGNATURE_FAULT_REPLAYED})
+
+    def test_what_is_wrong_takes_no_id(self):
+        fields = self.sign("msg_wrong").fields
+        self.assertFalse(self.verify(fields, PAYLOAD + b" ", accept_once=True).valid)
+        self.assertTrue(self.verify(fields, accept_once=True).valid)
+
     def test_bad_input_is_refused_by_field(self):
         fields = self.sign().fields
         for call, reason, field in (
@@ -77,7 +110,9 @@ class Webhooks(unittest.TestCase):
                 (lambda: self.verify(fields[:2]), "FIELD_REQUIRED", "fields"),
                 (lambda: self.verify([*fields, fields[1]]), "FIELD_INVALID", "fields"),
                 (lambda: self.verify(fields, max_age_seconds=-1), "FIELD_INVALID",
-                 "max_age_seconds")):
+                 "max_age_seconds"),
+                (lambda: self.verify(fields, max_age_seconds=31 * 86400 + 1, accept_once=True),
+                 "FIELD_INVALID", "max_age_seconds")):
             with self.subTest(reason=reason, field=field):
                 refused = refusal(call)
                 self.assertEqual((refused.reason, refused.field), (reason, field))

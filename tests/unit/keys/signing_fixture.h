@@ -29,8 +29,9 @@ class SigningTest : public ::testing::Test {
     keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.since_boot());
     signer_ = std::make_unique<Signer>(world_.registry(), world_.hsm, world_.journal(),
                                        world_.store, *keys_, public_keys_, world_.clock());
-    verifier_ = std::make_unique<Verifier>(world_.registry(), world_.hsm, world_.journal(),
-                                           public_keys_, world_.partner_keys(), world_.clock());
+    verifier_ =
+        std::make_unique<Verifier>(world_.registry(), world_.hsm, world_.journal(), world_.store,
+                                   *keys_, public_keys_, world_.partner_keys(), world_.clock());
   }
   void Close() {
     if (signer_ != nullptr) world_.journal().Stop();

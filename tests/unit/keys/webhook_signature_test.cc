@@ -21,6 +21,7 @@ namespace {
 
 using keysvc::testing::HasReason;
 using keysvc::testing::LastCall;
+using keysvc::testing::MemoryStore;
 using ::testing::HasSubstr;
 
 constexpr char kRequestId[] = "3f0c2a52-58c5-4c1b-8d7e-0a8a4d0e2c11";
@@ -75,6 +76,35 @@ class WebhookSignatureTest : public SigningTest {
   const KeyName kKey{"acme", "hooks"};
   const KeyParameters kParameters{Purpose::kWebhook, Algorithm::kEd25519, Protection::kHsm, kYear};
 };
+
+TEST_F(WebhookSignatureTest, AnIdIsAcceptedOnceUntilItsSignatureIsTooOld) {
+  VerifyRequest request = Webhook().ToRequest();
+  request.max_age = absl::Minutes(5);
+  request.once = true;
+  request.request_id = kRequestId;
+  EXPECT_TRUE(Verify(request)->valid());
+  EXPECT_TRUE(Verify(request)->valid()) << "a repetition";
+  request.request_id.clear();
+  EXPECT_EQ(Verify(request)->fault, Fault::kReplayed);
+  EXPECT_EQ(LastCall(world_.store).fault, "REPLAYED");
+  world_.Advance(absl::Minutes(5) + absl::Seconds(1));
+  EXPECT_EQ(Verify(request)->fault, Fault::kTooOld);
+}
+
+TEST_F(WebhookSignatureTest, ARowOfAnAcceptedIdThatWasChangedAcceptsNothing) {
+  VerifyRequest request = Webhook().ToRequest();
+  request.max_age = absl::Minutes(5);
+  request.once = true;
+  request.request_id = kRequestId;
+  EXPECT_TRUE(Verify(request)->valid());
+  world_.store.Tamper([](MemoryStore::Rows& rows) {
+    ASSERT_FALSE(rows.idempotency.empty());
+    for (auto& [key, row] : rows.idempotency) row.answer.back() ^= 1;
+  });
+  EXPECT_THAT(Verify(request), HasReason(Reason::kIntegrityFailure));
+  request.request_id.clear();
+  EXPECT_EQ(Verify(request)->fault, Fault::kReplayed) << "it is of another request, whatever it is";
+}
 
 TEST_F(WebhookSignatureTest, WhatWasSignedVerifiesAndNothingElse) {
   const Presented webhook = Webhook();

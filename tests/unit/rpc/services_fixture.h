@@ -85,7 +85,8 @@ class ServicesTest : public ::testing::Test {
         {edge.hsm, edge.deployment.RegistryLabel(), edge.deployment.environment});
     ASSERT_OK(partner_keys);
     partner_keys_ = *std::move(partner_keys);
-    verifier_.emplace(*registry_, edge.hsm, *edge.journal, public_keys_, *partner_keys_);
+    verifier_.emplace(*registry_, edge.hsm, *edge.journal, edge.store, *opened_keys_, public_keys_,
+                      *partner_keys_);
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
     signing_.emplace(*edge.gate, *registry_, public_keys_, *signer_, *verifier_);
