@@ -27,6 +27,16 @@ std::string Digits(std::uint64_t size) {
 
 std::string NameFor(std::uint64_t size) { return std::string(kPrefix) + Digits(size); }
 
+// A name in the folder that is not taken: a log that was put back twice has two trees of one size.
+std::string FreeName(const std::string& folder, const std::string& name) {
+  std::error_code error;
+  std::string free = name;
+  for (int others = 1; std::filesystem::exists(folder + "/" + free, error); ++others) {
+    free = "other-" + std::to_string(others) + "-" + name;
+  }
+  return free;
+}
+
 }  // namespace
 
 absl::StatusOr<CheckpointDirectory> CheckpointDirectory::Open(std::string path) {
@@ -90,7 +100,8 @@ absl::Status CheckpointDirectory::Supersede(std::uint64_t size) {
   for (auto file = files_.upper_bound(size); file != files_.end(); file = files_.erase(file)) {
     std::filesystem::create_directory(folder, error);
     if (error) return Error(Reason::kStoreUnavailable, "a superseded checkpoint cannot be moved");
-    RETURN_IF_ERROR(store::RenameDurably(path_ + "/" + file->second, folder + "/" + file->second));
+    RETURN_IF_ERROR(store::RenameDurably(path_ + "/" + file->second,
+                                         folder + "/" + FreeName(folder, file->second)));
   }
   return absl::OkStatus();
 }

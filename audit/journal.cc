@@ -86,6 +86,17 @@ Entry StartEntry(const StoredLog& log, const std::string& verifier_key) {
   return entry;
 }
 
+// A restoration moves the checkpoints that an older store contradicts before it writes its record.
+// Where it was broken off in between, the store is an older one still.
+absl::Status CheckNoneSuperseded(const CheckpointDirectory& outside, std::uint64_t size,
+                                 const LogKeys& keys) {
+  ASSIGN_OR_RETURN(const auto beyond, outside.FindBeyond(size, keys));
+  if (!beyond.has_value()) return absl::OkStatus();
+  return Error(Reason::kRollbackDetected,
+               "the store is older than a checkpoint that a restoration has moved: it was broken "
+               "off, run it again");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Start(store::Store& store,
@@ -112,7 +123,12 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::StartWith(store::Store& store,
   ASSIGN_OR_RETURN(CheckpointDirectory outside,
                    CheckpointDirectory::Open(options.checkpoint_directory));
   const LogKeys keys = restoration != nullptr ? restoration->keys : LogKeys{verifier_key};
-  ASSIGN_OR_RETURN(const StoredLog log, CheckStoredLog(store, outside, keys));
+  ASSIGN_OR_RETURN(auto newest, outside.FindNewest(keys));
+  ASSIGN_OR_RETURN(const StoredLog log,
+                   CheckStoredLog(store, std::move(newest), keys, options.check_progress));
+  if (restoration == nullptr) {
+    RETURN_IF_ERROR(CheckNoneSuperseded(outside, log.frontier.size(), keys));
+  }
 
   std::unique_ptr<Journal> journal(
       new Journal(std::make_unique<Impl>(store, std::move(options), verifier_key, log)));

@@ -16,6 +16,7 @@
 #include "audit/checkpoint.h"
 #include "audit/clock_watch.h"
 #include "audit/entry.h"
+#include "audit/stored_log.h"
 #include "store/store.h"
 
 namespace keysvc::audit {
@@ -66,6 +67,7 @@ struct JournalOptions {
   std::size_t group_limit = 1000;  // token and key rows, or records without any, per transaction
   std::function<absl::Time()> clock = absl::Now;       // thread-safe
   std::function<absl::Duration()> steady = SinceBoot;  // thread-safe; nobody sets this one
+  LogProgress check_progress;                          // of the start, which reads the whole log
   // Facts recorded with the start, besides what the journal itself finds.
   std::map<std::string, std::string> start_details;
   // Facts recorded in the HEAD leaf before each checkpoint (policy digest, clock quality). May be
@@ -73,7 +75,7 @@ struct JournalOptions {
   std::function<std::map<std::string, std::string>()> head_details;
 };
 
-// How a log goes on whose audit key was lost with the HSM.
+// How a log goes on whose audit key was lost with the HSM, or whose newest records were lost.
 struct Restoration {
   LogKeys keys;           // of the log as it is stored
   bool recorded = false;  // by an earlier run, which ended before the new key's first checkpoint
@@ -87,17 +89,19 @@ struct Restoration {
 // checkpoints, off the writer's path. Thread-safe.
 //
 // Start refuses (DATA_LOSS/ROLLBACK_DETECTED) a store that is older than the newest checkpoint kept
-// outside, or whose log differs from it, and (DATA_LOSS/INTEGRITY_FAILURE) one whose leaves and
-// frontier disagree. It records Log.Init for a new log, Log.Start after a clean stop and
-// Log.Recovered after any other end; UNAVAILABLE/AUDIT_UNAVAILABLE when it cannot.
+// outside, or than one that a restoration moved there and did not record, or whose log differs from
+// it, and (DATA_LOSS/INTEGRITY_FAILURE) one whose leaves and frontier disagree. It records Log.Init
+// for a new log, Log.Start after a clean stop and Log.Recovered after any other end;
+// UNAVAILABLE/AUDIT_UNAVAILABLE when it cannot.
 class Journal {
  public:
   static absl::StatusOr<std::unique_ptr<Journal>> Start(store::Store& store,
                                                         CheckpointSigner& signer,
                                                         JournalOptions options);
-  // As Start, for a log whose checkpoints are by another key than the signer's. Its first record
-  // is Log.Restored, which names both keys and comes with the mutation; from then on only the
-  // signer's checkpoints count. One that is recorded already is not recorded again.
+  // As Start, for a log whose checkpoints are by another key than the signer's, or that goes on
+  // from an older copy. Its first record is Log.Restored, which names both keys and comes with the
+  // mutation; from then on only the signer's checkpoints count. One that is recorded already is not
+  // recorded again.
   static absl::StatusOr<std::unique_ptr<Journal>> Restore(store::Store& store,
                                                           CheckpointSigner& signer,
                                                           JournalOptions options,

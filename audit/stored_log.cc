@@ -34,7 +34,8 @@ struct Rebuilt {
 };
 
 absl::StatusOr<Rebuilt> Rebuild(store::Store& store, std::uint64_t size,
-                                const std::vector<Checkpoint>& checkpoints) {
+                                const std::vector<Checkpoint>& checkpoints,
+                                const LogProgress& progress) {
   Rebuilt rebuilt;
   const auto compare = [&] {
     for (const Checkpoint& checkpoint : checkpoints) {
@@ -53,6 +54,9 @@ absl::StatusOr<Rebuilt> Rebuild(store::Store& store, std::uint64_t size,
         std::ranges::copy(crypto::AsBytes(hash), digest.begin());
         rebuilt.tree.Append(digest);
         compare();
+        if (rebuilt.tree.size() % progress.leaves_per_report == 0 && progress.tell) {
+          progress.tell(rebuilt.tree.size());
+        }
         return absl::OkStatus();
       }));
   return rebuilt;
@@ -77,13 +81,14 @@ absl::StatusOr<absl::Time> LastTime(store::Store& store, std::uint64_t size) {
 
 }  // namespace
 
-absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDirectory& outside,
-                                         const LogKeys& keys) {
+absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store,
+                                         std::optional<CheckpointDirectory::Newest> newest,
+                                         const LogKeys& keys, const LogProgress& progress) {
   const absl::Duration began = SinceBoot();
   StoredLog log;
   ASSIGN_OR_RETURN(const store::FrontierRow row, store.ReadFrontier());
   ASSIGN_OR_RETURN(log.frontier, Frontier::FromRow(row));
-  ASSIGN_OR_RETURN(log.newest, outside.FindNewest(keys));
+  log.newest = std::move(newest);
   ASSIGN_OR_RETURN(const auto inside_row, store.LatestCheckpoint());
 
   std::vector<Checkpoint> checkpoints;
@@ -106,7 +111,8 @@ absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDi
     checkpoints.push_back(log.newest->checkpoint);
   }
 
-  ASSIGN_OR_RETURN(const Rebuilt rebuilt, Rebuild(store, log.frontier.size(), checkpoints));
+  ASSIGN_OR_RETURN(const Rebuilt rebuilt,
+                   Rebuild(store, log.frontier.size(), checkpoints, progress));
   if (rebuilt.tree != log.frontier) return Damaged("the log's leaves and its frontier disagree");
   if (inside_row.has_value() && !rebuilt.Has(checkpoints.front())) {
     return Damaged("the log's leaves and its checkpoint disagree");

@@ -2,6 +2,7 @@
 #define KEYSVC_AUDIT_STORED_LOG_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -22,11 +23,18 @@ struct StoredLog {
   std::optional<CheckpointDirectory::Newest> newest;
 };
 
+// Who is told, every so many leaves, how many of a log have been read. May be empty.
+struct LogProgress {
+  std::function<void(std::uint64_t leaves)> tell = {};
+  std::uint64_t leaves_per_report = 1'000'000;
+};
+
 // Reads every leaf hash and compares: the tree they give with the stored frontier and the store's
-// own newest checkpoint (DATA_LOSS/INTEGRITY_FAILURE), and with the newest checkpoint kept outside
-// (DATA_LOSS/ROLLBACK_DETECTED). Takes about a second for a million leaves.
-absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store, const CheckpointDirectory& outside,
-                                         const LogKeys& keys);
+// own newest checkpoint (DATA_LOSS/INTEGRITY_FAILURE), and with `newest`, the newest checkpoint
+// kept outside (DATA_LOSS/ROLLBACK_DETECTED). Takes about a second for a million leaves.
+absl::StatusOr<StoredLog> CheckStoredLog(store::Store& store,
+                                         std::optional<CheckpointDirectory::Newest> newest,
+                                         const LogKeys& keys, const LogProgress& progress = {});
 
 // Compares what the records [first, end) say with their hashes, which CheckStoredLog compares with
 // the tree. DATA_LOSS/INTEGRITY_FAILURE.

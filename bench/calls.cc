@@ -159,6 +159,13 @@ grpc::ByteBuffer Calls::TokenizeBody(std::uint64_t card) const {
   return BodyOf(request);
 }
 
+grpc::ByteBuffer Calls::BatchBody(absl::FunctionRef<std::uint64_t()> card) const {
+  v1::BatchTokenizeRequest request;
+  request.set_parent(profile_);
+  for (std::size_t i = 0; i < kBatch; ++i) FillCard(*request.add_cards(), card());
+  return BodyOf(request);
+}
+
 Call Calls::TokenizeNew() {
   return {.method = "/keysvc.v1.TokenService/Tokenize",
           .next = [this] { return TokenizeBody(next_new_.fetch_add(1)); },
@@ -179,13 +186,8 @@ Call Calls::TokenizeNewBatch() {
   return {.method = "/keysvc.v1.TokenService/BatchTokenize",
           .next =
               [this] {
-                v1::BatchTokenizeRequest request;
-                request.set_parent(profile_);
-                const std::uint64_t from = next_new_.fetch_add(kBatch);
-                for (std::uint64_t n = from; n < from + kBatch; ++n) {
-                  FillCard(*request.add_cards(), n);
-                }
-                return BodyOf(request);
+                std::uint64_t card = next_new_.fetch_add(kBatch);
+                return BatchBody([&card] { return card++; });
               },
           .is_right =
               [](grpc::ByteBuffer& body) {
@@ -195,6 +197,12 @@ Call Calls::TokenizeNewBatch() {
                                    [](const auto& result) { return result.has_token(); });
               },
           .items = kBatch};
+}
+
+Call Calls::TokenizeKnownBatch() {
+  Call call = TokenizeNewBatch();
+  call.next = [this] { return BatchBody([this] { return first_card_ + AnyOfKnown(); }); };
+  return call;
 }
 
 Call Calls::Detokenize() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bench/clients.h"
@@ -48,6 +49,7 @@ class Calls {
   Call TokenizeNew();
   Call TokenizeKnown();
   Call TokenizeNewBatch();
+  Call TokenizeKnownBatch();
   Call Detokenize();
   Call DetokenizeBatch();
   static Call Sign(const SigningKey& key);
@@ -65,6 +67,8 @@ class Calls {
  private:
   std::uint64_t AnyOfKnown();
   grpc::ByteBuffer TokenizeBody(std::uint64_t card) const;
+  // Of as many cards as a batch has, each one the next that `card` gives.
+  grpc::ByteBuffer BatchBody(absl::FunctionRef<std::uint64_t()> card) const;
   void FillCard(v1::Card& card, std::uint64_t n) const;
   // What Detokenize is told where the token does not name its profile; else nothing.
   std::string ProfileOfDigits() const;

@@ -158,6 +158,8 @@ class Bench {
   }
 
   void AddMeasures() {
+    // Of an EMV profile every call makes a token.
+    const bool has_known = options_.family != tokenizer::Family::kEmv;
     for (const std::size_t in_flight : {256U, 64U, 1U}) {
       const std::string suffix = absl::StrCat(".", in_flight);
       const std::string flight = absl::StrCat(", ", in_flight, " in flight");
@@ -166,8 +168,7 @@ class Bench {
       AddLoad("tokenize-new" + suffix, "Tokenize, new card" + flight, clients_.tokenizing,
               calls_.TokenizeNew(), in_flight);
       if (in_flight == 256) AddPaced();
-      // Of an EMV profile every call makes a token.
-      if (options_.family != tokenizer::Family::kEmv) {
+      if (has_known) {
         AddLoad("tokenize-known" + suffix, "Tokenize, known card" + flight, clients_.tokenizing,
                 calls_.TokenizeKnown(), in_flight);
       }
@@ -184,6 +185,10 @@ class Bench {
     }
     AddLoad("tokenize-batch", "Tokenize, new cards, batches of 100", clients_.tokenizing,
             calls_.TokenizeNewBatch(), kBatchesInFlight);
+    if (has_known) {
+      AddLoad("tokenize-known-batch", "Tokenize, known cards, batches of 100", clients_.tokenizing,
+              calls_.TokenizeKnownBatch(), kBatchesInFlight);
+    }
     if (rows) {
       AddRate("raw-look-up", "raw look-up by handle", [this] {
         return store_ceiling_->MeasureLookUps(static_cast<std::int64_t>(calls_.known()),
@@ -198,7 +203,7 @@ class Bench {
     AddSigning("p256", "P-256", p256_, pkcs11::Mechanism::kEcdsaP256Sha256,
                crypto::SignatureAlgorithm::kEcdsaP256Sha256, {64, 256, 1});
     AddSigning("rsa", "RSA-2048", rsa_, pkcs11::Mechanism::kRsaPssSha256,
-               crypto::SignatureAlgorithm::kRsaPssSha256, {64});
+               crypto::SignatureAlgorithm::kRsaPssSha256, {64, 256, 1});
     AddFairness();
   }
 
@@ -219,8 +224,11 @@ class Bench {
     }
     AddLoad("sign-batch-" + id, "Sign " + algorithm + ", batches of 100", clients_.revealing,
             Calls::SignBatch(key), kBatchesInFlight);
-    AddLoad("verify-" + id + ".64", "Verify " + algorithm + ", 64 in flight", clients_.revealing,
-            Calls::Verify(key), 64);
+    for (const std::size_t in_flight : in_flights) {
+      AddLoad(absl::StrCat("verify-", id, ".", in_flight),
+              absl::StrCat("Verify ", algorithm, ", ", in_flight, " in flight"), clients_.revealing,
+              Calls::Verify(key), in_flight);
+    }
     AddRate("openssl-verify-" + id, "OpenSSL checking " + algorithm, [this, key, check] {
       return MeasureVerifications(key, check, options_.stretch.counted);
     });

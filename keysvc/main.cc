@@ -60,10 +60,11 @@ int main(int argc, char** argv) {
   add("enroll-recovery", "Seal every key to the configured recovery certificate",
       keysvc::EnrollRecovery);
   keysvc::RestoreOptions restore_options;
-  CLI::App* restore = add("restore", "Rebuild a deployment whose HSM is lost on a new token",
-                          [&restore_options](const keysvc::Config& config) {
-                            return keysvc::Restore(config, restore_options);
-                          });
+  CLI::App* restore =
+      add("restore", "Rebuild a deployment whose HSM is lost, or whose store is an older one",
+          [&restore_options](const keysvc::Config& config) {
+            return keysvc::Restore(config, restore_options);
+          });
   restore->add_option("--share", restore_options.share_files, "The custodians' shares")->required();
   restore
       ->add_option("--verifier-key", restore_options.verifier_key_file,

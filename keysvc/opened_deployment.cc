@@ -1,5 +1,8 @@
 #include "keysvc/opened_deployment.h"
 
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
 #include "audit/clock_quality.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/recovery_copies.h"
@@ -47,6 +50,9 @@ absl::StatusOr<std::unique_ptr<OpenedDeployment>> OpenedDeployment::Open(const C
   audit::JournalOptions options = JournalOptionsOf(config, opened->gate_, opened->facts_);
   options.start_details = opened->left_behind_.Details();
   options.hold_checkpoints = what == For::kService;
+  options.check_progress.tell = [](std::uint64_t leaves) {
+    Say(absl::StrCat("checking the log: ", leaves, " records so far"));
+  };
   ASSIGN_OR_RETURN(opened->journal_,
                    audit::Journal::Start(*opened->store_, *opened->signer_, std::move(options)));
   opened->wrapping_.emplace(hsm, config.deployment.name, kek_version, opened->recovery_.get());

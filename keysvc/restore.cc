@@ -28,6 +28,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "store/sqlcipher_store.h"
+#include "tokenizer/profile.h"
 
 namespace keysvc {
 namespace {
@@ -80,11 +81,12 @@ class Run {
     }
     Step("opening the database key");
     ASSIGN_OR_RETURN(database_key_, keys::RecoverDatabaseKey(config_.deployment, *recovery_key_));
-    ASSIGN_OR_RETURN(kek_version_, keys::KekVersionOf(config_.deployment));
-    ++kek_version_;
+    ASSIGN_OR_RETURN(sidecar_kek_, keys::KekVersionOf(config_.deployment));
     Step("opening the token and the store");
     ASSIGN_OR_RETURN(hsm_, pkcs11::OpenToken(config_.token));
-    RETURN_IF_ERROR(keys::CheckHsmIsLost(config_.deployment, *hsm_));
+    ASSIGN_OR_RETURN(hsm_is_lost_, keys::IsHsmLost(config_.deployment, *hsm_));
+    if (!hsm_is_lost_ && !options_.accept_older_store) return NothingIsLost();
+    kek_version_ = sidecar_kek_ + (hsm_is_lost_ ? 1 : 0);
     ASSIGN_OR_RETURN(store_, store::OpenSqlcipherStore(config_.store, *database_key_));
     return absl::OkStatus();
   }
@@ -95,8 +97,10 @@ class Run {
     RETURN_IF_ERROR(CheckVerifierKey());
     ASSIGN_OR_RETURN(outside_,
                      audit::CheckpointDirectory::Open(journal_options_.checkpoint_directory));
-    if (history_.restored_kek >= kek_version_) FindBrokenOffRun();
+    if (!hsm_is_lost_) RETURN_IF_ERROR(CheckLogIsOfToken());
+    if (history_.restored_kek > sidecar_kek_) FindBrokenOffRun();
     if (!recorded_) RETURN_IF_ERROR(CheckAge());
+    if (!hsm_is_lost_ && !superseded_at_.has_value()) return NothingIsLost();
     ASSIGN_OR_RETURN(const std::vector<store::KeyVersionRow> rows, store_->ListKeyVersions());
     RETURN_IF_ERROR(keys::CheckRowsAgainst(history_, rows));
     ASSIGN_OR_RETURN(const auto logged, keys::LoggedKeysDigest(*store_));
@@ -121,7 +125,7 @@ class Run {
     bool known = given == keys.current;
     std::uint32_t kek = history_.restored_kek;
     for (const audit::LogKeys::Earlier& earlier : keys.earlier) {
-      if (kek < kek_version_) break;
+      if (kek <= sidecar_kek_) break;
       --kek;
       last_verified_ = earlier.key;
       known = known || given == earlier.key;
@@ -130,6 +134,22 @@ class Run {
     return Error(Reason::kStoreForeign,
                  "the store's log is signed by another key than the given one: it is not the "
                  "deployment's, or the key is not its newest");
+  }
+
+  static absl::Status NothingIsLost() {
+    return Error(Reason::kNothingToRestore,
+                 "the token opens this deployment: nothing is lost, unless its store is an older "
+                 "one and goes on with --accept-older-store");
+  }
+
+  // A token that is not lost signed this log. One that was replaced and came back did not.
+  absl::Status CheckLogIsOfToken() {
+    ASSIGN_OR_RETURN(const auto signer, keys::OpenCheckpointSigner(config_.deployment, *hsm_));
+    if (history_.log_keys.current ==
+        audit::VerifierKey(journal_options_.origin, signer->public_key())) {
+      return absl::OkStatus();
+    }
+    return Error(Reason::kStoreForeign, "the store's log is signed by another token's key");
   }
 
   // The log has a restoration that the sidecar does not know: an earlier run made it and was broken
@@ -151,7 +171,7 @@ class Run {
         return Error(Reason::kRollbackDetected,
                      "there is no checkpoint outside to compare the store with");
       }
-      return audit::CheckStoredLog(*store_, *outside_, history_.log_keys).status();
+      return audit::CheckStoredLog(*store_, newest, history_.log_keys).status();
     }
     if (!options_.accept_older_store) {
       return Error(Reason::kRollbackDetected,
@@ -168,10 +188,11 @@ class Run {
     return CheckOlderStore(outside_->UpTo(frontier.size));
   }
 
-  // Before any checkpoint is moved. The directory keeps the newest ones only, so that of a backup's
-  // time there may be none left; the store has its own last one, signed by the same key.
-  absl::Status CheckOlderStore(audit::CheckpointDirectory earlier) {
-    if (earlier.empty()) {
+  // The directory keeps the newest checkpoints only, so that of a backup's time there may be none
+  // left; the store has its own last one, signed by the same key.
+  absl::Status CheckOlderStore(const audit::CheckpointDirectory& earlier) {
+    ASSIGN_OR_RETURN(auto newest, earlier.FindNewest(history_.log_keys));
+    if (!newest.has_value()) {
       ASSIGN_OR_RETURN(const auto inner, store_->LatestCheckpoint());
       if (!inner.has_value()) {
         return Error(Reason::kRollbackDetected, "no checkpoint is as old as the store");
@@ -181,19 +202,22 @@ class Run {
       if (checkpoint.size != inner->size) {
         return Error(Reason::kIntegrityFailure, "a checkpoint is not what was written");
       }
-      RETURN_IF_ERROR(earlier.Keep(inner->size, inner->note));
-      ASSIGN_OR_RETURN(outside_,
-                       audit::CheckpointDirectory::Open(journal_options_.checkpoint_directory));
+      newest = {checkpoint, inner->note};
+      own_checkpoint_ = *inner;
     }
-    return audit::CheckStoredLog(*store_, earlier, history_.log_keys).status();
+    return audit::CheckStoredLog(*store_, std::move(newest), history_.log_keys).status();
   }
 
   absl::Status Change() {
-    Step("making the keys of the new token");
+    Step(hsm_is_lost_ ? "making the keys of the new token" : "keeping the keys of the token");
     RETURN_IF_ERROR(keys::EnsureHsmKeys(config_.deployment, kek_version_, *hsm_));
     ASSIGN_OR_RETURN(signer_, keys::OpenCheckpointSigner(config_.deployment, *hsm_));
     if (superseded_at_.has_value()) {
       RETURN_IF_ERROR(outside_->Supersede(*superseded_at_));
+    }
+    // Afterwards, since a full directory gives up its oldest.
+    if (own_checkpoint_.has_value()) {
+      RETURN_IF_ERROR(outside_->Keep(own_checkpoint_->size, own_checkpoint_->note));
     }
     Step("writing the keys, with their record");
     audit::Restoration change;
@@ -210,6 +234,7 @@ class Run {
       change.details["opened"] = absl::StrCat(restored_.opened);
       change.details["rotated"] = absl::StrCat(restored_.rotated.size());
       change.details["lost"] = absl::StrCat(restored_.lost.size());
+      if (!hsm_is_lost_) change.details["token_kept"] = "true";
       change.items = restored_.items;
       change.mutation = std::move(restored_.mutation);
       ASSIGN_OR_RETURN(change.mutation.partner_keys, ReauthenticatedPartnerKeys());
@@ -224,7 +249,7 @@ class Run {
     return absl::OkStatus();
   }
 
-  // Their MACs are by a key of the new token from now on.
+  // Their MACs are by a key of the token that the deployment has from now on.
   absl::StatusOr<std::vector<store::PartnerKeyRow>> ReauthenticatedPartnerKeys() {
     const keys::PartnerKeyRows authenticated(*hsm_, config_.deployment.RegistryLabel(),
                                              config_.deployment.environment);
@@ -249,11 +274,24 @@ class Run {
       for (const std::string& name : restored_.lost) {
         Say("lost with the HSM, must be issued again: " + name);
       }
+      for (const std::string& label : restored_.unknown) {
+        Say("on the token, and not in the store: " + label);
+      }
     }
-    if (older_by_ > 0) Say(absl::StrCat("records given up with the older store: ", older_by_));
+    if (older_by_ > 0) SayWhatIsGivenUp();
     Say("checkpoints verified with " + last_verified_);
     Say("from now on they verify with " + verifier_key_);
     return absl::OkStatus();
+  }
+
+  // Digits that are drawn are kept from being drawn again by the rows of their tokens alone.
+  void SayWhatIsGivenUp() const {
+    Say(absl::StrCat("records given up with the older store: ", older_by_));
+    for (const tokenizer::Profile& profile : config_.profiles) {
+      if (!tokenizer::IsDrawn(profile.family)) continue;
+      Say(absl::StrCat("tokens made in them may be made again, for other cards: ",
+                       profile.ResourceName()));
+    }
   }
 
   const Config& config_;
@@ -264,7 +302,9 @@ class Run {
   std::unique_ptr<crypto::RecoveryCertificate> certificate_;
   std::unique_ptr<crypto::RecoveryKey> recovery_key_;
   std::optional<crypto::SecretKey<32>> database_key_;
-  std::uint32_t kek_version_ = 0;  // of the new token
+  std::uint32_t sidecar_kek_ = 0;
+  std::uint32_t kek_version_ = 0;  // of the restored deployment
+  bool hsm_is_lost_ = true;        // otherwise only the newest records are
   std::unique_ptr<pkcs11::Hsm> hsm_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<audit::CheckpointSigner> signer_;
@@ -273,6 +313,7 @@ class Run {
   std::optional<audit::CheckpointDirectory> outside_;
   bool recorded_ = false;  // by an earlier run
   std::optional<std::uint64_t> superseded_at_;
+  std::optional<store::CheckpointRow> own_checkpoint_;  // of the older store, to be kept outside
   std::uint64_t older_by_ = 0;
   std::map<std::string, std::string> details_;
   std::optional<keys::Restoration> restoration_;

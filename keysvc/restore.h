@@ -21,7 +21,9 @@ struct RestoreOptions {
 };
 
 // Rebuilds a deployment whose HSM is lost on the configured token, from M shares of its recovery
-// key. The service must be stopped. Nothing is changed before every share, copy, row and record was
+// key. Where the token is the deployment's own, lets an older store go on with it, which takes the
+// shares as well: NOTHING_TO_RESTORE unless the store is one, and accept_older_store says so. The
+// service must be stopped. Nothing is changed before every share, copy, row and record was
 // checked; then the rows and the record Log.Restored are one commit, and the sidecar is replaced
 // last, so that a run which was broken off can be repeated. Says on standard error how far it is,
 // and at the end what must be issued again.

@@ -46,8 +46,8 @@ void AddRestore(Verbs& verbs, CLI::App& recovery) {
   const auto options = std::make_shared<RecoveryRestoreOptions>();
   CLI::App& verb = verbs.Local(
       recovery, "restore",
-      "Rebuilds a deployment whose HSM is lost on the configured token. The service must be "
-      "stopped.",
+      "Rebuilds a deployment whose HSM is lost on the configured token, or lets an older store go "
+      "on. The service must be stopped.",
       "keysvc recovery restore --config config.yaml --verifier-key log.vkey --share share-1 "
       "--share share-4",
       [options](Output&) { return RestoreRecovery(*options); });

@@ -59,8 +59,10 @@ absl::Status ReadRestoration(std::uint64_t index, const Entry& entry, KeyHistory
     return Contradiction("a restoration of the log follows upon another key than the log's");
   }
   audit::LogKeys& keys = history.log_keys;
-  keys.earlier.insert(keys.earlier.begin(), {before, index});
-  keys.current = Detail(entry, "verifier_key");
+  const std::string after = Detail(entry, "verifier_key");
+  // An older store that goes on with the HSM that it had keeps its key.
+  if (after != before) keys.earlier.insert(keys.earlier.begin(), {before, index});
+  keys.current = after;
   const std::string kek = Detail(entry, "kek_version");
   std::from_chars(kek.data(), kek.data() + kek.size(), history.restored_kek);
   for (const audit::Item& item : entry.items) {

@@ -1,8 +1,6 @@
 #include "keysvc/keys/key_registry.h"
 
-#include <algorithm>
 #include <mutex>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +9,7 @@
 #include "crypto/secret_key.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/deployment.h"
+#include "keysvc/keys/hsm_keys.h"
 #include "keysvc/keys/kept_version.h"
 #include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/own_keys.h"
@@ -94,12 +93,6 @@ bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
 
 std::string FormatOf(const KeyRings& rings, const KeyName& name) {
   return rings.FindPrimary(name)->version.parameters.token_format;
-}
-
-bool NeedsHsmKey(const KeyVersion& version) {
-  return version.parameters.protection == Protection::kHsm &&
-         (IsPrepared(version) || version.state == KeyState::kActive ||
-          version.state == KeyState::kSuspended || version.state == KeyState::kDeactivated);
 }
 
 }  // namespace
@@ -408,30 +401,9 @@ std::map<std::string, std::string> KeyRegistry::HeadFacts() {
 
 absl::Status KeyRegistry::CheckHsm() {
   ASSIGN_OR_RETURN(const std::vector<pkcs11::HsmKey> present, hsm_.List());
-  std::set<std::string> unclaimed;
-  // The deployment's own keys have labels of three parts, those of key versions have four.
-  for (const pkcs11::HsmKey& key : present) {
-    if (key.label.starts_with(wrapping_.label_prefix() + "/") &&
-        std::count(key.label.begin(), key.label.end(), '/') == 3) {
-      unclaimed.insert(key.label);
-    }
-  }
   const auto rings = Rings();
-  for (const auto& [name, ring] : rings->all()) {
-    for (const KeyRecord& record : ring) {
-      if (!NeedsHsmKey(record.version)) continue;
-      const auto kind = HsmKindOf(record.version.parameters.algorithm);
-      const bool found = std::any_of(present.begin(), present.end(), [&](const auto& key) {
-        return key.label == record.version.hsm_label && key.kind == kind;
-      });
-      if (!found) {
-        return Error(Reason::kIntegrityFailure,
-                     absl::StrCat("the HSM lacks ", record.version.name.ToString()));
-      }
-      unclaimed.erase(record.version.hsm_label);
-    }
-  }
-  orphans_.assign(unclaimed.begin(), unclaimed.end());
+  RETURN_IF_ERROR(CheckHsmKeys(hsm_, present, *rings, clock_()));
+  orphans_ = OrphanedLabels(present, wrapping_.label_prefix(), *rings);
   return absl::OkStatus();
 }
 

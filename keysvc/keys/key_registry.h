@@ -41,9 +41,10 @@ class KeyRegistry {
  public:
   // Loads and checks all rows (DATA_LOSS/INTEGRITY_FAILURE when one was changed, when they are not
   // what the log's newest record of them says, such as one put back, or the HSM misses a key that a
-  // version in use needs; ENVIRONMENT_MISMATCH for keys of another environment) and gives up what a
-  // stop in the middle of Create or Rotate left behind: the version stays unused, its intent gets
-  // an outcome, and its key, if the HSM made one, is an orphan.
+  // version in use needs or holds another in its place; ENVIRONMENT_MISMATCH for keys of another
+  // environment) and gives up what a stop in the middle of Create or Rotate left behind: the
+  // version stays unused, its intent gets an outcome, and its key, if the HSM made one, is an
+  // orphan.
   static absl::StatusOr<std::unique_ptr<KeyRegistry>> Load(
       pkcs11::Hsm& hsm, KeyWrapping& wrapping, store::Store& store, audit::Journal& journal,
       std::string environment, std::function<absl::Time()> clock = absl::Now,

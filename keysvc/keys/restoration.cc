@@ -1,8 +1,10 @@
 #include "keysvc/keys/restoration.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "keysvc/keys/hsm_keys.h"
 #include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "status/macros.h"
@@ -26,23 +28,14 @@ bool LivesInHsm(const KeyVersion& version) {
           version.state == KeyState::kCompromised);
 }
 
-bool Holds(const std::vector<pkcs11::HsmKey>& present, const KeyVersion& version) {
-  const auto kind = HsmKindOf(version.parameters.algorithm);
-  return std::any_of(present.begin(), present.end(), [&](const pkcs11::HsmKey& key) {
-    return key.label == version.hsm_label && key.kind == kind;
-  });
-}
-
 }  // namespace
 
-absl::Status CheckHsmIsLost(const Deployment& deployment, pkcs11::Hsm& hsm) {
+absl::StatusOr<bool> IsHsmLost(const Deployment& deployment, pkcs11::Hsm& hsm) {
   const absl::Status opened = OpenDatabaseKey(deployment, hsm).status();
-  if (opened.ok()) {
-    return Error(Reason::kNothingToRestore, "the token opens this deployment: nothing is lost");
-  }
   // The key-encryption key is missing, or is another of its name.
-  if (ReasonOf(opened) == Reason::kIntegrityFailure) return absl::OkStatus();
-  return opened;
+  if (ReasonOf(opened) == Reason::kIntegrityFailure) return true;
+  RETURN_IF_ERROR(opened);
+  return false;
 }
 
 absl::StatusOr<crypto::SecretKey<32>> RecoverDatabaseKey(const Deployment& deployment,
@@ -97,6 +90,7 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
     last = std::max(last, opened.record.version.name.version);
   }
   RestoredKeys restored;
+  std::set<std::string> known;
   for (Opened& opened : opened_) {
     KeyRecord record = opened.record;
     KeyVersion& version = record.version;
@@ -105,7 +99,13 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
       ASSIGN_OR_RETURN(record.wrapped, wrapping.Wrap(opened.key, WrapContextOf(version)));
       ++restored.opened;
     }
-    if (LivesInHsm(version) && !Holds(present, version)) {
+    if (!version.hsm_label.empty()) known.insert(version.hsm_label);
+    bool lost = false;
+    if (LivesInHsm(version)) {
+      ASSIGN_OR_RETURN(const bool held, Holds(hsm, present, version));
+      lost = !held;
+    }
+    if (lost) {
       version.state = KeyState::kDestroyed;
       version.primary = false;
       restored.lost.push_back(version.name.ToString());
@@ -119,6 +119,7 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
     ASSIGN_OR_RETURN(store::KeyVersionRow row, rows.Seal(record));
     restored.mutation.keys.push_back(std::move(row));
   }
+  restored.unknown = UnclaimedLabels(present, wrapping.label_prefix(), known);
   restored.details["keys"] = KeyRowsDigest(rows_, restored.mutation.keys);
   return restored;
 }

@@ -22,9 +22,9 @@
 
 namespace keysvc::keys {
 
-// FAILED_PRECONDITION/NOTHING_TO_RESTORE when the token opens the deployment's database key; the
-// token's own error when it cannot be asked.
-absl::Status CheckHsmIsLost(const Deployment& deployment, pkcs11::Hsm& hsm);
+// Whether the token does not open the deployment's database key; the token's own error when it
+// cannot be asked.
+absl::StatusOr<bool> IsHsmLost(const Deployment& deployment, pkcs11::Hsm& hsm);
 
 // The database key from its copy in the sidecar. FAILED_PRECONDITION/RECOVERY_KEY_MISMATCH when it
 // is sealed to another recovery key or to none; STORE_FOREIGN and ENVIRONMENT_MISMATCH when the
@@ -38,12 +38,13 @@ struct RestoredKeys {
   std::vector<audit::Item> items;              // rotated versions, and (failed) lost ones
   std::map<std::string, std::string> details;  // the digests of the new copies, by version
   std::vector<std::string> rotated, lost;      // resource names of versions
+  std::vector<std::string> unknown;  // labels on the token of versions that the store does not have
   std::size_t opened = 0;
 };
 
-// Brings the keys of a lost HSM to another one, in memory: Open() reads every copy, and Rewrap()
-// makes the rows that the new HSM can open. Not thread-safe. The opened keys are wiped with the
-// object.
+// Brings the keys of a lost HSM to another one, or those of an older store to the HSM that it had,
+// in memory: Open() reads every copy, and Rewrap() makes the rows that the HSM can open from now
+// on. Not thread-safe. The opened keys are wiped with the object.
 class Restoration {
  public:
   // `rows`: all of the store, already compared with the log, since their MACs cannot be checked.
@@ -55,7 +56,8 @@ class Restoration {
 
   // Wraps every key by `wrapping` and authenticates every row with `rows`. Keys of purpose token
   // and data get a new primary version, sealed by `wrapping` too: an older store may give again
-  // what was given with the versions before. Keys that lived in the lost HSM only become destroyed.
+  // what was given with the versions before. Keys that live in an HSM only become destroyed unless
+  // `hsm` holds them: another key under the label of one does not count.
   absl::StatusOr<RestoredKeys> Rewrap(pkcs11::Hsm& hsm, KeyWrapping& wrapping,
                                       const KeyVersionRows& rows, absl::Time now);
 

@@ -13,10 +13,10 @@ from deployment import PROGRAMS, Deployment
 
 BENCH = PROGRAMS / "keysvc-bench"
 UNARY = ("echo", "tokenize-new", "tokenize-known", "detokenize")
-SERVICE = {f"{call}.{flight}" for call in UNARY[1:] for flight in (1, 64, 256)} | {
-    "tokenize-new.half", "tokenize-batch", "detokenize-batch", "sign-p256.1", "sign-p256.64",
-    "public-key.256", "sign-p256.256", "sign-rsa.64", "verify-p256.64", "verify-rsa.64",
-    "sign-batch-p256", "sign-batch-rsa", "verify-batch-p256", "verify-batch-rsa"}
+SIGNING = ("sign-p256", "sign-rsa", "verify-p256", "verify-rsa")
+SERVICE = {f"{call}.{flight}" for call in UNARY[1:] + SIGNING for flight in (1, 64, 256)} | {
+    "tokenize-new.half", "tokenize-batch", "tokenize-known-batch", "detokenize-batch",
+    "public-key.256", "sign-batch-p256", "sign-batch-rsa", "verify-batch-p256", "verify-batch-rsa"}
 FAIRNESS = {"fairness-alone", "fairness-beside", "echo.fairness-alone", "echo.fairness-beside"}
 CEILINGS = {f"echo.{flight}" for flight in (1, 64, 256)} | {
     "fdatasync", "raw-writer", "raw-look-up", "pkcs11-p256", "pkcs11-rsa",

@@ -14,6 +14,7 @@ import cards
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from deployment import KEYSVC, Deployment
+from faulty_hsm import FaultyHsm
 from google.protobuf.timestamp_pb2 import Timestamp
 from mixed_load import allow_receipts
 from wire import CARDS, SECONDS, Client, keys, partners, refusal, signing, tokens
@@ -25,7 +26,10 @@ STEPS = 8  # that a restoration says it takes
 
 class Restore(unittest.TestCase):
     def setUp(self):
-        self.deployment = self.enterContext(Deployment())
+        self.use(Deployment())
+
+    def use(self, deployment: Deployment) -> None:
+        self.deployment = self.enterContext(deployment)
         self.folder = self.deployment.folder
         self.data = self.folder / "data"
 
@@ -219,6 +223,18 @@ class Restore(unittest.TestCase):
         done = self.keysvc(*verify, "--checkpoint-key", f"{new}.vkey")
         self.assertEqual(done.returncode, 1)
 
+    def audit_goes_on_with_its_key(self) -> None:
+        """What the auditor kept from before proves the log, and no new key is needed for it."""
+        new = self.folder / "new"
+        done = self.deployment.command("auditor", "audit", "export", "--out", f"{new}.export",
+                                       "--verifier-key-out", f"{new}.vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.keysvc("audit", "verify", "--export", f"{new}.export", "--verifier-key",
+                           self.folder / "old.vkey", "--checkpoint", self.folder / "old.checkpoint")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("complete and unchanged since the outside checkpoint", done.stdout)
+        self.assertRegex(done.stdout, r"RESTORATIONS +1\b")
+
     def killed_at(self, step: int, delay: float) -> str:
         """Kills a restoration a little after it says that it begins a step; what it said."""
         said = ""
@@ -390,6 +406,125 @@ class Restore(unittest.TestCase):
         self.tokenize(cards.invented())
         gone = refusal(lambda: self.reveal(lost))
         self.assertEqual((gone.code, gone.reason), ("NOT_FOUND", "TOKEN_NOT_FOUND"))
+
+    def back_up(self) -> None:
+        self.copy(self.data, self.folder / "backup")
+
+    def lose_the_disk(self) -> None:
+        """Only the backup is left of database and sidecar."""
+        shutil.rmtree(self.data)
+        self.copy(self.folder / "backup", self.data)
+
+    def rotate_orders(self) -> str:
+        with Client(self.deployment, "officer-1") as client:
+            key = client.keys.RotateKey(keys.RotateKeyRequest(name=ORDERS), timeout=60).key
+        return max(version.name for version in key.versions)
+
+    def test_an_older_store_goes_on_with_the_hsm_that_it_had(self):
+        """Only the disk was lost: its keys live, and custodians accept what is missing."""
+        accepted = ("--accept-older-store",)
+        self.deployment.start()
+        kept_pan = cards.invented()
+        kept = self.tokenize(kept_pan)
+        orders = self.create_key()
+        done = self.deployment.command("auditor", "audit", "checkpoint", "--out",
+                                       self.folder / "old.checkpoint", "--verifier-key-out",
+                                       self.folder / "old.vkey")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.deployment.stop()
+        self.refused("NOTHING_TO_RESTORE", 1, 2, more=accepted)
+        self.back_up()
+        self.deployment.start()
+        lost = self.tokenize(cards.invented())
+        self.assertEqual(self.rotate_orders(), f"{ORDERS}/versions/2")
+        self.deployment.stop()
+        self.lose_the_disk()
+
+        self.assertIn("ROLLBACK_DETECTED", self.deployment.refused_start())
+        self.refused("NOTHING_TO_RESTORE", 1, 2)
+        self.refused("RECOVERY_SHARES_TOO_FEW", 1, more=accepted)
+        key = (self.folder / "log.vkey").read_text()
+        (self.folder / "log.vkey").write_text(key.replace("+A", "+B"))
+        self.refused("STORE_FOREIGN", 1, 2, more=accepted)
+        (self.folder / "log.vkey").write_text(key)
+        for again in (1, 2):
+            with self.subTest(again=again):
+                said = self.restore(1, 2, more=accepted)
+                self.assertRegex(said, r"records given up with the older store: [1-9]")
+                self.assertNotIn("must be issued again", said)
+                self.assertIn("on the token, and not in the store: development/acme/orders/v2\n",
+                              said)
+                for rotated in ("token", "cards-data"):
+                    self.assertIn(f"new version: tenants/acme/keys/{rotated}/versions/2", said)
+                for drawn in ("till-numbers", "network-tokens"):
+                    self.assertIn("may be made again, for other cards: "
+                                  f"tenants/acme/tokenProfiles/{drawn}\n", said)
+                self.assertEqual((self.folder / "log.vkey").read_text(), key)
+                self.refused("NOTHING_TO_RESTORE", 1, 2, more=accepted)
+
+                self.deployment.start()
+                self.assertEqual(self.reveal(kept), kept_pan)
+                self.assertEqual(self.tokenize(kept_pan), kept)
+                self.assertEqual(self.sign(), orders)
+                fresh = self.tokenize(cards.invented())
+                self.assertEqual(self.data_key_version(fresh), 2)
+                self.assertEqual(refusal(lambda: self.reveal(lost)).reason, "TOKEN_NOT_FOUND")
+                # A version's label is never used twice, and its number is used up.
+                for _ in range(again):
+                    self.assertEqual(refusal(self.rotate_orders).reason, "HSM_FAILURE")
+                self.assertEqual(self.rotate_orders(), f"{ORDERS}/versions/{again + 2}")
+                self.audit_goes_on_with_its_key()
+                self.deployment.stop()
+                # The disk is lost once more, with nothing but the same backup.
+                self.lose_the_disk()
+                self.assertIn("ROLLBACK_DETECTED", self.deployment.refused_start())
+
+    def test_an_older_store_does_not_start_until_its_acceptance_is_recorded(self):
+        self.deployment.start()
+        pan = cards.invented()
+        name = self.tokenize(pan)
+        self.deployment.stop()
+        self.back_up()
+        self.deployment.start()
+        self.tokenize(cards.invented())
+        self.deployment.stop()
+        self.lose_the_disk()
+        checkpoints = self.folder / "checkpoints"
+        self.copy(checkpoints, self.folder / "kept-checkpoints")
+        self.restore(1, 2, more=("--accept-older-store",))
+        [moved] = [folder.name for folder in checkpoints.glob("superseded-*")]
+        # As a run leaves everything that was broken off when it had moved the checkpoints.
+        self.lose_the_disk()
+        self.copy(self.folder / "kept-checkpoints", checkpoints)
+        (checkpoints / moved).mkdir()
+        for note in checkpoints.glob("checkpoint-*"):
+            if note.name.rpartition("-")[2] > moved.rpartition("-")[2]:
+                note.rename(checkpoints / moved / note.name)
+        self.assertIn("a restoration has moved", self.deployment.refused_start())
+        self.restore(2, 3, more=("--accept-older-store",))
+        self.deployment.start()
+        self.assertEqual(self.reveal(name), pan)
+
+    def test_a_restoration_that_makes_no_key_has_changed_nothing(self):
+        hsm = FaultyHsm()
+        self.use(hsm)
+        self.deployment.start()
+        self.deployment.stop()
+        self.back_up()
+        self.deployment.start()
+        self.tokenize(cards.invented())
+        self.deployment.stop()
+        self.lose_the_disk()
+        self.new_token()
+        # Then the store's own checkpoint stands in for those of its time.
+        for note in sorted((self.folder / "checkpoints").iterdir())[:-1]:
+            note.unlink()
+        hsm.fail("C_GenerateKey * return CKR_DEVICE_ERROR")
+        said = self.refused("HSM_UNAVAILABLE", 1, 2, more=("--accept-older-store",))
+        self.assertIn("step 6 of 8", said)
+        hsm.heal()
+        self.restore(1, 2, more=("--accept-older-store",))
+        self.deployment.start()
 
     def test_shares_and_files_of_others_restore_nothing(self):
         self.deployment.start()

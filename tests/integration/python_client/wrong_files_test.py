@@ -141,6 +141,25 @@ class WrongFiles(unittest.TestCase):
             self.assertEqual(self.sign(), version)
             self.stop()
 
+    def test_a_token_that_holds_another_key_of_the_name_is_refused(self):
+        older = self.keep("older")
+        self.deployment.start()
+        self.new_version()
+        self.stop()
+        newer = self.keep("newer")
+        # On the same token, under the same label, made a second time.
+        self.put_back(older)
+        self.deployment.start()
+        version = self.new_version()
+        self.stop()
+        other = self.keep("other")
+        self.put_back(newer)
+        self.put_back(other, "tokens")
+        self.refused("INTEGRITY_FAILURE", f"the HSM holds another key as {version}\n",
+                     may_change=(self.vault,))
+        self.put_back(newer, "tokens")
+        self.check()
+
     def test_the_store_of_before_refused_starts_is_taken_back_beside_the_checkpoints(self):
         older = self.keep("older")
         self.deployment.start()

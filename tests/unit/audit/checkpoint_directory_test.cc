@@ -13,6 +13,7 @@ namespace keysvc::audit {
 namespace {
 
 using ::keysvc::testing::HasReason;
+using ::keysvc::testing::ReadFile;
 using ::keysvc::testing::SoftwareSigner;
 using ::keysvc::testing::TemporaryDirectory;
 using ::keysvc::testing::WriteFile;
@@ -101,6 +102,19 @@ TEST_F(CheckpointDirectoryTest, WhatAnOlderLogDoesNotReachIsMovedAndStillFound) 
     EXPECT_TRUE(std::filesystem::exists(moved + name)) << name;
   }
   ASSERT_OK(directory.Supersede(7));
+}
+
+TEST_F(CheckpointDirectoryTest, WhatIsMovedTakesNoOthersPlace) {
+  CheckpointDirectory directory = Open();
+  const std::string moved = folder_.File("superseded-00000000000000000007/");
+  const std::string name = "checkpoint-00000000000000000009";
+  for (int times = 0; times < 3; ++times) {
+    ASSERT_OK(directory.Keep(9, Note(9) + std::to_string(times)));
+    ASSERT_OK(directory.Supersede(7));
+  }
+  EXPECT_EQ(ReadFile(moved + name), Note(9) + "0");
+  EXPECT_EQ(ReadFile(moved + "other-1-" + name), Note(9) + "1");
+  EXPECT_EQ(ReadFile(moved + "other-2-" + name), Note(9) + "2");
 }
 
 TEST_F(CheckpointDirectoryTest, ALostKeysCheckpointsEndWhereTheRestorationBegins) {

@@ -306,6 +306,21 @@ TEST_F(JournalTest, ManyThreadsAreEachAnsweredOnceAndTheLogIsWhole) {
 
 // What Start refuses.
 
+TEST_F(JournalTest, AStartSaysHowFarItHasReadTheLog) {
+  {
+    const auto journal = Start();
+    for (int i = 0; i < 3; ++i) ASSERT_OK(journal->Record(SomeEntry()));
+  }
+  std::vector<std::uint64_t> told;
+  options_.check_progress = {.tell = [&told](std::uint64_t leaves) { told.push_back(leaves); },
+                             .leaves_per_report = 2};
+  const std::uint64_t leaves = store_.ReadFrontier()->size;
+  Start()->Stop();
+  ASSERT_EQ(told.size(), leaves / 2);
+  EXPECT_EQ(told.front(), 2U);
+  EXPECT_EQ(told.back(), leaves / 2 * 2);
+}
+
 TEST_F(JournalTest, AChangedLeafHashIsRefused) {
   Start()->Stop();
   store_.Tamper([](MemoryStore::Rows& rows) { rows.leaves.at(1).leaf_hash[0] ^= 1; });

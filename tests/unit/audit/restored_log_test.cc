@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "audit/checkpoint_directory.h"
 #include "audit/recorded_entry.h"
 #include "gmock/gmock.h"
 #include "tests/unit/audit/log_fixture.h"
@@ -152,6 +153,33 @@ TEST_F(RestoredLogTest, AnOlderCopyIsNotRestored) {
   Restoration restoration;
   restoration.keys = {old_key_};
   EXPECT_THAT(TryRestore(std::move(restoration)), HasReason(Reason::kRollbackDetected));
+}
+
+TEST_F(RestoredLogTest, AnOlderCopyGoesOnUnderItsOwnKeyAndOnlyOnceThatIsRecorded) {
+  const auto older = store_.Snapshot();
+  {
+    const auto journal = Start();
+    ASSERT_OK(journal->Record(SomeEntry()));
+    journal->Stop();
+  }
+  store_.Tamper([&](auto& rows) { rows = older; });
+  EXPECT_THAT(TryStart(), HasReason(Reason::kRollbackDetected));
+  const std::uint64_t at = size();
+  ASSERT_OK(CheckpointDirectory::Open(folder_.path())->Supersede(at));
+  // As if the restoration had been broken off here.
+  EXPECT_THAT(TryStart(), HasReason(Reason::kRollbackDetected));
+  EXPECT_EQ(size(), at);
+
+  Restoration restoration{.keys = {old_key_}, .details = {}, .items = {}, .mutation = {}};
+  ASSERT_OK(Journal::Restore(store_, *signer_, options_, std::move(restoration)));
+  const auto journal = Start();
+  EXPECT_EQ(Actions().at(at), "Log.Restored");
+  const auto verified = Verify(*journal, kept_, std::nullopt);
+  ASSERT_OK(verified);
+  EXPECT_EQ(verified->restorations, 1U);
+  journal->Stop();
+  store_.Tamper([&](auto& rows) { rows = older; });
+  EXPECT_THAT(TryStart(), HasReason(Reason::kRollbackDetected));
 }
 
 TEST_F(RestoredLogTest, AKeptCheckpointProvesTheLogOverTheRestoration) {

@@ -197,6 +197,31 @@ TEST_F(RealKeysTest, SigningKeysOutliveRotationAndRestart) {
   EXPECT_TRUE(registry_->orphans().empty());
 }
 
+TEST_F(RealKeysTest, AnotherKeyPairUnderTheLabelIsRefusedAtTheStart) {
+  const auto load = [this] {
+    return KeyRegistry::Load(*hsm_, *wrapping_, *store_, *journal_, "test").status();
+  };
+  // The last of them by name first, since a refusal names the first.
+  const Algorithm algorithms[] = {Algorithm::kRsa2048, Algorithm::kEd25519, Algorithm::kEcP256};
+  const auto name_of = [](Algorithm algorithm) {
+    return KeyVersionName{{"acme", absl::AsciiStrToLower(ToAbsl(NameOf(algorithm)))}, 1};
+  };
+  for (const Algorithm algorithm : algorithms) {
+    ASSERT_OK(Create(name_of(algorithm).key, Purpose::kSign, algorithm));
+  }
+  EXPECT_OK(load());
+  for (const Algorithm algorithm : algorithms) {
+    const KeyVersionName name = name_of(algorithm);
+    SCOPED_TRACE(name.ToString());
+    const std::string label = HsmLabelOf(deployment_.name, name);
+    ASSERT_OK(hsm_->Destroy(label));
+    ASSERT_OK(hsm_->Generate(label, *HsmKindOf(algorithm)));
+    const absl::Status refused = load();
+    EXPECT_THAT(refused, HasReason(Reason::kIntegrityFailure));
+    EXPECT_NE(std::string(refused.message()).find(name.ToString()), std::string::npos);
+  }
+}
+
 TEST_F(RealKeysTest, EnvelopeKeysOpenAgainAfterRotationAndRestart) {
   ASSERT_OK(registry_->EnsureProfileKeys(kCards));
   const auto data = keys_->DataKey(kCards);

@@ -2,6 +2,7 @@
 #include "keysvc/keys/restoration.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ using keysvc::testing::KeyWorld;
 using keysvc::testing::TemporaryDirectory;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
 const tokenizer::Profile kCards{"acme", "cards", 1, true};
@@ -57,13 +59,14 @@ class RestorationTest : public ::testing::Test {
     }
     return Check(rows);
   }
-  absl::StatusOr<RestoredKeys> Restore() {
+  absl::StatusOr<RestoredKeys> Restore() { return RestoreOnto(new_hsm_, 2); }
+  absl::StatusOr<RestoredKeys> RestoreOnto(FakeHsm& hsm, std::uint32_t kek_version) {
     Restoration restoration(Rows());
     const absl::Status opened = restoration.Open(deployment_, *recovery_key_);
     if (!opened.ok()) return opened;
-    KeyWrapping wrapping(new_hsm_, "dev", 2, certificate_.get());
-    return restoration.Rewrap(new_hsm_, wrapping,
-                              KeyVersionRows(new_hsm_, deployment_.RegistryLabel()), world_.Now());
+    KeyWrapping wrapping(hsm, "dev", kek_version, certificate_.get());
+    return restoration.Rewrap(hsm, wrapping, KeyVersionRows(hsm, deployment_.RegistryLabel()),
+                              world_.Now());
   }
 
   TemporaryDirectory directory_;
@@ -92,12 +95,12 @@ TEST_F(RestorationTest, TheDatabaseKeyComesFromItsCopyAndFromNoOtherKeys) {
 }
 
 TEST_F(RestorationTest, ATokenThatOpensTheDeploymentHasLostNothing) {
-  EXPECT_THAT(CheckHsmIsLost(deployment_, world_.hsm), HasReason(Reason::kNothingToRestore));
-  EXPECT_OK(CheckHsmIsLost(deployment_, new_hsm_));
+  EXPECT_FALSE(IsHsmLost(deployment_, world_.hsm).value());
+  EXPECT_TRUE(IsHsmLost(deployment_, new_hsm_).value());
   new_hsm_.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
   ASSERT_OK(world_.hsm.Destroy(deployment_.KekLabel()));
   world_.hsm.FailEverything(Error(Reason::kHsmUnavailable, "the token is away"));
-  EXPECT_THAT(CheckHsmIsLost(deployment_, world_.hsm), HasReason(Reason::kHsmUnavailable));
+  EXPECT_THAT(IsHsmLost(deployment_, world_.hsm), HasReason(Reason::kHsmUnavailable));
 }
 
 TEST_F(RestorationTest, EveryKeyIsTheSameOnTheNewTokenAndTokenAndDataKeysGoOnWithNewVersions) {
@@ -202,9 +205,33 @@ TEST_F(RestorationTest, NoVersionThatCountsItsUsesSealsOn) {
   EXPECT_GT(counted, 0U);
 }
 
-TEST_F(RestorationTest, AKeyThatTheNewTokenHoldsIsKept) {
+TEST_F(RestorationTest, AnOlderStoreOnTheTokenThatItHadKeepsWhatTheTokenHolds) {
+  // Of the time that is given up.
+  ASSERT_OK(world_.hsm.Generate("dev/acme/webhook/v2", pkcs11::KeyKind::kEcP256));
+  const auto restored = RestoreOnto(world_.hsm, 1);
+  ASSERT_OK(restored);
+  EXPECT_THAT(restored->lost, IsEmpty());
+  EXPECT_THAT(restored->unknown, ElementsAre("dev/acme/webhook/v2"));
+  EXPECT_THAT(restored->rotated, UnorderedElementsAre("tenants/acme/keys/cards-data/versions/2",
+                                                      "tenants/acme/keys/token/versions/2"));
+  for (const store::KeyVersionRow& row : restored->mutation.keys) {
+    const auto record = KeyVersionRows(world_.hsm, deployment_.RegistryLabel()).Open(row);
+    ASSERT_OK(record);
+    if (row.key == "webhook") {
+      EXPECT_EQ(row.state, "active");
+      EXPECT_TRUE(row.primary);
+    } else {
+      EXPECT_OK(world_.wrapping.Unwrap(row.wrapped, WrapContextOf(record->version)));
+    }
+  }
+}
+
+TEST_F(RestorationTest, AnotherKeyUnderTheLabelOfALostOneDoesNotReplaceIt) {
   ASSERT_OK(new_hsm_.Generate("dev/acme/webhook/v1", pkcs11::KeyKind::kEcP256));
-  EXPECT_THAT(Restore()->lost, ElementsAre());
+  const auto restored = Restore();
+  ASSERT_OK(restored);
+  EXPECT_THAT(restored->lost, ElementsAre("tenants/acme/keys/webhook/versions/1"));
+  EXPECT_THAT(restored->unknown, IsEmpty());
 }
 
 TEST_F(RestorationTest, AKeyOfAnotherEnvironmentIsNotRestored) {
