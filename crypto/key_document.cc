@@ -76,7 +76,22 @@ absl::StatusOr<std::unique_ptr<PublicKey>> ReadKey(std::string_view spki, std::s
                "the public key is not P-256, P-384, Ed25519 or RSA of 2048 bits or more", field);
 }
 
-absl::StatusOr<KeyDocument> ReadCertificate(std::string_view der, std::string_view field) {
+absl::Status CheckUsage(X509* certificate, KeyUsage usage, std::string_view field) {
+  // All bits are set where the certificate says nothing.
+  const std::uint32_t allowed = X509_get_key_usage(certificate);
+  if (usage == KeyUsage::kDigitalSignature && (allowed & KU_DIGITAL_SIGNATURE) == 0) {
+    return Error(Reason::kFieldInvalid,
+                 "the certificate's key usage does not have digitalSignature", field);
+  }
+  if (usage == KeyUsage::kKeyEncipherment && (allowed & KU_KEY_ENCIPHERMENT) == 0) {
+    return Error(Reason::kFieldInvalid, "the certificate's key usage does not have keyEncipherment",
+                 field);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KeyDocument> ReadCertificate(std::string_view der, std::string_view field,
+                                            KeyUsage usage) {
   const std::uint8_t* at = AsBytes(der).data();
   const std::uint8_t* const end = at + der.size();
   const Certificate certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
@@ -90,11 +105,7 @@ absl::StatusOr<KeyDocument> ReadCertificate(std::string_view der, std::string_vi
   if (!not_before.has_value() || !not_after.has_value() || *not_after < *not_before) {
     return Error(Reason::kFieldInvalid, "the certificate has no validity that can be read", field);
   }
-  // All bits are set where the certificate says nothing.
-  if ((X509_get_key_usage(certificate.get()) & KU_DIGITAL_SIGNATURE) == 0) {
-    return Error(Reason::kFieldInvalid,
-                 "the certificate's key usage does not have digitalSignature", field);
-  }
+  RETURN_IF_ERROR(CheckUsage(certificate.get(), usage, field));
   KeyDocument document;
   ASSIGN_OR_RETURN(document.key, ReadKey(SpkiOf(certificate.get()), field));
   document.validity = {*not_before, *not_after};
@@ -109,7 +120,8 @@ absl::Status CheckNotPrivate(std::string_view pem, std::string_view field) {
                "this is a private key: its owner has to regard it as compromised", field);
 }
 
-absl::StatusOr<KeyDocument> ReadKeyDocument(std::string_view pem, std::string_view field) {
+absl::StatusOr<KeyDocument> ReadKeyDocument(std::string_view pem, std::string_view field,
+                                            KeyUsage usage) {
   RETURN_IF_ERROR(CheckNotPrivate(pem, field));
   if (pem.empty()) return Error(Reason::kFieldRequired, "the public key is required", field);
   if (pem.size() > kLongest) {
@@ -117,7 +129,7 @@ absl::StatusOr<KeyDocument> ReadKeyDocument(std::string_view pem, std::string_vi
   }
   const std::optional<Block> block = ReadOnlyBlock(pem);
   if (block.has_value() && block->label == PEM_STRING_X509) {
-    return ReadCertificate(block->der, field);
+    return ReadCertificate(block->der, field, usage);
   }
   if (!block.has_value() || block->label != PEM_STRING_PUBLIC) {
     return Error(Reason::kFieldInvalid, "a public key is one PEM block, PUBLIC KEY or CERTIFICATE",

@@ -16,7 +16,21 @@ namespace keysvc::http {
 namespace {
 
 constexpr std::size_t kLongestId = 64;
-constexpr char kEd25519[] = "v1a,";
+
+struct Version {
+  std::string_view name;
+  std::size_t size;  // of a signature
+};
+constexpr Version kVersions[] = {{kWebhookEd25519, 64}, {kWebhookHmac, 32}};
+
+// The signature, if it is one of this version.
+std::optional<std::string> ReadAs(const Version& version, absl::string_view text) {
+  if (!absl::ConsumePrefix(&text, ToAbsl(version.name)) || !absl::ConsumePrefix(&text, ",")) {
+    return std::nullopt;
+  }
+  auto bytes = crypto::FromBase64({text.data(), text.size()});
+  return bytes.has_value() && bytes->size() == version.size ? std::move(bytes) : std::nullopt;
+}
 
 }  // namespace
 
@@ -39,16 +53,17 @@ std::string WebhookSigningInput(std::string_view id, std::int64_t timestamp,
   return absl::StrCat(ToAbsl(id), ".", timestamp, ".", ToAbsl(payload));
 }
 
-std::string WebhookSignature(std::string_view signature) {
-  return kEd25519 + crypto::ToBase64(signature);
+std::string WebhookSignature(std::string_view version, std::string_view signature) {
+  return absl::StrCat(ToAbsl(version), ",", crypto::ToBase64(signature));
 }
 
 std::vector<std::string> WebhookSignatures(std::string_view list) {
   std::vector<std::string> signatures;
-  for (absl::string_view one : absl::StrSplit(ToAbsl(list), ' ')) {
-    if (!absl::ConsumePrefix(&one, kEd25519)) continue;
-    if (auto bytes = crypto::FromBase64({one.data(), one.size()}); bytes.has_value()) {
-      signatures.push_back(*std::move(bytes));
+  for (const absl::string_view one : absl::StrSplit(ToAbsl(list), ' ')) {
+    for (const Version& version : kVersions) {
+      if (auto bytes = ReadAs(version, one); bytes.has_value()) {
+        signatures.push_back(*std::move(bytes));
+      }
     }
   }
   return signatures;

@@ -25,11 +25,16 @@ std::optional<std::int64_t> WebhookTimestamp(std::string_view text);
 std::string WebhookSigningInput(std::string_view id, std::int64_t timestamp,
                                 std::string_view payload);
 
-// "v1a,..." for a signature by Ed25519.
-std::string WebhookSignature(std::string_view signature);
-// The signatures by Ed25519 out of a list with spaces between, decoded; empty when there is none.
-// Versions that are not known here are passed over, as is what is no base64: a sender may roll
-// from one scheme to another, and a receiver looks for one that is right.
+// "v1a": Ed25519; "v1": HMAC-SHA-256.
+inline constexpr std::string_view kWebhookEd25519 = "v1a";
+inline constexpr std::string_view kWebhookHmac = "v1";
+
+// "v1a,..." or "v1,...", as `version` is.
+std::string WebhookSignature(std::string_view version, std::string_view signature);
+// The signatures of both versions out of a list with spaces between, decoded; empty when there is
+// none. Each has the length of its version, 64 or 32 bytes, so that none is taken for one of the
+// other. Versions that are not known here are passed over, as is what is no such signature: a
+// sender may roll from one scheme to another, and a receiver looks for one that is right.
 std::vector<std::string> WebhookSignatures(std::string_view list);
 
 // The public key as receivers are given it: "whpk_" and base64 of its 32 bytes.

@@ -70,14 +70,20 @@ absl::Status OpenedDeployment::LoadKeys() {
   ASSIGN_OR_RETURN(partner_keys_, keys::PartnerKeys::Load({*keys_, *store_, *journal_},
                                                           {hsm_, config_.deployment.RegistryLabel(),
                                                            config_.deployment.environment}));
-  return absl::OkStatus();
+  delivery_ = std::make_unique<keys::KeyDelivery>(
+      keys::KeyDelivery::Services{*keys_, *partner_keys_, hsm_, *store_, *journal_});
+  return delivery_->Settle();
 }
 
 absl::Status OpenedDeployment::Check(const tokenizer::Profiles& profiles,
                                      tokenizer::KeySource& opened_keys, CheckDepth depth) {
   ASSIGN_OR_RETURN(const tokenizer::StoredTokens tokens,
                    CheckStore(*store_, *journal_, *keys_, profiles, opened_keys, depth, Say));
-  facts_.Attest([this, tokens] { return StoreFacts(*keys_, *partner_keys_, *journal_, tokens); });
+  facts_.Attest([this, tokens] {
+    HeadFacts::Facts facts = StoreFacts(*keys_, *partner_keys_, *journal_, tokens);
+    facts.merge(delivery_->HeadFacts());
+    return facts;
+  });
   journal_->BeginCheckpoints();
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "crypto/recovery_key.h"
 #include "keysvc/config.h"
 #include "keysvc/head_facts.h"
+#include "keysvc/keys/key_delivery.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/partner_keys.h"
@@ -48,8 +49,8 @@ class OpenedDeployment {
   OpenedDeployment(const OpenedDeployment&) = delete;
   OpenedDeployment& operator=(const OpenedDeployment&) = delete;
 
-  // Loads the keys, the partners' too, and compares them with the HSM and the log. Once, before
-  // keys(), partner_keys() and Check().
+  // Loads the keys, the partners' too, compares them with the HSM and the log, and settles
+  // deliveries that were broken off. Once, before keys(), partner_keys(), delivery() and Check().
   absl::Status LoadKeys();
 
   // Compares keys, tokens and log (keysvc/store_check.h). From then on the log's heads attest the
@@ -65,6 +66,7 @@ class OpenedDeployment {
   keys::KeyWrapping& wrapping() { return *wrapping_; }
   keys::KeyRegistry& keys() { return *keys_; }
   keys::PartnerKeys& partner_keys() { return *partner_keys_; }
+  keys::KeyDelivery& delivery() { return *delivery_; }
   const LeftBehind& left_behind() const { return left_behind_; }
 
  private:
@@ -84,6 +86,7 @@ class OpenedDeployment {
   std::optional<keys::KeyWrapping> wrapping_;
   std::unique_ptr<keys::KeyRegistry> keys_;
   std::unique_ptr<keys::PartnerKeys> partner_keys_;
+  std::unique_ptr<keys::KeyDelivery> delivery_;
 };
 
 }  // namespace keysvc

@@ -183,7 +183,8 @@ absl::Status Serve(const Config& config) {
   const rpc::KeyChanges key_changes = config.deployment.environment == "development"
                                           ? rpc::KeyChanges::kAllowed
                                           : rpc::KeyChanges::kNeedOfficers;
-  rpc::KeyService key_service(deployment->gate(), deployment->keys(), opened_keys, key_changes);
+  rpc::KeyService key_service(deployment->gate(), deployment->keys(), deployment->delivery(),
+                              opened_keys, key_changes);
   rpc::PartnerKeyService partner_key_service(deployment->gate(), deployment->partner_keys(),
                                              key_changes);
   rpc::AuditService audit_service(deployment->gate(), deployment->journal(), deployment->store());

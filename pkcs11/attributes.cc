@@ -21,8 +21,11 @@ void AddIdentity(Template& attributes, std::string_view label) {
   attributes.Yes(CKA_TOKEN).Bytes(CKA_LABEL, label).Bytes(CKA_ID, IdOf(label));
 }
 
-void AddProtection(Template& attributes, KeyKind kind, Restriction restriction) {
-  attributes.Yes(CKA_PRIVATE).Yes(CKA_SENSITIVE).No(CKA_EXTRACTABLE);
+void AddProtection(Template& attributes, KeyKind kind, Restriction restriction,
+                   Extraction extraction = Extraction::kNever) {
+  attributes.Yes(CKA_PRIVATE).Yes(CKA_SENSITIVE);
+  const bool leaves = extraction == Extraction::kOnce;
+  leaves ? attributes.Yes(CKA_EXTRACTABLE) : attributes.No(CKA_EXTRACTABLE);
   if (restriction == Restriction::kOperations) return;
   const auto mechanisms = FactsOf(kind).uses;
   attributes.Bytes(CKA_ALLOWED_MECHANISMS,
@@ -51,13 +54,14 @@ Template& Template::Bytes(CK_ATTRIBUTE_TYPE type, std::string_view value) {
   return *this;
 }
 
-Template SecretKeyTemplate(std::string_view label, KeyKind kind, Restriction restriction) {
+Template SecretKeyTemplate(std::string_view label, KeyKind kind, Restriction restriction,
+                           Extraction extraction) {
   Template attributes;
   attributes.Number(CKA_CLASS, CKO_SECRET_KEY)
       .Number(CKA_KEY_TYPE, FactsOf(kind).type)
       .Number(CKA_VALUE_LEN, FactsOf(kind).bits / 8);
   AddIdentity(attributes, label);
-  AddProtection(attributes, kind, restriction);
+  AddProtection(attributes, kind, restriction, extraction);
   const bool wraps = kind == KeyKind::kAes256Wrapping;
   for (const CK_ATTRIBUTE_TYPE use : {CKA_ENCRYPT, CKA_DECRYPT}) {
     wraps ? attributes.Yes(use) : attributes.No(use);
@@ -89,6 +93,14 @@ Template PublicKeyTemplate(std::string_view label, KeyKind kind) {
     attributes.Number(CKA_MODULUS_BITS, FactsOf(kind).bits)
         .Bytes(CKA_PUBLIC_EXPONENT, kRsaExponent65537);
   }
+  return attributes;
+}
+
+Template WrappingKeyTemplate(std::string_view modulus, std::string_view exponent) {
+  Template attributes;
+  attributes.Number(CKA_CLASS, CKO_PUBLIC_KEY).Number(CKA_KEY_TYPE, CKK_RSA);
+  attributes.No(CKA_TOKEN).No(CKA_PRIVATE).Yes(CKA_WRAP).No(CKA_ENCRYPT).No(CKA_VERIFY);
+  attributes.Bytes(CKA_MODULUS, modulus).Bytes(CKA_PUBLIC_EXPONENT, exponent);
   return attributes;
 }
 

@@ -38,13 +38,22 @@ class Template {
 // or, where it cannot keep such a list, to operations alone (CKA_SIGN, CKA_ENCRYPT and so on).
 enum class Restriction { kMechanisms, kOperations };
 
+// Whether a key never leaves the token, or once, wrapped: then it is CKA_EXTRACTABLE until that.
+enum class Extraction { kNever, kOnce };
+
 // What C_GenerateKey and C_GenerateKeyPair get. The key that stays secret is CKA_SENSITIVE, not
-// CKA_EXTRACTABLE, CKA_PRIVATE and CKA_TOKEN, and may do what its kind is for and nothing else.
+// CKA_EXTRACTABLE (but see Extraction), CKA_PRIVATE and CKA_TOKEN, and may do what its kind is for
+// and nothing else.
 Template SecretKeyTemplate(std::string_view label, KeyKind kind,
-                           Restriction restriction = Restriction::kMechanisms);
+                           Restriction restriction = Restriction::kMechanisms,
+                           Extraction extraction = Extraction::kNever);
 Template PrivateKeyTemplate(std::string_view label, KeyKind kind,
                             Restriction restriction = Restriction::kMechanisms);
 Template PublicKeyTemplate(std::string_view label, KeyKind kind);
+
+// What C_CreateObject gets for an RSA key of somebody else: an object of the session, which wraps
+// and does nothing else.
+Template WrappingKeyTemplate(std::string_view modulus, std::string_view exponent);
 
 // CKA_EC_PARAMS of such a key: the DER of the OID of its curve. Empty for keys without one.
 std::string_view CurveOf(KeyKind kind);

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <utility>
 
+#include "crypto/public_key.h"
 #include "pkcs11/connection.h"
 #include "pkcs11/gcm.h"
 #include "pkcs11/key_cache.h"
 #include "pkcs11/key_objects.h"
 #include "pkcs11/mechanisms.h"
+#include "pkcs11/oaep.h"
 #include "pkcs11/return_code.h"
 #include "pkcs11/token_directory.h"
 #include "status/macros.h"
@@ -58,7 +61,11 @@ class CryptokiHsm final : public Hsm {
                                                  : Restriction::kOperations) {}
 
   const Capabilities& capabilities() const override { return connection_->capabilities(); }
-  absl::Status Generate(std::string_view label, KeyKind kind) override;
+  absl::Status Generate(std::string_view label, KeyKind kind) override {
+    return Make({std::string(label), kind}, Extraction::kNever);
+  }
+  absl::Status GenerateShared(std::string_view label, KeyKind kind) override;
+  absl::StatusOr<WrappedKey> Deliver(std::string_view label, std::string_view recipient) override;
   absl::Status Destroy(std::string_view label) override;
   absl::StatusOr<std::vector<HsmKey>> List() override;
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;
@@ -90,7 +97,11 @@ class CryptokiHsm final : public Hsm {
   // Whether it may be believed that a key which was not found is not there: the token is present,
   // and the library has not shown the key since it was initialised.
   absl::Status ConfirmAbsent(SessionPool::Lease& lease, std::string_view label);
-  absl::Status GenerateOnce(SessionPool::Lease& lease, HsmKey key, bool& made);
+  absl::Status Make(const HsmKey& key, Extraction extraction);
+  absl::Status MakeOnce(SessionPool::Lease& lease, const HsmKey& key, Extraction extraction,
+                        bool& made);
+  absl::Status DeliverOnce(SessionPool::Lease& lease, std::string_view label,
+                           const crypto::RsaNumbers& recipient, std::optional<WrappedKey>& wrapped);
 
   std::unique_ptr<Connection> connection_;
   const std::string token_directory_;
@@ -186,37 +197,76 @@ absl::Status CryptokiHsm::ConfirmAbsent(SessionPool::Lease& lease, std::string_v
                        Error(Reason::kHsmUnavailable, "a key of the token has vanished"));
 }
 
-absl::Status CryptokiHsm::GenerateOnce(SessionPool::Lease& lease, HsmKey key, bool& made) {
+absl::Status CryptokiHsm::MakeOnce(SessionPool::Lease& lease, const HsmKey& key,
+                                   Extraction extraction, bool& made) {
   ASSIGN_OR_RETURN(std::optional<KeyObjects> found, FindKey(*lease, key.label));
   // After a recovery the key may be there although the answer to C_GenerateKey got lost.
   if (found && !made) return Error(Reason::kKeyExists, "the label is taken");
   if (!found) {
     RETURN_IF_ERROR(ConfirmAbsent(lease, key.label));
     made = true;
-    RETURN_IF_ERROR(GenerateKey(*lease, key.label, key.kind, restriction_));
+    RETURN_IF_ERROR(GenerateKey(*lease, key.label, key.kind, restriction_, extraction));
     ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));
   }
   if (!found || found->kind != key.kind) {
     return Error(Reason::kHsmFailure, "the token does not find the key that it made");
   }
-  return ProveKey(*lease, *found, restriction_);
+  return ProveKey(*lease, *found, restriction_, extraction);
 }
 
-absl::Status CryptokiHsm::Generate(std::string_view label, KeyKind kind) {
-  if (!capabilities().Supports(kind)) {
+absl::Status CryptokiHsm::Make(const HsmKey& key, Extraction extraction) {
+  if (!capabilities().Supports(key.kind)) {
     return Error(Reason::kAlgorithmUnsupported, "the token cannot make keys of this kind");
   }
   ASSIGN_OR_RETURN(const Objects lock, LockObjects(kMakingWait));
   bool made = false;
-  absl::Status status = WithSession([&](SessionPool::Lease& lease) {
-    return GenerateOnce(lease, {std::string(label), kind}, made);
-  });
+  absl::Status status = WithSession(
+      [&](SessionPool::Lease& lease) { return MakeOnce(lease, key, extraction, made); });
   if (status.ok()) status = MakeDurable(token_directory_);
   if (!status.ok() && made) {
     // A key that was not acknowledged must not be used; if this fails too, the label stays taken.
-    WithSession([&](SessionPool::Lease& lease) { return DestroyKey(*lease, label); }).IgnoreError();
+    WithSession([&](SessionPool::Lease& lease) {
+      return DestroyKey(*lease, key.label);
+    }).IgnoreError();
   }
   return status;
+}
+
+absl::Status CryptokiHsm::GenerateShared(std::string_view label, KeyKind kind) {
+  if (!capabilities().delivers || IsPair(kind)) {
+    return Error(Reason::kAlgorithmUnsupported, "the token cannot hand over keys of this kind");
+  }
+  return Make({std::string(label), kind}, Extraction::kOnce);
+}
+
+absl::Status CryptokiHsm::DeliverOnce(SessionPool::Lease& lease, std::string_view label,
+                                      const crypto::RsaNumbers& recipient,
+                                      std::optional<WrappedKey>& wrapped) {
+  ASSIGN_OR_RETURN(const std::optional<KeyObjects> key, FindKey(*lease, label));
+  if (!key.has_value()) {
+    RETURN_IF_ERROR(ConfirmAbsent(lease, label));
+    return Error(Reason::kKeyNotFound, "no such key on the token");
+  }
+  const absl::Status extractable = CheckExtractable(*lease, *key);
+  // It is this call that ended it, and the answer of the token got lost.
+  if (ReasonOf(extractable) == Reason::kKeyDelivered && wrapped.has_value()) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(extractable);
+  ASSIGN_OR_RETURN(wrapped, WrapOaep(*lease, key->secret, recipient));
+  return EndExtraction(*lease, *key);
+}
+
+absl::StatusOr<WrappedKey> CryptokiHsm::Deliver(std::string_view label,
+                                                std::string_view recipient) {
+  ASSIGN_OR_RETURN(const auto public_key, crypto::PublicKey::FromSpki(recipient));
+  ASSIGN_OR_RETURN(const crypto::RsaNumbers numbers, public_key->Rsa());
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kMakingWait));
+  std::optional<WrappedKey> wrapped;
+  RETURN_IF_ERROR(WithSession(
+      [&](SessionPool::Lease& lease) { return DeliverOnce(lease, label, numbers, wrapped); }));
+  RETURN_IF_ERROR(MakeDurable(token_directory_));
+  return *std::move(wrapped);
 }
 
 absl::Status CryptokiHsm::Destroy(std::string_view label) {

@@ -57,20 +57,28 @@ struct HsmKey {
   KeyKind kind;
 };
 
+// A key as somebody else gets it.
+struct WrappedKey {
+  std::string bytes;
+  std::string algorithm;  // "RSA-OAEP-256", or "RSA-OAEP" by SHA-1 (RFC 7518 section 4.3)
+};
+
 struct Capabilities {
   std::string token_label;
   std::string token_serial;
   std::string manufacturer;
   std::string library;
   std::vector<KeyKind>
-      kinds;  // what this token can generate and use, probed from its mechanism list
+      kinds;              // what this token can generate and use, probed from its mechanism list
+  bool delivers = false;  // whether it can wrap keys for others, probed likewise
 
   bool Supports(KeyKind kind) const;
 };
 
-// The service's view of an HSM: a dozen verbs on labelled keys that never leave it. Every generated
-// key is CKA_SENSITIVE, not CKA_EXTRACTABLE, CKA_TOKEN. Thread-safe; calls block, so they belong on
-// the HSM lane. Errors carry the function that failed and its CKR name:
+// The service's view of an HSM: a dozen verbs on labelled keys that never leave it, but for those
+// made by GenerateShared. Every generated key is CKA_SENSITIVE, not CKA_EXTRACTABLE, CKA_TOKEN.
+// Thread-safe; calls block, so they belong on the HSM lane. Errors carry the function that failed
+// and its CKR name:
 //   UNAVAILABLE/HSM_UNAVAILABLE   the token or its library is away; recovery goes on by itself
 //   NOT_FOUND/KEY_NOT_FOUND       no such key on the token
 //   FAILED_PRECONDITION/PIN_REFUSED  the PIN was refused once; nothing tries it again
@@ -85,6 +93,14 @@ class Hsm {
   // Makes a key, finds it again, uses it once and makes the token durable before it answers.
   // ALREADY_EXISTS/KEY_EXISTS when the label is taken.
   virtual absl::Status Generate(std::string_view label, KeyKind kind) = 0;
+  // The same of a secret key that is CKA_EXTRACTABLE until it is delivered. ALGORITHM_UNSUPPORTED
+  // also by a token that could not deliver it.
+  virtual absl::Status GenerateShared(std::string_view label, KeyKind kind) = 0;
+  // Wraps a key that GenerateShared made under an RSA key of somebody else, given as DER
+  // SubjectPublicKeyInfo, and makes it unextractable for ever before it answers.
+  // FAILED_PRECONDITION/KEY_DELIVERED when it is so already: also after an answer that got lost.
+  virtual absl::StatusOr<WrappedKey> Deliver(std::string_view label,
+                                             std::string_view recipient) = 0;
   // Destroying what is not there is NOT_FOUND.
   virtual absl::Status Destroy(std::string_view label) = 0;
   virtual absl::StatusOr<std::vector<HsmKey>> List() = 0;

@@ -173,14 +173,27 @@ absl::StatusOr<std::vector<HsmKey>> ListKeys(Session& session) {
 }
 
 absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind,
-                         Restriction restriction) {
+                         Restriction restriction, Extraction extraction) {
   // A public half without its private one is what a crash in the middle of DestroyKey() leaves.
   RETURN_IF_ERROR(DestroyKey(session, label).status());
   const CK_MECHANISM_TYPE mechanism = FactsOf(kind).generate;
-  if (!IsPair(kind))
-    return session.GenerateKey(mechanism, SecretKeyTemplate(label, kind, restriction));
+  if (!IsPair(kind)) {
+    return session.GenerateKey(mechanism, SecretKeyTemplate(label, kind, restriction, extraction));
+  }
   return session.GenerateKeyPair(mechanism, PublicKeyTemplate(label, kind),
                                  PrivateKeyTemplate(label, kind, restriction));
+}
+
+absl::Status CheckExtractable(Session& session, const KeyObjects& key) {
+  ASSIGN_OR_RETURN(const bool extractable, session.ReadFlag(key.secret, CKA_EXTRACTABLE));
+  if (extractable) return absl::OkStatus();
+  return Error(Reason::kKeyDelivered, "the key leaves the token no more");
+}
+
+absl::Status EndExtraction(Session& session, const KeyObjects& key) {
+  RETURN_IF_ERROR(session.ClearFlag(key.secret, CKA_EXTRACTABLE));
+  ASSIGN_OR_RETURN(const bool extractable, session.ReadFlag(key.secret, CKA_EXTRACTABLE));
+  return extractable ? Failure("the token goes on letting the key out") : absl::OkStatus();
 }
 
 absl::StatusOr<std::size_t> DestroyKey(Session& session, std::string_view label) {
@@ -196,17 +209,21 @@ absl::StatusOr<std::string> ReadSpki(Session& session, const KeyObjects& key) {
   return public_key->ToSpki();
 }
 
-absl::Status ProveKey(Session& session, const KeyObjects& key, Restriction restriction) {
+absl::Status ProveKey(Session& session, const KeyObjects& key, Restriction restriction,
+                      Extraction extraction) {
   std::vector<CK_ATTRIBUTE_TYPE> required = {CKA_SENSITIVE, CKA_PRIVATE, CKA_TOKEN};
   if (restriction == Restriction::kMechanisms) {
-    required.insert(required.end(), {CKA_ALWAYS_SENSITIVE, CKA_LOCAL, CKA_NEVER_EXTRACTABLE});
+    required.insert(required.end(), {CKA_ALWAYS_SENSITIVE, CKA_LOCAL});
+    if (extraction == Extraction::kNever) required.push_back(CKA_NEVER_EXTRACTABLE);
   }
   for (const CK_ATTRIBUTE_TYPE must : required) {
     ASSIGN_OR_RETURN(const bool set, session.ReadFlag(key.secret, must));
     if (!set) return Failure("the token does not protect the new key as asked");
   }
   ASSIGN_OR_RETURN(const bool extractable, session.ReadFlag(key.secret, CKA_EXTRACTABLE));
-  if (extractable) return Failure("the token made an extractable key");
+  if (extractable != (extraction == Extraction::kOnce)) {
+    return Failure("the token lets the new key out otherwise than asked");
+  }
   return ProveUse(session, key);
 }
 

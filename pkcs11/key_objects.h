@@ -33,7 +33,13 @@ absl::StatusOr<std::vector<HsmKey>> ListKeys(Session& session);
 
 // Makes the key. The caller has made sure that there is none with this label.
 absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind,
-                         Restriction restriction = Restriction::kMechanisms);
+                         Restriction restriction = Restriction::kMechanisms,
+                         Extraction extraction = Extraction::kNever);
+
+// FAILED_PRECONDITION/KEY_DELIVERED unless the key may still leave the token.
+absl::Status CheckExtractable(Session& session, const KeyObjects& key);
+// Lets the key never leave the token any more. INTERNAL/HSM_FAILURE when it still may.
+absl::Status EndExtraction(Session& session, const KeyObjects& key);
 
 // Destroys all objects of the key and looks again; the number of objects there were.
 absl::StatusOr<std::size_t> DestroyKey(Session& session, std::string_view label);
@@ -41,11 +47,12 @@ absl::StatusOr<std::size_t> DestroyKey(Session& session, std::string_view label)
 // DER SubjectPublicKeyInfo. FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED for a symmetric key.
 absl::StatusOr<std::string> ReadSpki(Session& session, const KeyObjects& key);
 
-// INTERNAL/HSM_FAILURE unless the key is sensitive, never leaves the token and (not asked of a
-// token that restricts operations alone, since it does not remember) was made in it; and the token
-// gives a right answer with it.
+// INTERNAL/HSM_FAILURE unless the key is sensitive, leaves the token as it should and (not asked of
+// a token that restricts operations alone, since it does not remember) was made in it; and the
+// token gives a right answer with it.
 absl::Status ProveKey(Session& session, const KeyObjects& key,
-                      Restriction restriction = Restriction::kMechanisms);
+                      Restriction restriction = Restriction::kMechanisms,
+                      Extraction extraction = Extraction::kNever);
 
 }  // namespace keysvc::pkcs11
 

@@ -69,6 +69,18 @@ bool FitsSize(const CK_MECHANISM_INFO& info, const KindFacts& facts) {
   return info.ulMinKeySize <= facts.bits && facts.bits <= info.ulMaxKeySize;
 }
 
+absl::StatusOr<std::vector<CK_MECHANISM_TYPE>> MechanismsOf(const CK_FUNCTION_LIST& functions,
+                                                            CK_SLOT_ID slot) {
+  CK_ULONG count = 0;
+  RETURN_IF_ERROR(
+      ToStatus(functions.C_GetMechanismList(slot, nullptr, &count), "C_GetMechanismList"));
+  std::vector<CK_MECHANISM_TYPE> listed(count);
+  RETURN_IF_ERROR(
+      ToStatus(functions.C_GetMechanismList(slot, listed.data(), &count), "C_GetMechanismList"));
+  listed.resize(count);
+  return listed;
+}
+
 }  // namespace
 
 std::span<const KindFacts> AllKinds() { return kKinds; }
@@ -77,14 +89,7 @@ const KindFacts& FactsOf(KeyKind kind) { return kKinds.at(static_cast<std::size_
 
 absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& functions,
                                                 CK_SLOT_ID slot) {
-  CK_ULONG count = 0;
-  RETURN_IF_ERROR(
-      ToStatus(functions.C_GetMechanismList(slot, nullptr, &count), "C_GetMechanismList"));
-  std::vector<CK_MECHANISM_TYPE> listed(count);
-  RETURN_IF_ERROR(
-      ToStatus(functions.C_GetMechanismList(slot, listed.data(), &count), "C_GetMechanismList"));
-  listed.resize(count);
-
+  ASSIGN_OR_RETURN(const std::vector<CK_MECHANISM_TYPE> listed, MechanismsOf(functions, slot));
   const auto can = [&](CK_MECHANISM_TYPE mechanism, CK_FLAGS flags, const KindFacts& facts) {
     if (std::find(listed.begin(), listed.end(), mechanism) == listed.end()) return false;
     CK_MECHANISM_INFO info = {};
@@ -103,6 +108,14 @@ absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& function
     }
   }
   return kinds;
+}
+
+absl::StatusOr<bool> ProbeDelivery(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
+  ASSIGN_OR_RETURN(const std::vector<CK_MECHANISM_TYPE> listed, MechanismsOf(functions, slot));
+  CK_MECHANISM_INFO info = {};
+  return std::find(listed.begin(), listed.end(), CKM_RSA_PKCS_OAEP) != listed.end() &&
+         functions.C_GetMechanismInfo(slot, CKM_RSA_PKCS_OAEP, &info) == CKR_OK &&
+         (info.flags & CKF_WRAP) != 0;
 }
 
 CK_MECHANISM SigningMechanism(Mechanism mechanism) {

@@ -31,6 +31,9 @@ inline bool IsPair(KeyKind kind) { return FactsOf(kind).object_class == CKO_PRIV
 // The kinds that the token in `slot` can both generate and use, by its own mechanism list.
 absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
 
+// Whether it can wrap keys for others (RSA-OAEP), by its own mechanism list.
+absl::StatusOr<bool> ProbeDelivery(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
+
 // The mechanism with its parameters. The memory it points to is static.
 CK_MECHANISM SigningMechanism(Mechanism mechanism);
 

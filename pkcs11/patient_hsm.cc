@@ -21,6 +21,12 @@ class PatientHsm::InPlace final : public Hsm {
   absl::Status Generate(std::string_view label, KeyKind kind) override {
     return patient_.Generate(label, kind);
   }
+  absl::Status GenerateShared(std::string_view label, KeyKind kind) override {
+    return patient_.GenerateShared(label, kind);
+  }
+  absl::StatusOr<WrappedKey> Deliver(std::string_view label, std::string_view recipient) override {
+    return patient_.Deliver(label, recipient);
+  }
   absl::Status Destroy(std::string_view label) override { return patient_.Destroy(label); }
   absl::StatusOr<std::vector<HsmKey>> List() override { return patient_.List(); }
   absl::StatusOr<std::string> PublicKey(std::string_view label) override {
@@ -57,6 +63,20 @@ PatientHsm::~PatientHsm() = default;
 absl::Status PatientHsm::Generate(std::string_view label, KeyKind kind) {
   return threads_->Run<absl::Status>(
       [hsm = hsm_, label = std::string(label), kind] { return hsm->Generate(label, kind); },
+      kMakingTakesLonger * within_);
+}
+
+absl::Status PatientHsm::GenerateShared(std::string_view label, KeyKind kind) {
+  return threads_->Run<absl::Status>(
+      [hsm = hsm_, label = std::string(label), kind] { return hsm->GenerateShared(label, kind); },
+      kMakingTakesLonger * within_);
+}
+
+absl::StatusOr<WrappedKey> PatientHsm::Deliver(std::string_view label, std::string_view recipient) {
+  return threads_->Run<absl::StatusOr<WrappedKey>>(
+      [hsm = hsm_, label = std::string(label), recipient = std::string(recipient)] {
+        return hsm->Deliver(label, recipient);
+      },
       kMakingTakesLonger * within_);
 }
 

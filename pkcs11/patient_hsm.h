@@ -33,6 +33,8 @@ class PatientHsm final : public Hsm {
 
   const Capabilities& capabilities() const override { return hsm_->capabilities(); }
   absl::Status Generate(std::string_view label, KeyKind kind) override;
+  absl::Status GenerateShared(std::string_view label, KeyKind kind) override;
+  absl::StatusOr<WrappedKey> Deliver(std::string_view label, std::string_view recipient) override;
   absl::Status Destroy(std::string_view label) override;
   absl::StatusOr<std::vector<HsmKey>> List() override;
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;

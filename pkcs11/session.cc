@@ -14,8 +14,9 @@ namespace {
 CK_BYTE* Input(crypto::ByteView bytes) { return const_cast<CK_BYTE*>(bytes.data()); }
 CK_BYTE* Input(std::string_view text) { return Input(crypto::AsBytes(text)); }
 
-// More than the signature of any kind of key: RSA-4096 gives 512 bytes.
+// More than the signature of any kind of key, or a key that is wrapped: RSA-4096 gives 512 bytes.
 constexpr std::size_t kLargestSignature = 1024;
+constexpr std::size_t kLargestWrappedKey = 1024;
 
 }  // namespace
 
@@ -106,6 +107,21 @@ absl::Status Session::GenerateKeyPair(CK_MECHANISM_TYPE mechanism, Template publ
       "C_GenerateKeyPair");
 }
 
+absl::StatusOr<CK_OBJECT_HANDLE> Session::Create(Template attributes) {
+  CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+  RETURN_IF_ERROR(
+      ToStatus(functions_.C_CreateObject(handle_, attributes.data(), attributes.size(), &object),
+               "C_CreateObject"));
+  return object;
+}
+
+absl::Status Session::ClearFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+  Template cleared;
+  cleared.No(type);
+  return ToStatus(functions_.C_SetAttributeValue(handle_, object, cleared.data(), cleared.size()),
+                  "C_SetAttributeValue");
+}
+
 absl::Status Session::Destroy(CK_OBJECT_HANDLE object) {
   return ToStatus(functions_.C_DestroyObject(handle_, object), "C_DestroyObject");
 }
@@ -140,6 +156,16 @@ absl::StatusOr<std::size_t> Session::Decrypt(CK_OBJECT_HANDLE key, CK_MECHANISM 
       functions_.C_Decrypt(handle_, Input(ciphertext), ciphertext.size(), out.data(), &size),
       "C_Decrypt"));
   return size;
+}
+
+CK_RV Session::WrapKey(CK_OBJECT_HANDLE wrapping_key, CK_MECHANISM mechanism, CK_OBJECT_HANDLE key,
+                       std::string& wrapped) {
+  std::array<CK_BYTE, kLargestWrappedKey> out;
+  CK_ULONG size = out.size();
+  const CK_RV code =
+      functions_.C_WrapKey(handle_, &mechanism, wrapping_key, key, out.data(), &size);
+  if (code == CKR_OK) wrapped = crypto::AsText(crypto::ByteView(out.data(), size));
+  return code;
 }
 
 }  // namespace keysvc::pkcs11

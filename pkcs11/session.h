@@ -39,6 +39,8 @@ class Session {
   absl::Status GenerateKey(CK_MECHANISM_TYPE mechanism, Template attributes);
   absl::Status GenerateKeyPair(CK_MECHANISM_TYPE mechanism, Template public_attributes,
                                Template private_attributes);
+  absl::StatusOr<CK_OBJECT_HANDLE> Create(Template attributes);
+  absl::Status ClearFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
   absl::Status Destroy(CK_OBJECT_HANDLE object);
 
   absl::StatusOr<std::string> Sign(CK_OBJECT_HANDLE key, CK_MECHANISM mechanism,
@@ -48,6 +50,9 @@ class Session {
                                       crypto::ByteView plaintext, std::span<std::uint8_t> out);
   absl::StatusOr<std::size_t> Decrypt(CK_OBJECT_HANDLE key, CK_MECHANISM mechanism,
                                       crypto::ByteView ciphertext, std::span<std::uint8_t> out);
+  // C_WrapKey. Sets `wrapped` when it is CKR_OK.
+  CK_RV WrapKey(CK_OBJECT_HANDLE wrapping_key, CK_MECHANISM mechanism, CK_OBJECT_HANDLE key,
+                std::string& wrapped);
 
  private:
   Session(const CK_FUNCTION_LIST& functions, CK_SESSION_HANDLE handle)

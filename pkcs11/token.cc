@@ -127,6 +127,7 @@ absl::StatusOr<Capabilities> Token::ProbeCapabilities() const {
       absl::StrCat(Unpadded(library.libraryDescription), " ", library.libraryVersion.major, ".",
                    library.libraryVersion.minor);
   ASSIGN_OR_RETURN(capabilities.kinds, ProbeKinds(functions_, slot_));
+  ASSIGN_OR_RETURN(capabilities.delivers, ProbeDelivery(functions_, slot_));
   return capabilities;
 }
 

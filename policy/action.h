@@ -29,6 +29,7 @@ enum class Action {
   kGetPublicKey,
   kCreateKey,
   kRotateKey,
+  kDeliverKey,
   kCreateCertificateSigningRequest,
   kListKeys,
   kGetKey,

@@ -40,6 +40,7 @@ Subject SubjectOf(Action action) {
     case Action::kGetPublicKey:
     case Action::kCreateKey:
     case Action::kRotateKey:
+    case Action::kDeliverKey:
     case Action::kCreateCertificateSigningRequest:
     case Action::kListKeys:
     case Action::kGetKey:
@@ -137,6 +138,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
       return kind == PrincipalKind::kService;
     case Action::kCreateKey:
     case Action::kRotateKey:
+    case Action::kDeliverKey:
     case Action::kCreateCertificateSigningRequest:
     case Action::kListKeys:
     case Action::kGetKey:

@@ -54,6 +54,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kKeyNotPublished, "KEY_NOT_PUBLISHED", kFailedPrecondition, false},
     {Reason::kKeyPurposeMismatch, "KEY_PURPOSE_MISMATCH", kFailedPrecondition, false},
     {Reason::kKeyUsesExhausted, "KEY_USES_EXHAUSTED", kFailedPrecondition, false},
+    {Reason::kKeyDelivered, "KEY_DELIVERED", kFailedPrecondition, false},
     {Reason::kPartnerKeyNotYetValid, "PARTNER_KEY_NOT_YET_VALID", kFailedPrecondition, false},
     {Reason::kPartnerKeyExpired, "PARTNER_KEY_EXPIRED", kFailedPrecondition, false},
     {Reason::kPartnerKeyDisabled, "PARTNER_KEY_DISABLED", kFailedPrecondition, false},

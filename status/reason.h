@@ -55,6 +55,7 @@ enum class Reason {
   kKeyNotPublished,
   kKeyPurposeMismatch,
   kKeyUsesExhausted,
+  kKeyDelivered,
   kPartnerKeyNotYetValid,
   kPartnerKeyExpired,
   kPartnerKeyDisabled,

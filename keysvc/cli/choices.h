@@ -34,9 +34,17 @@ inline const std::map<std::string, v1::KeyAlgorithm> kAlgorithms = {
     {"hmac-sha512", v1::KEY_ALGORITHM_HMAC_SHA512},
     {"aes-256-cmac", v1::KEY_ALGORITHM_AES_256_CMAC}};
 inline const std::map<std::string, v1::KeyPurpose> kPurposes = {
-    {"sign", v1::KEY_PURPOSE_SIGN},       {"mac", v1::KEY_PURPOSE_MAC},
-    {"jws", v1::KEY_PURPOSE_JWS},         {"http", v1::KEY_PURPOSE_HTTP},
-    {"webhook", v1::KEY_PURPOSE_WEBHOOK}, {"cose", v1::KEY_PURPOSE_COSE}};
+    {"sign", v1::KEY_PURPOSE_SIGN},
+    {"mac", v1::KEY_PURPOSE_MAC},
+    {"jws", v1::KEY_PURPOSE_JWS},
+    {"http", v1::KEY_PURPOSE_HTTP},
+    {"webhook", v1::KEY_PURPOSE_WEBHOOK},
+    {"cose", v1::KEY_PURPOSE_COSE},
+    {"timestamped-webhook", v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK}};
+inline const std::map<std::string, v1::KeyPurpose> kPartnerPurposes = {
+    {"sign", v1::KEY_PURPOSE_SIGN}, {"jws", v1::KEY_PURPOSE_JWS},
+    {"http", v1::KEY_PURPOSE_HTTP}, {"webhook", v1::KEY_PURPOSE_WEBHOOK},
+    {"cose", v1::KEY_PURPOSE_COSE}, {"secret-delivery", v1::KEY_PURPOSE_SECRET_DELIVERY}};
 inline const std::map<std::string, Format> kFormats = {{"table", Format::kTable},
                                                        {"json", Format::kJson}};
 inline const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};

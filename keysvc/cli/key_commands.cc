@@ -1,5 +1,6 @@
 #include "keysvc/cli/key_commands.h"
 
+#include <iostream>
 #include <string_view>
 #include <vector>
 
@@ -88,6 +89,29 @@ ExitCode RotateKey(const Connection& connection, const ChangeKeyOptions& options
   const grpc::Status status = stub->RotateKey(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
   ShowKey(response.key(), output);
+  return ExitCode::kOk;
+}
+
+ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& options,
+                    Output& output) {
+  v1::DeliverKeyRequest request;
+  request.set_name(options.name);
+  request.set_partner_key(options.partner_key);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  v1::DeliverKeyResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status = stub->DeliverKey(connection.Call().get(), request, &response);
+  const absl::Status written =
+      status.ok() ? WriteFile(options.out, response.wrapped_secret()) : FromWire(status);
+  if (!written.ok()) {
+    // The secret may have been handed over, and nothing hands it over a second time.
+    std::cerr << "an answer that got lost is given again for 24 hours: --request-id "
+              << request.request_id() << "\n";
+    return Report(written);
+  }
+  if (options.out != "-") {
+    output.Show({{"key_version", response.key_version()}, {"algorithm", response.algorithm()}});
+  }
   return ExitCode::kOk;
 }
 

@@ -32,6 +32,15 @@ ExitCode GetKey(const Connection& connection, const std::string& name, Output& o
 // All keys of "tenants/{tenant}", page by page.
 ExitCode ListKeys(const Connection& connection, const std::string& tenant, Output& output);
 
+struct DeliverKeyOptions {
+  std::string name;
+  std::string partner_key;
+  std::string out;
+  std::string request_id;
+};
+// Writes what only the partner can open, and shows which version it is and how to open it.
+ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& options, Output& output);
+
 // Makes the service drop every key it holds open.
 ExitCode LockKeys(const Connection& connection, Output& output);
 

@@ -18,9 +18,10 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
                    With(options, CreateKey));
   AddSubject(verb, options->name, "The new key");
   AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms, "What it signs with [ec-p256]");
-  AddChoice(verb, "--purpose", options->purpose, kPurposes,
-            "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE "
-            "[sign; mac for hmac-... and aes-256-cmac]");
+  AddChoice(
+      verb, "--purpose", options->purpose, kPurposes,
+      "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE; for webhooks, a key "
+      "of hmac-sha256\nis shared with their receiver [sign; mac for hmac-... and aes-256-cmac]");
   verb.add_option("--days", options->cryptoperiod_days,
                   "For how long it makes new signatures [365]")
       ->option_text("1-1095")
@@ -44,8 +45,27 @@ void AddRotate(Verbs& verbs, CLI::App& keys) {
       keys, "rotate", "Makes the next version sign from now on; old ones still verify.",
       "keysvc keys rotate tenants/acme/keys/orders", With(options, RotateKey));
   AddSubject(verb, options->name, "The key");
-  verb.add_flag("--at-once", options->at_once,
-                "Also to a version that is published for less than five minutes");
+  verb.add_flag(
+      "--at-once", options->at_once,
+      "Also to a version that is published for less than five minutes; ends the old version "
+      "of a shared key");
+  AddRequestId(verb, options->request_id);
+}
+
+void AddDeliver(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<DeliverKeyOptions>();
+  CLI::App& verb = verbs.Remote(
+      keys, "deliver",
+      "Hands a version of a shared key to a partner, once: writes it wrapped by the partner's key.",
+      "keysvc keys deliver tenants/acme/keys/hooks --to tenants/acme/partnerKeys/shop --out "
+      "hooks.wrapped",
+      With(options, DeliverKey));
+  AddSubject(verb, options->name, "The key, or one version of it");
+  verb.add_option("--to", options->partner_key,
+                  "The partner's key, tenants/{tenant}/partnerKeys/{key}")
+      ->option_text("NAME")
+      ->required();
+  AddFile(verb, "--out", options->out, "Where the wrapped secret goes")->required();
   AddRequestId(verb, options->request_id);
 }
 
@@ -119,6 +139,7 @@ void AddKeyVerbs(Verbs& verbs) {
   AddCreate(verbs, keys);
   AddCreateVersion(verbs, keys);
   AddRotate(verbs, keys);
+  AddDeliver(verbs, keys);
   AddGetAndList(verbs, keys);
   AddPublicKey(verbs, keys);
   AddCsr(verbs, keys);

@@ -78,7 +78,10 @@ absl::StatusOr<v1::CreatePartnerKeyRequest> RequestOf(const CreatePartnerKeyOpti
                           &v1::CreatePartnerKeyRequest::mutable_not_after_time, request));
   ASSIGN_OR_RETURN(*request.mutable_pem(), ReadFile(options.in, kKeyLimit));
   // What is no public key does not leave this machine.
-  const absl::Status read = crypto::ReadKeyDocument(request.pem(), "pem").status();
+  const auto usage = request.purpose() == v1::KEY_PURPOSE_SECRET_DELIVERY
+                         ? crypto::KeyUsage::kKeyEncipherment
+                         : crypto::KeyUsage::kDigitalSignature;
+  const absl::Status read = crypto::ReadKeyDocument(request.pem(), "pem", usage).status();
   if (!read.ok()) crypto::Wipe(*request.mutable_pem());
   RETURN_IF_ERROR(read);
   return request;

@@ -18,7 +18,8 @@ void AddCreate(Verbs& verbs, CLI::App& group) {
       "--not-after 2027-06-30",
       With(options, CreatePartnerKey));
   AddSubject(verb, options->name, "The new partner key");
-  AddChoice(verb, "--purpose", options->purpose, kPurposes, "What it signs [sign]");
+  AddChoice(verb, "--purpose", options->purpose, kPartnerPurposes,
+            "What it signs, or that secrets are delivered to it [sign]");
   AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms,
             "What it signs with [what the key is; RSA with SHA-256, for http with SHA-512]");
   AddFile(verb, "--in", options->in, "The key [standard input]");

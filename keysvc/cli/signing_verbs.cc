@@ -4,6 +4,7 @@
 #include "keysvc/cli/choices.h"
 #include "keysvc/cli/signing_commands.h"
 #include "keysvc/cli/verbs.h"
+#include "keysvc/cli/webhook_commands.h"
 
 namespace keysvc::cli {
 namespace {

@@ -21,6 +21,7 @@ absl::StatusOr<v1::VerifyWebhookRequest> RequestToVerify(const WebhookOptions& o
   ASSIGN_OR_RETURN(const std::string lines, ReadFile(options.fields_file, kLimit));
   ASSIGN_OR_RETURN(*request.mutable_fields(), ParseHttpFields(lines));
   ASSIGN_OR_RETURN(*request.mutable_payload(), ReadFile(options.in, kLimit));
+  request.set_signature_field(options.signature_field);
   request.set_max_age_seconds(options.max_age_seconds);
   request.set_accept_once(options.accept_once);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
@@ -35,6 +36,7 @@ ExitCode SignWebhook(const Connection& connection, const WebhookOptions& options
   v1::SignWebhookRequest request;
   request.set_name(options.key);
   request.set_message_id(options.message_id);
+  request.set_signature_field(options.signature_field);
   request.set_payload(*std::move(payload));
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::SignWebhookResponse response;

@@ -14,6 +14,7 @@ struct WebhookOptions {
   std::string key;
   std::string in = "-";  // the body
   std::string message_id;
+  std::string signature_field;  // that t=...,v1=... is in; empty: as Standard Webhooks has it
   // Verify reads the webhook's fields from there.
   std::string fields_file;
   std::string out = "-";

@@ -7,6 +7,14 @@
 namespace keysvc::cli {
 namespace {
 
+void AddWebhook(CLI::App& verb, WebhookOptions& options) {
+  AddSigningKey(verb, options.key);
+  AddFile(verb, "--in", options.in, "The body [standard input]");
+  verb.add_option("--field", options.signature_field,
+                  "The field that t=...,v1=... is in [as Standard Webhooks has it]")
+      ->option_text("NAME");
+}
+
 void AddSignWebhook(Verbs& verbs, CLI::App& group) {
   const auto options = std::make_shared<WebhookOptions>();
   CLI::App& sign = verbs.Remote(
@@ -15,11 +23,10 @@ void AddSignWebhook(Verbs& verbs, CLI::App& group) {
       [options](const Connection& connection, Output&) {
         return SignWebhook(connection, *options);
       });
-  AddSigningKey(sign, options->key);
-  sign.add_option("--id", options->message_id, "The event's, the same for every attempt")
-      ->option_text("ID")
-      ->required();
-  AddFile(sign, "--in", options->in, "The body [standard input]");
+  AddWebhook(sign, *options);
+  sign.add_option("--id", options->message_id,
+                  "The event's, the same for every attempt; not with --field")
+      ->option_text("ID");
   AddFile(sign, "--out", options->out, "Where the fields go [standard output]");
   AddRequestId(sign, options->request_id);
 }
@@ -30,9 +37,8 @@ void AddVerifyWebhook(Verbs& verbs, CLI::App& group) {
       group, "verify", "Checks a webhook by one of the service's keys or a partner's.",
       "keysvc webhook verify --key tenants/acme/partnerKeys/shop --fields fields --in event.json",
       With(options, VerifyWebhook));
-  AddSigningKey(verify, options->key);
+  AddWebhook(verify, *options);
   AddFile(verify, "--fields", options->fields_file, "The fields that came with it")->required();
-  AddFile(verify, "--in", options->in, "The body [standard input]");
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [300]");
   AddAcceptOnce(verify, options->accept_once, options->request_id);
 }

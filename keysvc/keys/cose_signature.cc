@@ -78,10 +78,9 @@ absl::StatusOr<SignatureFormat::Draft> CoseSignature::DraftFor(const KeyVersion&
 
   Draft draft{
       scheme, cose::SigningInput(message.protected_header, options_.external_aad, payload_), {}};
-  draft.finish = [message =
-                      std::move(message)](std::string raw) mutable -> absl::StatusOr<std::string> {
+  draft.finish = [message = std::move(message)](Raw raw) mutable -> absl::StatusOr<std::string> {
     // RFC 9053 section 2.1: r || s, which is what the HSM gives.
-    message.signature = std::move(raw);
+    message.signature = std::move(raw.front());
     return cose::ToCbor(message);
   };
   return draft;

@@ -40,10 +40,9 @@ absl::StatusOr<SignatureFormat::Draft> CsrSignature::DraftFor(const KeyVersion& 
   ASSIGN_OR_RETURN(std::shared_ptr<crypto::CertificationRequest> request,
                    crypto::CertificationRequest::Create(subject_, *half->key, *scheme.check));
   Draft draft{scheme, request->to_be_signed(), {}};
-  draft.finish = [request = std::move(request),
-                  scheme](std::string raw) -> absl::StatusOr<std::string> {
+  draft.finish = [request = std::move(request), scheme](Raw raw) -> absl::StatusOr<std::string> {
     ASSIGN_OR_RETURN(const std::string signature,
-                     EncodeSignature(scheme, SignatureEncoding::kDer, std::move(raw)));
+                     EncodeSignature(scheme, SignatureEncoding::kDer, std::move(raw.front())));
     return request->WithSignature(signature);
   };
   return draft;

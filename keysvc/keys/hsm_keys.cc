@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kTrial = "keysvc: a key is tried at the start";
 
 bool NeedsHsmKey(const KeyVersion& version) {
-  return version.parameters.protection == Protection::kHsm &&
+  return LivesInHsm(version.parameters.protection) &&
          (IsPrepared(version) || version.state == KeyState::kActive ||
           version.state == KeyState::kSuspended || version.state == KeyState::kDeactivated);
 }

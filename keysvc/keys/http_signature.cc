@@ -129,9 +129,9 @@ absl::StatusOr<SignatureFormat::Draft> HttpSignature::DraftFor(const KeyVersion&
   if (!added_digest_.empty()) absl::StrAppend(&lines, kContentDigest, ": ", added_digest_, "\n");
   absl::StrAppend(&lines, "signature-input: ", options_.label, "=", http::ToText(input), "\n");
   draft.finish = [lines = std::move(lines),
-                  label = options_.label](const std::string& raw) -> absl::StatusOr<std::string> {
+                  label = options_.label](const Raw& raw) -> absl::StatusOr<std::string> {
     // RFC 9421 section 3.3.4: r || s, which is what the HSM gives.
-    return absl::StrCat(lines, "signature: ", label, "=", http::ByteSequence(raw), "\n");
+    return absl::StrCat(lines, "signature: ", label, "=", http::ByteSequence(raw.front()), "\n");
   };
   return draft;
 }

@@ -98,9 +98,9 @@ absl::StatusOr<SignatureFormat::Draft> JwsSignature::DraftFor(const KeyVersion& 
   if (!options_.detached) jws.payload = payload_;
 
   Draft draft{scheme, jose::SigningInput(jws.protected_header, jws.header.b64, payload_), {}};
-  draft.finish = [jws = std::move(jws)](std::string raw) mutable -> absl::StatusOr<std::string> {
+  draft.finish = [jws = std::move(jws)](Raw raw) mutable -> absl::StatusOr<std::string> {
     // RFC 7518 section 3.4: r || s, which is what the HSM gives.
-    jws.signature = std::move(raw);
+    jws.signature = std::move(raw.front());
     return jose::ToCompact(jws);
   };
   return draft;

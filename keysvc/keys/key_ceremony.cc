@@ -42,6 +42,19 @@ KeyRecord Demoted(KeyRecord record) {
   return record;
 }
 
+// The old primary of a shared key is live beside the new one until the roll is over.
+KeyRecord Succeeded(KeyRecord record, absl::Time at) {
+  KeyVersion& version = record.version;
+  if (version.parameters.protection != Protection::kShared || version.state != KeyState::kActive) {
+    return Demoted(std::move(record));
+  }
+  version.primary = false;
+  version.originator_end = std::min(version.originator_end, at + kSecretRoll);
+  version.recipient_end = version.originator_end;
+  record.revision += 1;
+  return record;
+}
+
 void Describe(const KeyVersion& version, audit::Entry& entry) {
   entry.resource = version.name.ToString();
   entry.details["purpose"] = NameOf(version.parameters.purpose);
@@ -105,7 +118,7 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
     audit::Entry entry, const KeyRecord& prepared, std::optional<store::IdempotencyRow> kept,
     KeyRings& rings) {
   Describe(prepared.version, entry);
-  const auto change = Activation(prepared, rings);
+  const auto change = Activation(prepared, Becomes::kPrimary, rings);
   if (!change.ok()) return Refuse(std::move(entry), change.status());
   entry.outcome = audit::Outcome::kSuccess;
   store::Mutation mutation = ChangeOf(change->rows);
@@ -117,26 +130,33 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
 
 absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, Becomes becomes,
                                                          const KeyRings& rings) {
-  if (record.version.parameters.protection == Protection::kHsm) {
+  if (LivesInHsm(record.version.parameters.protection)) {
     RETURN_IF_ERROR(MakeInHsm(record.version));
   } else {
     RETURN_IF_ERROR(MakeEnvelope(record));
   }
   record.intent.reset();
-  if (becomes == Becomes::kPrimary) return Activation(std::move(record), rings);
+  if (becomes != Becomes::kPrepared) return Activation(std::move(record), becomes, rings);
   record.revision += 1;
   return Sealed({std::move(record)}, rings);
 }
 
-absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record,
+absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record, Becomes becomes,
                                                             const KeyRings& rings) {
-  const KeyRecord* old_primary = rings.FindPrimary(record.version.name.key);
+  const KeyRings::Ring* ring = rings.Find(record.version.name.key);
+  const absl::Time at = record.version.created;
   record.version.state = KeyState::kActive;
   record.version.primary = true;
   record.revision += 1;
   if (CountsUses(record.version.parameters.purpose)) record.reserved_uses = limits_.Next(0);
   std::vector<KeyRecord> records{std::move(record)};
-  if (old_primary != nullptr) records.push_back(Demoted(*old_primary));
+  for (const KeyRecord& old : *ring) {
+    if (old.version.primary) {
+      records.push_back(becomes == Becomes::kPrimary ? Succeeded(old, at) : Demoted(old));
+    } else if (old.version.state == KeyState::kActive) {
+      records.push_back(Demoted(old));
+    }
+  }
   return Sealed(std::move(records), rings);
 }
 
@@ -160,12 +180,14 @@ absl::Status KeyCeremony::MakeInHsm(KeyVersion& version) {
   if (!kind.has_value()) {
     return Error(Reason::kAlgorithmUnsupported, "no HSM key has this algorithm");
   }
-  const absl::Status generated = hsm_.Generate(version.hsm_label, *kind);
+  const bool shared = version.parameters.protection == Protection::kShared;
+  const absl::Status generated = shared ? hsm_.GenerateShared(version.hsm_label, *kind)
+                                        : hsm_.Generate(version.hsm_label, *kind);
   if (ReasonOf(generated) == Reason::kKeyExists) {
     return Error(Reason::kHsmFailure, "the token holds a key under a label that is new");
   }
   RETURN_IF_ERROR(generated);
-  if (Signs(version.parameters.purpose)) {
+  if (HasPublicHalf(version.parameters)) {
     ASSIGN_OR_RETURN(version.public_key, hsm_.PublicKey(version.hsm_label));
   }
   return absl::OkStatus();

@@ -31,8 +31,10 @@ class KeyCeremony {
   KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersionRows& rows,
               store::Store& store, audit::Journal& journal, const UseLimits& limits);
 
-  // What a version that was made is then: in use at once, or published and waiting (IsPrepared).
-  enum class Becomes { kPrimary, kPrepared };
+  // What a version that was made is then: in use at once, beside the old primary of a shared key
+  // for as long as its roll takes; the same without the old one; or published and waiting
+  // (IsPrepared).
+  enum class Becomes { kPrimary, kSolePrimary, kPrepared };
 
   // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
   // what became durable. `kept` is written with the outcome. `entry` says who and why; outcome and
@@ -67,14 +69,14 @@ class KeyCeremony {
                                                      const absl::Status& status);
 
  private:
-  // What step 3 writes: the new version, then the old primary if it is one no longer.
+  // What step 3 writes: the new version, then those that are less than before.
   struct Change {
     std::vector<KeyRecord> records;
     std::vector<store::KeyVersionRow> rows;
   };
   absl::StatusOr<Change> MakeKey(KeyRecord record, Becomes becomes, const KeyRings& rings);
-  // The record as primary version, and the old primary demoted.
-  absl::StatusOr<Change> Activation(KeyRecord record, const KeyRings& rings);
+  // The record as primary version, and what was in use before demoted.
+  absl::StatusOr<Change> Activation(KeyRecord record, Becomes becomes, const KeyRings& rings);
   absl::StatusOr<Change> Sealed(std::vector<KeyRecord> records, const KeyRings& rings) const;
   // Writes the changed records with an entry that says what all rows are then.
   absl::StatusOr<audit::Receipt> Write(audit::Entry entry, const std::vector<KeyRecord>& changed,

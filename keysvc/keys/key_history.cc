@@ -110,8 +110,11 @@ absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
   const bool should_exist = recorded.made && !recorded.lost;
   const KeyState state = newest ? KeyState::kActive : KeyState::kDeactivated;
   const bool should_wait = recorded.prepared && !recorded.made && !recorded.lost;
+  // The one before the newest of a shared key may be live beside it.
+  const bool live =
+      row.protection == NameOf(Protection::kShared) && row.state == NameOf(KeyState::kActive);
   if (IsPrepared(row) != should_wait || Exists(row) != should_exist || row.primary != newest ||
-      (should_exist && row.state != NameOf(state))) {
+      (should_exist && row.state != NameOf(state) && !live)) {
     return contradicts(" is in another state than the log says");
   }
   if (should_exist && row.protection == NameOf(Protection::kEnvelope) && row.wrapped.empty()) {

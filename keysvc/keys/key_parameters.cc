@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 
+#include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::keys {
@@ -11,13 +12,14 @@ namespace {
 // In enum order.
 constexpr auto kPurposes = std::to_array<std::string_view>(
     {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws", "ff1", "http", "webhook",
-     "fingerprint", "cose", "account-reference"});
+     "fingerprint", "cose", "account-reference", "timestamped-webhook", "secret-delivery"});
+static_assert(static_cast<std::size_t>(Purpose::kSecretDelivery) + 1 == kPurposes.size());
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519", "EC-P384", "RSA-4096",
      "RSA-2048-SHA384", "RSA-2048-SHA512", "RSA-3072-SHA384", "RSA-3072-SHA512", "RSA-4096-SHA384",
      "RSA-4096-SHA512", "HMAC-SHA384", "HMAC-SHA512", "AES-256-CMAC"});
 static_assert(static_cast<std::size_t>(Algorithm::kAes256Cmac) + 1 == kAlgorithms.size());
-constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope"});
+constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope", "shared"});
 constexpr auto kStates = std::to_array<std::string_view>(
     {"pre-activation", "active", "suspended", "deactivated", "compromised", "destroyed"});
 
@@ -38,7 +40,9 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
       return algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kEcP384 ||
              algorithm == Algorithm::kEd25519 || RsaHashOf(algorithm).has_value();
     case Purpose::kWebhook:
-      return algorithm == Algorithm::kEd25519;
+      return algorithm == Algorithm::kEd25519 || algorithm == Algorithm::kHmacSha256;
+    case Purpose::kSecretDelivery:
+      return algorithm == Algorithm::kRsa3072 || algorithm == Algorithm::kRsa4096;
     case Purpose::kData:
     case Purpose::kToken:
     case Purpose::kFf1:
@@ -50,6 +54,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kRequest:
     case Purpose::kFingerprint:
     case Purpose::kAccountReference:
+    case Purpose::kTimestampedWebhook:
       return algorithm == Algorithm::kHmacSha256;
   }
   return false;
@@ -79,13 +84,23 @@ std::optional<KeyState> KeyStateNamed(std::string_view name) {
   return Named<KeyState>(kStates, name);
 }
 
+absl::Status CheckAlgorithm(Purpose purpose, Algorithm algorithm) {
+  if (Fits(purpose, algorithm)) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
+}
+
+Protection ProtectionOf(Purpose purpose, Algorithm algorithm) {
+  if (!IsMadeByRequest(purpose)) return Protection::kEnvelope;
+  const bool webhook = purpose == Purpose::kWebhook || purpose == Purpose::kTimestampedWebhook;
+  return webhook && IsMac(algorithm) ? Protection::kShared : Protection::kHsm;
+}
+
 absl::Status CheckParameters(const KeyParameters& parameters) {
-  if (!Fits(parameters.purpose, parameters.algorithm)) {
-    return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
+  if (parameters.purpose == Purpose::kSecretDelivery) {
+    return Error(Reason::kFieldInvalid, "keys of this purpose are partners'", "purpose");
   }
-  const auto protection =
-      IsMadeByRequest(parameters.purpose) ? Protection::kHsm : Protection::kEnvelope;
-  if (parameters.protection != protection) {
+  RETURN_IF_ERROR(CheckAlgorithm(parameters.purpose, parameters.algorithm));
+  if (parameters.protection != ProtectionOf(parameters.purpose, parameters.algorithm)) {
     return Error(Reason::kFieldInvalid, "the purpose needs another protection", "protection");
   }
   if (parameters.cryptoperiod < absl::Hours(24) || parameters.cryptoperiod > 3 * kYear) {
@@ -94,14 +109,25 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
   return absl::OkStatus();
 }
 
-absl::Duration RecipientPeriodOf(Purpose purpose) { return Signs(purpose) ? 7 * kYear : 3 * kYear; }
+bool LivesInHsm(Protection protection) { return protection != Protection::kEnvelope; }
+
+bool HasPublicHalf(const KeyParameters& parameters) {
+  return Signs(parameters.purpose) && !IsMac(parameters.algorithm);
+}
+
+absl::Duration RecipientPeriodOf(const KeyParameters& parameters) {
+  if (parameters.protection == Protection::kShared) return absl::ZeroDuration();
+  return Signs(parameters.purpose) ? 7 * kYear : 3 * kYear;
+}
 
 bool Signs(Purpose purpose) {
   return purpose == Purpose::kSign || purpose == Purpose::kJws || purpose == Purpose::kHttp ||
          purpose == Purpose::kWebhook || purpose == Purpose::kCose;
 }
 
-bool IsMadeByRequest(Purpose purpose) { return Signs(purpose) || purpose == Purpose::kMac; }
+bool IsMadeByRequest(Purpose purpose) {
+  return Signs(purpose) || purpose == Purpose::kMac || purpose == Purpose::kTimestampedWebhook;
+}
 
 bool Allows(KeyState state, Use use) {
   switch (state) {

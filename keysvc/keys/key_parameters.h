@@ -29,6 +29,8 @@ enum class Purpose {
   kFingerprint,
   kCose,
   kAccountReference,
+  kTimestampedWebhook,
+  kSecretDelivery,  // of partners' keys only: wraps what is delivered to the partner
 };
 // RSA keys hash with SHA-256 where the name says no other.
 enum class Algorithm {
@@ -50,7 +52,8 @@ enum class Algorithm {
   kHmacSha512,
   kAes256Cmac,
 };
-enum class Protection { kHsm, kEnvelope };
+// kShared: in the HSM, and outside it with the partner whom it was delivered to.
+enum class Protection { kHsm, kEnvelope, kShared };
 // SP 800-57 part 1, section 7.
 enum class KeyState { kPreActivation, kActive, kSuspended, kDeactivated, kCompromised, kDestroyed };
 
@@ -80,14 +83,25 @@ struct KeyParameters {
   friend bool operator==(const KeyParameters&, const KeyParameters&) = default;
 };
 
-// Whether purpose, algorithm and protection go together: signing and MAC keys never leave the HSM,
-// the keys that the service works with itself are envelope keys. INVALID_ARGUMENT/FIELD_INVALID
-// names the field at fault.
+// Whether an algorithm serves a purpose. INVALID_ARGUMENT/FIELD_INVALID, field "algorithm".
+absl::Status CheckAlgorithm(Purpose purpose, Algorithm algorithm);
+// What protects such a key of our own: signing and MAC keys never leave the HSM, but for those by
+// which webhooks are tagged, which are shared by nature; the keys that the service works with
+// itself are envelope keys.
+Protection ProtectionOf(Purpose purpose, Algorithm algorithm);
+// Whether purpose, algorithm and protection go together. INVALID_ARGUMENT/FIELD_INVALID names the
+// field at fault.
 absl::Status CheckParameters(const KeyParameters& parameters);
 
+// Whether such keys live in the HSM, and not in the store.
+bool LivesInHsm(Protection protection);
+// Whether such a key has a public half, by which others verify.
+bool HasPublicHalf(const KeyParameters& parameters);
+
 // How long a version may process after it stopped to apply (SP 800-57, section 5.3.6): 7 years to
-// verify signatures, 3 years otherwise.
-absl::Duration RecipientPeriodOf(Purpose purpose);
+// verify signatures, 3 years otherwise. Shared keys none at all: whoever has one could go on making
+// what it verifies.
+absl::Duration RecipientPeriodOf(const KeyParameters& parameters);
 
 // Apply protection (encrypt, sign, MAC, wrap); process what is protected (decrypt, verify, unwrap).
 enum class Use { kApply, kProcess };
@@ -101,7 +115,7 @@ bool IsMac(Algorithm algorithm);
 // The hash of the signatures of an RSA key; nullopt for other algorithms.
 std::optional<crypto::HashAlgorithm> RsaHashOf(Algorithm algorithm);
 
-// Whether the purpose is to sign, so that the key has a public half.
+// Whether keys of the purpose sign by a private half.
 bool Signs(Purpose purpose);
 // Whether keys of the purpose are made by request, not by the service for itself.
 bool IsMadeByRequest(Purpose purpose);

@@ -179,6 +179,9 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
     if (!kind.has_value() || !hsm_.capabilities().Supports(*kind)) {
       return Error(Reason::kAlgorithmUnsupported, "the HSM does not support the algorithm");
     }
+    if (parameters.protection == Protection::kShared && !hsm_.capabilities().delivers) {
+      return Error(Reason::kAlgorithmUnsupported, "the HSM cannot hand over what is shared");
+    }
     return Addition{.parameters = parameters};
   };
   return AddVersion(entry, name, request, decide);
@@ -196,7 +199,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::CreateVersion(const policy::Permit&
     const KeyRecord* primary = rings.FindPrimary(name);
     if (primary == nullptr) return NotFound();
     const KeyParameters& parameters = primary->version.parameters;
-    if (!Signs(parameters.purpose)) {
+    if (!HasPublicHalf(parameters)) {
       return Error(Reason::kKeyPurposeMismatch, "the key has no public half to publish");
     }
     if (rings.FindPrepared(name) != nullptr) {
@@ -223,7 +226,10 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit
         clock_() < prepared->version.created + kJwksMaxAge) {
       return Error(Reason::kKeyNotPublished, "verifiers may not know the next version yet");
     }
-    return Addition{.parameters = primary->version.parameters, .prepared = prepared};
+    using enum KeyCeremony::Becomes;
+    return Addition{.parameters = primary->version.parameters,
+                    .becomes = urgency == Urgency::kSoon ? kSolePrimary : kPrimary,
+                    .prepared = prepared};
   };
   std::string request = RequestText(entry, name, nullptr);
   if (urgency == Urgency::kSoon) request += '\1';
@@ -262,6 +268,20 @@ absl::StatusOr<KeyVersion> KeyRegistry::PrimaryFor(const KeyName& name, Use use)
   if (primary == nullptr) return NotFound();
   RETURN_IF_ERROR(CheckUse(primary->version, use, clock_()));
   return primary->version;
+}
+
+absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::SignersOf(const KeyName& name) const {
+  const auto rings = Rings();
+  const KeyRecord* primary = rings->FindPrimary(name);
+  if (primary == nullptr) return NotFound();
+  RETURN_IF_ERROR(CheckUse(primary->version, Use::kApply, clock_()));
+  std::vector<KeyVersion> signers{primary->version};
+  for (const KeyRecord& record : *rings->Find(name)) {
+    if (!record.version.primary && CheckUse(record.version, Use::kApply, clock_()).ok()) {
+      signers.push_back(record.version);
+    }
+  }
+  return signers;
 }
 
 absl::StatusOr<KeyVersion> KeyRegistry::VersionFor(const KeyVersionName& name, Use use) const {
@@ -536,8 +556,8 @@ KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
                      .hsm_label = {},
                      .public_key = {}};
   version.originator_end = version.created + parameters.cryptoperiod;
-  version.recipient_end = version.originator_end + RecipientPeriodOf(parameters.purpose);
-  if (parameters.protection == Protection::kHsm) {
+  version.recipient_end = version.originator_end + RecipientPeriodOf(parameters);
+  if (LivesInHsm(parameters.protection)) {
     version.hsm_label = HsmLabelOf(wrapping_.label_prefix(), version.name);
   }
   return version;

@@ -76,10 +76,12 @@ class KeyRegistry {
                                                             const KeyName& name,
                                                             std::string_view request_id);
 
-  // kSoon: also a version that verifiers may not know yet, as when the old key is compromised.
+  // kSoon: also a version that verifiers may not know yet, as when the old key is compromised; of a
+  // shared key, without a roll.
   enum class Urgency { kInDueTime, kSoon };
   // Makes the prepared version primary, or a new one with the parameters of the primary one; the
-  // old one may still process (verify, open) but no longer apply. FAILED_PRECONDITION with
+  // old one may still process (verify, open) but no longer apply. That of a shared key does both
+  // for kSecretRoll more, or until the next rotation, and then nothing. FAILED_PRECONDITION with
   // KEY_NOT_PUBLISHED for a prepared version that is younger than what verifiers may keep
   // (kJwksMaxAge), with KEY_NOT_ROTATABLE for index, row-MAC, request and FF1 keys, whose outputs
   // have to be rewritten first. Repetitions as above.
@@ -93,6 +95,9 @@ class KeyRegistry {
   std::vector<KeyVersion> Primaries(std::string_view tenant) const;  // ordered by key
   // The version, if its state and cryptoperiod allow the use; FAILED_PRECONDITION/KEY_NOT_ACTIVE.
   absl::StatusOr<KeyVersion> PrimaryFor(const KeyName& name, Use use) const;
+  // Those that sign: the primary version first, and of a shared key then the one before it while
+  // that is live. Errors as above, of the primary one.
+  absl::StatusOr<std::vector<KeyVersion>> SignersOf(const KeyName& name) const;
   absl::StatusOr<KeyVersion> VersionFor(const KeyVersionName& name, Use use) const;
   // The key of an envelope version that may process, unwrapped by the HSM.
   absl::StatusOr<crypto::SecretBytes> Open(const KeyVersionName& name);

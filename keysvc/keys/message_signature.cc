@@ -47,8 +47,8 @@ absl::StatusOr<SignatureFormat::Draft> MessageSignature::DraftFor(const KeyVersi
                                                                   absl::Time /*now*/) const {
   RETURN_IF_ERROR(CheckServes(version.parameters.purpose, {Purpose::kSign, Purpose::kMac}));
   ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, padding_));
-  return Draft{scheme, message_, [scheme, encoding = encoding_](std::string raw) {
-                 return EncodeSignature(scheme, encoding, std::move(raw));
+  return Draft{scheme, message_, [scheme, encoding = encoding_](Raw raw) {
+                 return EncodeSignature(scheme, encoding, std::move(raw.front()));
                }};
 }
 

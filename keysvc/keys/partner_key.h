@@ -41,7 +41,7 @@ enum class PartnerKeyState { kActive, kDisabled };
 std::string_view NameOf(PartnerKeyState state);  // "active", "disabled"
 std::optional<PartnerKeyState> PartnerKeyStateNamed(std::string_view name);
 
-// A public key of somebody else, by which what they send is verified.
+// A public key of somebody else, by which what they send is verified or what they get is wrapped.
 struct PartnerKey {
   PartnerKeyName name;
   PartnerKeyTerms terms;
@@ -51,7 +51,7 @@ struct PartnerKey {
   PartnerKeyState state = PartnerKeyState::kActive;
 };
 
-// Whether it may verify now. FAILED_PRECONDITION with PARTNER_KEY_DISABLED,
+// Whether it may verify, or be delivered to, now. FAILED_PRECONDITION with PARTNER_KEY_DISABLED,
 // PARTNER_KEY_NOT_YET_VALID or PARTNER_KEY_EXPIRED.
 absl::Status CheckVerifies(const PartnerKey& key, absl::Time now);
 

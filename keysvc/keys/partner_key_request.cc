@@ -41,8 +41,9 @@ std::optional<Algorithm> UsualAlgorithmOf(const crypto::PublicKey& key, Purpose 
 
 absl::StatusOr<Algorithm> AlgorithmOf(const PartnerKeyRequest& request,
                                       const crypto::PublicKey& key) {
-  if (!Signs(request.purpose)) {
-    return Error(Reason::kFieldInvalid, "a partner's key is for signatures", "purpose");
+  if (!Signs(request.purpose) && request.purpose != Purpose::kSecretDelivery) {
+    return Error(Reason::kFieldInvalid, "a partner's key is for signatures or what is delivered",
+                 "purpose");
   }
   const std::optional<Algorithm> usual = UsualAlgorithmOf(key, request.purpose);
   if (!usual.has_value()) {
@@ -54,7 +55,7 @@ absl::StatusOr<Algorithm> AlgorithmOf(const PartnerKeyRequest& request,
     return Error(Reason::kFieldInvalid, "the algorithm is not the key's", "algorithm");
   }
   const KeyParameters parameters{.purpose = request.purpose, .algorithm = algorithm};
-  RETURN_IF_ERROR(CheckParameters(parameters));
+  RETURN_IF_ERROR(CheckAlgorithm(request.purpose, algorithm));
   if (request.purpose == Purpose::kHttp && !HttpAlgOf(parameters).ok()) {
     return Error(Reason::kFieldInvalid, "RSA keys sign HTTP messages with SHA-512", "algorithm");
   }
@@ -103,7 +104,11 @@ absl::Time WholeMilliseconds(absl::Time time) {
 }  // namespace
 
 absl::StatusOr<PartnerKeyTerms> TermsOf(const PartnerKeyRequest& request, absl::Time now) {
-  ASSIGN_OR_RETURN(const crypto::KeyDocument document, crypto::ReadKeyDocument(request.pem, "pem"));
+  const auto usage = request.purpose == Purpose::kSecretDelivery
+                         ? crypto::KeyUsage::kKeyEncipherment
+                         : crypto::KeyUsage::kDigitalSignature;
+  ASSIGN_OR_RETURN(const crypto::KeyDocument document,
+                   crypto::ReadKeyDocument(request.pem, "pem", usage));
   PartnerKeyTerms terms{.purpose = request.purpose,
                         .kid = request.kid,
                         .not_before = {},

@@ -33,10 +33,10 @@ struct PartnerKeyRequest {
 // What a key is registered with, in whole milliseconds. INVALID_ARGUMENT, naming the field of
 // CreatePartnerKeyRequest at fault:
 // `pem` as ReadKeyDocument says, and for RSA keys of other sizes than 2048, 3072 and 4096 bits;
-// `purpose` unless it is one of those that sign; `algorithm` unless it is the key's and serves the
-// purpose; `kid` unless it is at most 256 visible characters of ASCII; `not_before_time` and
-// `not_after_time` when they widen a certificate's; `not_after_time` unless it is to come, after
-// `not_before_time`, and at most kLongestTrust away.
+// `purpose` unless it is one of those that sign or secret-delivery; `algorithm` unless it is the
+// key's and serves the purpose; `kid` unless it is at most 256 visible characters of ASCII;
+// `not_before_time` and `not_after_time` when they widen a certificate's; `not_after_time` unless
+// it is to come, after `not_before_time`, and at most kLongestTrust away.
 absl::StatusOr<PartnerKeyTerms> TermsOf(const PartnerKeyRequest& request, absl::Time now);
 
 }  // namespace keysvc::keys

@@ -21,8 +21,8 @@ bool IsRotatedByRestoration(const KeyVersion& version) {
   return version.primary && (purpose == Purpose::kToken || purpose == Purpose::kData);
 }
 
-bool LivesInHsm(const KeyVersion& version) {
-  return version.parameters.protection == Protection::kHsm &&
+bool NeedsHsm(const KeyVersion& version) {
+  return LivesInHsm(version.parameters.protection) &&
          (IsPrepared(version) || version.state == KeyState::kActive ||
           version.state == KeyState::kSuspended || version.state == KeyState::kDeactivated ||
           version.state == KeyState::kCompromised);
@@ -101,7 +101,7 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
     }
     if (!version.hsm_label.empty()) known.insert(version.hsm_label);
     bool lost = false;
-    if (LivesInHsm(version)) {
+    if (NeedsHsm(version)) {
       ASSIGN_OR_RETURN(const bool held, Holds(hsm, present, version));
       lost = !held;
     }
@@ -135,7 +135,7 @@ absl::Status Restoration::Rotate(KeyRecord& primary, std::uint32_t number, KeyWr
   version.state = KeyState::kActive;
   version.created = absl::FromUnixMillis(absl::ToUnixMillis(now));
   version.originator_end = version.created + version.parameters.cryptoperiod;
-  version.recipient_end = version.originator_end + RecipientPeriodOf(version.parameters.purpose);
+  version.recipient_end = version.originator_end + RecipientPeriodOf(version.parameters);
   const std::string context = WrapContextOf(version);
   ASSIGN_OR_RETURN(const crypto::SecretBytes key, crypto::SecretBytes::Random(kKeySize));
   ASSIGN_OR_RETURN(fresh.wrapped, wrapping.Wrap(key, context));

@@ -32,9 +32,9 @@ void SignCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
   auto earlier = FindEarlier();
   if (!earlier.ok()) return RecordFailure(earlier.status());
   if (earlier->has_value()) return RecordRepetition(**std::move(earlier));
-  auto version = VersionToSignBy();
-  if (!version.ok()) return RecordFailure(version.status());
-  version_ = *std::move(version);
+  auto versions = VersionsToSignBy();
+  if (!versions.ok()) return RecordFailure(versions.status());
+  versions_ = *std::move(versions);
   SignAll(in_turn);
 }
 
@@ -91,14 +91,16 @@ absl::StatusOr<std::optional<Signatures>> SignCall::FindEarlier() const {
   return earlier;
 }
 
-absl::StatusOr<KeyVersion> SignCall::VersionToSignBy() const {
-  if (request_.version == 0) return services_.registry.PrimaryFor(request_.key, Use::kApply);
+absl::StatusOr<std::vector<KeyVersion>> SignCall::VersionsToSignBy() const {
+  if (request_.version == 0) return services_.registry.SignersOf(request_.key);
   ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions,
                    services_.registry.Versions(request_.key));
   for (const KeyVersion& version : versions) {
     if (version.name.version != request_.version) continue;
-    if (IsPrepared(version)) return version;
-    if (version.primary) return services_.registry.VersionFor(version.name, Use::kApply);
+    if (version.primary) {
+      RETURN_IF_ERROR(services_.registry.VersionFor(version.name, Use::kApply).status());
+    }
+    if (version.primary || IsPrepared(version)) return std::vector<KeyVersion>{version};
     return Error(Reason::kKeyNotActive, "this version makes no new signatures");
   }
   return Error(Reason::kKeyNotFound, "there is no such key version");
@@ -120,14 +122,19 @@ void SignCall::SignAll(const InTurn& in_turn) {
 absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format) {
   // Else each of a hundred would wait for the HSM as long as the first one did.
   if (hsm_away_) return Error(Reason::kHsmUnavailable, "the token is away");
+  const KeyVersion& primary = versions_.front();
   ASSIGN_OR_RETURN(const SignatureFormat::Draft draft,
-                   format.DraftFor(*version_, services_.public_keys, services_.clock()));
-  absl::StatusOr<std::string> raw =
-      services_.hsm.Sign(version_->hsm_label, draft.scheme.mechanism, draft.to_be_signed);
-  if (ReasonOf(raw.status()) == Reason::kHsmUnavailable) hsm_away_ = true;
-  RETURN_IF_ERROR(raw.status());
-  ASSIGN_OR_RETURN(std::string bytes, draft.finish(*std::move(raw)));
-  return Signature{std::move(bytes), version_->name, std::string(draft.scheme.name)};
+                   format.DraftFor(primary, services_.public_keys, services_.clock()));
+  SignatureFormat::Raw raw;
+  for (const KeyVersion& version : versions_) {
+    absl::StatusOr<std::string> one =
+        services_.hsm.Sign(version.hsm_label, draft.scheme.mechanism, draft.to_be_signed);
+    if (ReasonOf(one.status()) == Reason::kHsmUnavailable) hsm_away_ = true;
+    RETURN_IF_ERROR(one.status());
+    raw.push_back(*std::move(one));
+  }
+  ASSIGN_OR_RETURN(std::string bytes, draft.finish(std::move(raw)));
+  return Signature{std::move(bytes), primary.name, std::string(draft.scheme.name)};
 }
 
 void SignCall::RecordFirst() {
@@ -184,6 +191,7 @@ audit::Entry SignCall::Describe(const Signatures& results) const {
     }
     tokenizer::AddItem(entry, std::move(version), result.status());
   }
+  if (versions_.size() > 1) entry.details["older_version"] = versions_.back().name.ToString();
   tokenizer::SetOutcomeOfItems(entry);
   // Of one signature everything is said already.
   if (results.size() == 1) entry.items.clear();

@@ -28,7 +28,8 @@
 namespace keysvc::keys {
 
 // One call of Signer, from what is to be signed to the record. Lives as long as a piece of it or
-// the journal holds it. All its signatures are by one version of the key.
+// the journal holds it. All its signatures are by one version of the key, or by the live ones of a
+// shared key together.
 class SignCall : public std::enable_shared_from_this<SignCall> {
  public:
   struct Services {
@@ -52,7 +53,7 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   std::string Fingerprint() const;
   // The signatures kept for the request, if it is a repetition.
   absl::StatusOr<std::optional<Signatures>> FindEarlier() const;
-  absl::StatusOr<KeyVersion> VersionToSignBy() const;
+  absl::StatusOr<std::vector<KeyVersion>> VersionsToSignBy() const;
   void SignAll(const InTurn& in_turn);
   absl::StatusOr<Signature> MakeSignature(const SignatureFormat& format);
   void RecordFirst();
@@ -70,7 +71,7 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   audit::Done<Signatures> done_;
   std::vector<std::size_t> sound_;  // what a key can sign
   Signatures results_;
-  std::optional<KeyVersion> version_;
+  std::vector<KeyVersion> versions_;   // the primary one first
   std::atomic<std::size_t> left_ = 0;  // to sign
   std::atomic<bool> hsm_away_ = false;
   // With a request id only.

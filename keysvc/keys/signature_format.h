@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,11 +33,14 @@ class SignatureFormat {
   // All that tells this request from others, in canonical form (docs/formats.md).
   virtual std::string FingerprintInput(const KeyName& key) const = 0;
 
+  // What the HSM signed: once by the primary version and, of a shared key, once by each other
+  // version that is live.
+  using Raw = std::vector<std::string>;
   struct Draft {
     SignatureScheme scheme;
     std::string to_be_signed;
-    // From the HSM's signature to the caller's.
-    std::function<absl::StatusOr<std::string>(std::string raw)> finish;
+    // From the HSM's signatures to the caller's.
+    std::function<absl::StatusOr<std::string>(Raw raw)> finish;
   };
   // What is kept of the answer for a repetition, and the answer again: what the caller has anyway
   // is not kept. FromKept(ToKept(x)) is x.
@@ -44,6 +48,7 @@ class SignatureFormat {
   virtual std::string FromKept(std::string kept) const { return kept; }
 
   // FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH or ALGORITHM_UNSUPPORTED when the key is not for this.
+  // `version` is the primary one; the others of a shared key have the same parameters.
   virtual absl::StatusOr<Draft> DraftFor(const KeyVersion& version, PublicKeys& public_keys,
                                          absl::Time now) const = 0;
 };

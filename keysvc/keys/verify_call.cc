@@ -103,7 +103,7 @@ absl::StatusOr<VerifyCall::Candidate> VerifyCall::CandidateOf(const KeyVersion& 
                       .half = nullptr,
                       .hsm_label = version.hsm_label,
                       .key_id = {}};
-  if (!Signs(version.parameters.purpose)) return candidate;
+  if (!HasPublicHalf(version.parameters)) return candidate;
   ASSIGN_OR_RETURN(candidate.half, services_.public_keys.Of(version));
   candidate.key_id = candidate.half->thumbprint;
   return candidate;

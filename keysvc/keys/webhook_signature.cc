@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "crypto/canonical.h"
 #include "http/webhook.h"
 #include "keysvc/keys/message_signature.h"
@@ -14,7 +16,7 @@ namespace keysvc::keys {
 
 absl::StatusOr<std::string_view> WebhookAlgOf(const KeyParameters& parameters) {
   RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kWebhook}));
-  return "v1a";
+  return IsMac(parameters.algorithm) ? http::kWebhookHmac : http::kWebhookEd25519;
 }
 
 WebhookSignature::WebhookSignature(std::string id, std::string payload)
@@ -40,14 +42,16 @@ std::string WebhookSignature::FingerprintInput(const KeyName& key) const {
 absl::StatusOr<SignatureFormat::Draft> WebhookSignature::DraftFor(const KeyVersion& version,
                                                                   PublicKeys& /*public_keys*/,
                                                                   absl::Time now) const {
-  RETURN_IF_ERROR(WebhookAlgOf(version.parameters).status());
+  ASSIGN_OR_RETURN(const std::string_view alg, WebhookAlgOf(version.parameters));
   ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, RsaPadding::kPss));
   const std::int64_t timestamp = absl::ToUnixSeconds(now);
   Draft draft{scheme, http::WebhookSigningInput(id_, timestamp, payload_), {}};
-  draft.finish = [id = id_, timestamp](const std::string& raw) -> absl::StatusOr<std::string> {
+  draft.finish = [id = id_, timestamp, alg](const Raw& raw) -> absl::StatusOr<std::string> {
+    std::vector<std::string> signatures;
+    for (const std::string& one : raw) signatures.push_back(http::WebhookSignature(alg, one));
     return absl::StrCat(http::kWebhookId, ": ", id, "\n",                //
                         http::kWebhookTimestamp, ": ", timestamp, "\n",  //
-                        http::kWebhookSignature, ": ", http::WebhookSignature(raw), "\n");
+                        http::kWebhookSignature, ": ", absl::StrJoin(signatures, " "), "\n");
   };
   return draft;
 }

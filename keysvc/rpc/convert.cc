@@ -30,10 +30,10 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kAccountReference) + 1 ==
-              v1::KEY_PURPOSE_ACCOUNT_REFERENCE);
+static_assert(static_cast<int>(keys::Purpose::kSecretDelivery) + 1 ==
+              v1::KEY_PURPOSE_SECRET_DELIVERY);
 static_assert(static_cast<int>(keys::Algorithm::kAes256Cmac) + 1 == v1::KEY_ALGORITHM_AES_256_CMAC);
-static_assert(static_cast<int>(keys::Protection::kEnvelope) + 1 == v1::KEY_PROTECTION_ENVELOPE);
+static_assert(static_cast<int>(keys::Protection::kShared) + 1 == v1::KEY_PROTECTION_SHARED);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
 static_assert(static_cast<int>(policy::Reveal::kFull) + 1 == v1::REVEAL_FULL);
 
@@ -226,16 +226,22 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
     return Error(Reason::kFieldInvalid, "only keys to sign or MAC are made by request", "purpose");
   }
   ASSIGN_OR_RETURN(parameters.algorithm, AlgorithmOf(request.algorithm()));
-  if (parameters.algorithm == keys::Algorithm::kAes256 ||
-      keys::IsMac(parameters.algorithm) != (parameters.purpose == keys::Purpose::kMac)) {
-    return Error(Reason::kFieldInvalid, "the algorithm does not serve the purpose", "algorithm");
-  }
-  parameters.protection = keys::Protection::kHsm;
+  RETURN_IF_ERROR(keys::CheckAlgorithm(parameters.purpose, parameters.algorithm));
+  parameters.protection = keys::ProtectionOf(parameters.purpose, parameters.algorithm);
   if (request.cryptoperiod_days() < 1 || request.cryptoperiod_days() > 1095) {
     return Error(Reason::kFieldInvalid, "the cryptoperiod is 1 to 1095 days", "cryptoperiod_days");
   }
   parameters.cryptoperiod = absl::Hours(24) * request.cryptoperiod_days();
   return parameters;
+}
+
+absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
+  if (absl::StatusOr<keys::KeyVersionName> version = keys::KeyVersionName::Parse(name);
+      version.ok()) {
+    return version;
+  }
+  ASSIGN_OR_RETURN(keys::KeyName key, keys::KeyName::Parse(name));
+  return keys::KeyVersionName{.key = std::move(key), .version = 0};
 }
 
 absl::StatusOr<keys::SignatureEncoding> EncodingOf(v1::SignatureEncoding encoding) {

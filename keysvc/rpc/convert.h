@@ -52,6 +52,8 @@ v1::RetentionReport ToMessage(const tokenizer::RetentionReport& report);
 
 // The name that `parent` and `key_id` make.
 absl::StatusOr<keys::KeyName> NewKeyName(const v1::CreateKeyRequest& request);
+// A key or one version of it; version 0 when the name says none.
+absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name);
 // Any that the wire has but the unspecified one; FIELD_REQUIRED for that.
 absl::StatusOr<keys::Purpose> PurposeOf(v1::KeyPurpose purpose);
 absl::StatusOr<keys::Algorithm> AlgorithmOf(v1::KeyAlgorithm algorithm);

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "keysvc/keys/key_name.h"
+#include "keysvc/keys/partner_key.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
 #include "keysvc/rpc/page.h"
@@ -37,6 +39,24 @@ absl::StatusOr<v1::ListKeysResponse> ListOf(const keys::KeyRegistry& registry,
   return message;
 }
 
+// Errors name the field that the wire has.
+absl::StatusOr<keys::PartnerKeyName> ParsePartnerKey(std::string_view name) {
+  if (absl::StatusOr<keys::PartnerKeyName> partner = keys::PartnerKeyName::Parse(name);
+      partner.ok()) {
+    return partner;
+  }
+  return Error(name.empty() ? Reason::kFieldRequired : Reason::kFieldInvalid,
+               "a partner's key is tenants/{tenant}/partnerKeys/{key}", "partner_key");
+}
+
+v1::DeliverKeyResponse ToMessage(keys::DeliveredKey delivered) {
+  v1::DeliverKeyResponse message;
+  message.set_wrapped_secret(std::move(delivered.wrapped.bytes));
+  message.set_algorithm(std::move(delivered.wrapped.algorithm));
+  message.set_key_version(delivered.key_version.ToString());
+  return message;
+}
+
 }  // namespace
 
 absl::Status CheckAllowed(KeyChanges changes) {
@@ -61,6 +81,9 @@ void KeyService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::RotateKeyRequest, v1::RotateKeyResponse>(
       "KeyService", "RotateKey", lane,
       [this](auto& request, auto reply) { RotateKey(request, std::move(reply)); });
+  methods.AddUnary<v1::DeliverKeyRequest, v1::DeliverKeyResponse>(
+      "KeyService", "DeliverKey", lane,
+      [this](auto& request, auto reply) { DeliverKey(request, std::move(reply)); });
   methods.AddUnary<v1::LockKeysRequest, v1::LockKeysResponse>(
       "KeyService", "LockKeys", lane,
       [this](auto& request, auto reply) { LockKeys(request, std::move(reply)); });
@@ -105,6 +128,18 @@ void KeyService::RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyRes
   const Urgency urgency = request.at_once() ? Urgency::kSoon : Urgency::kInDueTime;
   reply.Answer(registry_.Rotate(permit, name, request.request_id(), urgency),
                [this, &name](const auto&) { return WithKey<v1::RotateKeyResponse>(name); });
+}
+
+void KeyService::DeliverKey(v1::DeliverKeyRequest& request, Reply<v1::DeliverKeyResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, const keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kDeliverKey, name.key.ToString(),
+                             request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
+  ASSIGN_OR_REFUSE(reply, const keys::PartnerKeyName partner,
+                   ParsePartnerKey(request.partner_key()));
+  reply.Answer(delivery_.Deliver(permit, name, partner, request.request_id()),
+               [](keys::DeliveredKey delivered) { return ToMessage(std::move(delivered)); });
 }
 
 void KeyService::ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysResponse> reply) {

@@ -2,6 +2,7 @@
 #define KEYSVC_KEYSVC_RPC_KEY_SERVICE_H_
 
 #include "absl/status/status.h"
+#include "keysvc/keys/key_delivery.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/opened_keys.h"
 #include "keysvc/rpc/lane.h"
@@ -18,13 +19,13 @@ enum class KeyChanges { kAllowed, kNeedOfficers };
 // OFFICER_LOGIN_REQUIRED where they may not.
 absl::Status CheckAllowed(KeyChanges changes);
 
-// keysvc.v1.KeyService over the registry and the keys that are open. Thread-safe; what it is given
-// outlives it.
+// keysvc.v1.KeyService over the registry, its deliveries and the keys that are open. Thread-safe;
+// what it is given outlives it.
 class KeyService {
  public:
-  KeyService(const policy::Gate& gate, keys::KeyRegistry& registry, keys::OpenedKeys& opened,
-             KeyChanges changes)
-      : gate_(gate), registry_(registry), opened_(opened), changes_(changes) {}
+  KeyService(const policy::Gate& gate, keys::KeyRegistry& registry, keys::KeyDelivery& delivery,
+             keys::OpenedKeys& opened, KeyChanges changes)
+      : gate_(gate), registry_(registry), delivery_(delivery), opened_(opened), changes_(changes) {}
 
   void Register(MethodTable& methods, Lane& lane);
 
@@ -35,6 +36,7 @@ class KeyService {
   void CreateKeyVersion(v1::CreateKeyVersionRequest& request,
                         Reply<v1::CreateKeyVersionResponse> reply);
   void RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyResponse> reply);
+  void DeliverKey(v1::DeliverKeyRequest& request, Reply<v1::DeliverKeyResponse> reply);
   void LockKeys(v1::LockKeysRequest& request, Reply<v1::LockKeysResponse> reply);
 
   // The answer to a change: the key as it is now.
@@ -43,6 +45,7 @@ class KeyService {
 
   const policy::Gate& gate_;
   keys::KeyRegistry& registry_;
+  keys::KeyDelivery& delivery_;
   keys::OpenedKeys& opened_;
   const KeyChanges changes_;
 };

@@ -29,8 +29,10 @@
 #include "keysvc/keys/presented_http_message.h"
 #include "keysvc/keys/presented_jws.h"
 #include "keysvc/keys/presented_message.h"
+#include "keysvc/keys/presented_timestamped_webhook.h"
 #include "keysvc/keys/presented_webhook.h"
 #include "keysvc/keys/signature_format.h"
+#include "keysvc/keys/timestamped_webhook_signature.h"
 #include "keysvc/keys/webhook_signature.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
@@ -48,16 +50,6 @@ constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
 constexpr absl::Duration kLongestKeptNonce = absl::Hours(24 * 31);
 
 static_assert(static_cast<int>(keys::Fault::kReplayed) == v1::SIGNATURE_FAULT_REPLAYED);
-
-// A key or one version of it; version 0 when the name says none.
-absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
-  if (absl::StatusOr<keys::KeyVersionName> version = keys::KeyVersionName::Parse(name);
-      version.ok()) {
-    return version;
-  }
-  ASSIGN_OR_RETURN(keys::KeyName key, keys::KeyName::Parse(name));
-  return keys::KeyVersionName{.key = std::move(key), .version = 0};
-}
 
 // A key, or one version of it, or a partner's key.
 absl::StatusOr<keys::VerifyingKeyName> ParseVerifyingKey(std::string_view name) {
@@ -222,8 +214,9 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
   methods.AddUnary<v1::SignWebhookRequest, v1::SignWebhookResponse>(
       "SigningService", "SignWebhook", hsm_lane,
       [this](auto& request, auto reply) { SignWebhook(request, std::move(reply)); });
+  // By a shared key it is a MAC, and verified inside the HSM.
   methods.AddUnary<v1::VerifyWebhookRequest, v1::VerifyWebhookResponse>(
-      "SigningService", "VerifyWebhook", data_lane,
+      "SigningService", "VerifyWebhook", hsm_lane,
       [this](auto& request, auto reply) { VerifyWebhook(request, std::move(reply)); });
   methods.AddUnary<v1::SignCoseRequest, v1::SignCoseResponse>(
       "SigningService", "SignCose", hsm_lane,
@@ -457,8 +450,15 @@ void SigningService::SignWebhook(v1::SignWebhookRequest& request,
   SignAs(
       policy::Action::kSignWebhook, request, std::move(reply),
       [&request]() -> absl::StatusOr<Format> {
-        return std::make_shared<keys::WebhookSignature>(request.message_id(),
-                                                        std::move(*request.mutable_payload()));
+        if (request.signature_field().empty()) {
+          return std::make_shared<keys::WebhookSignature>(request.message_id(),
+                                                          std::move(*request.mutable_payload()));
+        }
+        if (!request.message_id().empty()) {
+          return Error(Reason::kFieldInvalid, "a webhook of this shape has no id", "message_id");
+        }
+        return std::make_shared<keys::TimestampedWebhookSignature>(
+            request.signature_field(), std::move(*request.mutable_payload()));
       },
       FieldsOf<v1::SignWebhookResponse>);
 }
@@ -472,8 +472,15 @@ void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
         if (!verify.max_age.has_value()) verify.max_age = kWebhookMaxAge;
         RETURN_IF_ERROR(CheckOnce(request.accept_once(), verify.max_age));
         verify.once = request.accept_once();
-        verify.presented = std::make_shared<keys::PresentedWebhook>(
-            TakeFields(*request.mutable_fields()), std::move(*request.mutable_payload()));
+        std::vector<http::Field> fields = TakeFields(*request.mutable_fields());
+        std::string payload = std::move(*request.mutable_payload());
+        if (request.signature_field().empty()) {
+          verify.presented =
+              std::make_shared<keys::PresentedWebhook>(std::move(fields), std::move(payload));
+        } else {
+          verify.presented = std::make_shared<keys::PresentedTimestampedWebhook>(
+              request.signature_field(), std::move(fields), std::move(payload));
+        }
         return absl::OkStatus();
       },
       ResultOf<v1::VerifyWebhookResponse>);

@@ -33,6 +33,7 @@ struct FreeWith {
 };
 using PkeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
+using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeWith<EVP_CIPHER_CTX_free>>;
 using EcdsaSignature = std::unique_ptr<ECDSA_SIG, FreeWith<ECDSA_SIG_free>>;
 
@@ -184,6 +185,20 @@ absl::StatusOr<crypto::SecretBytes> Open(std::string_view key, std::string_view 
   return secret;
 }
 
+absl::StatusOr<std::string> WrapFor(EVP_PKEY* rsa, std::string_view secret) {
+  const PkeyContext context(EVP_PKEY_CTX_new(rsa, nullptr));
+  std::string wrapped(512, '\0');
+  std::size_t size = wrapped.size();
+  const bool done =
+      EVP_PKEY_encrypt_init(context.get()) == 1 &&
+      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
+      EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), EVP_sha256()) == 1 &&
+      EVP_PKEY_encrypt(context.get(), Bytes(wrapped), &size, Bytes(secret), secret.size()) == 1;
+  if (!done) return Broken();
+  wrapped.resize(size);
+  return wrapped;
+}
+
 }  // namespace
 
 struct FakeHsm::Key {
@@ -201,6 +216,7 @@ FakeHsm::FakeHsm() {
                          KeyKind::kEd25519,        KeyKind::kRsa2048,    KeyKind::kRsa3072,
                          KeyKind::kRsa4096,        KeyKind::kEcP384,     KeyKind::kHmacSha384,
                          KeyKind::kHmacSha512,     KeyKind::kAes256Cmac};
+  capabilities_.delivers = true;
 }
 
 FakeHsm::~FakeHsm() = default;
@@ -280,6 +296,30 @@ absl::StatusOr<std::shared_ptr<const FakeHsm::Key>> FakeHsm::FindFor(std::string
 }
 
 absl::Status FakeHsm::Generate(std::string_view label, KeyKind kind) {
+  return Make(label, kind, false);
+}
+
+absl::Status FakeHsm::GenerateShared(std::string_view label, KeyKind kind) {
+  if (!capabilities_.delivers || MakePair(kind) != nullptr) return Unsupported();
+  return Make(label, kind, true);
+}
+
+absl::StatusOr<pkcs11::WrappedKey> FakeHsm::Deliver(std::string_view label,
+                                                    std::string_view recipient) {
+  RETURN_IF_ERROR(Enter(HsmVerb::kDeliver));
+  ASSIGN_OR_RETURN(const auto key, Find(label));
+  const std::uint8_t* spki = Bytes(recipient);
+  const PkeyPtr rsa(d2i_PUBKEY(nullptr, &spki, static_cast<long>(recipient.size())));
+  if (rsa == nullptr || EVP_PKEY_is_a(rsa.get(), "RSA") != 1) return Broken();
+  const std::lock_guard lock(mutex_);
+  if (extractable_.erase(std::string(label)) == 0) {
+    return Error(Reason::kKeyDelivered, "the key leaves the token no more");
+  }
+  ASSIGN_OR_RETURN(std::string wrapped, WrapFor(rsa.get(), key->secret));
+  return pkcs11::WrappedKey{.bytes = std::move(wrapped), .algorithm = "RSA-OAEP-256"};
+}
+
+absl::Status FakeHsm::Make(std::string_view label, KeyKind kind, bool extractable) {
   RETURN_IF_ERROR(Enter(HsmVerb::kGenerate));
   if (!capabilities_.Supports(kind)) return Unsupported();
   if (Find(label).ok()) return Error(Reason::kKeyExists, "the label is taken");
@@ -291,6 +331,7 @@ absl::Status FakeHsm::Generate(std::string_view label, KeyKind kind) {
   if (!keys_.emplace(label, std::move(key)).second) {
     return Error(Reason::kKeyExists, "the label is taken");
   }
+  if (extractable) extractable_.emplace(label);
   return std::exchange(lost_answer_, absl::OkStatus());
 }
 
@@ -299,6 +340,7 @@ absl::Status FakeHsm::Destroy(std::string_view label) {
   RETURN_IF_ERROR(Find(label).status());
   const std::lock_guard lock(mutex_);
   keys_.erase(std::string(label));
+  extractable_.erase(std::string(label));
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,17 @@
 namespace keysvc::testing {
 
 // The verbs of pkcs11::Hsm, to name where a fault strikes.
-enum class HsmVerb { kGenerate, kDestroy, kList, kPublicKey, kSign, kWrap, kUnwrap, kProbe };
+enum class HsmVerb {
+  kGenerate,
+  kDestroy,
+  kList,
+  kPublicKey,
+  kSign,
+  kWrap,
+  kUnwrap,
+  kProbe,
+  kDeliver
+};
 
 // An HSM in memory with real cryptography: signatures verify, wrapped blobs authenticate. Keys live
 // as long as the object, so a test restarts what stands on it and keeps the HSM. Thread-safe.
@@ -44,11 +55,17 @@ class FakeHsm final : public pkcs11::Hsm {
   // How many calls of `verb` have been made, those that failed included.
   std::size_t calls(HsmVerb verb) const;
 
+  // From now on the token cannot wrap keys for others. Not thread-safe.
+  void DeliverNothing() { capabilities_.delivers = false; }
   // What the token claims to support; every kind unless this is called. Not thread-safe.
   void SupportOnly(std::vector<pkcs11::KeyKind> kinds);
 
   const pkcs11::Capabilities& capabilities() const override { return capabilities_; }
   absl::Status Generate(std::string_view label, pkcs11::KeyKind kind) override;
+  // Fails as kGenerate does.
+  absl::Status GenerateShared(std::string_view label, pkcs11::KeyKind kind) override;
+  absl::StatusOr<pkcs11::WrappedKey> Deliver(std::string_view label,
+                                             std::string_view recipient) override;
   absl::Status Destroy(std::string_view label) override;
   absl::StatusOr<std::vector<pkcs11::HsmKey>> List() override;
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;
@@ -71,6 +88,7 @@ class FakeHsm final : public pkcs11::Hsm {
 
   Faults& FaultsOf(HsmVerb verb) { return faults_.at(static_cast<std::size_t>(verb)); }
   absl::Status Enter(HsmVerb verb);
+  absl::Status Make(std::string_view label, pkcs11::KeyKind kind, bool extractable);
   absl::StatusOr<std::shared_ptr<const Key>> Find(std::string_view label) const;
   absl::StatusOr<std::shared_ptr<const Key>> FindFor(std::string_view label,
                                                      pkcs11::KeyKind kind) const;
@@ -78,7 +96,8 @@ class FakeHsm final : public pkcs11::Hsm {
   mutable std::mutex mutex_;
   pkcs11::Capabilities capabilities_;
   std::map<std::string, std::shared_ptr<const Key>, std::less<>> keys_;
-  std::array<Faults, 8> faults_;
+  std::array<Faults, 9> faults_;
+  std::set<std::string, std::less<>> extractable_;  // labels
   absl::Status lost_answer_;
 };
 

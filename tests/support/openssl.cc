@@ -37,6 +37,13 @@ std::string OpensslKey::Sign(const std::string& message, const std::string& opti
   return ReadFile(folder_.File("signature"));
 }
 
+std::string OpensslKey::Decrypt(const std::string& ciphertext, const std::string& options) const {
+  WriteFile(folder_.File("ciphertext"), ciphertext);
+  Run(absl::StrCat("pkeyutl -decrypt -inkey ", key_, " ", options, " -in ",
+                   folder_.File("ciphertext"), " -out ", folder_.File("plaintext")));
+  return ReadFile(folder_.File("plaintext"));
+}
+
 void OpensslKey::Run(const std::string& arguments) const {
   RunOpenssl(arguments, folder_.File("log"));
 }

@@ -23,6 +23,8 @@ class OpensslKey {
   std::string Certificate(int days, const std::string& extensions = {}) const;
   // A bare signature; ECDSA in DER. `options` of pkeyutl: "-rawin -digest sha256".
   std::string Sign(const std::string& message, const std::string& options) const;
+  // What was encrypted for it. `options` of pkeyutl: "-pkeyopt rsa_padding_mode:oaep".
+  std::string Decrypt(const std::string& ciphertext, const std::string& options) const;
 
  private:
   void Run(const std::string& arguments) const;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The service is killed at every single call that it makes to the HSM while a key is created or
-rotated, once before the call and once after it. Started again, it has lost no version, uses no key
-that was not finished, gives no number twice, and does what it was asked when it is asked again."""
+"""The service is killed at every single call that it makes to the HSM while a key is created,
+rotated or delivered, once before the call and once after it. Started again, it has lost no version,
+uses no key that was not finished, gives no number twice, hands out no secret twice, and does what
+it was asked when it is asked again."""
 
 import contextlib
 import itertools
@@ -12,10 +13,12 @@ import uuid
 import audit_log
 import grpc
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from deployment import in_memory
 from faulty_hsm import FaultyHsm
-from wire import CARDS, SECONDS, Client, audit, keys, signing, tokens
+from google.protobuf.timestamp_pb2 import Timestamp
+from wire import (CARDS, SECONDS, Client, audit, keys, new_key, partners, refusal, refusal_of, signing,
+                  tokens)
 
 CARD = "4111111111111111"
 DATA = "tenants/acme/keys/cards-data"
@@ -126,6 +129,44 @@ class KeyKill(unittest.TestCase):
             print(f"{what}: killed {side} each of {step - 1} calls", flush=True)
             self.assertGreater(step, 10)
 
+    def kill_at_every_call_of_a_delivery(self) -> None:
+        private = rsa.generate_private_key(65537, 3072)
+        shop = self.officer.partners.CreatePartnerKey(partners.CreatePartnerKeyRequest(
+            parent="tenants/acme", partner_key_id="shop", purpose=keys.KEY_PURPOSE_SECRET_DELIVERY,
+            pem=private.public_key().public_bytes(
+                serialization.Encoding.PEM,
+                serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
+            not_after_time=Timestamp(seconds=int(time.time()) + 86400)),
+            timeout=SECONDS).partner_key.name
+
+        def deliver(name: str):
+            return self.officer.keys.DeliverKey(keys.DeliverKeyRequest(
+                name=name, partner_key=shop, request_id=request_id), timeout=SECONDS)
+
+        ended = {"delivered": 0, "KEY_DELIVERED": 0}
+        for side in ("before", "after"):
+            for step in itertools.count(1):
+                name, request_id = new_key(self.officer, keys.KEY_ALGORITHM_HMAC_SHA256,
+                                           keys.KEY_PURPOSE_WEBHOOK), str(uuid.uuid4())
+                self.deployment.fail(f"* {step} kill {side}")
+                if not self.cut_off(lambda key=name: deliver(key)):
+                    self.deployment.heal()
+                    break
+                self.killed += 1
+                with self.subTest(what="DeliverKey", step=step, side=side):
+                    self.start()
+                    try:
+                        self.assertEqual(len(deliver(name).wrapped_secret), 384)
+                        ended["delivered"] += 1
+                    except grpc.RpcError as error:
+                        ended[refusal_of(error).reason] += 1
+                    self.assertEqual(refusal(lambda key=name: self.officer.keys.DeliverKey(
+                        keys.DeliverKeyRequest(name=key, partner_key=shop),
+                        timeout=SECONDS)).reason, "KEY_DELIVERED")
+            print(f"DeliverKey: killed {side} each of {step - 1} calls", flush=True)
+            self.assertGreater(step, 5)
+        self.assertTrue(all(ended.values()), ended)
+
     def check_log(self) -> None:
         key = self.auditor.audit.GetCheckpoint(audit.GetCheckpointRequest(),
                                                timeout=SECONDS).verifier_key
@@ -133,7 +174,10 @@ class KeyKill(unittest.TestCase):
         records = audit_log.read(export, key)
         intents = {record.index: record.body["resource"] for record in records
                    if record.header["outcome"] == "intent"}
-        self.assertEqual(len(set(intents.values())), len(intents), "no number is given twice")
+        numbers = [record.body["resource"] for record in records
+                   if record.header["outcome"] == "intent" and
+                   record.header["action"] != "KeyService.DeliverKey"]
+        self.assertEqual(len(set(numbers)), len(numbers), "no number is given twice")
         settled = [int(record.body["details"]["intent"]) for record in records
                    if record.header["outcome"] != "intent" and
                    "intent" in record.body.get("details", {})]
@@ -175,6 +219,7 @@ class KeyKill(unittest.TestCase):
         self.kill_at_every_call("CreateKey", creating)
         self.kill_at_every_call("RotateKey, in the HSM", rotating(self.steady))
         self.kill_at_every_call("RotateKey, wrapped", rotating(DATA))
+        self.kill_at_every_call_of_a_delivery()
         self.check_log()
         self.assertEqual(self.deployment.stop(), 0)
         print(f"{self.killed} kills in {time.monotonic() - began:.0f} s", flush=True)

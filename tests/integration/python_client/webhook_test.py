@@ -120,10 +120,11 @@ class Webhooks(unittest.TestCase):
     def test_who_may_not_sign_webhooks_does_not(self):
         self.assertEqual(refusal(lambda: self.sign(stub=self.checkout)).reason, "POLICY_DENIED")
 
-    def test_only_ed25519_keys_are_made_for_webhooks(self):
-        refused = refusal(lambda: new_key(self.officer, keys.KEY_ALGORITHM_EC_P256,
-                                          keys.KEY_PURPOSE_WEBHOOK))
-        self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "algorithm"))
+    def test_only_ed25519_and_shared_keys_are_made_for_webhooks(self):
+        for algorithm in (keys.KEY_ALGORITHM_EC_P256, keys.KEY_ALGORITHM_HMAC_SHA512):
+            refused = refusal(lambda a=algorithm: new_key(self.officer, a,
+                                                          keys.KEY_PURPOSE_WEBHOOK))
+            self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "algorithm"))
 
     def test_the_command_line_signs_and_checks(self):
         folder = self.deployment.folder

@@ -27,8 +27,8 @@ TEST(WebhookTest, WhatIsSignedIsWhatTheReferenceImplementationsSign) {
   const auto key =
       crypto::SecretKey<32>::From(crypto::SecretBytes::CopyOf(crypto::AsBytes(secret)));
   const auto hmac = crypto::HmacSha256::Create(*key).value();
-  EXPECT_EQ(crypto::ToBase64(crypto::AsText(hmac->Compute(input))),
-            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+  EXPECT_EQ(WebhookSignature(kWebhookHmac, crypto::AsText(hmac->Compute(input))),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
 TEST(WebhookTest, AnIdCannotEndWhereItIsSigned) {
@@ -48,12 +48,27 @@ TEST(WebhookTest, ATimestampHasOneForm) {
   }
 }
 
-TEST(WebhookTest, OfSeveralSignaturesThoseByEd25519AreTaken) {
-  EXPECT_EQ(WebhookSignature("ab"), "v1a,YWI=");
-  EXPECT_THAT(WebhookSignatures("v1a,YWI="), ElementsAre("ab"));
-  EXPECT_THAT(WebhookSignatures("v1,eHg= v1a,YWI= v2,eHg= v1a,Y2Q="), ElementsAre("ab", "cd"));
-  EXPECT_THAT(WebhookSignatures("v1a,YWI v1a YWI= V1A,YWI= ,v1a,YWI="), IsEmpty());
+TEST(WebhookTest, OfSeveralSignaturesThoseOfTheKnownVersionsAreTaken) {
+  const std::string pair(64, 'a');
+  const std::string tag(32, 'b');
+  const std::string by_pair = WebhookSignature(kWebhookEd25519, pair);
+  const std::string by_tag = WebhookSignature(kWebhookHmac, tag);
+  EXPECT_EQ(by_pair, "v1a," + crypto::ToBase64(pair));
+  EXPECT_EQ(by_tag, "v1," + crypto::ToBase64(tag));
+  EXPECT_THAT(WebhookSignatures(by_pair), ElementsAre(pair));
+  EXPECT_THAT(WebhookSignatures("v2,eHg= " + by_tag + " " + by_pair + " " + by_tag),
+              ElementsAre(tag, pair, tag));
+  const std::string in_base64 = crypto::ToBase64(tag);
+  EXPECT_THAT(WebhookSignatures("v1 " + in_base64 + " V1," + in_base64 + " ,v1," + in_base64),
+              IsEmpty());
+  EXPECT_THAT(WebhookSignatures("v1," + in_base64.substr(0, 43)), IsEmpty());
   EXPECT_THAT(WebhookSignatures(""), IsEmpty());
+}
+
+TEST(WebhookTest, ASignatureOfOneVersionIsNoneOfTheOther) {
+  EXPECT_THAT(WebhookSignatures(WebhookSignature(kWebhookHmac, std::string(64, 'a'))), IsEmpty());
+  EXPECT_THAT(WebhookSignatures(WebhookSignature(kWebhookEd25519, std::string(32, 'b'))),
+              IsEmpty());
 }
 
 TEST(WebhookTest, ReceiversGetTheKeyByItsPrefix) {

@@ -18,9 +18,12 @@ using enum KeyState;
 
 constexpr std::array kStates = {kPreActivation, kActive,      kSuspended,
                                 kDeactivated,   kCompromised, kDestroyed};
-constexpr std::array kPurposes = {Purpose::kSign,   Purpose::kMac,   Purpose::kData,
-                                  Purpose::kIndex,  Purpose::kToken, Purpose::kRowMac,
-                                  Purpose::kRequest};
+constexpr std::array kPurposes = {
+    Purpose::kSign,          Purpose::kMac,     Purpose::kData,
+    Purpose::kIndex,         Purpose::kToken,   Purpose::kRowMac,
+    Purpose::kRequest,       Purpose::kWebhook, Purpose::kTimestampedWebhook,
+    Purpose::kSecretDelivery};
+constexpr std::array kProtections = {Protection::kHsm, Protection::kEnvelope, Protection::kShared};
 constexpr std::array kPairs = {
     Algorithm::kEcP256,        Algorithm::kEcP384,        Algorithm::kEd25519,
     Algorithm::kRsa2048,       Algorithm::kRsa3072,       Algorithm::kRsa4096,
@@ -66,7 +69,7 @@ TEST(KeyParametersTest, EveryWordIsReadAsItIsWritten) {
   for (const Algorithm algorithm : Algorithms()) {
     EXPECT_EQ(AlgorithmNamed(NameOf(algorithm)), algorithm);
   }
-  for (const Protection protection : {Protection::kHsm, Protection::kEnvelope}) {
+  for (const Protection protection : kProtections) {
     EXPECT_EQ(ProtectionNamed(NameOf(protection)), protection);
   }
   EXPECT_EQ(KeyStateNamed("Active"), std::nullopt);
@@ -81,7 +84,10 @@ TEST(KeyParametersTest, OnlyTheseCombinationsOfPurposeAlgorithmAndProtectionExis
       {Purpose::kToken, Algorithm::kAes256, Protection::kEnvelope},
       {Purpose::kIndex, Algorithm::kHmacSha256, Protection::kEnvelope},
       {Purpose::kRowMac, Algorithm::kHmacSha256, Protection::kEnvelope},
-      {Purpose::kRequest, Algorithm::kHmacSha256, Protection::kEnvelope}};
+      {Purpose::kRequest, Algorithm::kHmacSha256, Protection::kEnvelope},
+      {Purpose::kWebhook, Algorithm::kEd25519, Protection::kHsm},
+      {Purpose::kWebhook, Algorithm::kHmacSha256, Protection::kShared},
+      {Purpose::kTimestampedWebhook, Algorithm::kHmacSha256, Protection::kShared}};
   for (const Algorithm algorithm : kPairs) {
     fitting.insert({Purpose::kSign, algorithm, Protection::kHsm});
   }
@@ -90,13 +96,24 @@ TEST(KeyParametersTest, OnlyTheseCombinationsOfPurposeAlgorithmAndProtectionExis
   }
   for (const Purpose purpose : kPurposes) {
     for (const Algorithm algorithm : Algorithms()) {
-      for (const Protection protection : {Protection::kHsm, Protection::kEnvelope}) {
+      for (const Protection protection : kProtections) {
         const bool fits = fitting.contains({purpose, algorithm, protection});
         EXPECT_EQ(CheckParameters({purpose, algorithm, protection, kYear}).ok(), fits)
             << NameOf(purpose) << " " << NameOf(algorithm) << " " << NameOf(protection);
       }
     }
   }
+}
+
+TEST(KeyParametersTest, WhoeverSharesASecretVerifiesNoLongerThanItSigns) {
+  const KeyParameters shared{Purpose::kWebhook, Algorithm::kHmacSha256, Protection::kShared, kYear};
+  EXPECT_EQ(RecipientPeriodOf(shared), absl::ZeroDuration());
+  EXPECT_FALSE(HasPublicHalf(shared));
+  EXPECT_TRUE(LivesInHsm(shared.protection));
+  EXPECT_FALSE(LivesInHsm(Protection::kEnvelope));
+  const KeyParameters pair{Purpose::kWebhook, Algorithm::kEd25519, Protection::kHsm, kYear};
+  EXPECT_EQ(RecipientPeriodOf(pair), 7 * kYear);
+  EXPECT_TRUE(HasPublicHalf(pair));
 }
 
 TEST(KeyParametersTest, EveryAlgorithmButTheEnvelopesIsAKindOfTheHsm) {

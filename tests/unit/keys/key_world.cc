@@ -19,7 +19,7 @@ std::shared_ptr<const policy::Policy> AllowAll() {
       {"all-keys",
        {"all"},
        {kSign, kSignJws, kSignHttpMessage, kSignWebhook, kSignCose, kVerify, kCreateKey, kRotateKey,
-        kCreateCertificateSigningRequest, kCreatePartnerKey, kDisablePartnerKey},
+        kCreateCertificateSigningRequest, kDeliverKey, kCreatePartnerKey, kDisablePartnerKey},
        {"tenants/*/keys/*", "tenants/*/partnerKeys/*"},
        {},
        policy::Reveal::kLastFour}};

@@ -97,6 +97,36 @@ TEST_F(PartnerKeyRequestTest, AKeyServesThePurposesOfItsKind) {
   }
 }
 
+TEST_F(PartnerKeyRequestTest, SecretsAreDeliveredToLargeRsaKeysThatMayEncipher) {
+  PartnerKeyRequest request = Request();
+  request.purpose = Purpose::kSecretDelivery;
+  EXPECT_THAT(Refused(request, "algorithm"), HasReason(Reason::kFieldInvalid)) << "P-256";
+  for (const auto& [bits, algorithm] : {std::pair{"2048", std::optional<Algorithm>()},
+                                        std::pair{"3072", std::optional(Algorithm::kRsa3072)},
+                                        std::pair{"4096", std::optional(Algorithm::kRsa4096)}}) {
+    SCOPED_TRACE(bits);
+    const OpensslKey partner(std::string("-algorithm RSA -pkeyopt rsa_keygen_bits:") + bits);
+    const std::string pem = partner.public_pem();
+    request.pem = pem;
+    if (!algorithm.has_value()) {
+      EXPECT_THAT(Refused(request, "algorithm"), HasReason(Reason::kFieldInvalid));
+      continue;
+    }
+    EXPECT_EQ(TermsOf(request, now_)->algorithm, *algorithm);
+  }
+  const OpensslKey partner("-algorithm RSA -pkeyopt rsa_keygen_bits:3072");
+  request.not_after = std::nullopt;
+  const std::string signs = partner.Certificate(30, "-addext keyUsage=critical,digitalSignature");
+  request.pem = signs;
+  EXPECT_THAT(Refused(request, "pem"), HasReason(Reason::kFieldInvalid));
+  const std::string enciphers =
+      partner.Certificate(30, "-addext keyUsage=critical,keyEncipherment");
+  request.pem = enciphers;
+  EXPECT_OK(TermsOf(request, now_));
+  request.purpose = Purpose::kJws;
+  EXPECT_THAT(Refused(request, "pem"), HasReason(Reason::kFieldInvalid));
+}
+
 TEST_F(PartnerKeyRequestTest, APrivateKeyIsRefusedByItsName) {
   const std::string secret = partner_.private_pem();
   PartnerKeyRequest request = Request();

@@ -294,6 +294,26 @@ TEST_F(RestorationTest, RowsAreComparedWithTheLogSinceTheirMacsCannotBe) {
               HasReason(Reason::kIntegrityFailure));
 }
 
+TEST_F(RestorationTest, TheSecretBeforeTheNewestOneMayBeLiveAndNoOtherKeysVersion) {
+  const KeyName hooks{"acme", "hooks"};
+  ASSERT_OK(world_.Create(
+      hooks, {Purpose::kTimestampedWebhook, Algorithm::kHmacSha256, Protection::kShared, kYear}));
+  ASSERT_OK(world_.Rotate(hooks));
+  EXPECT_OK(Check(Rows()));
+  ASSERT_OK(world_.Rotate(hooks, KeyRegistry::Urgency::kSoon));
+  EXPECT_OK(Check(Rows()));
+  const auto restored = Restore();
+  ASSERT_OK(restored);
+  EXPECT_THAT(restored->lost, ::testing::Contains("tenants/acme/keys/hooks/versions/3"));
+
+  ASSERT_OK(world_.Rotate(kWebhook));
+  std::vector<store::KeyVersionRow> rows = Rows();
+  for (store::KeyVersionRow& row : rows) {
+    if (row.key == kWebhook.key && row.version == 1) row.state = "active";
+  }
+  EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(RestorationTest, AVersionThatIsMissingOrOneTooManyContradictsTheLog) {
   std::vector<store::KeyVersionRow> rows = Rows();
   rows.push_back(rows.back());

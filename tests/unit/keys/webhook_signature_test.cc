@@ -210,13 +210,18 @@ TEST_F(WebhookSignatureTest, ARepeatedRequestGetsTheSameSignature) {
   EXPECT_THAT(Sign(kId, "{}", kRequestId), HasReason(Reason::kRequestIdReused));
 }
 
-TEST_F(WebhookSignatureTest, OnlyEd25519KeysOfThisPurposeSign) {
+TEST_F(WebhookSignatureTest, OnlyKeysOfThisPurposeSign) {
   const KeyName http{"acme", "http"};
   ASSERT_OK(world_.Create(http, {Purpose::kHttp, Algorithm::kEd25519, Protection::kHsm, kYear}));
   EXPECT_THAT(Sign(kId, kPayload, {}, http), HasReason(Reason::kKeyPurposeMismatch));
   Presented webhook = Webhook();
   webhook.key = http;
   EXPECT_THAT(Verify(webhook), HasReason(Reason::kKeyPurposeMismatch));
+  // By HMAC a key is shared, and only then.
+  for (const Protection protection : {Protection::kHsm, Protection::kEnvelope}) {
+    EXPECT_THAT(CheckParameters({Purpose::kWebhook, Algorithm::kHmacSha256, protection, kYear}),
+                HasReason(Reason::kFieldInvalid));
+  }
   EXPECT_THAT(CheckParameters({Purpose::kWebhook, Algorithm::kEcP256, Protection::kHsm, kYear}),
               HasReason(Reason::kFieldInvalid));
 }

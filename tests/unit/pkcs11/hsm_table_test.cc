@@ -28,7 +28,8 @@ constexpr char kEnd[] = "<!-- end of hsms -->\n";
 struct Deed {
   std::string what;
   KeyKind kind;
-  std::vector<Mechanism> mechanisms;  // none for a wrapping key
+  std::vector<Mechanism> mechanisms = {};  // none for a wrapping key
+  bool delivered = false;
 };
 
 std::vector<Deed> Deeds() {
@@ -38,6 +39,9 @@ std::vector<Deed> Deeds() {
   return {
       {"wrap keys (AES-256-GCM)", KeyKind::kAes256Wrapping, {}},
       {"tag, HMAC-SHA-256", KeyKind::kHmacSha256, {Mechanism::kHmacSha256}},
+      {.what = "hand over, HMAC-SHA-256 (RSA-OAEP)",
+       .kind = KeyKind::kHmacSha256,
+       .delivered = true},
       {"tag, HMAC-SHA-384", KeyKind::kHmacSha384, {Mechanism::kHmacSha384}},
       {"tag, HMAC-SHA-512", KeyKind::kHmacSha512, {Mechanism::kHmacSha512}},
       {"tag, AES-256-CMAC", KeyKind::kAes256Cmac, {Mechanism::kAesCmac}},
@@ -50,7 +54,16 @@ std::vector<Deed> Deeds() {
   };
 }
 
+bool Delivers(Hsm& hsm, const Deed& deed) {
+  const auto recipient = hsm.Generate("recipient", KeyKind::kRsa3072).ok()
+                             ? hsm.PublicKey("recipient")
+                             : absl::StatusOr<std::string>(absl::UnknownError("no recipient"));
+  return recipient.ok() && hsm.GenerateShared(deed.what, deed.kind).ok() &&
+         hsm.Deliver(deed.what, *recipient).ok();
+}
+
 bool Does(Hsm& hsm, const Deed& deed) {
+  if (deed.delivered) return Delivers(hsm, deed);
   if (!hsm.Generate(deed.what, deed.kind).ok()) return false;
   for (const Mechanism mechanism : deed.mechanisms) {
     if (!hsm.Sign(deed.what, mechanism, "message").ok()) return false;

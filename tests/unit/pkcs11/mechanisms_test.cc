@@ -148,6 +148,15 @@ TEST(Mechanisms, ProbesTheSizeOfRsaKeys) {
   EXPECT_THAT(Probed(), ElementsAre(KeyKind::kRsa2048, KeyKind::kRsa3072, KeyKind::kRsa4096));
 }
 
+TEST(Mechanisms, ProbesWhetherTheTokenCanWrapForOthers) {
+  told = {};
+  EXPECT_FALSE(ProbeDelivery(Telling(), 1).value());
+  told[CKM_RSA_PKCS_OAEP] = {1024, 4096, CKF_ENCRYPT};
+  EXPECT_FALSE(ProbeDelivery(Telling(), 1).value());
+  told[CKM_RSA_PKCS_OAEP].flags |= CKF_WRAP;
+  EXPECT_TRUE(ProbeDelivery(Telling(), 1).value());
+}
+
 TEST(Mechanisms, ProbesTheSizeOfCurves) {
   told = {};
   told[CKM_EC_KEY_PAIR_GEN] = {192, 256, CKF_GENERATE_KEY_PAIR};

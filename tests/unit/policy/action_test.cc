@@ -20,8 +20,8 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
                          "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken",
                          "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage", "SignWebhook",
                          "SignCose", "Verify", "GetPublicKey", "CreateKey", "RotateKey",
-                         "CreateCertificateSigningRequest", "ListKeys", "GetKey", "LockKeys",
-                         "CreatePartnerKey", "DisablePartnerKey", "ListPartnerKeys",
+                         "DeliverKey", "CreateCertificateSigningRequest", "ListKeys", "GetKey",
+                         "LockKeys", "CreatePartnerKey", "DisablePartnerKey", "ListPartnerKeys",
                          "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 

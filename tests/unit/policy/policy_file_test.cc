@@ -433,9 +433,11 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
             "Detokenize LookUpToken SuspendToken ResumeToken");
   for (const char* officer : {"officer-1", "officer-2"}) {
     EXPECT_EQ(allowed(officer, key),
-              "GetPublicKey CreateKey RotateKey CreateCertificateSigningRequest ListKeys GetKey");
+              "GetPublicKey CreateKey RotateKey DeliverKey CreateCertificateSigningRequest "
+              "ListKeys GetKey");
     EXPECT_EQ(allowed(officer, "tenants/acme/keys"),
-              "GetPublicKey CreateKey RotateKey CreateCertificateSigningRequest ListKeys GetKey");
+              "GetPublicKey CreateKey RotateKey DeliverKey CreateCertificateSigningRequest "
+              "ListKeys GetKey");
     EXPECT_EQ(allowed(officer, cards), "");
     EXPECT_EQ(allowed(officer, "auditLog"), "");
   }

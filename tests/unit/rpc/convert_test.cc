@@ -152,6 +152,13 @@ TEST(ParametersOf, PairsPurposesWithTheirAlgorithms) {
       {v1::KEY_PURPOSE_SIGN, v1::KEY_ALGORITHM_HMAC_SHA256, std::nullopt},
       {v1::KEY_PURPOSE_SIGN, v1::KEY_ALGORITHM_AES_256, std::nullopt},
       {v1::KEY_PURPOSE_MAC, v1::KEY_ALGORITHM_EC_P256, std::nullopt},
+      {v1::KEY_PURPOSE_WEBHOOK, v1::KEY_ALGORITHM_ED25519, keys::Algorithm::kEd25519},
+      {v1::KEY_PURPOSE_WEBHOOK, v1::KEY_ALGORITHM_HMAC_SHA256, keys::Algorithm::kHmacSha256},
+      {v1::KEY_PURPOSE_WEBHOOK, v1::KEY_ALGORITHM_HMAC_SHA512, std::nullopt},
+      {v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK, v1::KEY_ALGORITHM_HMAC_SHA256,
+       keys::Algorithm::kHmacSha256},
+      {v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK, v1::KEY_ALGORITHM_ED25519, std::nullopt},
+      {v1::KEY_PURPOSE_SECRET_DELIVERY, v1::KEY_ALGORITHM_RSA_3072, std::nullopt},
       {v1::KEY_PURPOSE_SIGN, v1::KEY_ALGORITHM_UNSPECIFIED, std::nullopt},
       {v1::KEY_PURPOSE_UNSPECIFIED, v1::KEY_ALGORITHM_EC_P256, std::nullopt},
       {v1::KEY_PURPOSE_DATA, v1::KEY_ALGORITHM_AES_256, std::nullopt},
@@ -163,7 +170,10 @@ TEST(ParametersOf, PairsPurposesWithTheirAlgorithms) {
     ASSERT_EQ(parameters.ok(), row.expected.has_value()) << row.purpose << " " << row.algorithm;
     if (!parameters.ok()) continue;
     EXPECT_EQ(parameters->algorithm, *row.expected);
-    EXPECT_EQ(parameters->protection, keys::Protection::kHsm);
+    const bool shared =
+        row.purpose == v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK ||
+        (row.purpose == v1::KEY_PURPOSE_WEBHOOK && row.algorithm == v1::KEY_ALGORITHM_HMAC_SHA256);
+    EXPECT_EQ(parameters->protection, shared ? keys::Protection::kShared : keys::Protection::kHsm);
     EXPECT_EQ(parameters->cryptoperiod, absl::Hours(24 * 365));
   }
 }

@@ -36,7 +36,7 @@ rules:
     reveal: full
   - id: sign
     roles: [data]
-    actions: [FingerprintCard, Sign, Verify, GetPublicKey]
+    actions: [FingerprintCard, Sign, SignWebhook, Verify, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
   - id: partners
     roles: [data]
@@ -48,7 +48,7 @@ rules:
     resources: ["tenants/acme/partnerKeys/*"]
   - id: keys
     roles: [keys]
-    actions: [CreateKey, RotateKey, ListKeys, GetKey, GetPublicKey]
+    actions: [CreateKey, RotateKey, DeliverKey, ListKeys, GetKey, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
   - id: lock
     roles: [keys]

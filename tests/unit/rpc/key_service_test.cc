@@ -70,6 +70,12 @@ TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
   Deadline context;
   EXPECT_EQ(ReasonOnWire(keys_stub->RotateKey(&context, request, &rotated)),
             "OFFICER_LOGIN_REQUIRED");
+  v1::DeliverKeyRequest deliver;
+  deliver.set_name("tenants/acme/keys/orders");
+  v1::DeliverKeyResponse delivered;
+  Deadline third;
+  EXPECT_EQ(ReasonOnWire(keys_stub->DeliverKey(&third, deliver, &delivered)),
+            "OFFICER_LOGIN_REQUIRED");
   v1::PartnerKey made;
   EXPECT_EQ(ReasonOnWire(CreatePartnerKey("bank", "any", &made)), "OFFICER_LOGIN_REQUIRED");
   // Its owner has to hear of it, whoever may register keys.
@@ -81,7 +87,7 @@ TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
   Deadline second;
   EXPECT_EQ(ReasonOnWire(partners_stub->DisablePartnerKey(&second, disable, &disabled)),
             "OFFICER_LOGIN_REQUIRED");
-  EXPECT_EQ(edge.Records("OFFICER_LOGIN_REQUIRED").size(), 4U);
+  EXPECT_EQ(edge.Records("OFFICER_LOGIN_REQUIRED").size(), 5U);
   v1::ListKeysResponse listed;
   EXPECT_TRUE(ListKeys(0, "", &listed).ok());
 }

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "keysvc/keys/key_delivery.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
 #include "keysvc/keys/opened_keys.h"
@@ -90,7 +91,9 @@ class ServicesTest : public ::testing::Test {
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
     signing_.emplace(*edge.gate, *registry_, public_keys_, *signer_, *verifier_);
-    keys_.emplace(*edge.gate, *registry_, *opened_keys_, changes_);
+    delivery_.emplace(keys::KeyDelivery::Services{*registry_, *partner_keys_, edge.hsm, edge.store,
+                                                  *edge.journal});
+    keys_.emplace(*edge.gate, *registry_, *delivery_, *opened_keys_, changes_);
     partners_.emplace(*edge.gate, *partner_keys_, changes_);
     audit_.emplace(*edge.gate, *edge.journal, edge.store);
     tokens_->Register(edge.methods, lane_);
@@ -208,6 +211,7 @@ class ServicesTest : public ::testing::Test {
   std::optional<keys::KeyWrapping> wrapping_;
   std::unique_ptr<keys::KeyRegistry> registry_;
   std::unique_ptr<keys::PartnerKeys> partner_keys_;
+  std::optional<keys::KeyDelivery> delivery_;
   std::optional<keys::OpenedKeys> opened_keys_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
   keys::PublicKeys public_keys_;

@@ -155,7 +155,7 @@ TEST_F(ServicesTest, TakeAWebhookForFiveMinutesWhereTheRequestSaysNoAge) {
     };
     add(http::kWebhookId, "msg_1");
     add(http::kWebhookTimestamp, absl::StrCat(made));
-    add(http::kWebhookSignature, http::WebhookSignature(*raw));
+    add(http::kWebhookSignature, http::WebhookSignature(http::kWebhookEd25519, *raw));
     v1::VerifyWebhookResponse response;
     Deadline context;
     EXPECT_TRUE(signing->VerifyWebhook(&context, request, &response).ok());

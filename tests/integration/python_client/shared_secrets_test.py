@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Shared secrets as their receiver has them: opened by openssl and a library that the service does
+not use, and good for both directions. The walk of docs/shared_secrets.md shows what it says.
+
+    shared_secrets_test.py [--write]    with --write the document is given what the walk showed
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import sys
+import time
+import unittest
+import uuid
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from deployment import ROOT, Deployment
+from google.protobuf.timestamp_pb2 import Timestamp
+from readme_test import FENCE, commands, masked, shown_by
+from wire import SECONDS, Client, keys, new_key, partners, refusal, signing
+
+DOCUMENT = ROOT / "docs/shared_secrets.md"
+PAYLOAD = '{"type": "payment.settled", "café": true}'.encode()
+FIELD = "shop-signature"
+WRONG = signing.SignatureFault.SIGNATURE_FAULT_SIGNATURE_WRONG
+OAEP_HASHES = {"RSA-OAEP": hashes.SHA1, "RSA-OAEP-256": hashes.SHA256}
+
+
+def tag(secret: bytes, message: bytes) -> bytes:
+    return hmac.new(secret, message, hashlib.sha256).digest()
+
+
+class Shop:
+    """The receiver."""
+
+    def __init__(self, officer: Client) -> None:
+        self.private = rsa.generate_private_key(65537, 3072)
+        pem = self.private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+        self.name = officer.partners.CreatePartnerKey(partners.CreatePartnerKeyRequest(
+            parent="tenants/acme", partner_key_id=f"shop-{uuid.uuid4().hex[:6]}x", pem=pem,
+            purpose=keys.KEY_PURPOSE_SECRET_DELIVERY,
+            not_after_time=Timestamp(seconds=int(time.time()) + 86400)),
+            timeout=SECONDS).partner_key.name
+
+    def open(self, delivered) -> bytes:
+        algorithm = OAEP_HASHES[delivered.algorithm]
+        return self.private.decrypt(delivered.wrapped_secret, padding.OAEP(
+            padding.MGF1(algorithm()), algorithm(), None))
+
+
+class SharedSecrets(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.deployment = cls.enterClassContext(Deployment())
+        cls.deployment.start()
+        cls.settlement = cls.enterClassContext(Client(cls.deployment, "settlement")).signing
+        cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1"))
+        cls.auditor = cls.enterClassContext(Client(cls.deployment, "auditor"))
+        cls.shop = Shop(cls.officer)
+
+    def new_key(self, purpose=keys.KEY_PURPOSE_TIMESTAMPED_WEBHOOK) -> str:
+        return new_key(self.officer, keys.KEY_ALGORITHM_HMAC_SHA256, purpose)
+
+    def deliver(self, name: str, shop: Shop | None = None, **options):
+        request = keys.DeliverKeyRequest(name=name, partner_key=(shop or self.shop).name, **options)
+        return self.officer.keys.DeliverKey(request, timeout=60)
+
+    def secret_of(self, name: str) -> bytes:
+        return self.shop.open(self.deliver(name))
+
+    def sign(self, name: str, **options):
+        request = signing.SignWebhookRequest(name=name, payload=PAYLOAD, **options)
+        return self.settlement.SignWebhook(request, timeout=SECONDS)
+
+    def stamped(self, name: str) -> str:
+        fields = self.sign(name, signature_field=FIELD).fields
+        self.assertEqual([field.name for field in fields], [FIELD])
+        return fields[0].value
+
+    def verify_stamped(self, name: str, *secrets: bytes, at: int | None = None):
+        at = int(time.time()) if at is None else at
+        tags = "".join(f",v1={tag(secret, b'%d.' % at + PAYLOAD).hex()}" for secret in secrets)
+        field = signing.HttpField(name="Shop-Signature", value=f"t={at}{tags}")
+        request = signing.VerifyWebhookRequest(name=name, signature_field=FIELD, fields=[field],
+                                               payload=PAYLOAD)
+        return self.settlement.VerifyWebhook(request, timeout=SECONDS)
+
+    def test_both_sides_tag_alike(self):
+        name = self.new_key()
+        delivered = self.deliver(name)
+        self.assertEqual(delivered.key_version, f"{name}/versions/1")
+        secret = self.shop.open(delivered)
+        self.assertEqual(len(secret), 32)
+        stamp, v1 = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", self.stamped(name)).groups()
+        self.assertEqual(tag(secret, f"{stamp}.".encode() + PAYLOAD).hex(), v1)
+
+        verified = self.verify_stamped(name, secret)
+        self.assertTrue(verified.valid)
+        self.assertEqual(verified.key_version, f"{name}/versions/1")
+        self.assertEqual(self.verify_stamped(name, b"\0" * 32).fault, WRONG)
+        self.assertTrue(self.verify_stamped(name, b"\0" * 32, secret).valid)
+        self.assertEqual(self.verify_stamped(name, secret, at=int(time.time()) - 400).fault,
+                         signing.SignatureFault.SIGNATURE_FAULT_TOO_OLD)
+
+    def test_standard_webhooks_have_the_same_secrets(self):
+        name = self.new_key(keys.KEY_PURPOSE_WEBHOOK)
+        secret = self.secret_of(name)
+        fields = {field.name: field.value for field in self.sign(name, message_id="msg_1").fields}
+        signed = f'msg_1.{fields["webhook-timestamp"]}.'.encode() + PAYLOAD
+        ours = base64.b64encode(tag(secret, signed)).decode()
+        self.assertEqual(fields["webhook-signature"], f"v1,{ours}")
+        theirs = [signing.HttpField(name=name, value=value) for name, value in fields.items()]
+        request = signing.VerifyWebhookRequest(name=name, fields=theirs, payload=PAYLOAD)
+        self.assertTrue(self.settlement.VerifyWebhook(request, timeout=SECONDS).valid)
+
+    def test_a_secret_is_delivered_once(self):
+        name, request_id = self.new_key(), str(uuid.uuid4())
+        first = self.deliver(name, request_id=request_id)
+        self.assertEqual(self.deliver(name, request_id=request_id), first)
+        other = Shop(self.officer)
+        for call in (lambda: self.deliver(name), lambda: self.deliver(name, other)):
+            self.assertEqual(refusal(call).reason, "KEY_DELIVERED")
+        self.assertEqual(refusal(lambda: self.deliver(name, other, request_id=request_id)).reason,
+                         "REQUEST_ID_REUSED")
+
+    def test_during_a_roll_either_secret_does(self):
+        name = self.new_key()
+        old = self.secret_of(name)
+        self.officer.keys.RotateKey(keys.RotateKeyRequest(name=name), timeout=60)
+        # The receiver has the old one only, and finds its tag.
+        stamp, *tags = re.split(r",v1=", self.stamped(name))
+        signed = stamp.removeprefix("t=").encode() + b"." + PAYLOAD
+        self.assertEqual(len(tags), 2)
+        self.assertEqual(tag(old, signed).hex(), tags[1])
+        new = self.secret_of(name)
+        self.assertEqual(tag(new, signed).hex(), tags[0])
+        self.assertEqual(self.verify_stamped(name, old).key_version, f"{name}/versions/1")
+        self.assertEqual(self.verify_stamped(name, new).key_version, f"{name}/versions/2")
+
+        versions = self.officer.keys.GetKey(keys.GetKeyRequest(name=name),
+                                            timeout=SECONDS).key.versions
+        self.assertEqual([version.primary for version in versions], [True, False])
+        for version in versions:
+            self.assertEqual(version.protection, keys.KEY_PROTECTION_SHARED)
+            self.assertEqual(version.state, keys.KEY_STATE_ACTIVE)
+        days = (versions[1].originator_end_time.seconds - time.time()) / 86400
+        self.assertTrue(6.9 < days <= 7, days)
+
+        self.officer.keys.RotateKey(keys.RotateKeyRequest(name=name, at_once=True), timeout=60)
+        self.assertEqual(self.verify_stamped(name, old).fault, WRONG)
+        self.assertEqual(self.verify_stamped(name, new).fault, WRONG)
+        self.assertRegex(self.stamped(name), r"^t=\d+,v1=[0-9a-f]{64}$")
+
+    def test_delivering_is_an_intent_and_an_outcome_in_the_log(self):
+        name = self.new_key()
+        delivered = self.deliver(name)
+        records = [json.loads(line) for line in self.auditor.export().splitlines()]
+        of_key = [record for record in records
+                  if "KeyService.DeliverKey" in json.dumps(record) and name in json.dumps(record)]
+        self.assertEqual(len(of_key), 2)
+        text = json.dumps(of_key)
+        self.assertIn(self.shop.name, text)
+        secret = self.shop.open(delivered)
+        for form in (secret.hex(), base64.b64encode(secret).decode(),
+                     delivered.wrapped_secret.hex()):
+            self.assertNotIn(form, text)
+
+    def test_what_is_not_for_it_is_refused_by_name(self):
+        name = self.new_key()
+        hsm_only = new_key(self.officer, keys.KEY_ALGORITHM_HMAC_SHA256, keys.KEY_PURPOSE_MAC)
+        ed25519 = new_key(self.officer, keys.KEY_ALGORITHM_ED25519, keys.KEY_PURPOSE_WEBHOOK)
+
+        def to(partner_key: str):
+            return lambda: self.officer.keys.DeliverKey(
+                keys.DeliverKeyRequest(name=name, partner_key=partner_key), timeout=60)
+
+        for call, reason, field in (
+                (lambda: self.deliver(hsm_only), "KEY_PURPOSE_MISMATCH", ""),
+                (lambda: self.deliver(ed25519), "KEY_PURPOSE_MISMATCH", ""),
+                (lambda: self.deliver(f"{name}/versions/2"), "KEY_NOT_FOUND", ""),
+                (to(""), "FIELD_REQUIRED", "partner_key"),
+                (to(name), "FIELD_INVALID", "partner_key"),
+                (to("tenants/globex/partnerKeys/shop"), "FIELD_INVALID", "partner_key"),
+                (to("tenants/acme/partnerKeys/nobody"), "KEY_NOT_FOUND", ""),
+                (lambda: self.sign(name, message_id="msg_1"), "KEY_PURPOSE_MISMATCH", ""),
+                (lambda: self.sign(name, signature_field="A b"), "FIELD_INVALID",
+                 "signature_field"),
+                (lambda: self.sign(name, signature_field=FIELD, message_id="msg_1"),
+                 "FIELD_INVALID", "message_id"),
+                (lambda: self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=name),
+                                                      timeout=SECONDS),
+                 "ALGORITHM_UNSUPPORTED", ""),
+                (lambda: self.settlement.GetJwks(signing.GetJwksRequest(name=name),
+                                                 timeout=SECONDS),
+                 "KEY_PURPOSE_MISMATCH", "")):
+            with self.subTest(reason=reason, field=field):
+                refused = refusal(call)
+                self.assertEqual((refused.reason, refused.field), (reason, field))
+        self.assertEqual(len(self.secret_of(name)), 32)
+
+    def test_services_deliver_nothing(self):
+        with Client(self.deployment, "settlement") as service:
+            request = keys.DeliverKeyRequest(name=self.new_key(), partner_key=self.shop.name)
+            refused = refusal(lambda: service.keys.DeliverKey(request, timeout=SECONDS))
+        self.assertEqual(refused.reason, "POLICY_DENIED")
+
+    def test_what_was_delivered_before_a_restart_is_not_delivered_after_it(self):
+        name = self.new_key()
+        secret = self.secret_of(name)
+        self.deployment.stop()
+        self.deployment.start()
+        self.assertEqual(refusal(lambda: self.deliver(name)).reason, "KEY_DELIVERED")
+        self.assertTrue(self.verify_stamped(name, secret).valid)
+
+    def test_the_walk_shows_what_the_document_says(self):
+        walk = [command for block in FENCE.findall(DOCUMENT.read_text())
+                for command in commands(block)]
+        self.assertGreater(len(walk), 10)
+        shown = shown_by(self.deployment, [line for line, _ in walk])
+        self.assertEqual(len(shown), len(walk))
+        for (line, says), shows in zip(walk, shown):
+            with self.subTest(line):
+                self.assertEqual(masked(without_id(shows)), masked(without_id(says)))
+
+
+def without_id(text: str) -> str:
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
+
+
+def write() -> None:
+    text = DOCUMENT.read_text()
+    with Deployment() as deployment:
+        deployment.start()
+        lines = [line for block in FENCE.findall(text) for line, _ in commands(block)]
+        shown = iter(shown_by(deployment, lines))
+
+    def block(match: re.Match) -> str:
+        told = "".join(f"$ {line}\n{next(shown)}" for line, _ in commands(match[1]))
+        return f"```console\n{told}```\n"
+
+    DOCUMENT.write_text(FENCE.sub(block, text))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        write()
+    else:
+        unittest.main()
