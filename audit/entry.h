@@ -24,6 +24,10 @@ struct Item {
   std::string state_after = {};
   std::string rule = {};    // that allowed it, where several allowed items of the call
   std::string source = {};  // of a token that was made from another one: that one's name
+  // Of a token with a domain, as TokenDomain and TokenUse of the tokenizer write it: what it was
+  // made for, and what it was to be used for.
+  std::string domain = {};
+  std::string use = {};
 };
 
 // What happened, with the six facts of PCI DSS 10.2.2: who, what kind of event, when (the journal

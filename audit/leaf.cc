@@ -40,6 +40,7 @@ std::string ItemsOf(const Entry& entry) {
   for (const Item& item : entry.items) {
     if (items.size() > 1) items += ',';
     JsonObject object(kExpectedItem);
+    object.OptionalText("domain", item.domain);
     object.Text("outcome", NameOf(item.outcome));
     object.OptionalText("reason", item.reason);
     object.OptionalText("resource", item.resource);
@@ -47,6 +48,7 @@ std::string ItemsOf(const Entry& entry) {
     object.OptionalText("source", item.source);
     object.OptionalText("state_after", item.state_after);
     object.OptionalText("state_before", item.state_before);
+    object.OptionalText("use", item.use);
     items += object.Take();
   }
   return items + "]";

@@ -54,7 +54,8 @@ absl::StatusOr<Entry> FromJson(const Json& header, const Json& body) {
     if (!result.has_value()) return Malformed();
     entry.items.push_back({json.value("resource", ""), *result, json.value("reason", ""),
                            json.value("state_before", ""), json.value("state_after", ""),
-                           json.value("rule", ""), json.value("source", "")});
+                           json.value("rule", ""), json.value("source", ""),
+                           json.value("domain", ""), json.value("use", "")});
   }
   return entry;
 }

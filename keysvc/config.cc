@@ -268,7 +268,7 @@ class Reader {
       RETURN_IF_ERROR(
           RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1", "emv",
                              "time_to_live_minutes", "uses", "grace_minutes", "request_id_hours",
-                             "account_reference_issuer"}));
+                             "account_reference_issuer", "domain", "on_reissue"}));
       tokenizer::Profile profile;
       ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
       ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
@@ -293,11 +293,59 @@ class Reader {
       if (const std::optional<YamlNode> issuer = item.Find("account_reference_issuer")) {
         ASSIGN_OR_RETURN(profile.account_reference_issuer, issuer->AsString());
       }
+      if (const std::optional<YamlNode> domain = item.Find("domain")) {
+        ASSIGN_OR_RETURN(profile.domain, ReadDomain(*domain));
+      }
+      ASSIGN_OR_RETURN(profile.merges, ReadMerges(item));
       RETURN_IF_ERROR(ReadFamily(item, profile));
       config_.profiles.push_back(std::move(profile));
       RETURN_IF_ERROR(FaultUnless(tokenizer::Profiles::Create(config_.profiles).status(), item));
     }
     return absl::OkStatus();
+  }
+
+  static absl::StatusOr<tokenizer::DomainRestriction> ReadDomain(const YamlNode& node) {
+    RETURN_IF_ERROR(RequireKeys(node, {"channels", "merchant", "amounts"}));
+    tokenizer::DomainRestriction domain;
+    if (const std::optional<YamlNode> channels = node.Find("channels")) {
+      ASSIGN_OR_RETURN(domain.channels, channels->AsStrings());
+      if (domain.channels.empty()) return channels->Fault("at least one channel is expected");
+    }
+    if (const std::optional<YamlNode> merchant = node.Find("merchant")) {
+      ASSIGN_OR_RETURN(const std::string word, merchant->AsString());
+      if (word != "required") return merchant->Fault("required is expected, or nothing at all");
+      domain.merchant = true;
+    }
+    if (const std::optional<YamlNode> amounts = node.Find("amounts")) {
+      ASSIGN_OR_RETURN(const std::vector<YamlNode> items, amounts->Items());
+      if (items.empty()) return amounts->Fault("the amounts of at least one currency are expected");
+      for (const YamlNode& item : items) {
+        ASSIGN_OR_RETURN(domain.amounts.emplace_back(), ReadAmounts(item));
+      }
+    }
+    if (domain.empty()) return node.Fault("channels, merchant or amounts are expected");
+    RETURN_IF_ERROR(FaultUnless(domain.Check(), node));
+    return domain;
+  }
+
+  static absl::StatusOr<tokenizer::AmountBand> ReadAmounts(const YamlNode& node) {
+    RETURN_IF_ERROR(RequireKeys(node, {"currency", "min", "max"}));
+    tokenizer::AmountBand band;
+    ASSIGN_OR_RETURN(const YamlNode currency, node.Get("currency"));
+    ASSIGN_OR_RETURN(band.currency, currency.AsString());
+    ASSIGN_OR_RETURN(band.min, Number(node, "min", 0, tokenizer::kLargestAmount, 0));
+    ASSIGN_OR_RETURN(const YamlNode max, node.Get("max"));
+    ASSIGN_OR_RETURN(const std::int64_t most, max.AsInteger(0, tokenizer::kLargestAmount));
+    band.max = static_cast<std::uint64_t>(most);
+    return band;
+  }
+
+  static absl::StatusOr<bool> ReadMerges(const YamlNode& item) {
+    const std::optional<YamlNode> node = item.Find("on_reissue");
+    if (!node.has_value()) return false;
+    ASSIGN_OR_RETURN(const std::string word, node->AsString());
+    if (word != "refuse" && word != "merge") return node->Fault("refuse or merge is expected");
+    return word == "merge";
   }
 
   static absl::Status ReadFamily(const YamlNode& item, tokenizer::Profile& profile) {

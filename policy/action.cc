@@ -12,6 +12,7 @@ constexpr auto kActions = std::to_array<Action>({
     Action::kGetToken,
     Action::kLookUpToken,
     Action::kConvertToken,
+    Action::kUpdateTokenCard,
     Action::kFingerprintCard,
     Action::kSuspendToken,
     Action::kResumeToken,
@@ -45,6 +46,7 @@ constexpr auto kNames = std::to_array<std::string_view>({
     "GetToken",
     "LookUpToken",
     "ConvertToken",
+    "UpdateTokenCard",
     "FingerprintCard",
     "SuspendToken",
     "ResumeToken",
@@ -93,6 +95,7 @@ bool NamesTokens(Action action) {
     case Action::kDetokenize:
     case Action::kGetToken:
     case Action::kConvertToken:
+    case Action::kUpdateTokenCard:
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:

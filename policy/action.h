@@ -15,6 +15,7 @@ enum class Action {
   kGetToken,
   kLookUpToken,
   kConvertToken,
+  kUpdateTokenCard,
   kFingerprintCard,
   kSuspendToken,
   kResumeToken,

@@ -15,7 +15,8 @@ bool MeetsMisses(Action action) { return NamesTokens(action) || action == Action
 
 bool MeetsGuesses(Action action) {
   return action == Action::kTokenize || action == Action::kLookUpToken ||
-         action == Action::kConvertToken || action == Action::kFingerprintCard;
+         action == Action::kConvertToken || action == Action::kUpdateTokenCard ||
+         action == Action::kFingerprintCard;
 }
 
 bool MeetsReveals(Action action) {
@@ -30,7 +31,8 @@ std::string Describe(const Limits& limits, Action action) {
   if (MeetsGuesses(action)) {
     absl::StrAppend(&text, text.empty() ? "" : ", ", limits.guesses.count,
                     " cards of one BIN and last four in 24h",
-                    action == Action::kTokenize || action == Action::kConvertToken
+                    action == Action::kTokenize || action == Action::kConvertToken ||
+                            action == Action::kUpdateTokenCard
                         ? " where tokens are deterministic"
                         : "");
   }

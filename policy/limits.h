@@ -31,8 +31,8 @@ struct MissLimit {
 
 // How many different cards that a masked view does not tell apart, being of one BIN and last four,
 // a caller may turn into fingerprints or account references, or where a card always gets the same
-// token into that, or look up, within 24 hours: `count`, or five times what its other cards of that
-// BIN explain, whichever is more.
+// token into that, put behind such a token, or look up, within 24 hours: `count`, or five times
+// what its other cards of that BIN explain, whichever is more.
 struct GuessLimit {
   std::uint32_t count = 20;
 };

@@ -95,7 +95,8 @@ absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> 
   if (const std::optional<YamlNode> guesses = node.Find("guesses")) {
     if (std::none_of(actions.begin(), actions.end(), MeetsGuesses)) {
       return guesses->Fault(
-          "\"guesses\" goes with Tokenize, LookUpToken, ConvertToken and FingerprintCard only");
+          "\"guesses\" goes with Tokenize, LookUpToken, ConvertToken, UpdateTokenCard and "
+          "FingerprintCard only");
     }
     RETURN_IF_ERROR(guesses->RequireKeys({"count"}));
     ASSIGN_OR_RETURN(limits.guesses.count, ReadCount(*guesses, kMost));

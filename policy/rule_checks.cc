@@ -25,6 +25,7 @@ Subject SubjectOf(Action action) {
     case Action::kGetToken:
     case Action::kLookUpToken:
     case Action::kConvertToken:
+    case Action::kUpdateTokenCard:
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
@@ -125,6 +126,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kGetToken:
     case Action::kLookUpToken:
     case Action::kConvertToken:
+    case Action::kUpdateTokenCard:
     case Action::kFingerprintCard:
     case Action::kSuspendToken:
     case Action::kResumeToken:

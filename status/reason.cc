@@ -45,6 +45,8 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kTokenExpired, "TOKEN_EXPIRED", kFailedPrecondition, false},
     {Reason::kTokenExhausted, "TOKEN_EXHAUSTED", kFailedPrecondition, false},
     {Reason::kTokensExhausted, "TOKENS_EXHAUSTED", kFailedPrecondition, false},
+    {Reason::kDomainMismatch, "DOMAIN_MISMATCH", kFailedPrecondition, false},
+    {Reason::kCardAlreadyTokenized, "CARD_ALREADY_TOKENIZED", kAlreadyExists, false},
     {Reason::kKeyNotFound, "KEY_NOT_FOUND", kNotFound, false},
     {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", kNotFound, false},
     {Reason::kProfileChanged, "PROFILE_CHANGED", kFailedPrecondition, false},

@@ -46,6 +46,8 @@ enum class Reason {
   kTokenExpired,
   kTokenExhausted,
   kTokensExhausted,
+  kDomainMismatch,
+  kCardAlreadyTokenized,
   kKeyNotFound,
   kProfileNotFound,
   kProfileChanged,

@@ -35,7 +35,8 @@ class RecentTokens {
   // `changes`.
   bool MayHaveChangedSince(std::uint64_t changes, std::int64_t handle) const;
 
-  // After the commit, before anybody hears of it; the keys of rows that it added.
+  // After the commit, before anybody hears of it; the keys of rows that it added, or that it may
+  // have given to rows which it changed.
   void Add(std::vector<std::string> keys);
   void AddChanged(const std::vector<std::int64_t>& handles);
   // Any row may have changed. Begins a new generation too.

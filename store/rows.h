@@ -111,7 +111,9 @@ struct FrontierRow {
 struct Mutation {
   // Inserted (revision 1): conflict when (tenant, profile, index_version, pan_index) or (tenant,
   // profile, digits) is taken. Or changed (stored revision + 1): conflict when the stored revision
-  // is another, or there is none; handle, tenant, profile, digits, creation and leaf index stay.
+  // is another, or there is none, and when the first four are another row's; handle, tenant,
+  // profile, digits, creation and leaf index stay. What another row of the same mutation gives up
+  // is still taken.
   std::vector<TokenRow> tokens = {};
   // Inserted (revision 1) or replaced as a whole (stored revision + 1). Conflict when the stored
   // revision is another.

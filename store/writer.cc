@@ -15,7 +15,7 @@ namespace keysvc::store {
 namespace {
 
 constexpr char kFindToken[] =
-    "SELECT 1 FROM tokens "
+    "SELECT handle FROM tokens "
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kInsertToken[] =
     "INSERT INTO tokens (handle, tenant, profile, index_version, pan_index, data_version, sealed, "
@@ -107,9 +107,9 @@ class Writer::Transaction : public WriteTransaction {
     if (*conflicts) return Applied::kConflict;
     RETURN_IF_ERROR(Fail(writer_.Write(mutation, now_ms)));
     for (const TokenRow& row : mutation.tokens) {
-      if (row.revision > 1) continue;
+      // A row that was changed may be another card's now.
       if (!row.pan_index.empty()) keys_.push_back(row.pan_index);
-      if (!row.digits.empty()) keys_.push_back(row.digits);
+      if (row.revision == 1 && !row.digits.empty()) keys_.push_back(row.digits);
     }
     return Applied::kYes;
   }
@@ -159,7 +159,7 @@ class Writer::Transaction : public WriteTransaction {
   }
 
   Writer& writer_;
-  std::vector<std::string> keys_;  // that recent_ knows the inserted rows by
+  std::vector<std::string> keys_;  // that recent_ knows rows by which may not have had them
   bool whole_ = true;  // everything asked for is in the transaction, and it is not yet committed
 };
 
@@ -222,18 +222,17 @@ absl::StatusOr<bool> Writer::Conflicts(const Mutation& mutation, std::int64_t no
       Execution stored = find_revision_.Bind(row.handle);
       ASSIGN_OR_RETURN(const bool found, stored.Step());
       if (!found || row.revision != static_cast<std::uint64_t>(stored.Integer(0)) + 1) return true;
-      continue;
     }
-    if (!row.digits.empty()) {
+    if (row.revision == 1 && !row.digits.empty()) {
       ASSIGN_OR_RETURN(const bool taken,
                        HasRow(find_digits_.Bind(Blob{row.digits}, Text{row.tenant}, row.profile)));
       if (taken) return true;
     }
     if (row.pan_index.empty()) continue;
-    ASSIGN_OR_RETURN(const bool taken,
-                     HasRow(find_token_.Bind(Blob{row.pan_index}, Text{row.tenant}, row.profile,
-                                             row.index_version)));
-    if (taken) return true;
+    Execution holder =
+        find_token_.Bind(Blob{row.pan_index}, Text{row.tenant}, row.profile, row.index_version);
+    ASSIGN_OR_RETURN(const bool taken, holder.Step());
+    if (taken && holder.Integer(0) != row.handle) return true;
   }
   for (const KeyVersionRow& row : mutation.keys) {
     ASSIGN_OR_RETURN(

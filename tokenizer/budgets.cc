@@ -17,7 +17,8 @@ std::pair<std::string, std::string> PairOf(std::string_view principal, std::stri
 
 bool IsMiss(std::string_view reason) {
   return reason == InfoOf(Reason::kTokenNotFound).name ||
-         reason == InfoOf(Reason::kCardNotTokenized).name;
+         reason == InfoOf(Reason::kCardNotTokenized).name ||
+         reason == InfoOf(Reason::kDomainMismatch).name;
 }
 
 absl::Status Budgets::CheckMisses(const policy::Permit& permit, absl::Time now) {

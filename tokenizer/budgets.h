@@ -19,8 +19,8 @@
 
 namespace keysvc::tokenizer {
 
-// Whether an outcome is one by which guesses at tokens, and at cards that have some, are told;
-// `reason` as the log has it.
+// Whether an outcome is one by which guesses at tokens, at what they are for, and at cards that
+// have some, are told; `reason` as the log has it.
 bool IsMiss(std::string_view reason);
 
 // What each caller has used up of the limits that the policy sets. In memory only, and bounded by

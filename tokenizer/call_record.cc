@@ -78,6 +78,10 @@ void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings)
   if (!ff1_versions.empty()) entry.details["ff1_key_version"] = Listed(ff1_versions);
 }
 
+void AddUses(audit::Entry& entry, const std::vector<TokenUse>& uses) {
+  for (std::size_t i = 0; i < uses.size(); ++i) entry.items[i].use = uses[i].ToString();
+}
+
 void SetFailed(audit::Entry& entry, const absl::Status& status) {
   entry.outcome = OutcomeOf(status);
   entry.reason = WordOf(status);

@@ -33,6 +33,9 @@ void SetItem(audit::Item& item, const absl::Status& status);
 // and with which keys.
 void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings);
 
+// Adds to items that are there already what they were to be used for: one use for each, or none.
+void AddUses(audit::Entry& entry, const std::vector<TokenUse>& uses);
+
 // Sets the outcome of a call that failed as a whole.
 void SetFailed(audit::Entry& entry, const absl::Status& status);
 

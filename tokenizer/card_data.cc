@@ -15,6 +15,8 @@ namespace {
 using crypto::SecretAccess;
 
 constexpr std::uint8_t kFormat = 1;
+// With terms.
+constexpr std::uint8_t kTermsFormat = 2;
 constexpr std::size_t kLongestName = 128;
 constexpr std::uint16_t kFirstYear = 2000;
 constexpr std::uint16_t kLastYear = 2099;
@@ -70,11 +72,11 @@ bool IsExpiry(std::uint16_t year, std::uint8_t month) {
 class SecretWriter {
  public:
   explicit SecretWriter(std::span<std::uint8_t> out) : out_(out) {}
-  void Integer(std::uint32_t value, unsigned width) {
+  void Integer(std::uint64_t value, unsigned width) {
     while (width-- > 0) Put(static_cast<std::uint8_t>(value >> (8 * width)));
   }
   void Bytes(crypto::ByteView bytes) {
-    Integer(static_cast<std::uint32_t>(bytes.size()), 4);
+    Integer(bytes.size(), 4);
     for (const std::uint8_t byte : bytes) Put(byte);
   }
 
@@ -86,8 +88,40 @@ class SecretWriter {
   std::span<std::uint8_t> out_;
 };
 
+std::size_t SizeOf(const TokenTerms& terms) {
+  const TokenDomain& domain = terms.domain;
+  const std::size_t currency = domain.amounts.has_value() ? domain.amounts->currency.size() : 0;
+  return 4 + domain.channel.size() + 4 + domain.merchant.size() + 4 + currency + 8 + 8 + 4 +
+         terms.account_reference.size();
+}
+
+void Write(const TokenTerms& terms, SecretWriter& writer) {
+  const TokenDomain& domain = terms.domain;
+  const AmountBand amounts = domain.amounts.value_or(AmountBand{});
+  writer.Bytes(crypto::AsBytes(domain.channel));
+  writer.Bytes(crypto::AsBytes(domain.merchant));
+  writer.Bytes(crypto::AsBytes(amounts.currency));
+  writer.Integer(amounts.min, 8);
+  writer.Integer(amounts.max, 8);
+  writer.Bytes(crypto::AsBytes(terms.account_reference));
+}
+
 absl::Status Corrupt() {
   return Error(Reason::kIntegrityFailure, "stored card data is not what was written");
+}
+
+absl::StatusOr<TokenTerms> ReadTerms(crypto::CanonicalReader& reader) {
+  TokenTerms terms;
+  ASSIGN_OR_RETURN(terms.domain.channel, reader.Bytes());
+  ASSIGN_OR_RETURN(terms.domain.merchant, reader.Bytes());
+  AmountBand amounts;
+  ASSIGN_OR_RETURN(amounts.currency, reader.Bytes());
+  ASSIGN_OR_RETURN(amounts.min, reader.U64());
+  ASSIGN_OR_RETURN(amounts.max, reader.U64());
+  if (!amounts.currency.empty()) terms.domain.amounts = std::move(amounts);
+  ASSIGN_OR_RETURN(terms.account_reference, reader.Bytes());
+  if (terms.empty() || !terms.domain.Check().ok()) return Corrupt();
+  return terms;
 }
 
 }  // namespace
@@ -137,27 +171,33 @@ absl::Status CheckNumberAlone(const CardData& card) {
                name ? "card.cardholder_name" : "card.expiry");
 }
 
-absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card) {
-  const std::size_t size = 1 + 4 + card.pan.length() + 2 + 1 + 4 + card.cardholder_name.size();
+absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card, const TokenTerms& terms) {
+  const std::size_t size = 1 + 4 + card.pan.length() + 2 + 1 + 4 + card.cardholder_name.size() +
+                           (terms.empty() ? 0 : SizeOf(terms));
   ASSIGN_OR_RETURN(crypto::SecretBytes plaintext, crypto::SecretBytes::Create(size));
   SecretWriter writer(plaintext.ExposeMutable(SecretAccess::kGranted));
   const Expiry expiry = card.expiry.value_or(Expiry{});
-  writer.Integer(kFormat, 1);
+  writer.Integer(terms.empty() ? kFormat : kTermsFormat, 1);
   writer.Bytes(card.pan.Expose(SecretAccess::kGranted));
   writer.Integer(expiry.year, 2);
   writer.Integer(expiry.month, 1);
   writer.Bytes(card.cardholder_name.Expose(SecretAccess::kGranted));
+  if (!terms.empty()) Write(terms, writer);
   return plaintext;
 }
 
-absl::StatusOr<CardData> DecodeCardData(const crypto::SecretBytes& plaintext) {
+absl::StatusOr<SealedCard> DecodeCardData(const crypto::SecretBytes& plaintext) {
   crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(SecretAccess::kGranted)));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
-  if (format != kFormat) return Corrupt();
+  if (format != kFormat && format != kTermsFormat) return Corrupt();
   ASSIGN_OR_RETURN(const std::string_view pan, reader.Bytes());
   ASSIGN_OR_RETURN(const std::uint16_t year, reader.U16());
   ASSIGN_OR_RETURN(const std::uint8_t month, reader.U8());
   ASSIGN_OR_RETURN(const std::string_view name, reader.Bytes());
+  TokenTerms terms;
+  if (format == kTermsFormat) {
+    ASSIGN_OR_RETURN(terms, ReadTerms(reader));
+  }
   RETURN_IF_ERROR(reader.Finish());
   const bool has_expiry = year != 0 || month != 0;
   if (has_expiry && !IsExpiry(year, month)) return Corrupt();
@@ -166,7 +206,7 @@ absl::StatusOr<CardData> DecodeCardData(const crypto::SecretBytes& plaintext) {
     return ReasonOf(card.status()) == Reason::kLockedMemory ? card.status() : Corrupt();
   }
   if (has_expiry) card->expiry = Expiry{year, month};
-  return card;
+  return SealedCard{*std::move(card), std::move(terms)};
 }
 
 }  // namespace keysvc::tokenizer

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "crypto/secret_bytes.h"
 #include "tokenizer/pan.h"
+#include "tokenizer/token_domain.h"
 
 namespace keysvc::tokenizer {
 
@@ -40,11 +41,27 @@ struct CardData {
 // "card.expiry" or "card.cardholder_name", when the card has more.
 absl::Status CheckNumberAlone(const CardData& card);
 
+// What is sealed beside a card, for as long as it is there.
+struct TokenTerms {
+  TokenDomain domain = {};
+  // That the token had before its card was replaced; empty: its card's own, if any.
+  std::string account_reference = {};
+
+  bool empty() const { return domain.empty() && account_reference.empty(); }
+};
+
 // The plaintext that is sealed: version byte 1, then PAN, year (2), month (1; both 0: none) and
-// name in canonical encoding.
-absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card);
+// name in canonical encoding. With terms, version byte 2 and behind the name channel, merchant,
+// currency, least and greatest amount (8 each; without a currency 0) and account reference.
+absl::StatusOr<crypto::SecretBytes> EncodeCardData(const CardData& card,
+                                                   const TokenTerms& terms = {});
+
+struct SealedCard {
+  CardData card;
+  TokenTerms terms;
+};
 // DATA_LOSS/INTEGRITY_FAILURE for what EncodeCardData did not write.
-absl::StatusOr<CardData> DecodeCardData(const crypto::SecretBytes& plaintext);
+absl::StatusOr<SealedCard> DecodeCardData(const crypto::SecretBytes& plaintext);
 
 }  // namespace keysvc::tokenizer
 

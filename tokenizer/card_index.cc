@@ -27,11 +27,15 @@ absl::StatusOr<IssuedToken> CardIndex::TokenOf(const store::TokenRow& row) {
   ASSIGN_OR_RETURN(const auto data_key, keys_.Data(row.data_version));
   // Opening proves that the index still leads to the card it was made from.
   ASSIGN_OR_RETURN(const OpenedRow opened, OpenRow(row, *data_key));
-  if (!row.digits.empty()) return IssuedToken{{profile_.tenant, row.digits}};
+  IssuedToken token{{profile_.tenant, row.digits}};
+  if (!profile_.account_reference_issuer.empty()) {
+    token.account_reference = opened.terms.account_reference;
+  }
+  if (!row.digits.empty()) return token;
   ASSIGN_OR_RETURN(const auto token_key, keys_.Token(opened.token_key_version));
-  return IssuedToken{
-      {profile_.tenant, EncodeOpaqueToken({row.handle, profile_.number}, profile_.tenant,
-                                          opened.token_key_version, *token_key)}};
+  token.name.token = EncodeOpaqueToken({row.handle, profile_.number}, profile_.tenant,
+                                       opened.token_key_version, *token_key);
+  return token;
 }
 
 }  // namespace keysvc::tokenizer

@@ -30,7 +30,8 @@ class CardIndex {
   absl::StatusOr<std::vector<std::optional<store::TokenRow>>> Find(
       std::span<const std::string> pan_indexes);
 
-  // The token of a row that was found. DATA_LOSS/INTEGRITY_FAILURE when the row is not what was
+  // The token of a row that was found, with the account reference that it has kept, if any.
+  // DATA_LOSS/INTEGRITY_FAILURE when the row is not what was
   // written, and so may not be that of the card which led to it.
   absl::StatusOr<IssuedToken> TokenOf(const store::TokenRow& row);
 

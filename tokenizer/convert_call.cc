@@ -1,5 +1,6 @@
 #include "tokenizer/convert_call.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -20,10 +21,11 @@ ConvertCall::ConvertCall(const CallServices& services, policy::Permit from, std:
       to_(std::move(to)),
       tenant_(std::move(tenant)),
       names_(std::move(names)),
+      facts_(facts),
       done_(std::move(done)),
       entry_(EntryOf(to_, "TokenService.ConvertToken", facts)),
       reader_(services_.profiles, services_.keys, services_.store, services_.gate, from_, tenant_),
-      maker_(services_, to_, std::move(target)) {
+      maker_(services_, to_, std::move(target), facts.domains) {
   entry_.profile = maker_.profile().ResourceName();
   entry_.details["source_rule"] = from_.rule();
 }
@@ -38,7 +40,7 @@ absl::Status ConvertCall::Prepare() {
   RETURN_IF_ERROR(CheckPermit(to_, policy::Action::kConvertToken, entry_.profile));
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
-  fingerprint_ = FingerprintOf(entry_.profile, names_, *request_keys_->fingerprint);
+  fingerprint_ = FingerprintOf(entry_.profile, names_, facts_, *request_keys_->fingerprint);
   return absl::OkStatus();
 }
 
@@ -70,23 +72,8 @@ absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
   if (!row.has_value()) return std::nullopt;
   ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
-  if (tokens.size() != names_.size()) {
-    return Error(Reason::kIntegrityFailure, "a kept answer is for another number of tokens");
-  }
-  Results results;
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    if (!names_[i].ok()) {
-      results.push_back(names_[i].status());
-    } else if (tokens[i].refused.has_value()) {
-      results.push_back(
-          Error(*tokens[i].refused, "not converted when this was asked for the first time"));
-    } else {
-      results.push_back(IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)},
-                                    tokens[i].expiry,
-                                    std::move(tokens[i].account_reference)});
-    }
-  }
-  return results;
+  return ResultsOf(std::move(tokens), maker_.profile().tenant, names_,
+                   "not converted when this was asked for the first time");
 }
 
 absl::Status ConvertCall::Read() {
@@ -102,7 +89,8 @@ absl::Status ConvertCall::Open() {
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
   RefuseWhatDoesNotOpen(readings_, services_.clock());
   RefuseTokensOfTarget();
-  OpenWithinLimits(services_.budgets, from_, now, names_, reader_, readings_);
+  RefuseDomainsThatTargetHasNot();
+  OpenWithinLimits(services_.budgets, from_, now, names_, facts_.uses, reader_, readings_);
   RefuseCardsThatTargetDoesNotTake();
   return absl::OkStatus();
 }
@@ -113,6 +101,14 @@ void ConvertCall::RefuseTokensOfTarget() {
     if (reading.token.ok() && reading.profile == entry_.profile) {
       reading.token = Error(Reason::kFieldInvalid, "the token is of this profile", "target");
     }
+  }
+}
+
+void ConvertCall::RefuseDomainsThatTargetHasNot() {
+  for (std::size_t i = 0; i < readings_.size(); ++i) {
+    if (!readings_[i].token.ok()) continue;
+    const absl::Status taken = maker_.CheckDomainOf(i);
+    if (!taken.ok()) readings_[i].token = taken;
   }
 }
 
@@ -147,21 +143,13 @@ absl::StatusOr<ConvertCall::Results> ConvertCall::Convert(store::Mutation& mutat
 
 absl::Status ConvertCall::Keep(const Results& results, store::Mutation& mutation) {
   if (!request_keys_.has_value()) return absl::OkStatus();
-  std::vector<KeptToken> tokens;
-  bool any = false;
-  for (const absl::StatusOr<IssuedToken>& result : results) {
-    any = any || result.ok();
-    tokens.push_back(
-        result.ok() ? KeptToken{.token = result->name.token,
-                                .expiry = result->expiry,
-                                .account_reference = result->account_reference}
-                    : KeptToken{.refused = ReasonOf(result.status()).value_or(Reason::kInternal)});
-  }
+  const bool any =
+      std::any_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
   // Once a token was made a repetition must make none, nor take a use, whatever became of others.
   if (!any) return absl::OkStatus();
   ASSIGN_OR_RETURN(
       mutation.idempotency,
-      KeepTokens(tokens, entry_.actor, entry_.request_id, fingerprint_,
+      KeepTokens(KeptOf(results), entry_.actor, entry_.request_id, fingerprint_,
                  services_.clock() + maker_.profile().keep_answers, *request_keys_->answer));
   return absl::OkStatus();
 }
@@ -176,6 +164,8 @@ void ConvertCall::AddItems(const Results& results, audit::Entry& entry) const {
       entry.items.back().source = names_[i]->ToString();
     }
   }
+  AddUses(entry, facts_.uses);
+  maker_.AddDomains(entry);
   SetOutcomeOfItems(entry);
 }
 

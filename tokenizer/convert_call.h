@@ -46,6 +46,7 @@ class ConvertCall : public std::enable_shared_from_this<ConvertCall> {
   // The first time: what is not for the target becomes the reason.
   absl::Status Open();
   void RefuseTokensOfTarget();
+  void RefuseDomainsThatTargetHasNot();
   void RefuseCardsThatTargetDoesNotTake();
   // Makes the tokens, and counts a use of each one that another was made of.
   absl::StatusOr<Results> Convert(store::Mutation& mutation);
@@ -60,6 +61,7 @@ class ConvertCall : public std::enable_shared_from_this<ConvertCall> {
   const policy::Permit to_;
   const std::string tenant_;
   const std::vector<absl::StatusOr<TokenName>> names_;
+  const RequestFacts facts_;
   audit::Done<Results> done_;
   audit::Entry entry_;  // what every attempt's entry starts from
   TokenReader reader_;

@@ -33,6 +33,7 @@ DetokenizeCall::DetokenizeCall(const CallServices& services, policy::Permit perm
       permit_(std::move(permit)),
       tenant_(std::move(tenant)),
       names_(std::move(names)),
+      uses_(facts.uses),
       done_(std::move(done)),
       entry_(EntryOf(permit_, "TokenService.Detokenize", facts)),
       reader_(services_.profiles, services_.keys, services_.store, services_.gate, permit_,
@@ -49,7 +50,7 @@ absl::Status DetokenizeCall::Open() {
   RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, now));
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
   RefuseWhatDoesNotOpen(readings_, services_.clock());
-  OpenWithinLimits(services_.budgets, permit_, now, names_, reader_, readings_);
+  OpenWithinLimits(services_.budgets, permit_, now, names_, uses_, reader_, readings_);
   return absl::OkStatus();
 }
 
@@ -80,6 +81,7 @@ void DetokenizeCall::Attempt() {
 audit::Entry DetokenizeCall::EntryOfReadings() const {
   audit::Entry entry = entry_;
   AddReadings(entry, readings_);
+  AddUses(entry, uses_);
   std::set<std::string> reveals;
   for (const TokenReading& reading : readings_) {
     if (!reading.token.ok()) continue;

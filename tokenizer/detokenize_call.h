@@ -42,6 +42,7 @@ class DetokenizeCall : public std::enable_shared_from_this<DetokenizeCall> {
   const policy::Permit permit_;
   const std::string tenant_;
   const std::vector<absl::StatusOr<TokenName>> names_;
+  const std::vector<TokenUse> uses_;  // one for each name, or none
   audit::Done<Results> done_;
   const audit::Entry entry_;  // what every attempt's entry starts from
   TokenReader reader_;

@@ -42,34 +42,100 @@ std::uint8_t FormatFor(const std::vector<KeptToken>& tokens) {
 
 constexpr std::string_view kKind = "keysvc kept tokens";
 
-}  // namespace
+// What follows in the fingerprint of a conversion behind its names, which begin with 0 to 2.
+constexpr std::uint8_t kUse = 3;
+constexpr std::uint8_t kDomain = 4;
 
-absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
-                                          const std::vector<absl::StatusOr<CardData>>& cards,
-                                          const crypto::HmacSha256& key) {
-  crypto::CanonicalWriter request;
-  request.Bytes("keysvc tokenize request").U8(kFormat).Bytes(profile_resource);
-  for (const absl::StatusOr<CardData>& card : cards) {
+absl::Status AddCards(const std::vector<absl::StatusOr<CardData>>& cards,
+                      const std::vector<TokenDomain>& domains, const crypto::HmacSha256& key,
+                      crypto::CanonicalWriter& request) {
+  for (std::size_t i = 0; i < cards.size(); ++i) {
+    const absl::StatusOr<CardData>& card = cards[i];
     request.U8(card.ok() ? 1 : 0);
     if (card.ok()) {
+      TokenTerms terms;
+      if (!domains.empty()) terms.domain = domains[i];
       // Hashed card by card, so that no card leaves locked memory.
-      ASSIGN_OR_RETURN(const crypto::SecretBytes encoded, EncodeCardData(*card));
+      ASSIGN_OR_RETURN(const crypto::SecretBytes encoded, EncodeCardData(*card, terms));
       request.Bytes(crypto::AsText(key.Compute(encoded.Expose(crypto::SecretAccess::kGranted))));
     } else {
       request.Bytes(InfoOf(ReasonOf(card.status()).value_or(Reason::kInternal)).name);
       request.Bytes(FieldOf(card.status()));
     }
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
+                                          const std::vector<absl::StatusOr<CardData>>& cards,
+                                          const std::vector<TokenDomain>& domains,
+                                          const crypto::HmacSha256& key) {
+  crypto::CanonicalWriter request;
+  request.Bytes("keysvc tokenize request").U8(kFormat).Bytes(profile_resource);
+  RETURN_IF_ERROR(AddCards(cards, domains, key, request));
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 
 std::string FingerprintOf(std::string_view target_resource,
                           const std::vector<absl::StatusOr<TokenName>>& names,
-                          const crypto::HmacSha256& key) {
+                          const RequestFacts& facts, const crypto::HmacSha256& key) {
   crypto::CanonicalWriter request;
   request.Bytes("keysvc convert request").U8(kFormat).Bytes(target_resource);
   AddNames(names, request);
+  for (const TokenUse& use : facts.uses) request.U8(kUse).Bytes(use.ToString());
+  for (const TokenDomain& domain : facts.domains) request.U8(kDomain).Bytes(domain.ToString());
   return std::string(crypto::AsText(key.Compute(request.Take())));
+}
+
+absl::StatusOr<std::string> FingerprintOf(std::string_view tenant,
+                                          const std::vector<absl::StatusOr<TokenName>>& names,
+                                          const std::vector<absl::StatusOr<CardData>>& cards,
+                                          const crypto::HmacSha256& key) {
+  crypto::CanonicalWriter request;
+  request.Bytes("keysvc update card request")
+      .U8(kFormat)
+      .Bytes(tenant)
+      .U32(static_cast<std::uint32_t>(names.size()));
+  AddNames(names, request);
+  RETURN_IF_ERROR(AddCards(cards, {}, key, request));
+  return std::string(crypto::AsText(key.Compute(request.Take())));
+}
+
+std::vector<KeptToken> KeptOf(const std::vector<absl::StatusOr<IssuedToken>>& results) {
+  std::vector<KeptToken> tokens;
+  tokens.reserve(results.size());
+  for (const absl::StatusOr<IssuedToken>& result : results) {
+    tokens.push_back(
+        result.ok() ? KeptToken{.token = result->name.token,
+                                .expiry = result->expiry,
+                                .account_reference = result->account_reference}
+                    : KeptToken{.refused = ReasonOf(result.status()).value_or(Reason::kInternal)});
+  }
+  return tokens;
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<IssuedToken>>> ResultsOf(
+    std::vector<KeptToken> tokens, std::string_view tenant,
+    const std::vector<absl::StatusOr<TokenName>>& names, std::string_view refusal) {
+  if (tokens.size() != names.size()) {
+    return Error(Reason::kIntegrityFailure, "a kept answer is for another number of tokens");
+  }
+  std::vector<absl::StatusOr<IssuedToken>> results;
+  results.reserve(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!names[i].ok()) {
+      results.emplace_back(names[i].status());
+    } else if (tokens[i].refused.has_value()) {
+      results.emplace_back(Error(*tokens[i].refused, refusal));
+    } else {
+      results.emplace_back(IssuedToken{{std::string(tenant), std::move(tokens[i].token)},
+                                       tokens[i].expiry,
+                                       std::move(tokens[i].account_reference)});
+    }
+  }
+  return results;
 }
 
 absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<KeptToken>& tokens,

@@ -1,4 +1,5 @@
-// The answer of Tokenize or ConvertToken, kept for a caller who repeats the request (AIP-155).
+// The answer of Tokenize, ConvertToken or UpdateTokenCard, kept for a caller who repeats the
+// request (AIP-155).
 #ifndef KEYSVC_TOKENIZER_KEPT_TOKENS_H_
 #define KEYSVC_TOKENIZER_KEPT_TOKENS_H_
 
@@ -18,22 +19,39 @@
 namespace keysvc::tokenizer {
 
 // A keyed hash of all that the request says. A card that could not be parsed counts by its error.
+// `domains` are one for each card, or none.
 absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
                                           const std::vector<absl::StatusOr<CardData>>& cards,
+                                          const std::vector<TokenDomain>& domains,
                                           const crypto::HmacSha256& key);
 
-// The same of a request to convert tokens.
+// The same of a request to convert tokens, with the uses and domains that it states.
 std::string FingerprintOf(std::string_view target_resource,
                           const std::vector<absl::StatusOr<TokenName>>& names,
-                          const crypto::HmacSha256& key);
+                          const RequestFacts& facts, const crypto::HmacSha256& key);
+
+// The same of a request to put cards behind tokens, one for each.
+absl::StatusOr<std::string> FingerprintOf(std::string_view tenant,
+                                          const std::vector<absl::StatusOr<TokenName>>& names,
+                                          const std::vector<absl::StatusOr<CardData>>& cards,
+                                          const crypto::HmacSha256& key);
 
 struct KeptToken {
   std::string token = {};
   std::optional<Expiry> expiry = std::nullopt;   // of the family kEmv
-  std::optional<Reason> refused = std::nullopt;  // why ConvertToken made none
+  std::optional<Reason> refused = std::nullopt;  // why there is none
   std::string account_reference = {};            // empty: none
   friend bool operator==(const KeptToken&, const KeptToken&) = default;
 };
+
+// What is kept of results, with the reasons of those that failed.
+std::vector<KeptToken> KeptOf(const std::vector<absl::StatusOr<IssuedToken>>& results);
+
+// The results of a request for `names` of which this is kept; `refusal` is what errors say.
+// DATA_LOSS/INTEGRITY_FAILURE when it is for another number of them.
+absl::StatusOr<std::vector<absl::StatusOr<IssuedToken>>> ResultsOf(
+    std::vector<KeptToken> tokens, std::string_view tenant,
+    const std::vector<absl::StatusOr<TokenName>>& names, std::string_view refusal);
 
 // One token for each card or token, empty where there is none; sealed and bound to who asked for
 // it.

@@ -33,7 +33,7 @@ absl::StatusOr<KnownToken> KnownTokenOf(const std::optional<store::TokenRow>& ro
                                         CardIndex& index) {
   if (!row.has_value()) return Error(Reason::kCardNotTokenized, "the card has no token");
   ASSIGN_OR_RETURN(IssuedToken token, index.TokenOf(*row));
-  return KnownToken{std::move(token.name), StateOf(*row)};
+  return KnownToken{std::move(token.name), StateOf(*row), std::move(token.account_reference)};
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<absl::StatusOr<KnownToken>>> LookUpCards(
     const absl::Status told = services.budgets.CountLookUp(permit, token.status(), now);
     if (!told.ok()) token = told;
     if (!token.ok()) continue;
-    token->account_reference = std::move(references[i]);
+    if (token->account_reference.empty()) token->account_reference = std::move(references[i]);
     data_versions.insert(rows[i]->data_version);
   }
   for (const absl::StatusOr<KnownToken>& token : known) {

@@ -48,6 +48,21 @@ absl::Status CheckIssuer(std::string_view issuer) {
                "the issuer of account references is 4 letters A-Z and digits");
 }
 
+absl::Status CheckDomainOf(const Profile& profile) {
+  RETURN_IF_ERROR(profile.domain.Check());
+  if (!profile.deterministic || !profile.domain.merchant) return absl::OkStatus();
+  return Error(Reason::kConfigInvalid,
+               "a deterministic profile has one token per card, which cannot be one merchant's");
+}
+
+absl::Status CheckMerges(const Profile& profile) {
+  if (!profile.merges || (profile.deterministic && profile.family != Family::kFf1)) {
+    return absl::OkStatus();
+  }
+  return Error(Reason::kConfigInvalid,
+               "only a deterministic profile that keeps cards has tokens to merge");
+}
+
 bool HaveOtherIssuers(const Profile& one, const Profile& other) {
   return one.tenant == other.tenant && !one.account_reference_issuer.empty() &&
          !other.account_reference_issuer.empty() &&
@@ -90,16 +105,12 @@ std::string Profile::ComparesCardsAmong() const {
 }
 
 std::string Profile::TokenFormat() const {
-  switch (family) {
-    case Family::kOpaque:
-    case Family::kNumeric:
-      return {};
-    case Family::kEmv:
-      return emv.ToString();
-    case Family::kFf1:
-      return ff1.ToString();
-  }
-  return {};
+  std::string format;
+  if (family == Family::kEmv) format = emv.ToString();
+  if (family == Family::kFf1) format = ff1.ToString();
+  // From the first token on, or never: nothing tells whose an older one would be.
+  if (domain.merchant) absl::StrAppend(&format, format.empty() ? "" : " ", "merchant=required");
+  return format;
 }
 
 absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
@@ -118,6 +129,8 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
     }
     RETURN_IF_ERROR(CheckFamily(*profile));
     RETURN_IF_ERROR(CheckIssuer(profile->account_reference_issuer));
+    RETURN_IF_ERROR(CheckDomainOf(*profile));
+    RETURN_IF_ERROR(CheckMerges(*profile));
     if (std::any_of(profiles.begin(), profile,
                     [&](const Profile& earlier) { return HaveOtherIssuers(*profile, earlier); })) {
       return Error(Reason::kConfigInvalid,

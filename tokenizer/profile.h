@@ -12,6 +12,7 @@
 #include "tokenizer/answer_retention.h"
 #include "tokenizer/emv_format.h"
 #include "tokenizer/ff1_format.h"
+#include "tokenizer/token_domain.h"
 
 namespace keysvc::tokenizer {
 
@@ -39,12 +40,19 @@ struct Profile {
   // What the account references of the tenant's cards begin with, 4 of A-Z and 0-9, the same in all
   // of its profiles that give any; empty: this one gives none.
   std::string account_reference_issuer = {};
+  // Where and for what its tokens may be used. With merchants only where it is not deterministic.
+  DomainRestriction domain = {};
+  // Whether a token may be updated to a card that has another token in this profile, which is
+  // deterministic: that one stays the one that the card is found by.
+  bool merges = false;
 
   std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
   // The month that a token made then expires with, of the family kEmv.
   std::optional<Expiry> ExpiryOf(absl::Time created) const;
   // When such a token ends by itself; none: it does not.
   std::optional<absl::Time> EndOf(absl::Time created) const;
+  // Whether each token has a domain of its own, as far as the profile restricts it.
+  bool HasOwnDomains() const { return !deterministic && !domain.empty(); }
   // What the key that makes the tokens, or seals their cards, is bound to (docs/formats.md).
   std::string TokenFormat() const;
   // What the key that makes the account references is bound to.
@@ -63,7 +71,9 @@ class Profiles {
   // that is not deterministic, whose format does not pass its Check(), or whose prefix and Luhn
   // offset are another one's of the tenant; for an EMV profile with a time to live, whose format
   // does not pass its Check(), or whose range overlaps that of another, of whatever tenant; for an
-  // issuer of account references that is not of its form or another than before in the tenant.
+  // issuer of account references that is not of its form or another than before in the tenant; for
+  // a domain that does not pass its Check(), or has merchants in a deterministic profile; for one
+  // that merges and is not deterministic, or keeps no cards.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

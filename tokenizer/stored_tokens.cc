@@ -150,7 +150,9 @@ class Check {
     if (!profile->deterministic && row.index_version != 0) {
       return Damaged("a token names an index key that it cannot have");
     }
-    if (profile->deterministic) {
+    // One that was merged is not found by its card.
+    const bool indexed = row.index_version != 0 || !HasReplacedCard(row);
+    if (profile->deterministic && indexed) {
       const auto index = keys_.IndexKey(*profile);
       RETURN_IF_ERROR(LostOrOk(index.status()));
       if (index.ok() && (row.index_version < 1 || row.index_version > index->version)) {

@@ -21,9 +21,11 @@ constexpr int kMaxDraws = 32;
 
 }  // namespace
 
-TokenMaker::TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile)
+TokenMaker::TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile,
+                       std::vector<TokenDomain> domains)
     : services_(services),
       profile_(std::move(profile)),
+      domains_(std::move(domains)),
       compared_among_(profile_.ComparesCardsAmong()),
       principal_(permit.caller().principal),
       guess_limit_(permit.limits().guesses),
@@ -34,6 +36,17 @@ absl::Status TokenMaker::CheckCard(const CardData& card) const {
   RETURN_IF_ERROR(CheckIsNoToken(services_.profiles, card.pan));
   if (profile_.family == Family::kFf1) return CheckFf1Card(profile_, card);
   return absl::OkStatus();
+}
+
+absl::Status TokenMaker::CheckDomainOf(std::size_t item) const {
+  const TokenDomain domain = domains_.empty() ? TokenDomain{} : domains_[item];
+  return CheckDomain(domain, profile_.domain, profile_.HasOwnDomains());
+}
+
+void TokenMaker::AddDomains(audit::Entry& entry) const {
+  for (std::size_t i = 0; i < domains_.size() && i < entry.items.size(); ++i) {
+    entry.items[i].domain = domains_[i].ToString();
+  }
 }
 
 void TokenMaker::AddKeys(audit::Entry& entry) const {
@@ -65,7 +78,9 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
       } else {
         tokens.push_back(NewRow(group, handle++, mutation));
       }
-      if (tokens.back().ok()) tokens.back()->account_reference = group.account_reference;
+      if (tokens.back().ok() && tokens.back()->account_reference.empty()) {
+        tokens.back()->account_reference = group.account_reference;
+      }
     }
   }
   Results results;
@@ -108,6 +123,7 @@ absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Card
   for (std::size_t i = 0; i < cards.size(); ++i) {
     if (!cards[i].ok()) continue;
     Group group{.card = *cards[i]};
+    if (!domains_.empty()) group.domain = domains_[i];
     const Pan& pan = group.card->pan;
     group_of_[i] = groups.size();
     if (profile_.deterministic) {
@@ -177,7 +193,8 @@ absl::StatusOr<IssuedToken> TokenMaker::NewRow(const Group& group, std::int64_t 
   }
   row.data_version = data_key.version;
   row.created_ms = absl::ToUnixMillis(created);
-  RETURN_IF_ERROR(SealRow(row, *group.card, token_version, *data_key.key));
+  RETURN_IF_ERROR(
+      SealRow(row, *group.card, token_version, *data_key.key, {.domain = group.domain}));
   row.state = static_cast<std::uint8_t>(TokenState::kActive);
   row.revision = 1;
   if (const std::optional<absl::Time> end = profile_.EndOf(created)) {

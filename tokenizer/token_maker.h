@@ -31,13 +31,17 @@ class TokenMaker {
   using Results = std::vector<absl::StatusOr<IssuedToken>>;
 
   // The permit is for the profile; its rule says how many cards the caller may guess at. The
-  // services outlive the maker.
-  TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile);
+  // services outlive the maker. `domains` are what each token is to be for, or none.
+  TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile,
+             std::vector<TokenDomain> domains);
 
   const Profile& profile() const { return profile_; }
+  const std::vector<TokenDomain>& domains() const { return domains_; }
 
   // Whether the profile takes such a card.
   absl::Status CheckCard(const CardData& card) const;
+  // Whether it makes tokens of the domain that is stated for this item.
+  absl::Status CheckDomainOf(std::size_t item) const;
 
   // A token for each card, in order; rows that are new are added to the mutation. A card that is an
   // error stays one. The outer error is the keys' or the store's. To be called again when the
@@ -49,13 +53,16 @@ class TokenMaker {
   // are held against each other.
   absl::Status TakeGuess(std::string_view among, const Pan& pan, std::string_view card);
 
-  // Adds which keys the tokens were made, or opened, with.
+  // Adds which keys the tokens were made, or opened, with, and of its items the domains that were
+  // stated.
   void AddKeys(audit::Entry& entry) const;
+  void AddDomains(audit::Entry& entry) const;
 
  private:
   // Cards that get one token: each alone, or in a deterministic profile all that are equal.
   struct Group {
     const CardData* card = nullptr;
+    TokenDomain domain = {};
     std::string pan_index = {};
     std::string account_reference = {};
     absl::Status told = {};                   // whether the caller may hear of the token
@@ -80,6 +87,7 @@ class TokenMaker {
 
   const CallServices& services_;
   const Profile profile_;
+  const std::vector<TokenDomain> domains_;
   const std::string compared_among_;  // Profile::ComparesCardsAmong()
   const std::string principal_;
   const policy::GuessLimit guess_limit_;

@@ -14,6 +14,14 @@ namespace {
 
 absl::Status NotFound() { return Error(Reason::kTokenNotFound, "no such token"); }
 
+// Of a token that opened, what is outside its domain becomes the reason.
+void RefuseOtherUse(const TokenUse& use, TokenReading& reading) {
+  if (!reading.token.ok()) return;
+  const FoundToken& token = *reading.token;
+  const absl::Status fits = CheckUse(use, token.domain, token.profile->domain);
+  if (!fits.ok()) reading.token = fits;
+}
+
 // The key that is held under `id`, or what `get` gives; an error is not held.
 template <typename Keys, typename Id, typename Get>
 auto Once(Keys& held, const Id& id, Get get) -> decltype(get()) {
@@ -39,7 +47,8 @@ void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now
 }
 
 void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time now,
-                      const std::vector<absl::StatusOr<TokenName>>& names, TokenReader& reader,
+                      const std::vector<absl::StatusOr<TokenName>>& names,
+                      const std::vector<TokenUse>& uses, TokenReader& reader,
                       std::vector<TokenReading>& readings) {
   for (std::size_t i = 0; i < readings.size(); ++i) {
     TokenReading& reading = readings[i];
@@ -48,6 +57,7 @@ void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time
         budgets.CheckReveal(*reading.token->permit, names[i]->ToString(), now);
     if (left.ok()) {
       reader.Open(*names[i], reading);
+      RefuseOtherUse(uses.empty() ? TokenUse{} : uses[i], reading);
     } else {
       reading.token = left;
     }
@@ -166,20 +176,13 @@ void TokenReader::Take(std::int64_t handle, std::optional<store::TokenRow> row,
 
 void TokenReader::Open(const TokenName& name, TokenReading& reading) {
   FoundToken& token = *reading.token;
-  absl::StatusOr<CardData> card =
-      token.row.has_value() ? OpenCard(*token.profile, *token.row) : ComputeCard(name, token);
-  if (!card.ok()) {
-    reading.token = card.status();
-    return;
+  absl::Status opened = token.row.has_value() ? OpenSealed(token) : Compute(name, token);
+  if (opened.ok()) opened = AddAccountReference(token);
+  if (opened.ok()) {
+    reading.name = name.ToString();
+  } else {
+    reading.token = std::move(opened);
   }
-  absl::StatusOr<std::string> reference = AccountReference(*token.profile, card->pan);
-  if (!reference.ok()) {
-    reading.token = reference.status();
-    return;
-  }
-  reading.name = name.ToString();
-  token.account_reference = *std::move(reference);
-  token.card = *std::move(card);
 }
 
 absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
@@ -258,28 +261,40 @@ absl::Status TokenReader::Check(const FoundToken& token, std::int64_t handle,
   return NotFound();
 }
 
-absl::StatusOr<CardData> TokenReader::OpenCard(const Profile& profile, const store::TokenRow& row) {
+absl::StatusOr<OpenedRow> TokenReader::OpenCard(const Profile& profile,
+                                                const store::TokenRow& row) {
   ASSIGN_OR_RETURN(const auto data_key,
                    Once(data_keys_, std::pair(profile.number, row.data_version),
                         [&] { return keys_.DataKey(profile, row.data_version); }));
-  ASSIGN_OR_RETURN(OpenedRow opened, OpenRow(row, *data_key));
-  return std::move(opened.card);
+  return OpenRow(row, *data_key);
 }
 
-absl::StatusOr<CardData> TokenReader::ComputeCard(const TokenName& name, FoundToken& token) {
+absl::Status TokenReader::OpenSealed(FoundToken& token) {
+  ASSIGN_OR_RETURN(OpenedRow opened, OpenCard(*token.profile, *token.row));
+  token.card = std::move(opened.card);
+  token.domain = std::move(opened.terms.domain);
+  token.account_reference = std::move(opened.terms.account_reference);
+  return absl::OkStatus();
+}
+
+absl::Status TokenReader::Compute(const TokenName& name, FoundToken& token) {
   ASSIGN_OR_RETURN(const Versioned<crypto::Ff1> key, Once(ff1_keys_, token.profile, [&] {
                      return keys_.Ff1OpeningKey(*token.profile);
                    }));
   token.ff1_version = key.version;
-  return OpenFf1Token(*token.profile, name.token, *key.key);
+  ASSIGN_OR_RETURN(token.card, OpenFf1Token(*token.profile, name.token, *key.key));
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> TokenReader::AccountReference(const Profile& profile, const Pan& pan) {
-  if (profile.account_reference_issuer.empty()) return std::string();
+absl::Status TokenReader::AddAccountReference(FoundToken& token) {
+  const std::string& issuer = token.profile->account_reference_issuer;
+  if (issuer.empty()) token.account_reference.clear();
+  if (issuer.empty() || !token.account_reference.empty()) return absl::OkStatus();
   if (account_reference_key_ == nullptr) {
     ASSIGN_OR_RETURN(account_reference_key_, keys_.AccountReferenceKey(tenant_));
   }
-  return AccountReferenceOf(pan, profile.account_reference_issuer, *account_reference_key_);
+  token.account_reference = AccountReferenceOf(token.card->pan, issuer, *account_reference_key_);
+  return absl::OkStatus();
 }
 
 }  // namespace keysvc::tokenizer

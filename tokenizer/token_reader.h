@@ -36,6 +36,7 @@ struct FoundToken {
   std::optional<CardData> card = {};
   std::uint32_t ff1_version = 0;       // of the key that computed the card
   std::string account_reference = {};  // empty where the profile gives none
+  TokenDomain domain = {};             // its own
   // As much of the card's number as the caller may see, at most masked.
   std::string Masked() const;
 };
@@ -54,10 +55,12 @@ void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now
 class TokenReader;
 
 // Opens the cards of what `reader` found under `names`, each only if the limits of its rule let one
-// more be revealed, and counts it when it opened. What may not be opened, or does not open, becomes
-// the reason. Look-ups are counted too. `permit` and `now` as above.
+// more be revealed, and counts it when it opened. What may not be opened, does not open, or is not
+// for the use that is stated for it, becomes the reason. Look-ups are counted too. `permit` and
+// `now` as above; `uses` are one for each name, or none.
 void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time now,
-                      const std::vector<absl::StatusOr<TokenName>>& names, TokenReader& reader,
+                      const std::vector<absl::StatusOr<TokenName>>& names,
+                      const std::vector<TokenUse>& uses, TokenReader& reader,
                       std::vector<TokenReading>& readings);
 
 // Reads the tokens of one call: decodes them, asks the gate for each profile once, and only then
@@ -107,10 +110,12 @@ class TokenReader {
   void Take(std::int64_t handle, std::optional<store::TokenRow> row, TokenReading& reading);
   absl::Status Check(const FoundToken& token, std::int64_t handle,
                      const std::optional<store::TokenRow>& row);
-  absl::StatusOr<CardData> OpenCard(const Profile& profile, const store::TokenRow& row);
-  absl::StatusOr<CardData> ComputeCard(const TokenName& name, FoundToken& token);
-  // Empty where the profile gives none.
-  absl::StatusOr<std::string> AccountReference(const Profile& profile, const Pan& pan);
+  absl::StatusOr<OpenedRow> OpenCard(const Profile& profile, const store::TokenRow& row);
+  // Add card, domain and account reference to the token.
+  absl::Status OpenSealed(FoundToken& token);
+  absl::Status Compute(const TokenName& name, FoundToken& token);
+  // Of the card that was opened, unless the token has kept one.
+  absl::Status AddAccountReference(FoundToken& token);
 
   const Profiles& profiles_;
   KeySource& keys_;

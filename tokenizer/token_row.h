@@ -22,10 +22,11 @@ namespace keysvc::tokenizer {
 //   format 1 || token-key version (4 bytes, big-endian) || AES-256-GCM of the card data
 // A row with digits needs no key for its name: format 2, and the version is 0.
 absl::Status SealRow(store::TokenRow& row, const CardData& card, std::uint32_t token_key_version,
-                     const SealingKey& data_key);
+                     const SealingKey& data_key, const TokenTerms& terms = {});
 
 struct OpenedRow {
   CardData card;
+  TokenTerms terms;
   std::uint32_t token_key_version = 0;
 };
 
@@ -49,9 +50,21 @@ absl::StatusOr<std::uint32_t> TokenKeyVersionOf(const store::TokenRow& row);
 // as above, and the key's.
 absl::StatusOr<std::string> TokenOf(const store::TokenRow& row, KeySource& keys);
 
-// OK when a row that passed CheckRow() opens at this time, else Deleted(), Suspended(), Exhausted()
-// or Expired().
+// OK when a row that passed CheckRow() has a card that is kept on at this time, else Deleted(),
+// Exhausted() or Expired().
+absl::Status CheckHasNotEnded(const store::TokenRow& row, absl::Time now);
+// The same when it also opens, else Suspended() too.
 absl::Status CheckOpens(const store::TokenRow& row, absl::Time now);
+
+// The row one revision on with another card. Its PAN index and the versions of its index and data
+// keys are set to what the card needs. From here on the MAC binds all of the row's columns, the
+// sealed card among them, so that a former card's do not fit it any more:
+//   format 3, or 4 of a row with digits || token-key version, as it was || AES-256-GCM
+absl::StatusOr<store::TokenRow> WithCard(const CardData& card, const TokenTerms& terms,
+                                         const SealingKey& data_key, store::TokenRow row,
+                                         const crypto::HmacSha256& key);
+// Whether its card was ever replaced.
+bool HasReplacedCard(const store::TokenRow& row);
 
 // The row one revision on, opened so many times more, which it may be. With the last use it ends.
 store::TokenRow Used(std::uint32_t uses, absl::Time now, store::TokenRow row,

@@ -21,7 +21,7 @@ TokenizeCall::TokenizeCall(const CallServices& services, const policy::Permit& p
                            Profile profile, std::vector<absl::StatusOr<CardData>> cards,
                            const RequestFacts& facts, audit::Done<Results> done)
     : services_(services),
-      maker_(services_, permit, std::move(profile)),
+      maker_(services_, permit, std::move(profile), facts.domains),
       cards_(std::move(cards)),
       done_(std::move(done)),
       entry_(EntryOf(permit, "TokenService.Tokenize", facts)) {
@@ -35,14 +35,17 @@ void TokenizeCall::Run(const policy::Permit& permit) {
 
 absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
   RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kTokenize, entry_.profile));
-  for (absl::StatusOr<CardData>& card : cards_) {
+  for (std::size_t i = 0; i < cards_.size(); ++i) {
+    absl::StatusOr<CardData>& card = cards_[i];
     if (!card.ok()) continue;
-    if (absl::Status refused = maker_.CheckCard(*card); !refused.ok()) card = refused;
+    absl::Status refused = maker_.CheckCard(*card);
+    if (refused.ok()) refused = maker_.CheckDomainOf(i);
+    if (!refused.ok()) card = refused;
   }
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
-  ASSIGN_OR_RETURN(fingerprint_,
-                   FingerprintOf(entry_.profile, cards_, *request_keys_->fingerprint));
+  ASSIGN_OR_RETURN(fingerprint_, FingerprintOf(entry_.profile, cards_, maker_.domains(),
+                                               *request_keys_->fingerprint));
   return absl::OkStatus();
 }
 
@@ -138,6 +141,7 @@ void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutat
     for (const absl::StatusOr<IssuedToken>& token : *results) {
       AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
     }
+    maker_.AddDomains(entry);
     SetOutcomeOfItems(entry);
   } else {
     SetFailed(entry, results.status());

@@ -10,6 +10,7 @@
 #include "tokenizer/budget_history.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/card_fingerprint.h"
+#include "tokenizer/card_update_call.h"
 #include "tokenizer/convert_call.h"
 #include "tokenizer/detokenize_call.h"
 #include "tokenizer/look_up.h"
@@ -34,6 +35,7 @@ TokenView ViewOf(const FoundToken& token) {
   view.expiry = token.card->expiry;
   view.data_key_version = token.row->data_version;
   view.account_reference = token.account_reference;
+  view.domain = token.domain;
   return view;
 }
 
@@ -132,6 +134,15 @@ void Tokenizer::ChangeState(policy::Permit permit, std::string tenant,
                             RequestFacts facts, audit::Done<std::vector<absl::Status>> done) {
   std::make_shared<StateChangeCall>(services_, std::move(permit), std::move(tenant),
                                     std::move(tokens), state, facts, std::move(done))
+      ->Run();
+}
+
+void Tokenizer::UpdateCards(policy::Permit permit, std::string tenant,
+                            std::vector<absl::StatusOr<TokenName>> tokens,
+                            std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+                            audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done) {
+  std::make_shared<CardUpdateCall>(services_, std::move(permit), std::move(tenant),
+                                   std::move(tokens), std::move(cards), facts, std::move(done))
       ->Run();
 }
 

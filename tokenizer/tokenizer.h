@@ -22,6 +22,7 @@
 #include "tokenizer/key_source.h"
 #include "tokenizer/profile.h"
 #include "tokenizer/retention_report.h"
+#include "tokenizer/token_domain.h"
 #include "tokenizer/token_state.h"
 
 namespace keysvc::tokenizer {
@@ -30,6 +31,10 @@ namespace keysvc::tokenizer {
 struct RequestFacts {
   std::string request_id;  // a UUID, or empty
   std::string trace_id;
+  // What each token is about to be used for; none: nothing is said of any.
+  std::vector<TokenUse> uses = {};
+  // What each token that is made is to be for; likewise.
+  std::vector<TokenDomain> domains = {};
 };
 
 // "tenants/{tenant}/tokens": what a permit is for until a token has told its profile.
@@ -92,6 +97,7 @@ struct TokenView {
   std::optional<Expiry> expiry = std::nullopt;
   std::uint32_t data_key_version = 0;
   std::string account_reference = {};  // empty where the profile gives none
+  TokenDomain domain = {};
 };
 
 // What FingerprintOfCard made of cards.
@@ -164,6 +170,20 @@ class Tokenizer {
   void ChangeState(policy::Permit permit, std::string tenant,
                    std::vector<absl::StatusOr<TokenName>> tokens, TokenState state,
                    RequestFacts facts, audit::Done<std::vector<absl::Status>> done);
+
+  // Puts another card behind each token, in order: that of the same account which was issued in its
+  // place. The permit is for tenants/{tenant}/tokens and decided again as above. Name, state, end,
+  // uses, domain and account reference stay; the former card is erased, and in a deterministic
+  // profile the token is found by the new one. ALREADY_EXISTS/CARD_ALREADY_TOKENIZED when that has
+  // another token there, unless the profile merges: then the token opens, and the other one stays
+  // the card's. A suspended token is updated too; TOKEN_DELETED, TOKEN_EXPIRED and TOKEN_EXHAUSTED,
+  // INVALID_ARGUMENT/FIELD_INVALID for a token that is named twice, GUESSES_EXHAUSTED, and errors
+  // and request ids as of Convert. A card that could not be parsed comes as its error and stays
+  // one. Calls that began before the answer may still see the former card.
+  void UpdateCards(policy::Permit permit, std::string tenant,
+                   std::vector<absl::StatusOr<TokenName>> tokens,
+                   std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+                   audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
 
   // Of a token, all but its card. At most masked, and only the last four unless the rule that
   // allows it reveals more. MISSES_EXHAUSTED as above.

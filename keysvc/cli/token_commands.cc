@@ -54,6 +54,9 @@ std::string_view NameOf(v1::TokenState state) {
   }
 }
 
+// Whether the command line says anything of what tokens are for, or are used for.
+bool IsStated(const google::protobuf::Message& stated) { return stated.ByteSizeLong() > 0; }
+
 // Puts names from `begin` on into a request, as many as one call may have: it is for one tenant,
 // "tenants/{tenant}/tokens/{token}". Returns where the next call begins.
 template <typename Request>
@@ -150,12 +153,22 @@ void AddAccountReference(const auto& response, Fields& fields) {
   fields.emplace_back("account_reference", response.account_reference());
 }
 
+void AddDomain(const v1::TokenDomain& domain, Fields& fields) {
+  if (!domain.channel().empty()) fields.emplace_back("channel", domain.channel());
+  if (!domain.merchant_id().empty()) fields.emplace_back("merchant_id", domain.merchant_id());
+  if (!domain.has_amounts()) return;
+  const v1::AmountBand& amounts = domain.amounts();
+  fields.emplace_back(
+      "amounts", absl::StrCat(amounts.currency_code(), ":", amounts.min(), "-", amounts.max()));
+}
+
 ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
                      const TokenizeOptions& options, v1::Card&& card, Output& output) {
   v1::TokenizeRequest request;
   request.set_parent(options.profile);
   request.set_request_id(options.request_id);
   *request.mutable_card() = std::move(card);
+  if (IsStated(options.domain)) *request.mutable_domain() = options.domain;
   v1::TokenizeResponse response;
   const grpc::Status status = stub.Tokenize(connection.Call().get(), request, &response);
   Wipe(*request.mutable_card());
@@ -291,6 +304,8 @@ ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, 
     }
     batch.request.set_parent(options.profile);
     batch.request.set_request_id(RequestIdOfCall(once.request_id, calls));
+    batch.request.clear_domains();
+    if (IsStated(options.domain)) *batch.request.add_domains() = options.domain;
     const ExitCode done = TokenizeBatch(*stub, connection, batch, output);
     if (done == ExitCode::kUnavailable) {
       std::cerr << "to go on: repeat with --request-id " << once.request_id << std::endl;
@@ -339,6 +354,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     request.set_purpose(options.purpose);
     request.set_profile(options.profile);
     request.set_request_id(NewRequestId());
+    if (IsStated(options.use)) *request.mutable_use() = options.use;
     v1::DetokenizeResponse response;
     const grpc::Status status = stub->Detokenize(connection.Call().get(), request, &response);
     if (!status.ok()) return Report(FromWire(status));
@@ -362,6 +378,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     request.set_purpose(options.purpose);
     request.set_profile(options.profile);
     request.set_request_id(NewRequestId());
+    if (IsStated(options.use)) *request.add_uses() = options.use;
     v1::BatchDetokenizeResponse response;
     const grpc::Status status = stub->BatchDetokenize(connection.Call().get(), request, &response);
     if (!status.ok()) return Report(FromWire(status));
@@ -407,6 +424,7 @@ ExitCode GetToken(const Connection& connection, const GetTokenOptions& options, 
   }
   AddEmv(response, fields);
   AddAccountReference(response, fields);
+  AddDomain(response.domain(), fields);
   output.Show(fields);
   return ExitCode::kOk;
 }
@@ -414,7 +432,11 @@ ExitCode GetToken(const Connection& connection, const GetTokenOptions& options, 
 ExitCode ConvertTokens(const Connection& connection, const TokensOptions& options, Output& output) {
   return DoOnce<v1::BatchConvertTokensRequest, v1::BatchConvertTokensResponse>(
       connection, options, &v1::TokenService::Stub::BatchConvertTokens,
-      [&](v1::BatchConvertTokensRequest& request) { request.set_target(options.target); },
+      [&](v1::BatchConvertTokensRequest& request) {
+        request.set_target(options.target);
+        if (IsStated(options.use)) *request.add_uses() = options.use;
+        if (IsStated(options.domain)) *request.add_domains() = options.domain;
+      },
       [](const v1::ConvertTokenResult& result) {
         return Fields{{"token", result.token().token()}, {"converted", result.token().name()}};
       },

@@ -8,6 +8,7 @@
 #include "keysvc/cli/connection.h"
 #include "keysvc/cli/exit_code.h"
 #include "keysvc/cli/output.h"
+#include "keysvc/v1/token_service.pb.h"
 
 namespace keysvc::cli {
 
@@ -15,6 +16,7 @@ struct TokenizeOptions {
   std::string profile;
   std::string file = "-";
   std::string request_id;
+  v1::TokenDomain domain = {};
 };
 ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output);
 
@@ -37,6 +39,7 @@ struct DetokenizeOptions {
   std::string purpose;
   std::string profile;
   bool reveal = false;
+  v1::TokenUse use = {};
 };
 ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options, Output& output);
 
@@ -51,7 +54,10 @@ struct TokensOptions {
   std::vector<std::string> names;
   std::string request_id;
   std::string profile;
-  std::string target;  // of ConvertTokens
+  // Of ConvertTokens:
+  std::string target;
+  v1::TokenUse use = {};
+  v1::TokenDomain domain = {};
 };
 ExitCode ConvertTokens(const Connection& connection, const TokensOptions& options, Output& output);
 ExitCode SuspendTokens(const Connection& connection, const TokensOptions& options, Output& output);

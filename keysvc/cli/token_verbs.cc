@@ -3,8 +3,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "keysvc/cli/domain_options.h"
 #include "keysvc/cli/retention_command.h"
 #include "keysvc/cli/token_commands.h"
+#include "keysvc/cli/update_command.h"
 #include "keysvc/cli/verbs.h"
 
 namespace keysvc::cli {
@@ -34,6 +36,7 @@ void AddTokenize(Verbs& verbs, CLI::App& tokens) {
       With(options, Tokenize));
   AddName(verb, "--profile", options->profile, "The token profile");
   AddCards(verb, options->file);
+  AddDomain(verb, "--", options->domain);
   AddRequestId(verb, options->request_id);
 }
 
@@ -75,6 +78,7 @@ void AddDetokenize(Verbs& verbs, CLI::App& tokens) {
   verb.add_option("--purpose", options->purpose, "What for, as the policy calls it")
       ->option_text("PURPOSE");
   AddProfileOfTokens(verb, options->profile);
+  AddUse(verb, options->use);
   verb.add_flag("--reveal", options->reveal, "Show the whole card number");
 }
 
@@ -108,6 +112,22 @@ void AddConvert(Verbs& verbs, CLI::App& tokens) {
                              "Makes tokens of another profile for the cards of tokens.",
                              ConvertTokens, " --target tenants/beta/tokenProfiles/cards", options);
   AddName(verb, "--target", options->target, "The profile that they are to be of");
+  AddUse(verb, options->use);
+  AddDomain(verb, "--target-", options->domain);
+}
+
+void AddUpdate(Verbs& verbs, CLI::App& tokens) {
+  const auto options = std::make_shared<UpdateOptions>();
+  CLI::App& verb =
+      verbs.Remote(tokens, "update",
+                   "Puts the cards that were issued in place of others behind the same tokens. "
+                   "Reads cards as\ntokenize does, one for each token, in order.",
+                   "keysvc tokens update tenants/acme/tokens/tok_... --file reissued.csv",
+                   With(options, UpdateTokenCards));
+  AddTokens(verb, options->names);
+  AddProfileOfTokens(verb, options->profile);
+  AddCards(verb, options->file);
+  AddRequestId(verb, options->request_id);
 }
 
 void AddRetention(Verbs& verbs, CLI::App& tokens) {
@@ -131,6 +151,7 @@ void AddTokenVerbs(Verbs& verbs) {
   AddDetokenize(verbs, tokens);
   AddGet(verbs, tokens);
   AddConvert(verbs, tokens);
+  AddUpdate(verbs, tokens);
   AddChange(verbs, tokens, "suspend", "Keeps tokens from being opened until they are resumed.",
             SuspendTokens);
   AddChange(verbs, tokens, "resume", "Lets suspended tokens be opened again.", ResumeTokens);

@@ -126,6 +126,40 @@ absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card) {
   return data;
 }
 
+absl::StatusOr<tokenizer::TokenDomain> DomainOf(const v1::TokenDomain& domain) {
+  tokenizer::TokenDomain parsed{.channel = domain.channel(), .merchant = domain.merchant_id()};
+  if (domain.has_amounts()) {
+    parsed.amounts = tokenizer::AmountBand{.currency = domain.amounts().currency_code(),
+                                           .min = domain.amounts().min(),
+                                           .max = domain.amounts().max()};
+  }
+  RETURN_IF_ERROR(parsed.Check());
+  return parsed;
+}
+
+absl::StatusOr<tokenizer::TokenUse> UseOf(const v1::TokenUse& use) {
+  tokenizer::TokenUse parsed{.channel = use.channel(), .merchant = use.merchant_id()};
+  if (use.has_amount()) {
+    parsed.amount = tokenizer::Amount{.currency = use.amount().currency_code(),
+                                      .minor_units = use.amount().minor_units()};
+  }
+  RETURN_IF_ERROR(parsed.Check());
+  return parsed;
+}
+
+v1::TokenDomain ToMessage(const tokenizer::TokenDomain& domain) {
+  v1::TokenDomain message;
+  message.set_channel(domain.channel);
+  message.set_merchant_id(domain.merchant);
+  if (domain.amounts.has_value()) {
+    v1::AmountBand& amounts = *message.mutable_amounts();
+    amounts.set_currency_code(domain.amounts->currency);
+    amounts.set_min(domain.amounts->min);
+    amounts.set_max(domain.amounts->max);
+  }
+  return message;
+}
+
 v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
                                const tokenizer::Profile& profile) {
   return ToIssued<v1::TokenizeResponse>(token, profile);
@@ -134,6 +168,13 @@ v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
 v1::ConvertTokenResponse ToConverted(const tokenizer::IssuedToken& token,
                                      const tokenizer::Profile& target) {
   return ToIssued<v1::ConvertTokenResponse>(token, target);
+}
+
+v1::UpdateTokenCardResponse ToUpdated(const tokenizer::IssuedToken& token) {
+  v1::UpdateTokenCardResponse message;
+  message.set_name(token.name.ToString());
+  message.set_account_reference(token.account_reference);
+  return message;
 }
 
 v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token) {

@@ -41,10 +41,15 @@ absl::Status CheckBatchSize(int size);
 
 // The card, in locked memory. The message's own copies are wiped.
 absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card);
+// FIELD_INVALID for what is not of the form of tokenizer::TokenDomain or TokenUse.
+absl::StatusOr<tokenizer::TokenDomain> DomainOf(const v1::TokenDomain& domain);
+absl::StatusOr<tokenizer::TokenUse> UseOf(const v1::TokenUse& use);
+v1::TokenDomain ToMessage(const tokenizer::TokenDomain& domain);
 v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
                                const tokenizer::Profile& profile);
 v1::ConvertTokenResponse ToConverted(const tokenizer::IssuedToken& token,
                                      const tokenizer::Profile& target);
+v1::UpdateTokenCardResponse ToUpdated(const tokenizer::IssuedToken& token);
 v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token);
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
 v1::TokenState ToWire(tokenizer::TokenState state);

@@ -1,8 +1,12 @@
 #include "keysvc/rpc/token_service.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,6 +60,45 @@ std::vector<absl::StatusOr<CardData>> TakeCards(auto& request) {
 
 RequestFacts FactsOf(AnyReply& reply) {
   return {.request_id = reply.record().request_id, .trace_id = reply.record().trace_id};
+}
+
+// What a request states of its items: one for all or one for each, or nothing. An item of which
+// what is stated is of a wrong form becomes the error.
+template <typename Parsed, typename Stated, typename Item>
+absl::Status TakeStated(const Stated& stated, std::string_view field, auto parse,
+                        std::vector<absl::StatusOr<Item>>& items, std::vector<Parsed>& parsed) {
+  const auto count = static_cast<std::size_t>(std::distance(stated.begin(), stated.end()));
+  if (count == 0) return absl::OkStatus();
+  if (count != 1 && count != items.size()) {
+    return Error(Reason::kFieldInvalid, "one for all items is expected, or one for each", field);
+  }
+  parsed.resize(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto one = parse(*std::next(stated.begin(), static_cast<std::ptrdiff_t>(count == 1 ? 0 : i)));
+    if (one.ok()) {
+      parsed[i] = *std::move(one);
+    } else if (items[i].ok()) {
+      items[i] = one.status();
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What the fields `domain` and `use` of a single item state, in the form of a batch's.
+template <typename Message>
+std::span<const Message> OneIf(bool present, const Message& message) {
+  return {&message, present ? std::size_t{1} : std::size_t{0}};
+}
+
+absl::Status TakeUses(const auto& uses, std::vector<absl::StatusOr<TokenName>>& names,
+                      RequestFacts& facts) {
+  return TakeStated(uses, "uses", UseOf, names, facts.uses);
+}
+
+template <typename Item>
+absl::Status TakeDomains(const auto& domains, std::vector<absl::StatusOr<Item>>& items,
+                         RequestFacts& facts) {
+  return TakeStated(domains, "domains", DomainOf, items, facts.domains);
 }
 
 absl::Status StatusOf(const absl::Status& item) { return item; }
@@ -114,6 +157,12 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::BatchConvertTokensRequest, v1::BatchConvertTokensResponse>(
       "TokenService", "BatchConvertTokens", lane,
       [this](auto& request, auto reply) { BatchConvertTokens(request, std::move(reply)); });
+  methods.AddUnary<v1::UpdateTokenCardRequest, v1::UpdateTokenCardResponse>(
+      "TokenService", "UpdateTokenCard", lane,
+      [this](auto& request, auto reply) { UpdateTokenCard(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchUpdateTokenCardsRequest, v1::BatchUpdateTokenCardsResponse>(
+      "TokenService", "BatchUpdateTokenCards", lane,
+      [this](auto& request, auto reply) { BatchUpdateTokenCards(request, std::move(reply)); });
   methods.AddUnary<v1::GetTokenRequest, v1::GetTokenResponse>(
       "TokenService", "GetToken", lane,
       [this](auto& request, auto reply) { GetToken(request, std::move(reply)); });
@@ -165,8 +214,10 @@ void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResp
   }
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Tokenize(std::move(permit), *profile, One(TakeCard(*request.mutable_card())),
-                      std::move(facts), [reply = std::move(reply), profile](auto done) mutable {
+  std::vector<absl::StatusOr<CardData>> cards = One(TakeCard(*request.mutable_card()));
+  REFUSE_IF_ERROR(reply, TakeDomains(OneIf(request.has_domain(), request.domain()), cards, facts));
+  tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
+                      [reply = std::move(reply), profile](auto done) mutable {
                         reply.Answer(std::move(done), [profile](const auto& tokens) {
                           return AnswerOne<v1::TokenizeResponse>(
                               tokens,
@@ -185,7 +236,9 @@ void TokenService::BatchTokenize(v1::BatchTokenizeRequest& request,
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Tokenize(std::move(permit), *profile, TakeCards(request), std::move(facts),
+  std::vector<absl::StatusOr<CardData>> cards = TakeCards(request);
+  REFUSE_IF_ERROR(reply, TakeDomains(request.domains(), cards, facts));
+  tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
                       [reply = std::move(reply), profile](auto done) mutable {
                         reply.Answer(std::move(done), [&reply, profile](const auto& tokens) {
                           return AnswerEach(reply, tokens,
@@ -247,8 +300,10 @@ void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::Detokeni
   std::string tenant = name.tenant;
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Detokenize(std::move(permit), std::move(tenant), One<TokenName>(std::move(name)),
-                        std::move(facts), [reply = std::move(reply)](auto done) mutable {
+  std::vector<absl::StatusOr<TokenName>> names = One<TokenName>(std::move(name));
+  REFUSE_IF_ERROR(reply, TakeUses(OneIf(request.has_use(), request.use()), names, facts));
+  tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
+                        [reply = std::move(reply)](auto done) mutable {
                           reply.Answer(std::move(done), [](const auto& cards) {
                             return AnswerOne<v1::DetokenizeResponse>(
                                 cards, [](const auto& card) { return ToMessage(*card); });
@@ -266,7 +321,9 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Detokenize(std::move(permit), std::move(tenant), NamesOf(request), std::move(facts),
+  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
+  REFUSE_IF_ERROR(reply, TakeUses(request.uses(), names, facts));
+  tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
                         [reply = std::move(reply)](auto done) mutable {
                           reply.Answer(std::move(done), [&reply](const auto& cards) {
                             return AnswerEach(reply, cards, [](const auto& card, auto& result) {
@@ -281,7 +338,9 @@ void TokenService::ConvertToken(v1::ConvertTokenRequest& request,
   ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
   name.profile = request.profile();
   std::string tenant = name.tenant;
-  Convert(request, std::move(tenant), One<TokenName>(std::move(name)), std::move(reply),
+  Convert(request, std::move(tenant), One<TokenName>(std::move(name)),
+          OneIf(request.has_use(), request.use()), OneIf(request.has_domain(), request.domain()),
+          std::move(reply),
           [](auto& /*of_one*/, const auto& tokens, const tokenizer::Profile& target) {
             return AnswerOne<v1::ConvertTokenResponse>(
                 tokens, [&target](const auto& token) { return ToConverted(*token, target); });
@@ -291,7 +350,8 @@ void TokenService::ConvertToken(v1::ConvertTokenRequest& request,
 void TokenService::BatchConvertTokens(v1::BatchConvertTokensRequest& request,
                                       Reply<v1::BatchConvertTokensResponse> reply) {
   ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
-  Convert(request, std::move(tenant), NamesOf(request), std::move(reply),
+  Convert(request, std::move(tenant), NamesOf(request), request.uses(), request.domains(),
+          std::move(reply),
           [](auto& of_batch, const auto& tokens, const tokenizer::Profile& target) {
             return AnswerEach(of_batch, tokens, [&target](const auto& token, auto& result) {
               *result.mutable_token() = ToConverted(*token, target);
@@ -299,10 +359,10 @@ void TokenService::BatchConvertTokens(v1::BatchConvertTokensRequest& request,
           });
 }
 
-template <typename Request, typename Response, typename Answer>
+template <typename Request, typename Uses, typename Domains, typename Response, typename Answer>
 void TokenService::Convert(const Request& request, std::string tenant,
-                           std::vector<absl::StatusOr<TokenName>> names, Reply<Response> reply,
-                           Answer answer) {
+                           std::vector<absl::StatusOr<TokenName>> names, const Uses& uses,
+                           const Domains& domains, Reply<Response> reply, Answer answer) {
   REFUSE_IF_ERROR(reply, CheckProfileName(request.target(), "target"));
   ASSIGN_OR_REFUSE(reply, policy::Permit from,
                    Authorize(gate_, reply, policy::Action::kConvertToken, TokensOf(tenant),
@@ -317,12 +377,65 @@ void TokenService::Convert(const Request& request, std::string tenant,
   REFUSE_IF_ERROR(reply, CheckBatchSize(static_cast<int>(names.size())));
 
   RequestFacts facts = FactsOf(reply);
+  REFUSE_IF_ERROR(reply, TakeUses(uses, names, facts));
+  REFUSE_IF_ERROR(reply, TakeDomains(domains, names, facts));
   tokenizer_.Convert(
       std::move(from), std::move(tenant), std::move(names), std::move(to), *target,
       std::move(facts), [reply = std::move(reply), target, answer](auto done) mutable {
         reply.Answer(std::move(done),
                      [&](const auto& tokens) { return answer(reply, tokens, *target); });
       });
+}
+
+void TokenService::UpdateTokenCard(v1::UpdateTokenCardRequest& request,
+                                   Reply<v1::UpdateTokenCardResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kUpdateTokenCard, TokensOf(name.tenant),
+                             request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
+  if (!request.has_card()) {
+    return reply.RecordAndRefuse(Error(Reason::kFieldRequired, "the card is required", "card"));
+  }
+  name.profile = request.profile();
+  std::string tenant = name.tenant;
+
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.UpdateCards(std::move(permit), std::move(tenant), One<TokenName>(std::move(name)),
+                         One(TakeCard(*request.mutable_card())), std::move(facts),
+                         [reply = std::move(reply)](auto done) mutable {
+                           reply.Answer(std::move(done), [](const auto& tokens) {
+                             return AnswerOne<v1::UpdateTokenCardResponse>(
+                                 tokens, [](const auto& token) { return ToUpdated(*token); });
+                           });
+                         });
+}
+
+void TokenService::BatchUpdateTokenCards(v1::BatchUpdateTokenCardsRequest& request,
+                                         Reply<v1::BatchUpdateTokenCardsResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kUpdateTokenCard, TokensOf(tenant),
+                             request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.updates_size()));
+
+  std::vector<absl::StatusOr<TokenName>> names;
+  std::vector<absl::StatusOr<CardData>> cards;
+  for (v1::TokenCard& update : *request.mutable_updates()) {
+    names.push_back(TokenName::Parse(update.name()));
+    if (names.back().ok()) names.back()->profile = request.profile();
+    cards.push_back(TakeCard(*update.mutable_card()));
+  }
+  RequestFacts facts = FactsOf(reply);
+  tokenizer_.UpdateCards(std::move(permit), std::move(tenant), std::move(names), std::move(cards),
+                         std::move(facts), [reply = std::move(reply)](auto done) mutable {
+                           reply.Answer(std::move(done), [&reply](const auto& tokens) {
+                             return AnswerEach(reply, tokens, [](const auto& token, auto& result) {
+                               *result.mutable_token() = ToUpdated(*token);
+                             });
+                           });
+                         });
 }
 
 template <typename Request, typename Response>
@@ -401,6 +514,9 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
                           }
                           message.set_token_requestor_id(token.token_requestor_id);
                           message.set_account_reference(token.account_reference);
+                          if (!token.domain.empty()) {
+                            *message.mutable_domain() = ToMessage(token.domain);
+                          }
                           return message;
                         });
                       });

@@ -43,11 +43,16 @@ class TokenService {
                              Reply<v1::BatchFingerprintCardsResponse> reply);
   void GetRetentionReport(v1::GetRetentionReportRequest& request,
                           StreamReply<v1::GetRetentionReportResponse> reply);
-  // Of one token or several; `answer` makes the response of what became of them.
-  template <typename Request, typename Response, typename Answer>
+  void UpdateTokenCard(v1::UpdateTokenCardRequest& request,
+                       Reply<v1::UpdateTokenCardResponse> reply);
+  void BatchUpdateTokenCards(v1::BatchUpdateTokenCardsRequest& request,
+                             Reply<v1::BatchUpdateTokenCardsResponse> reply);
+  // Of one token or several, with what is stated of them; `answer` makes the response of what
+  // became of them.
+  template <typename Request, typename Uses, typename Domains, typename Response, typename Answer>
   void Convert(const Request& request, std::string tenant,
-               std::vector<absl::StatusOr<tokenizer::TokenName>> names, Reply<Response> reply,
-               Answer answer);
+               std::vector<absl::StatusOr<tokenizer::TokenName>> names, const Uses& uses,
+               const Domains& domains, Reply<Response> reply, Answer answer);
   // Of one token, and of several: `action` brings tokens into `state`.
   template <typename Request, typename Response>
   void ChangeState(const Request& request, policy::Action action, tokenizer::TokenState state,

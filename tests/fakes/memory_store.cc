@@ -77,7 +77,15 @@ class MemoryStore::Transaction : public store::WriteTransaction {
         TokenRow changed = row;
         changed.leaf_index = stored->leaf_index;
         changed.digits = stored->digits;
-        if (row.pan_index != stored->pan_index) next.pan_indexes[PanIndexOf(*stored)] = kNoHandle;
+        if (row.pan_index != stored->pan_index) {
+          if (!row.pan_index.empty()) {
+            const std::int64_t* taken =
+                Look(PanIndexOf(row), next.pan_indexes, own_.pan_indexes, committed.pan_indexes);
+            if (taken != nullptr && *taken != kNoHandle) return Applied::kConflict;
+            next.pan_indexes[PanIndexOf(row)] = row.handle;
+          }
+          if (!stored->pan_index.empty()) next.pan_indexes[PanIndexOf(*stored)] = kNoHandle;
+        }
         next.tokens[row.handle] = std::move(changed);
         continue;
       }

@@ -35,6 +35,7 @@ READERS = {
     "tokenizer/card_data.cc",
     "tokenizer/card_fingerprint.cc",
     "tokenizer/card_index.cc",
+    "tokenizer/card_update_call.cc",
     "tokenizer/drawn_token.cc",
     "tokenizer/ff1_token.cc",
     "tokenizer/kept_state_change.cc",

@@ -69,7 +69,7 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->checkpoint_directory, "/etc/keysvc/checkpoints");
   EXPECT_EQ(config->checkpoint_interval, absl::Seconds(10));
   EXPECT_EQ(config->policy_file, "/etc/keysvc/policy.yaml");
-  ASSERT_EQ(config->profiles.size(), 6U);
+  ASSERT_EQ(config->profiles.size(), 7U);
   EXPECT_EQ(config->profiles[0].ResourceName(), "tenants/acme/tokenProfiles/cards");
   EXPECT_EQ(config->profiles[0].number, 1);
   EXPECT_TRUE(config->profiles[0].deterministic);
@@ -78,6 +78,7 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->profiles[3].family, tokenizer::Family::kFf1);
   EXPECT_EQ(config->profiles[4].family, tokenizer::Family::kEmv);
   EXPECT_EQ(config->profiles[5].uses, 1U);
+  EXPECT_TRUE(config->profiles[6].domain.merchant);
   EXPECT_EQ(config->locked_memory_mib, 2U);
 }
 
@@ -283,6 +284,54 @@ TEST(Config, ReadsANumericProfile) {
     ExpectFault(ExampleWithProfile(lines + "    ff1: {keep_first: 6}\n"),
                 "only a profile of the family ff1");
   }
+}
+
+TEST(Config, ReadsTheDomainOfAProfile) {
+  const auto config = Parse(ExampleWithProfile(
+      "    deterministic: false\n    domain:\n      channels: [web, app]\n      merchant: "
+      "required\n"
+      "      amounts: [{currency: EUR, min: 100, max: 50000}, {currency: JPY, max: 90000}]\n"));
+  ASSERT_OK(config);
+  const tokenizer::DomainRestriction& domain = config->profiles.front().domain;
+  EXPECT_EQ(domain.channels, (std::vector<std::string>{"web", "app"}));
+  EXPECT_TRUE(domain.merchant);
+  EXPECT_EQ(domain.amounts,
+            (std::vector<tokenizer::AmountBand>{{"EUR", 100, 50'000}, {"JPY", 0, 90'000}}));
+}
+
+TEST(Config, RefusesDomainsThatSayNothingOrContradictThemselves) {
+  const auto refused = [](const std::string& domain, const std::string& why,
+                          const std::string& deterministic = "false") {
+    ExpectFault(ExampleWithProfile("    deterministic: " + deterministic +
+                                   "\n    domain: " + domain + "\n"),
+                why);
+  };
+  refused("{}", "channels, merchant or amounts are expected");
+  refused("{channels: []}", "at least one channel");
+  refused("{channels: [Web]}", "a channel is [a-z]");
+  refused("{channels: [web, web]}", "listed twice");
+  refused("{merchant: optional}", "required is expected");
+  refused("{merchant: required}", "cannot be one merchant's", "true");
+  refused("{amounts: []}", "at least one currency");
+  refused("{amounts: [{currency: EUR}]}", "max");
+  refused("{amounts: [{currency: euro, max: 5}]}", "three letters A-Z");
+  refused("{amounts: [{currency: EUR, min: 6, max: 5}]}", "from min to max");
+  refused("{amounts: [{currency: EUR, max: 100000000000}]}", "");
+  refused("{amounts: [{currency: EUR, max: 5}, {currency: EUR, max: 6}]}", "listed twice");
+  refused("{country: DE}", "country");
+}
+
+TEST(Config, ReadsWhetherTokensAreMergedWhenCardsAreReissued) {
+  for (const bool merges : {false, true}) {
+    const auto config = Parse(ExampleWithProfile(absl::StrCat(
+        "    deterministic: true\n    on_reissue: ", merges ? "merge" : "refuse", "\n")));
+    ASSERT_OK(config);
+    EXPECT_EQ(config->profiles.front().merges, merges);
+  }
+  ExpectFault(ExampleWithProfile("    deterministic: true\n    on_reissue: both\n"),
+              "refuse or merge is expected");
+  ExpectFault(ExampleWithProfile("    deterministic: false\n    on_reissue: merge\n"),
+              "has tokens to merge");
 }
 
 std::string EmvLines(const std::string& prefix, const std::string& more = {}) {

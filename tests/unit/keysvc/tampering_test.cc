@@ -63,7 +63,7 @@ std::shared_ptr<const policy::Policy> ThePolicy() {
   policy.rules = {{"tokens",
                    {"all"},
                    {Action::kTokenize, Action::kDetokenize, Action::kSuspendToken,
-                    Action::kResumeToken, Action::kDeleteToken},
+                    Action::kResumeToken, Action::kDeleteToken, Action::kUpdateTokenCard},
                    {"tenants/*/tokenProfiles/*"},
                    {},
                    policy::Reveal::kFull},
@@ -153,6 +153,20 @@ class Service {
                                 return done.set_value(recorded->value.status());
                               done.set_value(recorded->value->front());
                             });
+    return done.get_future().get();
+  }
+
+  absl::Status Update(const tokenizer::TokenName& name, std::string_view pan) {
+    std::vector<absl::StatusOr<tokenizer::CardData>> cards;
+    cards.push_back(tokenizer::CardData::Parse(crypto::AsBytes(pan), {}, {}));
+    std::promise<absl::Status> done;
+    tokenizer_->UpdateCards(
+        PermitFor(Action::kUpdateTokenCard, "tenants/" + name.tenant + "/tokens"), name.tenant,
+        {name}, std::move(cards), {}, [&done](auto recorded) {
+          if (!recorded.ok()) return done.set_value(recorded.status());
+          if (!recorded->value.ok()) return done.set_value(recorded->value.status());
+          done.set_value(recorded->value->front().status());
+        });
     return done.get_future().get();
   }
 
@@ -513,6 +527,61 @@ TEST_F(ChangedTokensTest, TheRowOfOneIsNotTakenForAnothers) {
       "UPDATE tokens SET handle = (SELECT -min(handle) - max(handle) FROM tokens WHERE handle < 0) "
       "+ handle WHERE handle < 0");
   EXPECT_TRUE(IsChangeNoticed());
+}
+
+// Whose card was replaced.
+class UpdatedTokenTest : public TamperingTest {
+ protected:
+  void SetUp() override {
+    TamperingTest::SetUp();
+    {
+      const auto connection = Connect(original_);
+      ASSERT_OK(connection->Execute("CREATE TABLE kept AS SELECT * FROM tokens"));
+    }
+    Service service(hsm_, original_);
+    ASSERT_OK(service.Start());
+    ASSERT_OK(service.Update(names_[0], "6011111111111117"));
+  }
+
+  // Whether the start was refused, or the token does not open. Fails the test when it opens to
+  // another card than the new one.
+  bool IsChangeNoticed() {
+    Service service(hsm_, copy_);
+    if (const absl::Status started = service.Start(); !started.ok()) {
+      why_ = started.ToString();
+      return true;
+    }
+    const auto card = service.Detokenize(names_[0]);
+    if (card.ok()) EXPECT_EQ(*card, "6011111111111117");
+    return !card.ok();
+  }
+};
+
+TEST_F(UpdatedTokenTest, IsSoundWhereNothingWasChangedBehindTheServicesBack) {
+  Fresh();
+  EXPECT_FALSE(IsChangeNoticed()) << why_;
+}
+
+TEST_F(UpdatedTokenTest, EveryColumnOfItsRowThatIsChangedIsNoticed) {
+  for (const auto& [table, column, other] : Columns()) {
+    if (table != "tokens") continue;
+    SCOPED_TRACE(column);
+    Fresh();
+    Sql(absl::StrCat("UPDATE tokens SET ", column, " = ", other, " WHERE revision = 2"));
+    EXPECT_TRUE(IsChangeNoticed());
+  }
+}
+
+TEST_F(UpdatedTokenTest, TheFormerCardThatIsPutBackIsNoticedWithAndWithoutItsRevision) {
+  for (const char* columns : {"index_version, pan_index, data_version, sealed",
+                              "index_version, pan_index, data_version, sealed, mac",
+                              "index_version, pan_index, data_version, sealed, revision, mac"}) {
+    SCOPED_TRACE(columns);
+    Fresh();
+    Sql(absl::StrCat("UPDATE tokens SET (", columns, ") = (SELECT ", columns,
+                     " FROM kept WHERE kept.handle = tokens.handle) WHERE revision = 2"));
+    EXPECT_TRUE(IsChangeNoticed());
+  }
 }
 
 TEST_F(TamperingTest, APartnerKeyPutBackToBeforeItWasDisabledIsNoticed) {

@@ -17,12 +17,12 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   for (const Action action : AllActions()) names.push_back(NameOf(action));
   EXPECT_THAT(names, ::testing::ElementsAre(
                          "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken",
-                         "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken",
-                         "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage", "SignWebhook",
-                         "SignCose", "Verify", "GetPublicKey", "CreateKey", "RotateKey",
-                         "DeliverKey", "CreateCertificateSigningRequest", "ListKeys", "GetKey",
-                         "LockKeys", "CreatePartnerKey", "DisablePartnerKey", "ListPartnerKeys",
-                         "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
+                         "UpdateTokenCard", "FingerprintCard", "SuspendToken", "ResumeToken",
+                         "DeleteToken", "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage",
+                         "SignWebhook", "SignCose", "Verify", "GetPublicKey", "CreateKey",
+                         "RotateKey", "DeliverKey", "CreateCertificateSigningRequest", "ListKeys",
+                         "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
+                         "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {
@@ -45,8 +45,9 @@ TEST(ActionTest, TheseActionsNameTokens) {
   for (const Action action : AllActions()) {
     if (NamesTokens(action)) names.push_back(NameOf(action));
   }
-  EXPECT_THAT(names, ::testing::ElementsAre("Detokenize", "GetToken", "ConvertToken",
-                                            "SuspendToken", "ResumeToken", "DeleteToken"));
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("Detokenize", "GetToken", "ConvertToken", "UpdateTokenCard",
+                                     "SuspendToken", "ResumeToken", "DeleteToken"));
 }
 
 TEST(ActionTest, EveryRevealIsFoundByItsName) {

@@ -113,7 +113,7 @@ TEST(PolicyFileTest, MissesHaveALimitAlsoWhereTheRuleSaysNone) {
 
 TEST(PolicyFileTest, MissesGoWithEveryActionThatNamesOrLooksUpTokens) {
   for (const char* action : {"Detokenize", "GetToken", "LookUpToken", "ConvertToken",
-                             "SuspendToken", "ResumeToken", "DeleteToken"}) {
+                             "UpdateTokenCard", "SuspendToken", "ResumeToken", "DeleteToken"}) {
     const std::string rule = "  - id: limited\n    roles: [data]\n    actions: [" +
                              std::string(action) +
                              "]\n    resources: [tenants/acme/tokenProfiles/others]\n"
@@ -418,8 +418,11 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   };
   const std::string cards = "tenants/acme/tokenProfiles/cards";
   const std::string key = "tenants/acme/keys/webhooks";
-  EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken DeleteToken");
-  EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken DeleteToken");
+  EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken UpdateTokenCard DeleteToken");
+  EXPECT_EQ(allowed("checkout", cards, "settlement"),
+            "Tokenize GetToken UpdateTokenCard DeleteToken");
+  EXPECT_EQ(allowed("checkout", "tenants/acme/tokenProfiles/receipts"),
+            "Tokenize GetToken DeleteToken");
   EXPECT_EQ(allowed("checkout", key), "");
   EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
   EXPECT_EQ(allowed("settlement", cards), "ConvertToken");

@@ -26,12 +26,13 @@ principals:
 rules:
   - id: data
     roles: [data]
-    actions: [Tokenize, GetToken, LookUpToken, ConvertToken, SuspendToken, ResumeToken, DeleteToken]
+    actions: [Tokenize, GetToken, LookUpToken, ConvertToken, UpdateTokenCard, SuspendToken,
+              ResumeToken, DeleteToken]
     resources: ["tenants/acme/tokenProfiles/*"]
   - id: reveal
     roles: [data]
     actions: [Detokenize]
-    resources: ["tenants/acme/tokenProfiles/cards"]
+    resources: ["tenants/acme/tokenProfiles/cards", "tenants/acme/tokenProfiles/shops"]
     purposes: [settlement]
     reveal: full
   - id: sign

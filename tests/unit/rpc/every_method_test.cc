@@ -69,6 +69,9 @@ std::map<std::string, std::string> RequestsByMethod() {
          request.set_parent("tenants/acme");
          request.set_target(kProfile);
        })},
+      {"keysvc.v1.TokenService.UpdateTokenCard", Named<v1::UpdateTokenCardRequest>(token)},
+      {"keysvc.v1.TokenService.BatchUpdateTokenCards",
+       Below<v1::BatchUpdateTokenCardsRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},
       {"keysvc.v1.TokenService.FingerprintCard", Below<v1::FingerprintCardRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.BatchFingerprintCards",

@@ -1,3 +1,6 @@
+#include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -265,6 +268,121 @@ TEST_F(ServicesTest, ConvertTokensAloneAndInBatches) {
   ASSERT_EQ(many.results_size(), 2);
   EXPECT_EQ(many.results(0).token().name(), one.name());
   EXPECT_EQ(many.results(1).error().reason(), "TOKEN_NOT_FOUND");
+}
+
+v1::TokenDomain Shop(const std::string& merchant) {
+  v1::TokenDomain domain;
+  domain.set_channel("web");
+  domain.set_merchant_id(merchant);
+  domain.mutable_amounts()->set_currency_code("EUR");
+  domain.mutable_amounts()->set_min(100);
+  domain.mutable_amounts()->set_max(2'000);
+  return domain;
+}
+
+v1::TokenUse UseAt(const std::string& merchant, std::uint64_t cents) {
+  v1::TokenUse use;
+  use.set_channel("web");
+  use.set_merchant_id(merchant);
+  use.mutable_amount()->set_currency_code("EUR");
+  use.mutable_amount()->set_minor_units(cents);
+  return use;
+}
+
+TEST_F(ServicesTest, RestrictTokensToWhatTheyWereMadeFor) {
+  v1::BatchTokenizeRequest request;
+  request.set_parent(kShops);
+  for (const char* pan : {kPan, kOtherPan, kPan}) request.add_cards()->set_pan(pan);
+  for (const char* merchant : {"m-1", "m-2", "4111-1111-1111-1111"}) {
+    *request.add_domains() = Shop(merchant);
+  }
+  v1::BatchTokenizeResponse made;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->BatchTokenize(&context, request, &made).ok());
+  }
+  EXPECT_EQ(made.results(2).error().reason(), "FIELD_INVALID");
+  const std::string token = made.results(0).token().name();
+  const std::string other = made.results(1).token().name();
+
+  v1::BatchDetokenizeRequest open;
+  open.set_parent("tenants/acme");
+  open.set_purpose("settlement");
+  for (const std::string& name : {token, token, other, other}) open.add_names(name);
+  *open.add_uses() = UseAt("m-1", 100);
+  *open.add_uses() = UseAt("m-1", 99);
+  *open.add_uses() = UseAt("m-1", 100);
+  *open.add_uses() = UseAt("4111 1111 1111 1111", 100);
+  v1::BatchDetokenizeResponse cards;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->BatchDetokenize(&context, open, &cards).ok());
+  }
+  EXPECT_EQ(cards.results(0).card().card().pan(), kPan);
+  EXPECT_EQ(cards.results(1).error().reason(), "DOMAIN_MISMATCH");
+  EXPECT_EQ(cards.results(2).error().reason(), "DOMAIN_MISMATCH");
+  EXPECT_EQ(cards.results(3).error().reason(), "FIELD_INVALID");
+  open.mutable_uses()->RemoveLast();
+  {
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(tokens->BatchDetokenize(&context, open, &cards)), "FIELD_INVALID");
+  }
+
+  v1::GetTokenRequest get;
+  get.set_name(token);
+  v1::GetTokenResponse view;
+  Deadline context;
+  ASSERT_TRUE(tokens->GetToken(&context, get, &view).ok());
+  EXPECT_EQ(view.domain().SerializeAsString(), Shop("m-1").SerializeAsString());
+  for (const LoggedRecord& record : edge.Records("TokenService")) {
+    EXPECT_FALSE(record.Has("4111-1111-1111-1111"));
+    EXPECT_FALSE(record.Has("4111 1111 1111 1111"));
+  }
+}
+
+TEST_F(ServicesTest, PutAReissuedCardBehindTheSameToken) {
+  const std::string token = TokenFor(kPan);
+  v1::UpdateTokenCardRequest request;
+  request.set_name(token);
+  v1::UpdateTokenCardResponse updated;
+  {
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(tokens->UpdateTokenCard(&context, request, &updated)), "FIELD_REQUIRED");
+  }
+  request.mutable_card()->set_pan(kOtherPan);
+  request.mutable_card()->set_expiry("2033-01");
+  request.set_request_id(kUuid);
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->UpdateTokenCard(&context, request, &updated).ok());
+  }
+  EXPECT_EQ(updated.name(), token);
+  EXPECT_EQ(updated.account_reference().size(), 29U);
+  v1::DetokenizeResponse card;
+  ASSERT_TRUE(Detokenize(token, "settlement", &card).ok());
+  EXPECT_EQ(card.card().pan(), kOtherPan);
+  EXPECT_EQ(card.expiry(), "2033-01");
+  EXPECT_EQ(TokenFor(kOtherPan), token);
+
+  v1::BatchUpdateTokenCardsRequest batch;
+  batch.set_parent("tenants/acme");
+  const std::string another = TokenFor(kPan);
+  for (const auto& [name, pan] : std::map<std::string, std::string>{
+           {another, kOtherPan}, {"tenants/acme/tokens/tok_a", kPan}, {"tok_a", kPan}}) {
+    v1::TokenCard& update = *batch.add_updates();
+    update.set_name(name);
+    update.mutable_card()->set_pan(pan);
+  }
+  v1::BatchUpdateTokenCardsResponse many;
+  Deadline context;
+  ASSERT_TRUE(tokens->BatchUpdateTokenCards(&context, batch, &many).ok());
+  ASSERT_EQ(many.results_size(), 3);
+  std::set<std::string> reasons;
+  for (const v1::UpdateTokenCardResult& result : many.results()) {
+    reasons.insert(result.error().reason());
+  }
+  EXPECT_EQ(reasons,
+            (std::set<std::string>{"CARD_ALREADY_TOKENIZED", "TOKEN_NOT_FOUND", "FIELD_INVALID"}));
 }
 
 TEST_F(ServicesTest, TellTheAccountReferenceWithEveryTokenOfACard) {

@@ -136,6 +136,16 @@ TEST_F(KeptSnapshotTest, ARowThatAMutationChangesIsNotAnsweredAsItWas) {
   EXPECT_FALSE(FindByIndex(*reader_, 1).has_value());
 }
 
+TEST_F(KeptSnapshotTest, ARowThatGotAnotherIndexSinceTheSnapshotIsFoundByThat) {
+  EXPECT_FALSE(FindByIndex(*reader_, 9).has_value());
+  EXPECT_TRUE(FindByIndex(*reader_, 1).has_value());
+  TokenRow moved = TokenRowOf(1, PanIndexOf(9));
+  moved.revision = 2;
+  Insert(*writer_, moved);
+  EXPECT_EQ(FindByIndex(*reader_, 9)->handle, 1);
+  EXPECT_FALSE(FindByIndex(*reader_, 1).has_value());
+}
+
 TEST_F(KeptSnapshotTest, ARowThatCameSinceTheSnapshotIsFoundByItsDigits) {
   const TokenRow row = DigitsRowOf(2, "");
   const auto found = [&] {

@@ -398,6 +398,32 @@ TEST_P(StoreContractTest, APanIndexThatARowGaveUpIsFoundNoMoreAndCanBeTaken) {
   EXPECT_EQ(find().value().handle, 2);
 }
 
+TEST_P(StoreContractTest, ARowMayGetAnotherPanIndexThatNoOtherRowHas) {
+  ASSERT_EQ(Write({.tokens = {TokenRowOf(1, "i"), TokenRowOf(2, "j")}}), Applied::kYes);
+  const auto find = [&](const std::string& pan_index) {
+    const store::TokenRow row = TokenRowOf(1, "i");
+    const auto found = store_->FindTokensByPanIndex(row.tenant, row.profile, row.index_version,
+                                                    std::vector<std::string>{pan_index});
+    return found.value().at(0).has_value() ? found->at(0)->handle : 0;
+  };
+  EXPECT_EQ(find("k"), 0);
+  store::TokenRow moved = TokenRowOf(1, "j");
+  moved.revision = 2;
+  EXPECT_EQ(Write({.tokens = {moved}}), Applied::kConflict);
+  store::TokenRow freed = TokenRowOf(2, "l");
+  freed.revision = 2;
+  EXPECT_EQ(Write({.tokens = {freed, moved}}), Applied::kConflict);
+  EXPECT_EQ(find("j"), 2);
+  moved.pan_index = "k";
+  EXPECT_EQ(Write({.tokens = {moved, TokenRowOf(3, "k")}}), Applied::kConflict);
+  ASSERT_EQ(Write({.tokens = {moved}}), Applied::kYes);
+  EXPECT_EQ(find("i"), 0);
+  EXPECT_EQ(find("k"), 1);
+  EXPECT_EQ(Write({.tokens = {TokenRowOf(4, "k")}}), Applied::kConflict);
+  ASSERT_EQ(Write({.tokens = {TokenRowOf(4, "i")}}), Applied::kYes);
+  EXPECT_EQ(find("i"), 4);
+}
+
 TEST_P(StoreContractTest, TokensThatHaveEndedAreFoundByProfileStateAndTime) {
   Mutation rows;
   for (std::int64_t handle = 1; handle <= 6; ++handle) {

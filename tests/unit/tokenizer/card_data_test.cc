@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "crypto/known_answers.h"
 #include "gtest/gtest.h"
@@ -21,11 +22,13 @@ absl::StatusOr<CardData> Parse(std::string_view pan, std::string_view expiry,
 }
 
 absl::StatusOr<CardData> Decode(std::string_view bytes) {
-  return DecodeCardData(*crypto::SecretBytes::CopyOf(crypto::AsBytes(bytes)));
+  auto sealed = DecodeCardData(*crypto::SecretBytes::CopyOf(crypto::AsBytes(bytes)));
+  if (!sealed.ok()) return sealed.status();
+  return std::move(sealed->card);
 }
 
-std::string Encode(const CardData& card) {
-  return std::string(crypto::AsText(EncodeCardData(card)->Expose(SecretAccess::kGranted)));
+std::string Encode(const CardData& card, const TokenTerms& terms = {}) {
+  return std::string(crypto::AsText(EncodeCardData(card, terms)->Expose(SecretAccess::kGranted)));
 }
 
 std::string FromHex(std::string_view hex) { return crypto::known::Bytes(hex); }
@@ -111,6 +114,38 @@ TEST(CardDataTest, TheEncodingStaysAsItIs) {
   ASSERT_OK(other);
   EXPECT_FALSE(other->expiry.has_value());
   EXPECT_TRUE(other->cardholder_name.empty());
+}
+
+TEST(CardDataTest, TheEncodingWithTermsStaysAsItIs) {
+  const TokenTerms terms{
+      .domain = {.channel = "web", .merchant = "m-17", .amounts = AmountBand{"EUR", 100, 50'000}},
+      .account_reference = "ACMEPA"};
+  const std::string full = FromHex(
+      "02000000103431313131313131313131313131313107ee0c00000003416461"
+      "00000003776562000000046d2d3137000000034555520000000000000064000000000000c350"
+      "0000000641434d455041");
+  const std::string least = FromHex(
+      "020000000f33373832383232343633313030303500000000000000"
+      "0000000377656200000000000000000000000000000000000000000000000000000000");
+  EXPECT_EQ(Encode(*Parse(kPan, "2030-12", "Ada"), terms), full);
+  EXPECT_EQ(Encode(*Parse("378282246310005", "", ""), {.domain = {.channel = "web"}}), least);
+  const absl::StatusOr<SealedCard> opened =
+      DecodeCardData(*crypto::SecretBytes::CopyOf(crypto::AsBytes(full)));
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->terms.domain, terms.domain);
+  EXPECT_EQ(opened->terms.account_reference, terms.account_reference);
+  EXPECT_EQ(opened->card.expiry, (Expiry{2030, 12}));
+  for (std::size_t size = 0; size < full.size(); ++size) {
+    EXPECT_THAT(Decode(full.substr(0, size)), HasReason(Reason::kIntegrityFailure)) << size;
+  }
+  EXPECT_THAT(Decode(full + "x"), HasReason(Reason::kIntegrityFailure));
+  // Terms that say nothing are never written, nor channels that are none.
+  std::string changed = least;
+  changed[least.find("web")] = 'W';
+  EXPECT_THAT(Decode(changed), HasReason(Reason::kIntegrityFailure));
+  changed = least;
+  changed.erase(least.find("web") - 1, 4).insert(least.find("web") - 1, 1, '\0');
+  EXPECT_THAT(Decode(changed), HasReason(Reason::kIntegrityFailure));
 }
 
 TEST(CardDataTest, WhatWasNotEncodedHereIsNotDecoded) {

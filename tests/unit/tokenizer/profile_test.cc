@@ -29,6 +29,33 @@ TEST(ProfilesTest, AreFoundByNameAndByNumber) {
   }
 }
 
+TEST(ProfilesTest, ADomainHasMerchantsOnlyWhereEachCallMakesAToken) {
+  Profile profile{.tenant = "acme", .name = "a", .number = 1, .domain = {.merchant = true}};
+  EXPECT_OK(Profiles::Create({profile}));
+  EXPECT_TRUE(profile.HasOwnDomains());
+  EXPECT_EQ(profile.TokenFormat(), "merchant=required");
+  profile.deterministic = true;
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+  profile.domain = {.channels = {"web"}};
+  EXPECT_OK(Profiles::Create({profile}));
+  EXPECT_FALSE(profile.HasOwnDomains());
+  EXPECT_EQ(profile.TokenFormat(), "");
+  profile.domain = {.channels = {"web", "web"}};
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+}
+
+TEST(ProfilesTest, OnlyDeterministicProfilesThatKeepCardsMergeTokens) {
+  Profile profile{.tenant = "acme", .name = "a", .number = 1, .merges = true};
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+  profile.deterministic = true;
+  EXPECT_OK(Profiles::Create({profile}));
+  profile.family = Family::kFf1;
+  profile.ff1 = {.shortest_card = 16, .longest_card = 16, .luhn_offset = 1};
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+  profile.merges = false;
+  EXPECT_OK(Profiles::Create({profile}));
+}
+
 TEST(ProfilesTest, ContradictionsAreRefused) {
   EXPECT_THAT(Profiles::Create({{"acme", "a", 1, false}, {"acme", "a", 2, false}}),
               HasReason(Reason::kConfigInvalid));

@@ -212,6 +212,85 @@ TEST_F(TokenRowTest, AChangedColumnOfADeletedRowIsNoticedByTheMac) {
   }
 }
 
+class ReplacedCardTest : public TokenRowTest {
+ protected:
+  store::TokenRow Replace(store::TokenRow row, std::string_view pan) {
+    row.pan_index = std::string(32, 'j');
+    row.index_version = 3;
+    row.data_version = 6;
+    const auto card = CardData::Parse(crypto::AsBytes(pan), "2033-01", {});
+    auto replaced = WithCard(*card, {.account_reference = "ACMEP"}, sealing_key_, row, *mac_key_);
+    EXPECT_OK(replaced);
+    return *std::move(replaced);
+  }
+};
+
+TEST_F(ReplacedCardTest, ARowOpensToTheCardThatCameInPlaceOfAnother) {
+  EXPECT_FALSE(HasReplacedCard(row_));
+  const store::TokenRow replaced = Replace(row_, "378282246310005");
+  EXPECT_TRUE(HasReplacedCard(replaced));
+  EXPECT_EQ(replaced.revision, 2u);
+  EXPECT_OK(CheckRow(replaced, *mac_key_));
+  const auto opened = OpenRow(replaced, *data_key_);
+  ASSERT_OK(opened);
+  EXPECT_EQ(crypto::AsText(opened->card.pan.Expose(SecretAccess::kGranted)), "378282246310005");
+  EXPECT_EQ(opened->token_key_version, 7u);
+  EXPECT_EQ(opened->terms.account_reference, "ACMEP");
+  EXPECT_EQ(absl::BytesToHexString(replaced.sealed.substr(0, 5)), "0300000007");
+
+  store::TokenRow numeric = row_;
+  numeric.digits = "9000000000001111";
+  numeric.sealed = std::string("\2\0\0\0\0", 5);
+  EXPECT_EQ(absl::BytesToHexString(Replace(numeric, "378282246310005").sealed.substr(0, 5)),
+            "0400000000");
+}
+
+TEST_F(ReplacedCardTest, TheFormerCardDoesNotFitTheRowAnyMore) {
+  const store::TokenRow once = Replace(row_, "378282246310005");
+  const store::TokenRow twice = Replace(once, "5555555555554444");
+  const store::TokenRow suspended = InState(TokenState::kSuspended, twice, *mac_key_);
+  const auto with_card_of = [](store::TokenRow row, const store::TokenRow& other) {
+    row.sealed = other.sealed;
+    row.pan_index = other.pan_index;
+    row.index_version = other.index_version;
+    row.data_version = other.data_version;
+    return row;
+  };
+  for (const store::TokenRow& row : {once, twice, suspended}) {
+    EXPECT_OK(CheckRow(row, *mac_key_));
+    EXPECT_THAT(CheckRow(with_card_of(row, row_), *mac_key_), HasReason(Reason::kIntegrityFailure));
+  }
+  EXPECT_THAT(CheckRow(with_card_of(twice, once), *mac_key_), HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(CheckRow(with_card_of(suspended, once), *mac_key_),
+              HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(ReplacedCardTest, EveryColumnIsBoundByTheMac) {
+  row_.ends_ms = 1'800'000'000'000;
+  row_.uses_left = 2;
+  const store::TokenRow replaced = Replace(row_, "378282246310005");
+  const std::vector<Change> changes = {
+      [](auto& row) { row.state = 2; },          [](auto& row) { ++row.revision; },
+      [](auto& row) { ++row.handle; },           [](auto& row) { row.tenant = "acm"; },
+      [](auto& row) { ++row.profile; },          [](auto& row) { ++row.index_version; },
+      [](auto& row) { row.pan_index.clear(); },  [](auto& row) { ++row.data_version; },
+      [](auto& row) { ++row.created_ms; },       [](auto& row) { row.sealed.back()++; },
+      [](auto& row) { row.sealed[0] = 1; },      [](auto& row) { row.sealed.clear(); },
+      [](auto& row) { ++*row.ends_ms; },         [](auto& row) { row.ends_ms.reset(); },
+      [](auto& row) { ++*row.uses_left; },       [](auto& row) { row.uses_left.reset(); },
+      [](auto& row) { row.digits = "9000000"; }, [](auto& row) { row.mac[31]++; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    store::TokenRow changed = replaced;
+    changes[i](changed);
+    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << i;
+  }
+  const store::TokenRow deleted = InState(TokenState::kDeleted, replaced, *mac_key_);
+  EXPECT_OK(CheckRow(deleted, *mac_key_));
+  EXPECT_EQ(absl::BytesToHexString(deleted.sealed), "0300000007");
+  EXPECT_EQ(*TokenKeyVersionOf(deleted), 7u);
+}
+
 TEST_F(TokenRowTest, EndAndUsesAreBoundByTheMac) {
   row_.ends_ms = 1'800'000'000'000;
   row_.uses_left = 2;

@@ -40,6 +40,15 @@ inline constexpr char kLinkedNetwork[] = "tenants/acme/tokenProfiles/linked-netw
 inline constexpr char kLinkedLegacy[] = "tenants/acme/tokenProfiles/linked-legacy";
 inline constexpr char kLinkedOfBeta[] = "tenants/beta/tokenProfiles/linked";
 
+// Profiles whose tokens are restricted to some uses: of their own, and of the profile's.
+inline constexpr char kShops[] = "tenants/acme/tokenProfiles/shops";
+inline constexpr char kShopNumbers[] = "tenants/acme/tokenProfiles/shop-numbers";
+inline constexpr char kShopNetwork[] = "tenants/acme/tokenProfiles/shop-network";
+inline constexpr char kWeb[] = "tenants/acme/tokenProfiles/web";
+inline constexpr char kWebLegacy[] = "tenants/acme/tokenProfiles/web-legacy";
+// Merges tokens of cards that were issued in place of others.
+inline constexpr char kMerging[] = "tenants/acme/tokenProfiles/merging";
+
 inline absl::StatusOr<CardData> Card(std::string_view pan, std::string_view expiry = "2030-12",
                                      std::string_view name = "Ada Lovelace") {
   return CardData::Parse(crypto::AsBytes(pan), expiry, crypto::AsBytes(name));
@@ -82,7 +91,8 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {"settling"},
        {policy::Action::kDetokenize},
        {kCards, kLegacy, kOtherLegacy, kBrief, kThrice, kSingle, kNumbers, kManyNumbers,
-        kBriefNumbers, kNetwork, kLinked},
+        kBriefNumbers, kNetwork, kLinked, kLinkedPerCall, kShops, kShopNumbers, kShopNetwork, kWeb,
+        kWebLegacy, kMerging},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -95,7 +105,13 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"ends",
        {"ending"},
        {policy::Action::kSuspendToken, policy::Action::kResumeToken, policy::Action::kDeleteToken},
-       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked},
+       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked, kMerging},
+       {}},
+      {"updates",
+       {"ending"},
+       {policy::Action::kUpdateTokenCard},
+       {kCards, kOneTime, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked,
+        kLinkedPerCall, kShops, kMerging},
        {}},
       {"sees-all",
        {"seeing-all"},
@@ -112,7 +128,8 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"converts",
        {"settling"},
        {policy::Action::kConvertToken},
-       {kCards, kOneTime, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLegacy, kLinkedPerCall},
+       {kCards, kOneTime, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLegacy, kLinkedPerCall,
+        kShops},
        {}},
       {"converts-for-beta",
        {"settling"},
@@ -148,6 +165,14 @@ inline Profile NetworkProfile(std::uint16_t number) {
                   .months_valid = 2}};
 }
 
+// Of the family emv, in a range of its own.
+inline Profile NetworkForThreeUses(std::uint16_t number) {
+  Profile profile = NetworkProfile(number);
+  profile.emv.range.prefix = "99990014";
+  profile.uses = 3;
+  return profile;
+}
+
 inline Profile Linked(Profile profile, std::string issuer = "ACME") {
   profile.account_reference_issuer = std::move(issuer);
   return profile;
@@ -159,6 +184,22 @@ inline Profile LinkedNetworkProfile(std::uint16_t number) {
   profile.name = "linked-network";
   profile.emv.range.prefix = "99990013";
   return Linked(std::move(profile));
+}
+
+// One merchant's tokens each, on the web or in an app, for up to 500.00 EUR or 90,000 JPY.
+inline Profile Shops(Profile profile, std::string name) {
+  profile.name = std::move(name);
+  profile.domain = {.channels = {"web", "app"},
+                    .merchant = true,
+                    .amounts = {{"EUR", 100, 50'000}, {"JPY", 0, 90'000}}};
+  return profile;
+}
+
+// The same without merchants, for tokens that a card always gets.
+inline Profile Web(Profile profile, std::string name) {
+  profile = Shops(std::move(profile), std::move(name));
+  profile.domain.merchant = false;
+  return profile;
 }
 
 // The tokenizer over a real journal. The store is a parameter: in memory and SQLCipher.
@@ -198,11 +239,15 @@ class Service {
 
   // The value of the call; the outer error when there is no record.
   absl::StatusOr<Issued> Issue(std::vector<absl::StatusOr<CardData>> cards,
-                               std::string_view profile, std::string_view request_id = {}) {
+                               std::string_view profile, std::string_view request_id = {},
+                               std::vector<TokenDomain> domains = {}) {
     return Wait<Issued>([&](audit::Done<Issued> done) {
       tokenizer_->Tokenize(PermitFor("checkout", policy::Action::kTokenize, profile),
                            ProfileNamed(profile), std::move(cards),
-                           {std::string(request_id), "trace"}, std::move(done));
+                           {.request_id = std::string(request_id),
+                            .trace_id = "trace",
+                            .domains = std::move(domains)},
+                           std::move(done));
     });
   }
 
@@ -229,11 +274,14 @@ class Service {
 
   absl::StatusOr<Revealed> Detokenize(Tokens tokens, std::string_view who = "settlement",
                                       std::string_view purpose = "settlement",
-                                      std::string_view tenant = "acme") {
+                                      std::string_view tenant = "acme",
+                                      std::vector<TokenUse> uses = {}) {
     return Wait<Revealed>([&](audit::Done<Revealed> done) {
       tokenizer_->Detokenize(PermitFor(who, policy::Action::kDetokenize,
                                        "tenants/" + std::string(tenant) + "/tokens", purpose),
-                             std::string(tenant), std::move(tokens), {}, std::move(done));
+                             std::string(tenant), std::move(tokens),
+                             {.request_id = {}, .trace_id = {}, .uses = std::move(uses)},
+                             std::move(done));
     });
   }
 
@@ -244,6 +292,38 @@ class Service {
     auto revealed = Detokenize(std::move(tokens), who, purpose);
     if (!revealed.ok()) return revealed.status();
     return std::move(revealed->at(0));
+  }
+
+  absl::StatusOr<RevealedCard> DetokenizeFor(const TokenUse& use, TokenName token) {
+    Tokens tokens;
+    tokens.push_back(std::move(token));
+    auto revealed = Detokenize(std::move(tokens), "settlement", "settlement", "acme", {use});
+    if (!revealed.ok()) return revealed.status();
+    return std::move(revealed->at(0));
+  }
+
+  // The number of the card that the token opens to, or why it does not.
+  std::string NumberOf(TokenName token) {
+    const auto card = DetokenizeOne(std::move(token));
+    if (!card.ok()) return std::string(InfoOf(*ReasonOf(card.status())).name);
+    return std::string(crypto::AsText(card->full->pan.Expose(crypto::SecretAccess::kGranted)));
+  }
+
+  absl::StatusOr<Issued> UpdateCards(Tokens tokens, std::vector<absl::StatusOr<CardData>> cards,
+                                     std::string_view request_id = {}) {
+    return Wait<Issued>([&](audit::Done<Issued> done) {
+      tokenizer_->UpdateCards(
+          PermitFor("risk", policy::Action::kUpdateTokenCard, "tenants/acme/tokens"), "acme",
+          std::move(tokens), std::move(cards), {std::string(request_id), "trace"}, std::move(done));
+    });
+  }
+
+  absl::StatusOr<IssuedToken> Update(TokenName token, std::string_view pan,
+                                     std::string_view request_id = {}) {
+    Tokens tokens;
+    tokens.push_back(std::move(token));
+    const auto updated = UpdateCards(std::move(tokens), List(Card(pan)), request_id);
+    return updated.ok() ? updated->at(0) : updated.status();
   }
 
   using Changes = std::vector<absl::Status>;
@@ -276,15 +356,17 @@ class Service {
 
   // Into a profile of whatever tenant, with a permit for the profile `permitted`, or the same.
   absl::StatusOr<Issued> Convert(Tokens tokens, std::string_view target,
-                                 std::string_view request_id = {},
-                                 std::string_view permitted = {}) {
+                                 std::string_view request_id = {}, std::string_view permitted = {},
+                                 std::vector<TokenUse> uses = {},
+                                 std::vector<TokenDomain> domains = {}) {
     const std::string tenant = tokens.front().ok() ? tokens.front()->tenant : "acme";
     return Wait<Issued>([&](audit::Done<Issued> done) {
       tokenizer_->Convert(PermitFor("settlement", policy::Action::kConvertToken, TokensOf(tenant)),
                           tenant, std::move(tokens),
                           PermitFor("settlement", policy::Action::kConvertToken,
                                     permitted.empty() ? target : permitted),
-                          ProfileNamed(target), {std::string(request_id), "trace"},
+                          ProfileNamed(target),
+                          {std::string(request_id), "trace", std::move(uses), std::move(domains)},
                           std::move(done));
     });
   }
@@ -351,39 +433,45 @@ class Service {
   const keysvc::testing::TemporaryDirectory directory_;
   const std::unique_ptr<keysvc::testing::SoftwareSigner> signer_ =
       keysvc::testing::SoftwareSigner::Ed25519();
-  const Profiles profiles_ =
-      *Profiles::Create({{"acme", "cards", 1, true},
-                         {"acme", "one-time", 2, false},
-                         {"beta", "cards", 1, true},
-                         LegacyProfile("legacy", 3, 3),
-                         LegacyProfile("legacy-b", 4, 4),
-                         {.tenant = "acme",
-                          .name = "brief",
-                          .number = 5,
-                          .time_to_live = absl::Hours(1),
-                          .grace = absl::Minutes(10)},
-                         {.tenant = "acme",
-                          .name = "thrice",
-                          .number = 6,
-                          .time_to_live = absl::Hours(24),
-                          .uses = 3,
-                          .keep_answers = absl::Hours(31 * 24)},
-                         {.tenant = "acme", .name = "single", .number = 7, .uses = 1},
-                         {"acme", "numbers", 8, true, Family::kNumeric},
-                         {"acme", "many-numbers", 9, false, Family::kNumeric},
-                         {.tenant = "acme",
-                          .name = "brief-numbers",
-                          .number = 10,
-                          .family = Family::kNumeric,
-                          .time_to_live = absl::Hours(1),
-                          .uses = 1},
-                         NetworkProfile(11),
-                         Linked({"acme", "linked", 12, true}),
-                         Linked({"acme", "linked-per-call", 13, false}),
-                         Linked({"acme", "linked-numbers", 14, false, Family::kNumeric}),
-                         LinkedNetworkProfile(15),
-                         Linked(LegacyProfile("linked-legacy", 16, 5)),
-                         Linked({"beta", "linked", 2, false}, "BETA")});
+  const Profiles profiles_ = *Profiles::Create(
+      {{"acme", "cards", 1, true},
+       {"acme", "one-time", 2, false},
+       {"beta", "cards", 1, true},
+       LegacyProfile("legacy", 3, 3),
+       LegacyProfile("legacy-b", 4, 4),
+       {.tenant = "acme",
+        .name = "brief",
+        .number = 5,
+        .time_to_live = absl::Hours(1),
+        .grace = absl::Minutes(10)},
+       {.tenant = "acme",
+        .name = "thrice",
+        .number = 6,
+        .time_to_live = absl::Hours(24),
+        .uses = 3,
+        .keep_answers = absl::Hours(31 * 24)},
+       {.tenant = "acme", .name = "single", .number = 7, .uses = 1},
+       {"acme", "numbers", 8, true, Family::kNumeric},
+       {"acme", "many-numbers", 9, false, Family::kNumeric},
+       {.tenant = "acme",
+        .name = "brief-numbers",
+        .number = 10,
+        .family = Family::kNumeric,
+        .time_to_live = absl::Hours(1),
+        .uses = 1},
+       NetworkProfile(11),
+       Linked({"acme", "linked", 12, true}),
+       Linked({"acme", "linked-per-call", 13, false}),
+       Linked({"acme", "linked-numbers", 14, false, Family::kNumeric}),
+       LinkedNetworkProfile(15),
+       Linked(LegacyProfile("linked-legacy", 16, 5)),
+       Linked({"beta", "linked", 2, false}, "BETA"),
+       Shops({.tenant = "acme", .number = 17}, "shops"),
+       Shops({.tenant = "acme", .number = 18, .family = Family::kNumeric}, "shop-numbers"),
+       Shops(NetworkForThreeUses(19), "shop-network"),
+       Web({.tenant = "acme", .number = 20, .deterministic = true}, "web"),
+       Web(LegacyProfile("web-legacy", 21, 6), "web-legacy"),
+       {.tenant = "acme", .name = "merging", .number = 22, .deterministic = true, .merges = true}});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;

@@ -1,0 +1,20 @@
+// What the command line says of what tokens are for, and of what they are used for.
+#ifndef KEYSVC_KEYSVC_CLI_DOMAIN_OPTIONS_H_
+#define KEYSVC_KEYSVC_CLI_DOMAIN_OPTIONS_H_
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "keysvc/v1/token_service.pb.h"
+
+namespace keysvc::cli {
+
+// Adds the options channel, merchant and amounts, each behind `prefix`. `domain` outlives the verb.
+void AddDomain(CLI::App& verb, const std::string& prefix, v1::TokenDomain& domain);
+
+// Adds --channel, --merchant and --amount. `use` outlives the verb.
+void AddUse(CLI::App& verb, v1::TokenUse& use);
+
+}  // namespace keysvc::cli
+
+#endif  // KEYSVC_KEYSVC_CLI_DOMAIN_OPTIONS_H_
