@@ -84,10 +84,8 @@ void CardUpdateCall::Attempt() {
 
 absl::StatusOr<std::optional<CardUpdateCall::Results>> CardUpdateCall::FindKept() {
   if (!request_keys_.has_value()) return std::nullopt;
-  ASSIGN_OR_RETURN(
-      const std::optional<store::IdempotencyRow> row,
-      services_.store.FindIdempotency(entry_.actor, entry_.request_id,
-                                      absl::ToUnixMillis(services_.journal.UnsteppedTime())));
+  ASSIGN_OR_RETURN(const auto row, FindKeptAnswer(entry_.actor, entry_.request_id, services_.store,
+                                                  services_.journal));
   if (!row.has_value()) return std::nullopt;
   RETURN_IF_ERROR(TakeGuessesOfRequest());
   ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,

@@ -104,10 +104,12 @@ ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& optio
   const absl::Status written =
       status.ok() ? WriteFile(options.out, response.wrapped_secret()) : FromWire(status);
   if (!written.ok()) {
-    // The secret may have been handed over, and nothing hands it over a second time.
-    std::cerr << "an answer that got lost is given again for 24 hours: --request-id "
-              << request.request_id() << "\n";
-    return Report(written);
+    const ExitCode code = Report(written);
+    // The secret may have been handed over, and only the same request gets it once more.
+    if (code == ExitCode::kUnavailable) {
+      std::cerr << "to go on: repeat with --request-id " << request.request_id() << std::endl;
+    }
+    return code;
   }
   if (options.out != "-") {
     output.Show({{"key_version", response.key_version()}, {"algorithm", response.algorithm()}});

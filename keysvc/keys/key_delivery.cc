@@ -12,6 +12,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/answer_retention.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {
 namespace {
@@ -78,9 +79,8 @@ absl::StatusOr<std::optional<KeyDelivery::Request>> KeyDelivery::Open(
 
 absl::StatusOr<std::optional<DeliveredKey>> KeyDelivery::FindEarlier(const audit::Entry& entry,
                                                                      const Request& request) const {
-  ASSIGN_OR_RETURN(const auto row, services_.store.FindIdempotency(
-                                       entry.actor, entry.request_id,
-                                       absl::ToUnixMillis(services_.journal.UnsteppedTime())));
+  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(entry.actor, entry.request_id,
+                                                             services_.store, services_.journal));
   if (!row.has_value()) return std::nullopt;
   return OpenKeptDelivery(*row, request.fingerprint, request.keys);
 }

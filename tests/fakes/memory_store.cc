@@ -78,25 +78,14 @@ class MemoryStore::Transaction : public store::WriteTransaction {
         changed.leaf_index = stored->leaf_index;
         changed.digits = stored->digits;
         if (row.pan_index != stored->pan_index) {
-          if (!row.pan_index.empty()) {
-            const std::int64_t* taken =
-                Look(PanIndexOf(row), next.pan_indexes, own_.pan_indexes, committed.pan_indexes);
-            if (taken != nullptr && *taken != kNoHandle) return Applied::kConflict;
-            next.pan_indexes[PanIndexOf(row)] = row.handle;
-          }
+          if (!row.pan_index.empty() && !TakePanIndex(row, next)) return Applied::kConflict;
           if (!stored->pan_index.empty()) next.pan_indexes[PanIndexOf(*stored)] = kNoHandle;
         }
         next.tokens[row.handle] = std::move(changed);
         continue;
       }
       if (stored != nullptr) return Error(Reason::kInternal, "a handle was used twice");
-      if (!row.pan_index.empty()) {
-        const auto key = PanIndexOf(row);
-        const std::int64_t* taken =
-            Look(key, next.pan_indexes, own_.pan_indexes, committed.pan_indexes);
-        if (taken != nullptr && *taken != kNoHandle) return Applied::kConflict;
-        next.pan_indexes[key] = row.handle;
-      }
+      if (!row.pan_index.empty() && !TakePanIndex(row, next)) return Applied::kConflict;
       if (!row.digits.empty()) {
         const auto key = DigitsOf(row);
         if (Look(key, next.digits, own_.digits, committed.digits) != nullptr)
@@ -180,6 +169,14 @@ class MemoryStore::Transaction : public store::WriteTransaction {
   }
 
  private:
+  // False when another row has it: one of the mutation, also where it gives it up, or an older one.
+  bool TakePanIndex(const TokenRow& row, Rows& next) const {
+    const auto key = PanIndexOf(row);
+    const std::int64_t* taken = Look(key, own_.pan_indexes, store_.rows_.pan_indexes);
+    if (taken != nullptr && *taken != kNoHandle) return false;
+    return next.pan_indexes.emplace(key, row.handle).second;
+  }
+
   void Write() {
     OverlayRows(std::exchange(own_, Rows()), store_.rows_);
     ++store_.commits_;

@@ -2,27 +2,29 @@
 """Every kind of bad input, sent over the wire: the right error, nothing stored, nothing echoed, and
 the attempt in the log."""
 
+import re
 import unittest
 import uuid
 
 import audit_log
+import cards
 from deployment import Deployment
 from wire import CARDS, SECONDS, Client, audit, keys, refusal, signing, tokens
 
-GOOD = "4111111111111111"
+GOOD = cards.invented()
 # What is not a card number, and by what it differs from one.
 NOT_CARDS = {
     "letters": "four thousand and one",
-    "wrong check digit": "4111111111111112",
-    "spaces": "4111 1111 1111 1111",
-    "hyphens": "4111-1111-1111-1111",
-    "surrounded by spaces": " 4111111111111111 ",
+    "wrong check digit": GOOD[:-1] + str((int(GOOD[-1]) + 1) % 10),
+    "spaces": " ".join(re.findall("....", GOOD)),
+    "hyphens": "-".join(re.findall("....", GOOD)),
+    "surrounded by spaces": f" {GOOD} ",
     "11 digits": "41111111116",
-    "20 digits": "41111111111111111115",
+    "20 digits": GOOD + "1115",
     "all zeros": "0000000000000000",
-    "full-width digits": "\uff14111111111111111",
-    "a NUL inside": "4111111\x0011111111",
-    "a sign": "+4111111111111111",
+    "full-width digits": chr(0xff14) + GOOD[1:],
+    "a NUL inside": f"{GOOD[:7]}\0{GOOD[8:]}",
+    "a sign": f"+{GOOD}",
 }
 # An unknown field: number 1023, varint 1.
 UNKNOWN_FIELD = b"\xf8\x3f\x01"

@@ -79,6 +79,10 @@ class Bench(unittest.TestCase):
                 self.assertGreater(
                     size["the vault for each token, its share of a record included"], 0)
 
+    def test_a_plot_is_a_png_where_its_name_says_so(self):
+        self.bench("--plot", self.folder / "ratios.png")
+        self.assertEqual((self.folder / "ratios.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+
     def test_a_service_that_is_up_is_measured_without_ceilings(self):
         deployment = self.enterContext(Deployment())
         deployment.start()

@@ -5,9 +5,12 @@ and nobody of its own user can look into it."""
 
 import contextlib
 import ctypes
+import importlib
 import inspect
+import itertools
 import os
 import pathlib
+import pkgutil
 import resource
 import shutil
 import signal
@@ -15,24 +18,44 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import unittest
 import uuid
+from types import ModuleType
 from typing import Iterator
 
 import cards
 import grpc
+import keysvc.v1
 import leak_scan
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from deployment import Deployment
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from wire import CARDS, SECONDS, Client, audit, keys, refusal_of, signing, tokens
+from google.protobuf.timestamp_pb2 import Timestamp
+from ledger import HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME, RECEIPTS, TILL_NUMBERS
+from mixed_load import allow_load
+from wire import CARDS, SECONDS, Client, keys, new_key, partners, refusal_of, tokens
 
 # Who may call a service at all; another one is refused before its fields are looked at.
-CALLERS = {"TokenService": ("checkout", "settlement"), "SigningService": ("settlement",),
-           "KeyService": ("officer-1",), "AuditService": ("auditor",)}
+CALLERS = {"TokenService": ("checkout", "settlement", "fraud", "auditor"),
+           "SigningService": ("settlement",), "KeyService": ("officer-1",),
+           "PartnerKeyService": ("officer-1",), "AuditService": ("auditor",)}
 # What is right where a field is not the one that holds the card number.
-RIGHT = {"parent": CARDS, "request_id": "", "purpose": "settlement", "message": b"m",
-         "key_id": "canary", "name": "tenants/acme/keys/canary"}
+RIGHT = {"parent": "tenants/acme", "request_id": "", "purpose": "settlement", "message": b"m",
+         "key_id": "canary", "partner_key_id": "canary", "target": RECEIPTS}
+# Where the parent is a profile.
+OF_A_PROFILE = ("TokenizeRequest", "BatchTokenizeRequest", "LookUpTokenRequest",
+                "BatchLookUpTokensRequest")
 UNPRIVILEGED = 65534
+
+
+def services() -> dict[str, ModuleType]:
+    """Every service that proto/ has, and the module of its messages."""
+    modules = [importlib.import_module(f"keysvc.v1.{module.name}")
+               for module in pkgutil.iter_modules(keysvc.v1.__path__)
+               if module.name.endswith("_pb2")]
+    return {name: module for module in modules for name in module.DESCRIPTOR.services_by_name}
 
 
 def wrong_uses(pan: str) -> list[str]:
@@ -51,19 +74,18 @@ def texts_of(message: Descriptor) -> Iterator[list[FieldDescriptor]]:
             yield [field]
 
 
-def fill_rightly(message) -> None:
+def fill_rightly(message, right: dict[str, str | bytes]) -> None:
     for other in message.DESCRIPTOR.fields:
-        if other.name in RIGHT and other.label != FieldDescriptor.LABEL_REPEATED:
-            right = RIGHT[other.name]
+        if other.name in right and other.label != FieldDescriptor.LABEL_REPEATED:
             if other.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
                 as_bytes = other.type == FieldDescriptor.TYPE_BYTES
+                value = right[other.name]
                 setattr(message, other.name,
-                        right if isinstance(right, bytes) == as_bytes else b"m")
+                        value if isinstance(value, bytes) == as_bytes else b"m")
 
 
-def with_field(message, field: FieldDescriptor, value: str) -> None:
-    """Sets one field, of whatever type of text or bytes, and the others rightly."""
-    fill_rightly(message)
+def set_field(message, field: FieldDescriptor, value: str) -> None:
+    """Sets a field of whatever type of text or bytes."""
     if field.type == FieldDescriptor.TYPE_BYTES:
         value = value.encode()
     if field.label == FieldDescriptor.LABEL_REPEATED:
@@ -90,31 +112,48 @@ class Canaries(unittest.TestCase):
             self.said.append(refusal_of(error).text)
             self.assertNotEqual(error.code(), grpc.StatusCode.INTERNAL, error)
 
-    def messages(self, service: str, pan: str):
-        """Requests to each method, each with the card number in another of its fields."""
-        module = {"TokenService": tokens, "SigningService": signing, "KeyService": keys,
-                  "AuditService": audit}[service]
+    def messages(self, service: str, name: str, pan: str):
+        """Requests to each method about something that there is, each with the card number in another
+        of its fields."""
+        module = services()[service]
         for method in module.DESCRIPTOR.services_by_name[service].methods:
             request = getattr(module, method.input_type.name)
+            right = {**RIGHT, "name": name}
+            if method.input_type.name in OF_A_PROFILE:
+                right["parent"] = CARDS
             for *outer, field in texts_of(method.input_type):
                 for value in wrong_uses(pan):
                     message = part = request()
+                    fill_rightly(message, right)
                     for holder in outer:
-                        fill_rightly(part)
                         part = getattr(part, holder.name)
                         part = part.add() if hasattr(part, "add") else part
+                        fill_rightly(part, right)
                         if "pan" in holder.message_type.fields_by_name:
                             part.pan = pan
-                    with_field(part, field, value)
+                    set_field(part, field, value)
                     yield method.name, message
 
-    def send_in_every_field(self) -> None:
+    def send_in_every_field(self, token: str) -> None:
+        names = {"TokenService": token, "SigningService": new_key(self.clients["officer-1"],
+                                                                  keys.KEY_ALGORITHM_EC_P256)}
+        names["KeyService"] = names["SigningService"]
+        names["PartnerKeyService"] = self.register_partner()
         for number, (service, callers) in enumerate(CALLERS.items()):
             for caller in callers:
-                pan = self.canaries[number]
-                for method, message in self.messages(service, pan):
+                for method, message in self.messages(service, names.get(service, ""),
+                                                     self.canaries[number]):
                     self.call(self.clients[caller], f"{service}/{method}",
                               message.SerializeToString())
+
+    def register_partner(self) -> str:
+        pem = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        request = partners.CreatePartnerKeyRequest(
+            parent="tenants/acme", partner_key_id="bank", purpose=keys.KEY_PURPOSE_SIGN,
+            pem=pem.decode(), not_after_time=Timestamp(seconds=int(time.time()) + 24 * 3600))
+        return self.clients["officer-1"].partners.CreatePartnerKey(
+            request, timeout=SECONDS).partner_key.name
 
     def send_outside_of_fields(self) -> None:
         pan = self.canaries[4]
@@ -135,12 +174,13 @@ class Canaries(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", self.deployment.port)) as stranger:
             stranger.sendall(f"GET /{pan} HTTP/1.1\r\nCookie: {pan}\r\n\r\n".encode())
 
-    def use_rightly(self) -> None:
+    def use_rightly(self) -> str:
+        """Everything that makes and opens tokens as it should be; one of the tokens."""
         checkout, settlement = self.clients["checkout"], self.clients["settlement"]
         names = []
         for pan in self.canaries:
             card = tokens.Card(pan=pan, expiry="2030-12", cardholder_name="Canary Holder")
-            for profile in (CARDS, "tenants/acme/tokenProfiles/receipts"):
+            for profile in (CARDS, RECEIPTS):
                 request = tokens.TokenizeRequest(parent=profile, card=card,
                                                  request_id=str(uuid.uuid4()))
                 first = checkout.tokens.Tokenize(request, timeout=SECONDS)
@@ -160,18 +200,50 @@ class Canaries(unittest.TestCase):
                 tokens.DetokenizeRequest(name=name, purpose="fraud-screening"), timeout=SECONDS)
             self.said += [str(masked), str(checkout.tokens.GetToken(
                 tokens.GetTokenRequest(name=name), timeout=SECONDS))]
+        return names[0]
+
+    def use_other_forms(self) -> None:
+        checkout, settlement, fraud = (self.clients[name].tokens for name in
+                                       ("checkout", "settlement", "fraud"))
+        for pan in self.canaries:
+            card = tokens.Card(pan=pan)
+            for profile in (TILL_NUMBERS, HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME):
+                made = checkout.Tokenize(tokens.TokenizeRequest(parent=profile, card=card),
+                                         timeout=SECONDS)
+                opened = settlement.Detokenize(tokens.DetokenizeRequest(
+                    name=made.name, profile=profile, purpose="settlement"), timeout=SECONDS)
+                self.assertEqual(opened.card.pan, pan)
+            found = fraud.LookUpToken(tokens.LookUpTokenRequest(parent=CARDS, card=card),
+                                      timeout=SECONDS)
+            print_ = checkout.FingerprintCard(tokens.FingerprintCardRequest(
+                parent="tenants/acme", card=card), timeout=SECONDS)
+            converted = settlement.ConvertToken(tokens.ConvertTokenRequest(
+                name=found.name, target=RECEIPTS), timeout=SECONDS)
+            ended = [call(request(name=converted.name), timeout=SECONDS) for call, request in (
+                (fraud.SuspendToken, tokens.SuspendTokenRequest),
+                (fraud.ResumeToken, tokens.ResumeTokenRequest),
+                (checkout.DeleteToken, tokens.DeleteTokenRequest))]
+            self.said += map(str, (made, found, print_, converted, *ended))
+        report = self.clients["auditor"].tokens.GetRetentionReport(
+            tokens.GetRetentionReportRequest(parent="tenants/acme"), timeout=SECONDS)
+        self.said += map(str, report)
+
+    def test_no_service_is_left_out(self):
+        self.assertEqual(set(CALLERS), set(services()))
 
     def test_no_call_leaves_a_card_number_anywhere(self):
+        allow_load(self.deployment)  # else wrong tokens keep calls from being looked at
         self.deployment.start()
         with contextlib.ExitStack() as connections:
             self.clients = {name: connections.enter_context(Client(self.deployment, name)) for name
                             in ("checkout", "settlement", "fraud", "officer-1", "auditor")}
-            self.use_rightly()
-            self.send_in_every_field()
+            token = self.use_rightly()
+            self.use_other_forms()
+            self.send_in_every_field(token)
             self.send_outside_of_fields()
             # What the auditor carries away is searched as a file.
             export = self.clients["auditor"].export()
-        self.assertGreater(self.calls, 150)
+        self.assertGreater(self.calls, 2000)
         (self.deployment.folder / "export.jsonl").write_bytes(export)
         self.assertEqual(list(leak_scan.find("\n".join(self.said).encode())), [])
         self.assertEqual(self.deployment.stop(), 0)
@@ -184,43 +256,55 @@ class Canaries(unittest.TestCase):
         hard_limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
         self.assertTrue(os.geteuid() == 0 or hard_limit == resource.RLIM_INFINITY,
                         f"core files cannot be asked for here: the hard limit is {hard_limit}")
-        # A process that is not hardened shows that a core file would be made.
-        plain = subprocess.Popen([*self.deployment.launcher, "sh", "-c", "echo up; exec sleep 60"],
-                                 stdout=subprocess.PIPE)
-        self.assertEqual(plain.stdout.readline(), b"up\n")
-        plain.stdout.close()
-        self.assertTrue(os.WCOREDUMP(self.crash(plain)), "this system makes no core files")
-        for core in folder.glob("core*"):
+        # A process that is not hardened shows that a core file would be made, and what is in it.
+        with subprocess.Popen([*self.deployment.launcher, "sh", "-c", "read card; echo up; read on"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as plain:
+            plain.stdin.write(f"{self.canaries[0]}\n".encode())
+            plain.stdin.flush()
+            self.assertEqual(plain.stdout.readline(), b"up\n")
+            self.assertTrue(os.WCOREDUMP(self.crash(plain)), "this system makes no core files")
+        cores = list(folder.glob("core*"))
+        if cores:
+            self.assertTrue(leak_scan.scan(*cores))
+        else:
+            print("this system puts core files elsewhere: the search of one is not shown")
+        for core in cores:
             core.unlink()
 
         self.deployment.start()
         limits = pathlib.Path(f"/proc/{self.deployment.process.pid}/limits").read_text()
         self.assertRegex(limits, r"Max core file size +0 +0 ")
-        cut_off, answered = [], threading.Event()
+        cut_off, answered = [], {"checkout": threading.Event(), "settlement": threading.Event()}
 
-        def tokenize(pans: list[str]) -> None:
-            with Client(self.deployment, "checkout") as client:
-                while True:
-                    for pan in pans:
-                        card = tokens.Card(pan=pan, cardholder_name="Canary Holder")
-                        try:
-                            client.tokens.Tokenize(tokens.TokenizeRequest(parent=CARDS, card=card),
-                                                   timeout=SECONDS)
-                        except grpc.RpcError as error:
-                            cut_off.append(error.code())
-                            return
-                        answered.set()
+        def call_on(principal: str, method: str, requests: list) -> None:
+            with Client(self.deployment, principal) as client:
+                for request in itertools.cycle(requests):
+                    try:
+                        getattr(client.tokens, method)(request, timeout=SECONDS)
+                    except grpc.RpcError as error:
+                        cut_off.append(error.code())
+                        return
+                    answered[principal].set()
 
-        callers = [threading.Thread(target=tokenize, args=(self.canaries[at::5],))
+        tokenizing = [tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(
+            pan=pan, cardholder_name="Canary Holder")) for pan in self.canaries]
+        with Client(self.deployment, "checkout") as client:
+            names = [client.tokens.Tokenize(request, timeout=SECONDS).name
+                     for request in tokenizing]
+        opening = [tokens.DetokenizeRequest(name=name, purpose="settlement") for name in names]
+        callers = [threading.Thread(target=call_on, args=(*what, requests[at::5]))
+                   for what, requests in ((("checkout", "Tokenize"), tokenizing),
+                                          (("settlement", "Detokenize"), opening))
                    for at in range(5)]
         for caller in callers:
             caller.start()
-        self.assertTrue(answered.wait(30))
+        for event in answered.values():
+            self.assertTrue(event.wait(30))
         status = self.crash(self.deployment.process)
         for caller in callers:
             caller.join()
         self.assertEqual((os.WTERMSIG(status), os.WCOREDUMP(status)), (signal.SIGSEGV, False))
-        self.assertEqual(len(cut_off), 5)
+        self.assertEqual(len(cut_off), len(callers))
         self.assertEqual(list(folder.glob("core*")), [])
         self.deployment.launcher = []
         self.deployment.start()

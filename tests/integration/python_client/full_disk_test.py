@@ -16,7 +16,8 @@ import time
 import unittest
 
 from deployment import Deployment
-from mixed_load import AWAY, Clients, MixedLoad, allow_receipts
+from ledger import ANSWERED_WITHIN, AWAY
+from mixed_load import Clients, MixedLoad, allow_load
 from wire import refusal
 
 SEED = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(1 << 32)
@@ -59,7 +60,7 @@ class FullDisk(unittest.TestCase):
     def setUp(self):
         print(f"seed {SEED}", flush=True)
         self.deployment = self.enterContext(Deployment())
-        allow_receipts(self.deployment)
+        allow_load(self.deployment)
         self.load = MixedLoad(self.deployment, random.Random(SEED))
 
     def small_disk(self, folder: str, size: str) -> SmallDisk:
@@ -70,12 +71,6 @@ class FullDisk(unittest.TestCase):
     def start(self) -> Clients:
         self.deployment.start()
         return Clients(self.deployment)
-
-    def check(self, clients: Clients) -> None:
-        self.load.settle(clients, away=AWAY)
-        self.load.check_log(clients)
-        self.load.check_fresh(clients)
-        self.load.check_keys(clients)
 
     def fill_until_nobody_is_answered(self, disk: SmallDisk) -> None:
         ledger, deadline = self.load.ledger, time.monotonic() + 30
@@ -103,7 +98,7 @@ class FullDisk(unittest.TestCase):
             load.wait_for_answers(100)
             back = now()
             load.join()
-            self.check(clients)
+            load.check(clients, AWAY)
             outages = [record.body["details"] for record in load.records
                        if record.header["action"] == "Log.Outage"]
             self.assertTrue(outages)
@@ -114,7 +109,7 @@ class FullDisk(unittest.TestCase):
             self.assertTrue(freed - blink <= end <= back, outages)
             self.assertGreater(sum(int(outage["refused"]) for outage in outages), 20)
             load.check_everything(clients)
-        self.assertLess(ledger.longest, 2.5)
+        self.assertLess(ledger.longest, ANSWERED_WITHIN)
         print(f"{ledger.answers} answers, {dict(ledger.reasons)}; back {(back - freed)} after there "
               f"was room; the longest answer after {ledger.longest:.2f} s", flush=True)
 
@@ -132,7 +127,7 @@ class FullDisk(unittest.TestCase):
         self.assertRegex(said, "STORE_UNAVAILABLE|AUDIT_UNAVAILABLE")
         disk.free()
         with self.start() as clients:
-            self.check(clients)
+            load.check(clients, AWAY)
             load.check_everything(clients)
 
     def test_a_full_disk_of_the_checkpoints(self):
@@ -150,7 +145,7 @@ class FullDisk(unittest.TestCase):
             disk.free()
             load.wait_for_answers(100)
             load.join()
-            self.check(clients)
+            load.check(clients, AWAY)
             self.assertNotEqual(load.auditor.log.checkpoint, kept)
             load.check_everything(clients)
 

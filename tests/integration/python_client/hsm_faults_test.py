@@ -13,6 +13,7 @@ import unittest
 import uuid
 
 import audit_log
+import cards
 import grpc
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,7 +24,7 @@ from wire import CARDS, SECONDS, Client, audit, keys, refusal_of, signing, token
 WRITE = "--write" in sys.argv
 DOCUMENT = ROOT / "docs/hsms.md"
 BEGIN, END = "<!-- faults: made by hsm_faults_test.py --write -->\n", "<!-- end of faults -->\n"
-CARD = "4111111111111111"
+CARD = cards.invented()
 AWAY = "`UNAVAILABLE` `HSM_UNAVAILABLE`"
 # The library is initialised anew at most once in so many seconds.
 INTERVAL = 30

@@ -6,6 +6,7 @@ import time
 import unittest
 
 import audit_log
+import cards
 from authority import DAY, Authority
 from deployment import Deployment
 from wire import CARDS, SECONDS, Client, audit, refusal, tokens
@@ -20,7 +21,7 @@ class Identity(unittest.TestCase):
         cls.authority = Authority(cls.deployment.folder / "pki")
 
     def call(self, **credentials):
-        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan="4111111111111111"))
+        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=cards.invented()))
         with Client(self.deployment, **credentials) as client:
             return client.tokens.Tokenize(request, timeout=SECONDS)
 

@@ -14,12 +14,13 @@ import sys
 import time
 import unittest
 
+import cards
 from deployment import in_memory
 from faulty_hsm import FaultyHsm
 from wire import CARDS, SECONDS, Client, audit, tokens
 
 STRIDE = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-CARD = "4111111111111111"
+CARD = cards.invented()
 # Key-encryption, registry and canary key, and both halves of the audit key.
 OBJECTS = 5
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The service is killed at every single call that it makes to the HSM while a key is created,
-rotated or delivered, once before the call and once after it. Started again, it has lost no version,
-uses no key that was not finished, gives no number twice, hands out no secret twice, and does what
-it was asked when it is asked again."""
+"""The service is killed at every single call that it makes to the HSM while a key is created, has
+its next version made ahead, is rotated or delivered, before the call and after it. Started again, it
+has lost no version, uses no key that was not finished, gives no number twice, hands out no secret
+twice, and does what it was asked when it is asked again."""
 
 import contextlib
 import itertools
@@ -11,16 +11,17 @@ import unittest
 import uuid
 
 import audit_log
+import cards
 import grpc
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from deployment import in_memory
 from faulty_hsm import FaultyHsm
 from google.protobuf.timestamp_pb2 import Timestamp
 from wire import (CARDS, SECONDS, Client, audit, keys, new_key, partners, refusal, refusal_of, signing,
                   tokens)
 
-CARD = "4111111111111111"
+CARD = cards.invented()
 DATA = "tenants/acme/keys/cards-data"
 
 
@@ -29,6 +30,7 @@ class KeyKill(unittest.TestCase):
         self.deployment = self.enterContext(FaultyHsm(in_memory()))
         self.clients = self.enterContext(contextlib.ExitStack())
         self.killed = 0
+        self.algorithms: dict[str, int] = {}  # by name of the key
         self.start()
         self.steady = self.create(f"k{uuid.uuid4().hex[:8]}", str(uuid.uuid4()))
         self.token = self.tokenize()
@@ -41,15 +43,23 @@ class KeyKill(unittest.TestCase):
             setattr(self, name.split("-", maxsplit=1)[0],
                     self.clients.enter_context(Client(self.deployment, name)))
 
-    def create(self, key_id: str, request_id: str) -> str:
+    def create(self, key_id: str, request_id: str,
+               algorithm: int = keys.KEY_ALGORITHM_EC_P256) -> str:
+        mac = algorithm == keys.KEY_ALGORITHM_HMAC_SHA256
         request = keys.CreateKeyRequest(
-            parent="tenants/acme", key_id=key_id, purpose=keys.KEY_PURPOSE_SIGN,
-            algorithm=keys.KEY_ALGORITHM_EC_P256, cryptoperiod_days=365, request_id=request_id)
+            parent="tenants/acme", key_id=key_id,
+            purpose=keys.KEY_PURPOSE_MAC if mac else keys.KEY_PURPOSE_SIGN, algorithm=algorithm,
+            cryptoperiod_days=365, request_id=request_id)
+        self.algorithms[f"tenants/acme/keys/{key_id}"] = algorithm
         return self.officer.keys.CreateKey(request, timeout=SECONDS).key.name
 
-    def rotate(self, name: str, request_id: str) -> str:
-        request = keys.RotateKeyRequest(name=name, request_id=request_id)
-        return self.officer.keys.RotateKey(request, timeout=SECONDS).key.name
+    def create_version(self, name: str, request_id: str) -> None:
+        request = keys.CreateKeyVersionRequest(name=name, request_id=request_id)
+        self.officer.keys.CreateKeyVersion(request, timeout=SECONDS)
+
+    def rotate(self, name: str, request_id: str, *, at_once: bool = False) -> None:
+        request = keys.RotateKeyRequest(name=name, request_id=request_id, at_once=at_once)
+        self.officer.keys.RotateKey(request, timeout=SECONDS)
 
     def tokenize(self) -> str:
         request = tokens.TokenizeRequest(parent="tenants/acme/tokenProfiles/receipts",
@@ -70,23 +80,44 @@ class KeyKill(unittest.TestCase):
         message = uuid.uuid4().bytes
         answer = self.settlement.signing.Sign(
             signing.SignRequest(name=name, message=message), timeout=SECONDS)
-        public = self.settlement.signing.GetPublicKey(
-            signing.GetPublicKeyRequest(name=answer.key_version), timeout=SECONDS)
-        serialization.load_der_public_key(public.der).verify(answer.signature, message,
-                                                             ec.ECDSA(hashes.SHA256()))
+        self.check_signature(message, answer, self.algorithms[name])
         self.assertTrue(answer.key_version.startswith(name + "/versions/"))
         return int(answer.key_version.rsplit("/", maxsplit=1)[1])
 
-    def primary(self, name: str) -> int:
-        """The number of the one active version; 0 when there is no such key."""
+    def check_signature(self, message: bytes, answer, algorithm: int) -> None:
+        """By the public half, where there is one."""
+        if algorithm == keys.KEY_ALGORITHM_HMAC_SHA256:
+            self.assertTrue(self.settlement.signing.Verify(signing.VerifyRequest(
+                name=answer.key_version, message=message, signature=answer.signature),
+                timeout=SECONDS).valid)
+            return
+        public = self.settlement.signing.GetPublicKey(
+            signing.GetPublicKeyRequest(name=answer.key_version), timeout=SECONDS)
+        how = {keys.KEY_ALGORITHM_EC_P256: [ec.ECDSA(hashes.SHA256())],
+               keys.KEY_ALGORITHM_RSA_2048: [padding.PSS(padding.MGF1(hashes.SHA256()), 32),
+                                             hashes.SHA256()]}[algorithm]
+        serialization.load_der_public_key(public.der).verify(answer.signature, message, *how)
+
+    def numbers(self, name: str, state: int) -> list[int]:
+        """Of the versions in a state; none when there is no such key."""
         try:
             key = self.officer.keys.GetKey(keys.GetKeyRequest(name=name), timeout=SECONDS).key
         except grpc.RpcError as error:
             self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND)
-            return 0
-        active = [version for version in key.versions if version.state == keys.KEY_STATE_ACTIVE]
-        self.assertEqual([version.primary for version in active], [True] if active else [])
-        return int(active[0].name.rsplit("/", maxsplit=1)[1]) if active else 0
+            return []
+        found = [version for version in key.versions if version.state == state]
+        self.assertEqual([version.primary for version in found],
+                         [state == keys.KEY_STATE_ACTIVE] * len(found))
+        self.assertLessEqual(len(found), 1)
+        return [int(version.name.rsplit("/", maxsplit=1)[1]) for version in found]
+
+    def primary(self, name: str) -> int:
+        """The number of the one active version, or 0."""
+        return max(self.numbers(name, keys.KEY_STATE_ACTIVE), default=0)
+
+    def newest(self, name: str) -> int:
+        """The number of the version that was made ahead, else of the active one."""
+        return max(self.numbers(name, keys.KEY_STATE_PRE_ACTIVATION), default=self.primary(name))
 
     def cut_off(self, change) -> bool:
         """Whether the service was killed before it answered."""
@@ -99,12 +130,14 @@ class KeyKill(unittest.TestCase):
             return True
         return False
 
-    def kill_at_every_call(self, what: str, make) -> None:
-        """`make()` gives the name of a key, and what changes it under a request id of its own."""
-        for side in ("before", "after"):
+    def kill_at_every_call(self, what: str, make, number, calls: int = 10,
+                           sides: tuple[str, ...] = ("before", "after")) -> None:
+        """`make()` gives the name of a key, and what changes it under a request id of its own, with so
+        many calls at least; `number()` of the name then grows."""
+        for side in sides:
             for step in itertools.count(1):
                 name, change = make()
-                was = self.primary(name)
+                was = number(name)
                 self.deployment.fail(f"* {step} kill {side}")
                 if not self.cut_off(change):
                     # The call made fewer calls than that.
@@ -115,19 +148,19 @@ class KeyKill(unittest.TestCase):
                     self.start()
                     self.check_token()
                     self.check_signs(self.steady)
-                    found = self.primary(name)
+                    found = number(name)
                     if was:
                         self.assertGreaterEqual(found, was)
                     change()
-                    now = self.primary(name)
+                    now = number(name)
                     self.assertGreater(now, was)
                     self.assertGreaterEqual(now, found)
                     if found > was:
                         self.assertEqual(now, found, "what was made before the kill is not repeated")
                     if name != DATA:
-                        self.assertEqual(self.check_signs(name), now)
+                        self.assertEqual(self.check_signs(name), self.primary(name))
             print(f"{what}: killed {side} each of {step - 1} calls", flush=True)
-            self.assertGreater(step, 10)
+            self.assertGreater(step, calls)
 
     def kill_at_every_call_of_a_delivery(self) -> None:
         private = rsa.generate_private_key(65537, 3072)
@@ -206,19 +239,39 @@ class KeyKill(unittest.TestCase):
     def test_a_kill_at_any_call_loses_no_version_and_uses_no_orphan(self):
         began = time.monotonic()
 
-        def creating():
-            key_id, request_id = f"k{uuid.uuid4().hex[:8]}", str(uuid.uuid4())
-            return f"tenants/acme/keys/{key_id}", lambda: self.create(key_id, request_id)
-
-        def rotating(name: str):
+        def creating(algorithm: int):
             def make():
-                request_id = str(uuid.uuid4())
-                return name, lambda: self.rotate(name, request_id)
+                key_id, request_id = f"k{uuid.uuid4().hex[:8]}", str(uuid.uuid4())
+                return (f"tenants/acme/keys/{key_id}",
+                        lambda: self.create(key_id, request_id, algorithm))
             return make
 
-        self.kill_at_every_call("CreateKey", creating)
-        self.kill_at_every_call("RotateKey, in the HSM", rotating(self.steady))
-        self.kill_at_every_call("RotateKey, wrapped", rotating(DATA))
+        def making_ahead():
+            if self.newest(self.steady) > self.primary(self.steady):
+                self.rotate(self.steady, str(uuid.uuid4()), at_once=True)
+            request_id = str(uuid.uuid4())
+            return self.steady, lambda: self.create_version(self.steady, request_id)
+
+        def rotating(name: str, *, ahead: bool = False):
+            def make():
+                if ahead and self.newest(name) == self.primary(name):
+                    self.create_version(name, str(uuid.uuid4()))
+                request_id = str(uuid.uuid4())
+                return name, lambda: self.rotate(name, request_id, at_once=ahead)
+            return make
+
+        self.kill_at_every_call("CreateKey", creating(keys.KEY_ALGORITHM_EC_P256), self.primary)
+        self.kill_at_every_call("RotateKey, in the HSM", rotating(self.steady), self.primary)
+        self.kill_at_every_call("RotateKey, wrapped", rotating(DATA), self.primary)
+        # After one call is before the next: once is enough where only the key differs.
+        before = ("before",)
+        self.kill_at_every_call("CreateKey, RSA", creating(keys.KEY_ALGORITHM_RSA_2048),
+                                self.primary, sides=before)
+        self.kill_at_every_call("CreateKey, HMAC", creating(keys.KEY_ALGORITHM_HMAC_SHA256),
+                                self.primary, sides=before)
+        self.kill_at_every_call("CreateKeyVersion", making_ahead, self.newest, sides=before)
+        self.kill_at_every_call("RotateKey, to a version made ahead",
+                                rotating(self.steady, ahead=True), self.primary, calls=2)
         self.kill_at_every_call_of_a_delivery()
         self.check_log()
         self.assertEqual(self.deployment.stop(), 0)

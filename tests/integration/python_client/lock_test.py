@@ -7,11 +7,12 @@ import unittest
 from typing import Iterator
 
 import audit_log
+import cards
 import grpc
 from deployment import Deployment
 from wire import CARDS, SECONDS, Client, audit, refusal, refusal_of, tokens
 
-CARD = "4111111111111111"
+CARD = cards.invented()
 AWAY = ("UNAVAILABLE", "HSM_UNAVAILABLE")
 # The library that lost its token is initialised anew at most once in 30 seconds.
 BACK_WITHIN = 40

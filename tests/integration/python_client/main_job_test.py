@@ -76,15 +76,16 @@ class MainJob(unittest.TestCase):
         self.assertEqual(self.tokenize(pan), self.tokenize(pan))
 
     def test_a_screening_service_sees_first_six_and_last_four(self):
-        name = self.tokenize("4111111111111111", expiry="2031-01")
+        pan = cards.invented()
+        name = self.tokenize(pan, expiry="2031-01")
         request = tokens.DetokenizeRequest(name=name, purpose="fraud-screening")
         answer = self.fraud.tokens.Detokenize(request, timeout=SECONDS)
         self.assertEqual(answer.reveal, tokens.REVEAL_MASKED)
-        self.assertEqual(answer.masked_pan, "411111******1111")
+        self.assertEqual(answer.masked_pan, f"{pan[:6]}******{pan[-4:]}")
         self.assertFalse(answer.HasField("card"))
 
     def test_who_tokenizes_may_not_detokenize(self):
-        name = self.tokenize("4111111111111111")
+        name = self.tokenize(cards.invented())
         request = tokens.DetokenizeRequest(name=name, purpose="settlement")
         refused = refusal(lambda: self.checkout.tokens.Detokenize(request, timeout=SECONDS))
         self.assertEqual((refused.code, refused.reason), ("PERMISSION_DENIED", "POLICY_DENIED"))
@@ -93,7 +94,7 @@ class MainJob(unittest.TestCase):
         self.assertEqual((last.header["outcome"], last.header["actor"]), ("denied", "checkout"))
 
     def test_a_reveal_needs_its_purpose(self):
-        name = self.tokenize("4111111111111111")
+        name = self.tokenize(cards.invented())
         for purpose in ("", "marketing"):
             request = tokens.DetokenizeRequest(name=name, purpose=purpose)
             refused = refusal(lambda r=request: self.settlement.tokens.Detokenize(r,
@@ -101,7 +102,7 @@ class MainJob(unittest.TestCase):
             self.assertEqual((refused.code, refused.reason), ("PERMISSION_DENIED", "POLICY_DENIED"))
 
     def test_a_batch_succeeds_and_fails_item_by_item(self):
-        pans = ["4111111111111111", "4111111111111112", "378282246310005"]
+        pans = [cards.invented(), "4111111111111112", cards.invented()]
         request = tokens.BatchTokenizeRequest(parent=CARDS,
                                               cards=[tokens.Card(pan=pan) for pan in pans])
         results = self.checkout.tokens.BatchTokenize(request, timeout=SECONDS).results
@@ -117,11 +118,11 @@ class MainJob(unittest.TestCase):
         self.assertEqual(results[1].error.reason, "TOKEN_NOT_FOUND")
 
     def test_a_repeated_request_gets_the_same_token(self):
-        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan="4242424242424242"),
+        request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=cards.invented()),
                                          request_id=str(uuid.uuid4()))
         first = self.checkout.tokens.Tokenize(request, timeout=SECONDS)
         self.assertEqual(self.checkout.tokens.Tokenize(request, timeout=SECONDS), first)
-        request.card.pan = "4111111111111111"
+        request.card.pan = cards.invented()
         refused = refusal(lambda: self.checkout.tokens.Tokenize(request, timeout=SECONDS))
         self.assertEqual((refused.code, refused.reason), ("INVALID_ARGUMENT", "REQUEST_ID_REUSED"))
 

@@ -226,11 +226,7 @@ class SharedSecrets(unittest.TestCase):
         self.assertEqual(len(shown), len(walk))
         for (line, says), shows in zip(walk, shown):
             with self.subTest(line):
-                self.assertEqual(masked(without_id(shows)), masked(without_id(says)))
-
-
-def without_id(text: str) -> str:
-    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
+                self.assertEqual(masked(shows), masked(says))
 
 
 def write() -> None:

@@ -7,12 +7,14 @@ import signal
 import sqlite3
 import unittest
 
-import grpc
-
 import audit_log
+import cards
+import grpc
 from deployment import Deployment
 from faulty_hsm import FaultyHsm
 from wire import CARDS, SECONDS, Client, audit, keys, tokens
+
+CARD = cards.invented()
 
 
 class Start(unittest.TestCase):
@@ -27,9 +29,9 @@ class Start(unittest.TestCase):
             self.assertIn(part, said)
         return said
 
-    def use(self) -> str:
+    def use(self, pan: str = CARD) -> str:
         with Client(self.deployment, "checkout") as client:
-            request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan="4111111111111111"))
+            request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=pan))
             return client.tokens.Tokenize(request, timeout=SECONDS).name
 
     def test_a_stop_finishes_in_good_order_and_a_start_finds_everything(self):
@@ -40,7 +42,7 @@ class Start(unittest.TestCase):
         with Client(self.deployment, "settlement") as client:
             request = tokens.DetokenizeRequest(name=name, purpose="settlement")
             card = client.tokens.Detokenize(request, timeout=SECONDS).card
-        self.assertEqual(card.pan, "4111111111111111")
+        self.assertEqual(card.pan, CARD)
 
     def test_a_start_after_a_kill_says_and_records_what_it_did(self):
         self.deployment = self.enterContext(FaultyHsm())
@@ -81,6 +83,24 @@ class Start(unittest.TestCase):
 
         self.assertEqual(self.deployment.stop(), 0)
         self.assertNotIn("recovered:", self.said_by_start())
+
+    def test_a_kill_gives_no_use_of_a_key_back(self):
+        def uses() -> int:
+            with Client(self.deployment, "officer-1") as officer:
+                request = keys.GetKeyRequest(name="tenants/acme/keys/cards-data")
+                version, = officer.keys.GetKey(request, timeout=SECONDS).key.versions
+            self.assertLess(version.uses, version.use_limit)
+            return version.uses
+
+        self.deployment.start()
+        block = uses()  # which init reserved
+        self.use()
+        self.assertEqual(uses(), block + 1)
+        self.deployment.kill()
+        self.deployment.start()
+        self.assertEqual(uses(), 2 * block, "all of what was reserved counts as used")
+        self.use(cards.invented())
+        self.assertEqual(uses(), 2 * block + 1)
 
     def said_by_start(self) -> str:
         before = self.deployment.log.stat().st_size

@@ -2,6 +2,7 @@
 """Files that are not the ones that belong together: older, cut short, or from somewhere else. The
 service does not start on them, says why, and has changed nothing when the right ones are back."""
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -9,10 +10,11 @@ import subprocess
 import unittest
 
 import audit_log
+import cards
 from deployment import DATA_LOSS, KEYSVC, ROOT, Deployment
 from wire import CARDS, SECONDS, Client, audit, keys, signing, tokens
 
-CARD = "4111111111111111"
+CARD = cards.invented()
 ORDERS = "tenants/acme/keys/orders"
 PLACES = ("data", "checkpoints", "tokens", "pin", "recovery", "config.yaml")
 
@@ -238,7 +240,8 @@ class WrongFiles(unittest.TestCase):
             for reason, *places in (
                     ("STORE_FOREIGN", "data/vault.db"),
                     ("ENVIRONMENT_MISMATCH", "data/vault.sidecar"),
-                    ("ENVIRONMENT_MISMATCH", "data"),
+                    ("ENVIRONMENT_MISMATCH", "data"), ("INTEGRITY_FAILURE", "checkpoints"),
+                    ("INTEGRITY_FAILURE", "tokens", "pin"),
                     ("ENVIRONMENT_MISMATCH", "data", "checkpoints", "tokens", "pin"),
                     ("CONFIG_INVALID", "recovery")):
                 with self.subTest(places):
@@ -247,6 +250,30 @@ class WrongFiles(unittest.TestCase):
                 self.put_back(kept)
         self.deployment.edit("config.yaml", r"environment: .*", "environment: test")
         self.refused("CONFIG_INVALID")
+        self.put_back(kept)
+        self.check()
+
+    def test_a_checkpoint_directory_of_an_older_day_is_refused(self):
+        older = self.keep("older")
+        self.deployment.start()
+        self.stop()
+        newer = self.keep("newer")
+        self.put_back(older, "checkpoints")
+        self.refused("ROLLBACK_DETECTED", "older than the store")
+        self.put_back(newer)
+        # The name of the newest and what an older one says.
+        *_, before, newest = sorted((self.folder / "checkpoints").glob("checkpoint-*"))
+        shutil.copy(before, newest)
+        self.refused("INTEGRITY_FAILURE")
+        self.put_back(newer)
+        self.check()
+
+    def test_a_sidecar_that_a_newer_keysvc_wrote_is_left_alone(self):
+        kept = self.keep("kept")
+        body = bytearray(self.sidecar.read_bytes()[:-32])
+        body[0] += 1  # its format
+        self.sidecar.write_bytes(body + hashlib.sha256(body).digest())
+        self.refused("STORE_NEWER")
         self.put_back(kept)
         self.check()
 
