@@ -14,13 +14,13 @@ namespace keysvc::crypto {
 
 // Whom a certificate is asked for (RFC 5280 section 4.1.2.6). UTF-8; what is empty is left out.
 struct CertificateSubject {
-  std::string common_name;
-  std::string organization;
-  std::string organizational_unit;
-  std::string locality;
-  std::string state;
-  std::string country;                 // two letters (ISO 3166)
-  std::vector<std::string> dns_names;  // subjectAltName
+  std::string common_name = {};
+  std::string organization = {};
+  std::string organizational_unit = {};
+  std::string locality = {};
+  std::string state = {};
+  std::string country = {};                 // two letters (ISO 3166)
+  std::vector<std::string> dns_names = {};  // subjectAltName
 };
 
 // INVALID_ARGUMENT/FIELD_REQUIRED without a common name; FIELD_INVALID, naming the field below

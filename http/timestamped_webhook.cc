@@ -53,7 +53,8 @@ std::optional<TimestampedSignature> ReadTimestampedSignature(std::string_view te
   TimestampedSignature signature;
   for (const absl::string_view part : absl::StrSplit(ToAbsl(text), ',')) {
     const std::size_t equals = part.find('=');
-    if (equals == absl::string_view::npos) return std::nullopt;
+    // With a blank it is of a second field, joined to the first.
+    if (equals == absl::string_view::npos || part.front() == ' ') return std::nullopt;
     const absl::string_view name = part.substr(0, equals);
     const absl::string_view value = part.substr(equals + 1);
     if (name == "t") {

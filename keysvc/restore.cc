@@ -212,13 +212,6 @@ class Run {
     Step(hsm_is_lost_ ? "making the keys of the new token" : "keeping the keys of the token");
     RETURN_IF_ERROR(keys::EnsureHsmKeys(config_.deployment, kek_version_, *hsm_));
     ASSIGN_OR_RETURN(signer_, keys::OpenCheckpointSigner(config_.deployment, *hsm_));
-    if (superseded_at_.has_value()) {
-      RETURN_IF_ERROR(outside_->Supersede(*superseded_at_));
-    }
-    // Afterwards, since a full directory gives up its oldest.
-    if (own_checkpoint_.has_value()) {
-      RETURN_IF_ERROR(outside_->Keep(own_checkpoint_->size, own_checkpoint_->note));
-    }
     Step("writing the keys, with their record");
     audit::Restoration change;
     change.keys = history_.log_keys;
@@ -239,6 +232,15 @@ class Run {
       change.mutation = std::move(restored_.mutation);
       ASSIGN_OR_RETURN(change.mutation.partner_keys, ReauthenticatedPartnerKeys());
       change.details["partner_keys"] = keys::PartnerKeyRowsDigest(change.mutation.partner_keys);
+    }
+    // A run that is broken off after this finds nothing to give up any more.
+    if (older_by_ > 0) SayWhatIsGivenUp();
+    if (superseded_at_.has_value()) {
+      RETURN_IF_ERROR(outside_->Supersede(*superseded_at_));
+    }
+    // Afterwards, since a full directory gives up its oldest.
+    if (own_checkpoint_.has_value()) {
+      RETURN_IF_ERROR(outside_->Keep(own_checkpoint_->size, own_checkpoint_->note));
     }
     ASSIGN_OR_RETURN(
         const auto journal,
@@ -278,7 +280,6 @@ class Run {
         Say("on the token, and not in the store: " + label);
       }
     }
-    if (older_by_ > 0) SayWhatIsGivenUp();
     Say("checkpoints verified with " + last_verified_);
     Say("from now on they verify with " + verifier_key_);
     return absl::OkStatus();

@@ -65,10 +65,11 @@ class SqlcipherStore : public Store {
         .IgnoreError();  // what is in the log stays there, committed, for the next start
   }
 
-  absl::Status Start() {
+  // The handles of rows that were there and are lost, `passed_over` at most, are not given again.
+  absl::Status Start(std::int64_t passed_over) {
     RETURN_IF_ERROR(OpenWriter());
     ASSIGN_OR_RETURN(const std::int64_t last, writer_->LastHandle());
-    next_handle_ = last + 1;
+    next_handle_ = last + passed_over + 1;
     return absl::OkStatus();
   }
 
@@ -282,10 +283,11 @@ class SqlcipherStore : public Store {
 };
 
 absl::StatusOr<std::unique_ptr<Store>> OpenLocked(const SqlcipherOptions& options,
-                                                  const SecretKey<32>& key, ProcessLock lock) {
+                                                  const SecretKey<32>& key, ProcessLock lock,
+                                                  std::int64_t passed_over) {
   ASSIGN_OR_RETURN(SecretKey<32> copy, CopyOf(key));
   auto store = std::make_unique<SqlcipherStore>(options, std::move(copy), std::move(lock));
-  RETURN_IF_ERROR(store->Start());
+  RETURN_IF_ERROR(store->Start(passed_over));
   return store;
 }
 
@@ -346,7 +348,7 @@ absl::StatusOr<std::unique_ptr<Store>> CreateSqlcipherStore(const SqlcipherOptio
     return Error(Reason::kStoreForeign, "there is a database already");
   }
   RETURN_IF_ERROR(CreateFile(options, key));
-  return OpenLocked(options, key, std::move(lock));
+  return OpenLocked(options, key, std::move(lock), 0);
 }
 
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlcipherStore(const SqlcipherOptions& options,
@@ -356,7 +358,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlcipherStore(const SqlcipherOptions
   if (!Exists(options.path)) return Error(Reason::kNotInitialized, "there is no database");
   ASSIGN_OR_RETURN(ProcessLock lock, ProcessLock::Take(LockPath(options)));
   RETURN_IF_ERROR(CheckFile(options.path));
-  return OpenLocked(options, key, std::move(lock));
+  return OpenLocked(options, key, std::move(lock), kHandlesPassedOver);
 }
 
 }  // namespace keysvc::store

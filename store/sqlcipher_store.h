@@ -2,6 +2,7 @@
 #define KEYSVC_STORE_SQLCIPHER_STORE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,9 @@ struct SqlcipherOptions {
   std::size_t cache_mib = 64;  // page cache per connection
 };
 
+// More than are given in the ten seconds that no checkpoint outside covers yet.
+inline constexpr std::int64_t kHandlesPassedOver = std::int64_t{1} << 20;
+
 // The embedded store: one file under SQLCipher 4 (raw key, page 4096, HMAC-SHA256, WAL, synchronous
 // FULL).
 //
@@ -26,7 +30,9 @@ struct SqlcipherOptions {
 // Open refuses, each with its reason: a missing file (NOT_INITIALIZED), one that is not encrypted
 // or not ours or of another key (STORE_FOREIGN), another deployment or environment (STORE_FOREIGN,
 // ENVIRONMENT_MISMATCH), a newer schema (STORE_NEWER), one that a second process has open
-// (STORE_IN_USE). An older schema is migrated, one version per transaction.
+// (STORE_IN_USE). An older schema is migrated, one version per transaction. What it finds may lack
+// the end of what was committed, on a disk that lost it or by somebody's hand, so that it passes
+// kHandlesPassedOver handles over: none of that time is given again, to another card.
 absl::StatusOr<std::unique_ptr<Store>> CreateSqlcipherStore(const SqlcipherOptions& options,
                                                             const crypto::SecretKey<32>& key);
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlcipherStore(const SqlcipherOptions& options,

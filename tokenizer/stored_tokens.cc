@@ -1,7 +1,7 @@
 #include "tokenizer/stored_tokens.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,12 +11,12 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "audit/leaf.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
-#include "crypto/random.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -96,6 +96,7 @@ class Check {
       if (rows.empty()) break;
       for (const store::TokenRow& row : rows) {
         RETURN_IF_ERROR(Look(row));
+        Draw(row);
         if (census.has_value() && row.leaf_index.value_or(0) < census->before) ++counted;
         if (options_.open_every_row) RETURN_IF_ERROR(Open(row));
       }
@@ -144,14 +145,15 @@ class Check {
                                 "another family: declare another profile"));
     }
     if (IsDeleted(row)) return absl::OkStatus();  // needs neither key any more
-    const auto versions = std::tuple(profile, row.data_version, row.index_version);
+    const bool replaced = HasReplacedCard(row);
+    const auto versions = std::tuple(profile, row.data_version, row.index_version, replaced);
     if (known_.contains(versions)) return absl::OkStatus();
     RETURN_IF_ERROR(LostOrOk(keys_.DataKey(*profile, row.data_version).status()));
     if (!profile->deterministic && row.index_version != 0) {
       return Damaged("a token names an index key that it cannot have");
     }
     // One that was merged is not found by its card.
-    const bool indexed = row.index_version != 0 || !HasReplacedCard(row);
+    const bool indexed = row.index_version != 0 || !replaced;
     if (profile->deterministic && indexed) {
       const auto index = keys_.IndexKey(*profile);
       RETURN_IF_ERROR(LostOrOk(index.status()));
@@ -223,20 +225,24 @@ class Check {
     return Damaged("a token has no record");
   }
 
+  // Keeps a sample of the rows so far in which each is as likely as the others (Algorithm R):
+  // handles have gaps, so that drawing one of them would favour the rows behind those.
+  void Draw(const store::TokenRow& row) {
+    if (sample_.size() < options_.sample) {
+      sample_.push_back(row.handle);
+    } else if (const auto place = absl::Uniform<std::uint64_t>(random_, 0, found_.rows);
+               place < sample_.size()) {
+      sample_[static_cast<std::size_t>(place)] = row.handle;
+    }
+  }
+
   absl::Status OpenSample(const std::vector<store::TokenRow>& newest) {
     for (const store::TokenRow& row : newest) RETURN_IF_ERROR(Open(row));
-    if (newest.empty() || newest.front().handle <= 1) return absl::OkStatus();
-    std::vector<std::int64_t> handles;
-    for (std::size_t i = 0; i < options_.sample; ++i) {
-      std::uint64_t random = 0;
-      const std::string bytes = crypto::RandomBytes(sizeof(random));
-      std::memcpy(&random, bytes.data(), sizeof(random));
-      const auto older = static_cast<std::uint64_t>(newest.front().handle - 1);
-      handles.push_back(static_cast<std::int64_t>(random % older) + 1);
-    }
-    ASSIGN_OR_RETURN(const auto rows, store_.FindTokens(handles));
+    ASSIGN_OR_RETURN(const auto rows, store_.FindTokens(sample_));
     for (const auto& row : rows) {
-      if (row.has_value()) RETURN_IF_ERROR(Open(*row));
+      const bool opened =
+          row.has_value() && !newest.empty() && row->handle >= newest.front().handle;
+      if (row.has_value() && !opened) RETURN_IF_ERROR(Open(*row));
     }
     return absl::OkStatus();
   }
@@ -247,8 +253,10 @@ class Check {
   const StoredTokensOptions& options_;
   std::uint64_t leaves_ = 0;
   bool linked_ = false;  // a row with a record has been seen: all later ones have one
-  std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t>> known_;
+  std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t, bool>> known_;
   std::optional<store::LeafRow> leaf_;
+  absl::BitGen random_;
+  std::vector<std::int64_t> sample_;
   StoredTokens found_;
 };
 

@@ -124,7 +124,7 @@ absl::Status TokenDomain::Check() const {
 std::string TokenDomain::ToString() const {
   std::string text;
   if (amounts.has_value()) {
-    Append(text, "amounts", absl::StrCat(amounts->currency, ":", amounts->min, "-", amounts->max));
+    Append(text, "amounts", absl::StrCat(amounts->currency, ":", amounts->min, "..", amounts->max));
   }
   Append(text, "channel", channel);
   Append(text, "merchant", merchant);

@@ -56,7 +56,7 @@ struct TokenDomain {
   // channel is a policy::IsName(), a merchant 1 to 63 letters, digits, ".", "_" and "-" with at
   // most 11 digits.
   absl::Status Check() const;
-  // As records say it: "amounts=EUR:100-5000,channel=web,merchant=m-17".
+  // As records say it: "amounts=EUR:100..5000,channel=web,merchant=m-17".
   std::string ToString() const;
   friend bool operator==(const TokenDomain&, const TokenDomain&) = default;
 };

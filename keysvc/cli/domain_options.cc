@@ -19,10 +19,11 @@ std::uint64_t NumberIn(std::string_view text) {
 }
 
 // Before and behind the first `mark`; all of it and nothing where there is none.
-std::pair<std::string_view, std::string_view> SplitAt(std::string_view text, char mark) {
+std::pair<std::string_view, std::string_view> SplitAt(std::string_view text,
+                                                      std::string_view mark) {
   const std::size_t at = text.find(mark);
   if (at == std::string_view::npos) return {text, {}};
-  return {text.substr(0, at), text.substr(at + 1)};
+  return {text.substr(0, at), text.substr(at + mark.size())};
 }
 
 // The options that a domain and a use have in common.
@@ -45,14 +46,14 @@ void AddDomain(CLI::App& verb, const std::string& prefix, v1::TokenDomain& domai
   verb.add_option_function<std::string>(
           prefix + "amounts",
           [&domain](const std::string& text) {
-            const auto [currency, band] = SplitAt(text, ':');
-            const auto [min, max] = SplitAt(band, '-');
+            const auto [currency, band] = SplitAt(text, ":");
+            const auto [min, max] = SplitAt(band, "..");
             domain.mutable_amounts()->set_currency_code(std::string(currency));
             domain.mutable_amounts()->set_min(NumberIn(min));
             domain.mutable_amounts()->set_max(NumberIn(max));
           },
           "Amounts within the profile's, in minor units [all of the profile's]")
-      ->option_text("CURRENCY:MIN-MAX");
+      ->option_text("CURRENCY:MIN..MAX");
 }
 
 void AddUse(CLI::App& verb, v1::TokenUse& use) {
@@ -60,7 +61,7 @@ void AddUse(CLI::App& verb, v1::TokenUse& use) {
   verb.add_option_function<std::string>(
           "--amount",
           [&use](const std::string& text) {
-            const auto [currency, amount] = SplitAt(text, ':');
+            const auto [currency, amount] = SplitAt(text, ":");
             use.mutable_amount()->set_currency_code(std::string(currency));
             use.mutable_amount()->set_minor_units(NumberIn(amount));
           },

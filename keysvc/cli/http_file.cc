@@ -101,7 +101,9 @@ absl::StatusOr<v1::HttpMessage> ParseHttpMessage(std::string_view text, std::str
   message.set_body(std::string(lines.Rest()));
   if (message.status() != 0 || !message.authority().empty()) return message;
   for (const v1::HttpField& field : message.fields()) {
-    if (absl::EqualsIgnoreCase(field.name(), "host")) message.set_authority(field.value());
+    if (!absl::EqualsIgnoreCase(field.name(), "host")) continue;
+    if (!message.authority().empty()) return Error(Reason::kFieldInvalid, "there are two of Host");
+    message.set_authority(field.value());
   }
   return message;
 }

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "keysvc/cli/fault_word.h"
 #include "keysvc/cli/file.h"
 #include "keysvc/cli/request_id.h"
 #include "keysvc/cli/verification.h"

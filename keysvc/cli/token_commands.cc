@@ -159,7 +159,7 @@ void AddDomain(const v1::TokenDomain& domain, Fields& fields) {
   if (!domain.has_amounts()) return;
   const v1::AmountBand& amounts = domain.amounts();
   fields.emplace_back(
-      "amounts", absl::StrCat(amounts.currency_code(), ":", amounts.min(), "-", amounts.max()));
+      "amounts", absl::StrCat(amounts.currency_code(), ":", amounts.min(), "..", amounts.max()));
 }
 
 ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,

@@ -1,7 +1,6 @@
 #include "keysvc/keys/accepted_nonce.h"
 
 #include <cstddef>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -10,6 +9,7 @@
 #include "crypto/canonical.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
+#include "crypto/secret_bytes.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -20,38 +20,44 @@ namespace {
 
 constexpr std::string_view kKept = "keysvc accepted nonce";
 constexpr std::size_t kNeverRepeated = 16;
+// What is accepted may be from a clock that is ahead.
+constexpr absl::Duration kMargin = absl::Minutes(2);
 
-std::string Fingerprint(const audit::Entry& call, const tokenizer::RequestKeys& keys) {
+// Also over the signature: what was never checked must not pass for a repetition.
+std::string Fingerprint(const audit::Entry& call, const PresentedSignature::Claims& claims,
+                        const tokenizer::RequestKeys& keys) {
   const std::string request =
       call.request_id.empty() ? crypto::RandomBytes(kNeverRepeated) : call.request_id;
-  return std::string(crypto::AsText(keys.fingerprint->Compute(
-      crypto::CanonicalWriter().Bytes(kKept).U8(1).Bytes(call.actor).Bytes(request).Take())));
+  crypto::CanonicalWriter text;
+  text.Bytes(kKept).U8(1).Bytes(call.actor).Bytes(request).Bytes(claims.input);
+  for (const std::string& signature : claims.signatures) text.Bytes(signature);
+  return std::string(crypto::AsText(keys.fingerprint->Compute(text.Take())));
 }
 
 }  // namespace
 
-AcceptedNonce::AcceptedNonce(const audit::Entry& call, std::string_view nonce, absl::Time expires,
+AcceptedNonce::AcceptedNonce(const audit::Entry& call, const PresentedSignature::Claims& claims,
                              tokenizer::RequestKeys keys)
     : keys_(std::move(keys)),
       // No principal has a blank in its name.
       owner_(absl::StrCat(call.action, " ", call.resource)),
-      hash_(absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(nonce))))),
-      fingerprint_(Fingerprint(call, keys_)),
-      expires_(expires) {}
+      hash_(absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(claims.nonce))))),
+      fingerprint_(Fingerprint(call, claims, keys_)) {}
 
-absl::StatusOr<store::IdempotencyRow> AcceptedNonce::Row() const {
-  return tokenizer::KeepAnswer(kKept, owner_, hash_, fingerprint_, expires_, {}, *keys_.answer);
+absl::StatusOr<store::IdempotencyRow> AcceptedNonce::Row(std::string_view key_version,
+                                                         absl::Time now) const {
+  return tokenizer::KeepAnswer(kKept, owner_, hash_, fingerprint_, now + kNonceKept + kMargin,
+                               crypto::AsBytes(key_version), *keys_.answer);
 }
 
-absl::StatusOr<bool> AcceptedNonce::IsOfRepetition(store::Store& store,
-                                                   const audit::Journal& journal) const {
+absl::StatusOr<std::optional<std::string>> AcceptedNonce::FindEarlier(
+    store::Store& store, const audit::Journal& journal) const {
   ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(owner_, hash_, store, journal));
-  // What was there has expired since.
-  if (!row.has_value()) return false;
+  if (!row.has_value()) return std::nullopt;
   const auto opened = tokenizer::OpenKeptAnswer(kKept, *row, fingerprint_, *keys_.answer);
-  if (ReasonOf(opened.status()) == Reason::kRequestIdReused) return false;
+  if (ReasonOf(opened.status()) == Reason::kRequestIdReused) return std::nullopt;
   RETURN_IF_ERROR(opened.status());
-  return true;
+  return std::string(crypto::AsText(opened->Expose(crypto::SecretAccess::kGranted)));
 }
 
 }  // namespace keysvc::keys

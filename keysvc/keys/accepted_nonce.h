@@ -1,6 +1,7 @@
 #ifndef KEYSVC_KEYSVC_KEYS_ACCEPTED_NONCE_H_
 #define KEYSVC_KEYSVC_KEYS_ACCEPTED_NONCE_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,34 +9,40 @@
 #include "absl/time/time.h"
 #include "audit/entry.h"
 #include "audit/journal.h"
+#include "keysvc/keys/presented_signature.h"
 #include "store/rows.h"
 #include "store/store.h"
 #include "tokenizer/key_source.h"
 
 namespace keysvc::keys {
 
-// A nonce that signed a message and was accepted by a call: a row that no second call can write
-// while it lasts, in the table that keeps requests apart. It has the nonce's hash and not the
-// nonce, and is sealed as a kept answer is. Immutable.
+// For how long a nonce is kept, and so how old a signature may be that is accepted once. A sender
+// who heard nothing may sign its message again, with the same nonce and a later time, for days.
+constexpr absl::Duration kNonceKept = absl::Hours(24 * 31);
+
+// The nonce of a signature that is accepted once: a row that no second call can write while it
+// lasts, in the table that keeps requests apart. It has the nonce's hash and not the nonce, and is
+// sealed as a kept answer is. Immutable.
 class AcceptedNonce {
  public:
-  // Of the call, whose resource is the key that signed. Kept until `expires`, when the signature is
-  // too old to be accepted anyway. A call without a request id has no repetition.
-  AcceptedNonce(const audit::Entry& call, std::string_view nonce, absl::Time expires,
+  // Of the call, whose resource is the key that has to have signed. A call without a request id has
+  // no repetition.
+  AcceptedNonce(const audit::Entry& call, const PresentedSignature::Claims& claims,
                 tokenizer::RequestKeys keys);
 
-  absl::StatusOr<store::IdempotencyRow> Row() const;
+  // What keeps it from being accepted again, and that `key_version` signed.
+  absl::StatusOr<store::IdempotencyRow> Row(std::string_view key_version, absl::Time now) const;
 
-  // Once the row could not be written: whether it is of this same request, which is asked again.
-  // The store's errors; DATA_LOSS/INTEGRITY_FAILURE when the row was changed.
-  absl::StatusOr<bool> IsOfRepetition(store::Store& store, const audit::Journal& journal) const;
+  // The key version that signed, when this same request, for this same signature, was answered
+  // before. The store's errors; DATA_LOSS/INTEGRITY_FAILURE when the row was changed.
+  absl::StatusOr<std::optional<std::string>> FindEarlier(store::Store& store,
+                                                         const audit::Journal& journal) const;
 
  private:
   const tokenizer::RequestKeys keys_;
   const std::string owner_;
   const std::string hash_;
   const std::string fingerprint_;
-  const absl::Time expires_;
 };
 
 }  // namespace keysvc::keys

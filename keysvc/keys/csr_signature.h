@@ -11,7 +11,8 @@
 namespace keysvc::keys {
 
 // A certificate signing request (PKCS #10, RFC 2986) in DER, by a key pair of any purpose: what it
-// signs can be taken for nothing else that keys sign here. RSA keys sign it with PKCS #1 v1.5.
+// signs can be taken for nothing else that the service puts together. RSA keys sign it with PKCS #1
+// v1.5.
 class CsrSignature : public SignatureFormat {
  public:
   // By this version of the key, 0 for the primary one.

@@ -100,7 +100,8 @@ absl::StatusOr<std::vector<KeyVersion>> SignCall::VersionsToSignBy() const {
     if (version.primary) {
       RETURN_IF_ERROR(services_.registry.VersionFor(version.name, Use::kApply).status());
     }
-    if (version.primary || IsPrepared(version)) return std::vector<KeyVersion>{version};
+    const bool prepared = IsPrepared(version) && services_.clock() < version.originator_end;
+    if (version.primary || prepared) return std::vector<KeyVersion>{version};
     return Error(Reason::kKeyNotActive, "this version makes no new signatures");
   }
   return Error(Reason::kKeyNotFound, "there is no such key version");

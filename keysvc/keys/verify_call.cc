@@ -53,6 +53,13 @@ void VerifyCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
   const absl::Status prepared = Prepare(permit);
   if (!prepared.ok()) return Record(Failed(entry_, prepared), prepared);
   if (readable_.empty()) return RecordResults();
+  if (request_.once && !claims_.front()->nonce.empty()) {
+    absl::StatusOr<AcceptedNonce> nonce = NonceToAccept();
+    if (!nonce.ok()) return Record(Failed(entry_, nonce.status()), nonce.status());
+    nonce_.emplace(*std::move(nonce));
+    // Before it is judged: what was right then may be too old by now.
+    if (AnswerAgain()) return;
+  }
   CheckAll(in_turn);
 }
 
@@ -223,36 +230,40 @@ absl::StatusOr<AcceptedNonce> VerifyCall::NonceToAccept() const {
     RETURN_IF_ERROR(services_.registry.RequestKeysOf(tenant).status());
   }
   ASSIGN_OR_RETURN(tokenizer::RequestKeys keys, services_.keys.RequestKeysOf(tenant));
-  const Claims& claims = *claims_.front();
-  const absl::Time too_old =
-      absl::FromUnixSeconds(*claims.issue_time) + *request_.max_age + kClockTolerance;
-  return AcceptedNonce(entry_, claims.nonce, too_old, std::move(keys));
+  return AcceptedNonce(entry_, *claims_.front(), std::move(keys));
+}
+
+bool VerifyCall::AnswerAgain() {
+  const auto earlier = nonce_->FindEarlier(services_.store, services_.journal);
+  if (!earlier.ok()) {
+    Record(Failed(entry_, earlier.status()), earlier.status());
+    return true;
+  }
+  if (!earlier->has_value()) return false;
+  results_.front() = Verification{.fault = Fault::kNone, .key_version = **earlier};
+  audit::Entry entry = Describe();
+  entry.details["repetition"] = "true";
+  Record(std::move(entry), std::move(results_));
+  return true;
 }
 
 void VerifyCall::AcceptOnce() {
-  absl::StatusOr<AcceptedNonce> nonce = NonceToAccept();
-  if (!nonce.ok()) return Record(Failed(entry_, nonce.status()), nonce.status());
-  nonce_.emplace(*std::move(nonce));
-  absl::StatusOr<store::IdempotencyRow> row = nonce_->Row();
+  absl::StatusOr<store::IdempotencyRow> row = nonce_->Row(results_.front()->key_version, now_);
   if (!row.ok()) return Record(Failed(entry_, row.status()), row.status());
   store::Mutation mutation;
   mutation.idempotency = *std::move(row);
   services_.journal.Submit(
       Describe(), std::move(mutation),
       [call = shared_from_this()](absl::StatusOr<audit::Receipt> receipt) mutable {
-        if (ReasonOf(receipt.status()) == Reason::kConflict) return call->RecordMet();
+        if (ReasonOf(receipt.status()) == Reason::kConflict) {
+          // A repetition may have met its first call on the way.
+          if (call->AnswerAgain()) return;
+          call->results_.front() = Wrong(Fault::kReplayed);
+          audit::Entry entry = call->Describe();
+          return call->Record(std::move(entry), std::move(call->results_));
+        }
         audit::Complete<Verifications>(std::move(receipt), std::move(call->results_), call->done_);
       });
-}
-
-void VerifyCall::RecordMet() {
-  const absl::StatusOr<bool> repetition =
-      nonce_->IsOfRepetition(services_.store, services_.journal);
-  if (!repetition.ok()) return Record(Failed(entry_, repetition.status()), repetition.status());
-  if (!*repetition) results_.front() = Wrong(Fault::kReplayed);
-  audit::Entry entry = Describe();
-  if (*repetition) entry.details["repetition"] = "true";
-  Record(std::move(entry), std::move(results_));
 }
 
 void VerifyCall::Record(audit::Entry entry, absl::StatusOr<Verifications> value) {

@@ -78,11 +78,11 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   absl::StatusOr<bool> IsBy(const Candidate& candidate, const Claims& claims);
   audit::Entry Describe() const;
   void RecordResults();
-  // What keeps the nonce of the only result from being accepted again.
+  // The nonce of the only signature, to be accepted once.
   absl::StatusOr<AcceptedNonce> NonceToAccept() const;
+  // Whether this request was answered before, and is answered so again.
+  bool AnswerAgain();
   void AcceptOnce();
-  // The nonce was accepted before.
-  void RecordMet();
   void Record(audit::Entry entry, absl::StatusOr<Verifications> value);
 
   const Services services_;
@@ -94,7 +94,7 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   std::vector<std::size_t> readable_;
   std::vector<Candidate> candidates_;
   Verifications results_;
-  std::optional<AcceptedNonce> nonce_;  // where one is accepted
+  std::optional<AcceptedNonce> nonce_;  // where one is accepted once
   std::atomic<std::size_t> left_ = 0;   // to check
   std::atomic<bool> hsm_away_ = false;
 };

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "http/message.h"
 #include "http/webhook.h"
+#include "keysvc/keys/accepted_nonce.h"
 #include "keysvc/keys/batch.h"
 #include "keysvc/keys/cose_signature.h"
 #include "keysvc/keys/csr_signature.h"
@@ -47,7 +48,6 @@ using Format = std::shared_ptr<const keys::SignatureFormat>;
 // What senders and receivers of webhooks commonly agree on; a receiver that asks for no age would
 // take any replay.
 constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
-constexpr absl::Duration kLongestKeptNonce = absl::Hours(24 * 31);
 
 static_assert(static_cast<int>(keys::Fault::kReplayed) == v1::SIGNATURE_FAULT_REPLAYED);
 
@@ -103,13 +103,13 @@ absl::StatusOr<std::optional<absl::Duration>> MaxAgeOf(std::int64_t seconds) {
   return absl::Seconds(seconds);
 }
 
-// A nonce is kept for as long as its signature is accepted, which must not be for ever.
+// A signature must not be accepted for longer than its nonce is kept.
 absl::Status CheckOnce(bool once, std::optional<absl::Duration> max_age) {
   if (!once) return absl::OkStatus();
   if (!max_age.has_value()) {
     return Error(Reason::kFieldRequired, "what is accepted once needs an age", "max_age_seconds");
   }
-  if (*max_age <= kLongestKeptNonce) return absl::OkStatus();
+  if (*max_age <= keys::kNonceKept) return absl::OkStatus();
   return Error(Reason::kFieldInvalid, "what is accepted once is at most 31 days old",
                "max_age_seconds");
 }

@@ -20,6 +20,7 @@ READERS = {
     "crypto/secret_sharing.cc",
     "crypto/self_test.cc",
     "keysvc/cli/card_reader.cc",
+    "keysvc/keys/accepted_nonce.cc",
     "keysvc/keys/kept_delivery.cc",
     "keysvc/keys/kept_signature.cc",
     "keysvc/keys/kept_version.cc",

@@ -198,11 +198,11 @@ class Domains(unittest.TestCase):
         pan = canaries(1)[0]
         command = self.deployment.command
         made = command("checkout", "tokens", "tokenize", "--profile", SHOPS, "--channel", "web",
-                       "--merchant", "m-17", "--amounts", "EUR:100-200", stdin=pan)
+                       "--merchant", "m-17", "--amounts", "EUR:100..200", stdin=pan)
         self.assertEqual(made.returncode, 0, made.stderr)
         name = made.stdout.split()[3]
         shown = command("checkout", "tokens", "get", name)
-        self.assertRegex(shown.stdout, r"CHANNEL +web\nMERCHANT ID +m-17\nAMOUNTS +EUR:100-200\n")
+        self.assertRegex(shown.stdout, r"CHANNEL +web\nMERCHANT ID +m-17\nAMOUNTS +EUR:100..200\n")
         use = ("--channel", "web", "--merchant", "m-17", "--amount")
         opened = command("settlement", "tokens", "detokenize", name, *use, "EUR:150", "--reveal")
         self.assertIn(pan, opened.stdout, opened.stderr)

@@ -117,8 +117,8 @@ class Updates(unittest.TestCase):
         refused = refusal(lambda: self.calls.update(name, former, request_id=request_id))
         self.assertEqual(refused[:2], ("INVALID_ARGUMENT", "REQUEST_ID_REUSED"))
         request = tokens.UpdateTokenCardRequest(name=name, card=tokens.Card(pan=former))
-        refused = refusal(lambda: self.calls.settlement.tokens.UpdateTokenCard(request,
-                                                                               timeout=SECONDS))
+        with Client(self.deployment, "fraud") as fraud:
+            refused = refusal(lambda: fraud.tokens.UpdateTokenCard(request, timeout=SECONDS))
         self.assertEqual(refused[:2], ("PERMISSION_DENIED", "POLICY_DENIED"))
 
     def test_trying_the_cards_of_a_masked_view_is_stopped(self):

@@ -70,22 +70,36 @@ class Webhooks(unittest.TestCase):
         self.assertFalse(self.verify([fields[0], old, fields[2]]).valid)
 
     def test_an_event_is_accepted_once_also_after_a_kill(self):
-        fields = self.sign("msg_once").fields
-        request_id = str(uuid.uuid4())
-        self.assertTrue(self.verify(fields).valid)
-        self.assertTrue(self.verify(fields, accept_once=True, request_id=request_id).valid)
-        self.assertTrue(self.verify(fields, accept_once=True, request_id=request_id).valid)
-        self.deployment.kill()
-        self.deployment.start()
-        for other in (str(uuid.uuid4()), ""):
-            again = self.verify(fields, accept_once=True, request_id=other)
-            self.assertFalse(again.valid)
-            self.assertEqual(again.fault, FAULTS.SIGNATURE_FAULT_REPLAYED)
-        self.assertTrue(self.verify(fields, accept_once=True, request_id=request_id).valid)
-        # A sender's next attempt has another time and signature.
-        self.assertEqual(self.verify(self.sign("msg_once").fields, accept_once=True).fault,
-                         FAULTS.SIGNATURE_FAULT_REPLAYED)
-        self.assertTrue(self.verify(self.sign("msg_other").fields, accept_once=True).valid)
+        with Deployment() as deployment:
+            deployment.start()
+            with Client(deployment, "officer-1") as officer:
+                key = new_key(officer, keys.KEY_ALGORITHM_ED25519, keys.KEY_PURPOSE_WEBHOOK)
+
+            def verified(fields, request_id: str = "") -> signing.VerifyWebhookResponse:
+                return settlement.signing.VerifyWebhook(signing.VerifyWebhookRequest(
+                    name=key, fields=fields, payload=PAYLOAD, accept_once=True,
+                    request_id=request_id), timeout=SECONDS)
+
+            def signed(message_id: str):
+                return settlement.signing.SignWebhook(signing.SignWebhookRequest(
+                    name=key, message_id=message_id, payload=PAYLOAD), timeout=SECONDS).fields
+
+            request_id = str(uuid.uuid4())
+            with Client(deployment, "settlement") as settlement:
+                fields = signed("msg_once")
+                self.assertTrue(verified(fields, request_id).valid)
+                self.assertTrue(verified(fields, request_id).valid)
+            deployment.kill()
+            deployment.start()
+            with Client(deployment, "settlement") as settlement:
+                for other in (str(uuid.uuid4()), ""):
+                    self.assertEqual(verified(fields, other).fault,
+                                     FAULTS.SIGNATURE_FAULT_REPLAYED)
+                self.assertTrue(verified(fields, request_id).valid)
+                # A sender's next attempt has another time and signature.
+                self.assertEqual(verified(signed("msg_once")).fault,
+                                 FAULTS.SIGNATURE_FAULT_REPLAYED)
+                self.assertTrue(verified(signed("msg_other")).valid)
 
     def test_callers_who_race_accept_an_event_once(self):
         fields = self.sign("msg_race").fields

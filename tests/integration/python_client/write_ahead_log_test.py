@@ -110,6 +110,11 @@ class WriteAheadLog(unittest.TestCase):
         lost = [name for name, what in zip(self.after, said) if what == "TOKEN_NOT_FOUND"]
         for name, what in zip(self.after, said):
             self.assertIn(what, (self.card_of[name], "TOKEN_NOT_FOUND"))
+        # The next cards get other tokens than those that were lost.
+        card_of = dict(self.card_of)
+        self.tokenize()
+        self.card_of = card_of
+        self.assertEqual(self.opened(self.after), said)
         self.assertEqual(self.deployment.stop(), 0)
         return "cut" if lost else "whole"
 

@@ -68,6 +68,7 @@ TEST(HttpFileTest, WhatIsNoMessageIsRefusedByItsLine) {
                                    {"GET / HTTP/1.1\nHost: a\nno field\n", "line 3"},
                                    {"GET / HTTP/1.1\nHost : a\n", "line 2"},
                                    {"GET / HTTP/1.1\nHost: a\n folded: b\n", "line 3"},
+                                   {"GET / HTTP/1.1\nHost: a\nhost: b\n", "two of Host"},
                                    {"GET / HTTP/1.1\n: a\n", "line 2"}}) {
     const auto message = ParseHttpMessage(text, "https");
     EXPECT_THAT(message, HasReason(Reason::kFieldInvalid)) << text;

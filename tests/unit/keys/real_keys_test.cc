@@ -73,8 +73,8 @@ class RealKeysTest : public ::testing::Test {
     partner_keys_ = *std::move(partner_keys);
     keys_ = std::make_unique<OpenedKeys>(*registry_);
     signer_ = std::make_unique<Signer>(*registry_, *hsm_, *journal_, *store_, *keys_, public_keys_);
-    verifier_ =
-        std::make_unique<Verifier>(*registry_, *hsm_, *journal_, public_keys_, *partner_keys_);
+    verifier_ = std::make_unique<Verifier>(*registry_, *hsm_, *journal_, *store_, *keys_,
+                                           public_keys_, *partner_keys_);
   }
   void StopServices() {
     journal_->Stop();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "keysvc/keys/accepted_nonce.h"
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/presented_webhook.h"
 #include "tests/support/status_matchers.h"
@@ -71,30 +72,57 @@ class WebhookSignatureTest : public SigningTest {
     }
     return webhook;
   }
+  // As a receiver asks that must not act twice.
+  static VerifyRequest Once(const Presented& webhook) {
+    VerifyRequest request = webhook.ToRequest();
+    request.max_age = absl::Minutes(5);
+    request.once = true;
+    return request;
+  }
   Fault FaultOf(const Presented& webhook) { return Verify(webhook).value().fault; }
 
   const KeyName kKey{"acme", "hooks"};
   const KeyParameters kParameters{Purpose::kWebhook, Algorithm::kEd25519, Protection::kHsm, kYear};
 };
 
-TEST_F(WebhookSignatureTest, AnIdIsAcceptedOnceUntilItsSignatureIsTooOld) {
-  VerifyRequest request = Webhook().ToRequest();
-  request.max_age = absl::Minutes(5);
-  request.once = true;
+TEST_F(WebhookSignatureTest, AnIdIsAcceptedOnceInAMonthWheneverItIsSigned) {
+  const VerifyRequest first = Once(Webhook());
+  EXPECT_TRUE(Verify(first)->valid());
+  for (const absl::Duration later : {absl::Seconds(1), absl::Minutes(30), absl::Hours(24 * 30)}) {
+    world_.Advance(later);
+    EXPECT_EQ(Verify(Once(Webhook()))->fault, Fault::kReplayed) << later;
+    EXPECT_EQ(LastCall(world_.store).fault, "REPLAYED");
+  }
+  VerifyRequest of_another_age = Once(Webhook());
+  of_another_age.max_age = kNonceKept;
+  EXPECT_EQ(Verify(of_another_age)->fault, Fault::kReplayed);
+  EXPECT_EQ(Verify(first)->fault, Fault::kTooOld);
+  world_.Advance(absl::Hours(24 + 1));
+  EXPECT_TRUE(Verify(Once(Webhook()))->valid()) << "it is forgotten";
+}
+
+TEST_F(WebhookSignatureTest, ARepetitionIsAnsweredAsTheFirstCallWasAndNothingElseIs) {
+  VerifyRequest request = Once(Webhook());
   request.request_id = kRequestId;
-  EXPECT_TRUE(Verify(request)->valid());
-  EXPECT_TRUE(Verify(request)->valid()) << "a repetition";
-  request.request_id.clear();
-  EXPECT_EQ(Verify(request)->fault, Fault::kReplayed);
-  EXPECT_EQ(LastCall(world_.store).fault, "REPLAYED");
-  world_.Advance(absl::Minutes(5) + absl::Seconds(1));
-  EXPECT_EQ(Verify(request)->fault, Fault::kTooOld);
+  const auto first = Verify(request);
+  ASSERT_TRUE(first->valid());
+  EXPECT_EQ(Verify(request)->key_version, first->key_version);
+  world_.Advance(absl::Hours(1));
+  EXPECT_TRUE(Verify(request)->valid()) << "though it is too old by now";
+
+  // The same request id for another signature, or for one that was never right.
+  VerifyRequest signed_again = Once(Webhook());
+  signed_again.request_id = kRequestId;
+  EXPECT_EQ(Verify(signed_again)->fault, Fault::kReplayed);
+  Presented forged = Webhook();
+  forged.fields[2].value = "v1a," + std::string(86, 'A') + "==";
+  VerifyRequest never_right = Once(forged);
+  never_right.request_id = kRequestId;
+  EXPECT_EQ(Verify(never_right)->fault, Fault::kSignatureWrong);
 }
 
 TEST_F(WebhookSignatureTest, ARowOfAnAcceptedIdThatWasChangedAcceptsNothing) {
-  VerifyRequest request = Webhook().ToRequest();
-  request.max_age = absl::Minutes(5);
-  request.once = true;
+  VerifyRequest request = Once(Webhook());
   request.request_id = kRequestId;
   EXPECT_TRUE(Verify(request)->valid());
   world_.store.Tamper([](MemoryStore::Rows& rows) {

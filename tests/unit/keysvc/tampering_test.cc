@@ -552,7 +552,9 @@ class UpdatedTokenTest : public TamperingTest {
       return true;
     }
     const auto card = service.Detokenize(names_[0]);
-    if (card.ok()) EXPECT_EQ(*card, "6011111111111117");
+    if (card.ok()) {
+      EXPECT_EQ(*card, "6011111111111117");
+    }
     return !card.ok();
   }
 };

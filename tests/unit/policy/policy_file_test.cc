@@ -418,17 +418,16 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   };
   const std::string cards = "tenants/acme/tokenProfiles/cards";
   const std::string key = "tenants/acme/keys/webhooks";
-  EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken UpdateTokenCard DeleteToken");
-  EXPECT_EQ(allowed("checkout", cards, "settlement"),
-            "Tokenize GetToken UpdateTokenCard DeleteToken");
+  EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken DeleteToken");
+  EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken DeleteToken");
   EXPECT_EQ(allowed("checkout", "tenants/acme/tokenProfiles/receipts"),
             "Tokenize GetToken DeleteToken");
   EXPECT_EQ(allowed("checkout", key), "");
   EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
-  EXPECT_EQ(allowed("settlement", cards), "ConvertToken");
+  EXPECT_EQ(allowed("settlement", cards), "ConvertToken UpdateTokenCard");
   EXPECT_EQ(allowed("settlement", "tenants/acme/keys/card-fingerprint"),
             "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
-  EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize ConvertToken");
+  EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize ConvertToken UpdateTokenCard");
   EXPECT_EQ(allowed("settlement", key),
             "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
   EXPECT_EQ(allowed("fraud", cards, "settlement"), "LookUpToken SuspendToken ResumeToken");

@@ -5,6 +5,7 @@
 #include "keysvc/v1/key_service.grpc.pb.h"
 #include "keysvc/v1/partner_key_service.grpc.pb.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
+#include "tests/support/openssl.h"
 #include "tests/unit/rpc/edge_under_test.h"
 #include "tests/unit/rpc/services_fixture.h"
 

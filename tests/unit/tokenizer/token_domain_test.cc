@@ -134,7 +134,7 @@ TEST(TokenDomainTest, WhatATokenHasNotOfItsOwnItsProfileDecides) {
 
 TEST(TokenDomainTest, RecordsSayIt) {
   EXPECT_EQ((TokenDomain{"web", "m-17", AmountBand{"EUR", 100, 5'000}}.ToString()),
-            "amounts=EUR:100-5000,channel=web,merchant=m-17");
+            "amounts=EUR:100..5000,channel=web,merchant=m-17");
   EXPECT_EQ(Use("web", "m-17", Amount{"EUR", 1'250}).ToString(),
             "amount=EUR:1250,channel=web,merchant=m-17");
   EXPECT_EQ(TokenDomain{}.ToString() + TokenUse{}.ToString(), "");

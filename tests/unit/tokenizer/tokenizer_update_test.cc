@@ -353,6 +353,7 @@ TEST(TokenizerUpdateFaultsTest, WithoutARecordNothingChanges) {
   store.Fail(MemoryStore::Step::kBegin, 1000);
   EXPECT_THAT(service.Update(token, kAmex), HasReason(Reason::kAuditUnavailable));
   store.Heal();
+  while (!service.journal_->healthy()) std::this_thread::yield();
   EXPECT_EQ(service.NumberOf(token), kVisa);
 }
 

@@ -466,10 +466,11 @@ class Service {
        LinkedNetworkProfile(15),
        Linked(LegacyProfile("linked-legacy", 16, 5)),
        Linked({"beta", "linked", 2, false}, "BETA"),
-       Shops({.tenant = "acme", .number = 17}, "shops"),
-       Shops({.tenant = "acme", .number = 18, .family = Family::kNumeric}, "shop-numbers"),
+       Shops({.tenant = "acme", .name = {}, .number = 17}, "shops"),
+       Shops({.tenant = "acme", .name = {}, .number = 18, .family = Family::kNumeric},
+             "shop-numbers"),
        Shops(NetworkForThreeUses(19), "shop-network"),
-       Web({.tenant = "acme", .number = 20, .deterministic = true}, "web"),
+       Web({.tenant = "acme", .name = {}, .number = 20, .deterministic = true}, "web"),
        Web(LegacyProfile("web-legacy", 21, 6), "web-legacy"),
        {.tenant = "acme", .name = "merging", .number = 22, .deterministic = true, .merges = true}});
   keysvc::testing::LiteralKeys keys_;
