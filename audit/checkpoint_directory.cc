@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "store/durable_file.h"
@@ -31,8 +32,8 @@ std::string NameFor(std::uint64_t size) { return std::string(kPrefix) + Digits(s
 std::string FreeName(const std::string& folder, const std::string& name) {
   std::error_code error;
   std::string free = name;
-  for (int others = 1; std::filesystem::exists(folder + "/" + free, error); ++others) {
-    free = "other-" + std::to_string(others) + "-" + name;
+  for (int others = 1; std::filesystem::exists(absl::StrCat(folder, "/", free), error); ++others) {
+    free = absl::StrCat("other-", others, "-", name);
   }
   return free;
 }
