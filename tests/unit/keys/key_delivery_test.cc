@@ -255,6 +255,7 @@ TEST_F(KeyDeliveryTest, WhatIsInDoubtIsSettledByTheNextDelivery) {
                         [this] { world_.store.FailCommit(MemoryStore::CommitFault::kRefused, 1); });
   EXPECT_THAT(Deliver(), HasReason(Reason::kAuditUnavailable));
   world_.hsm.Heal();
+  while (!world_.journal().healthy()) std::this_thread::yield();
   EXPECT_OK(Deliver({.key = kOther, .version = 0}));
   EXPECT_THAT(Outcomes(), ElementsAre("intent", "failed", "intent", "success"));
   EXPECT_FALSE(delivery_->HeadFacts().empty());
