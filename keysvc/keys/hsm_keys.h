@@ -22,10 +22,10 @@ namespace keysvc::keys {
 absl::StatusOr<bool> Holds(pkcs11::Hsm& hsm, const std::vector<pkcs11::HsmKey>& present,
                            const KeyVersion& version);
 
-// Whether the HSM holds every key that a version in use needs; of a key pair that may sign, now or
-// later, its own public half; and whether every version that may sign at `now` signs, once, as that
-// verifies. DATA_LOSS/INTEGRITY_FAILURE, naming the version, when not; else the HSM's error. Blocks
-// on the HSM, for some calls per key and not per version.
+// Whether the HSM holds every key that a version in use needs; whether every version that may sign
+// at `now` signs, once, as its own public half verifies; and whether a key pair that may sign later
+// has its own public half. DATA_LOSS/INTEGRITY_FAILURE, naming the version, when not; else the
+// HSM's error. Blocks on the HSM, for some calls per key and not per version.
 absl::Status CheckHsmKeys(pkcs11::Hsm& hsm, const std::vector<pkcs11::HsmKey>& present,
                           const KeyRings& rings, absl::Time now);
 

@@ -265,10 +265,6 @@ class KeyKill(unittest.TestCase):
         self.kill_at_every_call("RotateKey, wrapped", rotating(DATA), self.primary)
         # After one call is before the next: once is enough where only the key differs.
         before = ("before",)
-        self.kill_at_every_call("CreateKey, RSA", creating(keys.KEY_ALGORITHM_RSA_2048),
-                                self.primary, sides=before)
-        self.kill_at_every_call("CreateKey, HMAC", creating(keys.KEY_ALGORITHM_HMAC_SHA256),
-                                self.primary, sides=before)
         self.kill_at_every_call("CreateKeyVersion", making_ahead, self.newest, sides=before)
         self.kill_at_every_call("RotateKey, to a version made ahead",
                                 rotating(self.steady, ahead=True), self.primary, calls=2)
