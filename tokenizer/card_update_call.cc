@@ -13,6 +13,7 @@
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_tokens.h"
+#include "tokenizer/submit_or_retry.h"
 #include "tokenizer/token_row.h"
 
 namespace keysvc::tokenizer {
@@ -219,18 +220,13 @@ void CardUpdateCall::Fail(const absl::Status& why) {
 
 void CardUpdateCall::Record(audit::Entry entry, absl::StatusOr<Results> results,
                             store::Mutation mutation) {
-  const bool writes = !mutation.empty();
-  services_.journal.Submit(
-      std::move(entry), std::move(mutation),
-      [call = shared_from_this(), writes,
-       results = std::move(results)](absl::StatusOr<audit::Receipt> receipt) mutable {
-        if (writes && ReasonOf(receipt.status()) == Reason::kConflict) {
-          if (call->attempts_ < kMaxAttemptsOnRows) return call->Attempt();
-          return call->Fail(
-              Error(Reason::kConflict, "the same tokens are being changed; try again"));
-        }
-        audit::Complete<Results>(std::move(receipt), std::move(results), call->done_);
-      });
+  SubmitOrRetry<Results>(
+      services_.journal, std::move(entry), std::move(mutation), std::move(results),
+      [call = shared_from_this()] {
+        if (call->attempts_ < kMaxAttemptsOnRows) return call->Attempt();
+        call->Fail(Error(Reason::kConflict, "the same tokens are being changed; try again"));
+      },
+      done_);
 }
 
 }  // namespace keysvc::tokenizer

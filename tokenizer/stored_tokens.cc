@@ -240,9 +240,8 @@ class Check {
     for (const store::TokenRow& row : newest) RETURN_IF_ERROR(Open(row));
     ASSIGN_OR_RETURN(const auto rows, store_.FindTokens(sample_));
     for (const auto& row : rows) {
-      const bool opened =
-          row.has_value() && !newest.empty() && row->handle >= newest.front().handle;
-      if (row.has_value() && !opened) RETURN_IF_ERROR(Open(*row));
+      if (!row.has_value() || row->handle >= newest.front().handle) continue;
+      RETURN_IF_ERROR(Open(*row));
     }
     return absl::OkStatus();
   }

@@ -9,6 +9,7 @@
 #include "tokenizer/call_record.h"
 #include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_tokens.h"
+#include "tokenizer/submit_or_retry.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -151,18 +152,13 @@ void TokenizeCall::Record(absl::StatusOr<Results> results, store::Mutation mutat
   } else {
     maker_.AddKeys(entry);
   }
-  const bool writes = !mutation.empty();
-  services_.journal.Submit(
-      std::move(entry), std::move(mutation),
-      [call = shared_from_this(), writes,
-       results = std::move(results)](absl::StatusOr<audit::Receipt> receipt) mutable {
-        if (writes && ReasonOf(receipt.status()) == Reason::kConflict) {
-          if (call->attempts_ < kMaxAttempts) return call->Attempt();
-          return call->Record(
-              Error(Reason::kConflict, "the same cards are being tokenized; try again"));
-        }
-        audit::Complete<Results>(std::move(receipt), std::move(results), call->done_);
-      });
+  SubmitOrRetry<Results>(
+      services_.journal, std::move(entry), std::move(mutation), std::move(results),
+      [call = shared_from_this()] {
+        if (call->attempts_ < kMaxAttempts) return call->Attempt();
+        call->Record(Error(Reason::kConflict, "the same cards are being tokenized; try again"));
+      },
+      done_);
 }
 
 }  // namespace keysvc::tokenizer

@@ -32,15 +32,7 @@ void AddVerifyCose(Verbs& verbs, CLI::App& group) {
       With(options, VerifyCose));
   AddSigningKey(verify, options->key);
   AddFile(verify, "--cose", options->cose_file, "The COSE_Sign1")->required();
-  verify
-      .add_option_function<std::string>(
-          "--payload",
-          [options](const std::string& file) {
-            options->in = file;
-            options->detached = true;
-          },
-          "The payload of a detached one")
-      ->option_text("FILE");
+  AddDetachedPayload(verify, options->in, options->detached, "The payload of a detached one");
   AddFile(verify, "--external-aad", options->external_aad_file,
           "What both sides know without sending it [nothing]");
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [any age]");

@@ -33,15 +33,7 @@ void AddVerifyJws(Verbs& verbs, CLI::App& group) {
                    With(options, VerifyJws));
   AddSigningKey(verify, options->key);
   AddFile(verify, "--jws", options->jws_file, "The JWS")->required();
-  verify
-      .add_option_function<std::string>(
-          "--payload",
-          [options](const std::string& file) {
-            options->in = file;
-            options->detached = true;
-          },
-          "The payload of a detached JWS")
-      ->option_text("FILE");
+  AddDetachedPayload(verify, options->in, options->detached, "The payload of a detached JWS");
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [any age]");
 }
 

@@ -79,6 +79,17 @@ void AddMaxAge(CLI::App& verb, std::int64_t& seconds, const char* help) {
       ->check(CLI::Range(std::int64_t{1}, kCentury));
 }
 
+void AddDetachedPayload(CLI::App& verb, std::string& in, bool& detached, const char* help) {
+  verb.add_option_function<std::string>(
+          "--payload",
+          [&in, &detached](const std::string& file) {
+            in = file;
+            detached = true;
+          },
+          help)
+      ->option_text("FILE");
+}
+
 void AddAcceptOnce(CLI::App& verb, bool& once, std::string& request_id) {
   verb.add_flag("--once", once, "Accepts its nonce or id once");
   AddRequestId(verb, request_id);

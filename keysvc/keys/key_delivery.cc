@@ -1,8 +1,6 @@
 #include "keysvc/keys/key_delivery.h"
 
-#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
@@ -86,17 +84,12 @@ absl::StatusOr<std::optional<DeliveredKey>> KeyDelivery::FindEarlier(const audit
 }
 
 absl::StatusOr<KeyVersion> KeyDelivery::VersionOf(const KeyVersionName& name) const {
-  ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions, services_.registry.Versions(name.key));
-  const auto found =
-      std::find_if(versions.begin(), versions.end(), [&name](const KeyVersion& version) {
-        return name.version == 0 ? version.primary : version.name == name;
-      });
-  if (found == versions.end()) return Error(Reason::kKeyNotFound, "no such key version");
-  if (found->parameters.protection != Protection::kShared) {
+  ASSIGN_OR_RETURN(KeyVersion version, services_.registry.Version(name));
+  if (version.parameters.protection != Protection::kShared) {
     return Error(Reason::kKeyPurposeMismatch, "the key is not shared, and leaves the HSM never");
   }
-  RETURN_IF_ERROR(CheckUse(*found, Use::kApply, clock_()));
-  return *found;
+  RETURN_IF_ERROR(CheckUse(version, Use::kApply, clock_()));
+  return version;
 }
 
 absl::StatusOr<std::shared_ptr<const PartnerKey>> KeyDelivery::RecipientOf(

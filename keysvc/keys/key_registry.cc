@@ -262,6 +262,14 @@ std::vector<KeyVersion> KeyRegistry::Primaries(std::string_view tenant) const {
   return primaries;
 }
 
+absl::StatusOr<KeyVersion> KeyRegistry::Version(const KeyVersionName& name) const {
+  const auto rings = Rings();
+  const KeyRecord* record =
+      name.version == 0 ? rings->FindPrimary(name.key) : rings->FindVersion(name);
+  if (record == nullptr) return NotFound();
+  return record->version;
+}
+
 absl::StatusOr<KeyVersion> KeyRegistry::PrimaryFor(const KeyName& name, Use use) const {
   const auto rings = Rings();
   const KeyRecord* primary = rings->FindPrimary(name);

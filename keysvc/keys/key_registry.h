@@ -93,6 +93,8 @@ class KeyRegistry {
   // Oldest first. NOT_FOUND/KEY_NOT_FOUND.
   absl::StatusOr<std::vector<KeyVersion>> Versions(const KeyName& name) const;
   std::vector<KeyVersion> Primaries(std::string_view tenant) const;  // ordered by key
+  // The version, the primary one for 0, whatever its state. NOT_FOUND/KEY_NOT_FOUND.
+  absl::StatusOr<KeyVersion> Version(const KeyVersionName& name) const;
   // The version, if its state and cryptoperiod allow the use; FAILED_PRECONDITION/KEY_NOT_ACTIVE.
   absl::StatusOr<KeyVersion> PrimaryFor(const KeyName& name, Use use) const;
   // Those that sign: the primary version first, and of a shared key then the one before it while

@@ -93,18 +93,14 @@ absl::StatusOr<std::optional<Signatures>> SignCall::FindEarlier() const {
 
 absl::StatusOr<std::vector<KeyVersion>> SignCall::VersionsToSignBy() const {
   if (request_.version == 0) return services_.registry.SignersOf(request_.key);
-  ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions,
-                   services_.registry.Versions(request_.key));
-  for (const KeyVersion& version : versions) {
-    if (version.name.version != request_.version) continue;
-    if (version.primary) {
-      RETURN_IF_ERROR(services_.registry.VersionFor(version.name, Use::kApply).status());
-    }
-    const bool prepared = IsPrepared(version) && services_.clock() < version.originator_end;
-    if (version.primary || prepared) return std::vector<KeyVersion>{version};
+  ASSIGN_OR_RETURN(const KeyVersion version,
+                   services_.registry.Version({request_.key, request_.version}));
+  const bool prepared = IsPrepared(version) && services_.clock() < version.originator_end;
+  if (!version.primary && !prepared) {
     return Error(Reason::kKeyNotActive, "this version makes no new signatures");
   }
-  return Error(Reason::kKeyNotFound, "there is no such key version");
+  if (version.primary) RETURN_IF_ERROR(CheckUse(version, Use::kApply, services_.clock()));
+  return std::vector<KeyVersion>{version};
 }
 
 void SignCall::SignAll(const InTurn& in_turn) {

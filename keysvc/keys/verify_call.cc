@@ -58,7 +58,7 @@ void VerifyCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
     if (!nonce.ok()) return Record(Failed(entry_, nonce.status()), nonce.status());
     nonce_.emplace(*std::move(nonce));
     // Before it is judged: what was right then may be too old by now.
-    if (AnswerAgain()) return;
+    if (!entry_.request_id.empty() && AnswerAgain()) return;
   }
   CheckAll(in_turn);
 }

@@ -1,6 +1,5 @@
 #include "keysvc/rpc/signing_service.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -65,19 +64,14 @@ absl::StatusOr<keys::VerifyingKeyName> ParseVerifyingKey(std::string_view name) 
 absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& registry,
                                                      keys::PublicKeys& public_keys,
                                                      const keys::KeyVersionName& name) {
-  ASSIGN_OR_RETURN(const std::vector<keys::KeyVersion> versions, registry.Versions(name.key));
-  const auto found =
-      std::find_if(versions.begin(), versions.end(), [&name](const keys::KeyVersion& version) {
-        return name.version == 0 ? version.primary : version.name == name;
-      });
-  if (found == versions.end()) return Error(Reason::kKeyNotFound, "there is no such key version");
-  ASSIGN_OR_RETURN(const auto half, public_keys.Of(*found));
+  ASSIGN_OR_RETURN(const keys::KeyVersion version, registry.Version(name));
+  ASSIGN_OR_RETURN(const auto half, public_keys.Of(version));
   v1::GetPublicKeyResponse message;
-  message.set_name(found->name.ToString());
+  message.set_name(version.name.ToString());
   message.set_pem(half->pem);
-  message.set_der(found->public_key);
-  message.set_algorithm(std::string(keys::NameOf(found->parameters.algorithm)));
-  if (found->parameters.purpose == keys::Purpose::kWebhook) {
+  message.set_der(version.public_key);
+  message.set_algorithm(std::string(keys::NameOf(version.parameters.algorithm)));
+  if (version.parameters.purpose == keys::Purpose::kWebhook) {
     ASSIGN_OR_RETURN(const std::string point, half->key->Ed25519Point());
     message.set_webhook_key(http::WebhookPublicKey(point));
   }

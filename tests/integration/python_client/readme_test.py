@@ -4,93 +4,30 @@
     readme_test.py [--write]    with --write the README is given what the walk showed
 """
 
-import os
-import pathlib
-import re
-import subprocess
 import sys
-import tempfile
 import unittest
 
-from deployment import KEYSVC, ROOT, Deployment
+import walk
+from deployment import ROOT, Deployment
 
 README = ROOT / "README.md"
-FENCE = re.compile(r"```console\n(.*?)```\n", re.DOTALL)
-# What is another thing each time, by what stands for it.
-VARIES = (
-    (re.compile(r"tok_[a-z2-7]+"), "tok_"),
-    (re.compile(r"^TOKEN  \d+|\btokens/\d+", re.MULTILINE), "DIGITS"),
-    (re.compile(r"^TOKEN EXPIRY .*", re.MULTILINE), "MONTH"),
-    (re.compile(r"^ACCOUNT REFERENCE .*", re.MULTILINE), "REFERENCE"),
-    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
-    (re.compile(r"^(BYTES|LOG SIZE|FIRST INDEX|SUCCESSES|DENIALS|FAILURES|UNRESOLVED) +\d+$",
-                re.MULTILINE), r"\1 NUMBER"),
-    (re.compile(r"\b(line|record) \d+"), r"\1 NUMBER"),
-)
-MARK = "-- end of a command --"
 
 
-def masked(text: str) -> str:
-    for pattern, stands_for in VARIES:
-        text = pattern.sub(stands_for, text)
-    return text
-
-
-def commands(block: str) -> list[tuple[str, str]]:
-    """The commands of a block with what the README shows after each."""
-    parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
-    assert parts[0] == "", "a block starts with a command"
-    return [tuple(part.split("\n", 1)) for part in parts[1:]]
-
-
-def shown_by(deployment: Deployment, lines: list[str]) -> list[str]:
-    """What each command shows, typed one after the other into one shell in a folder that looks like
-    the repository's."""
-    script = "".join(f"{line}\necho '{MARK}'\n" for line in lines)
-    with tempfile.TemporaryDirectory() as folder:
-        place = pathlib.Path(folder)
-        (place / "run").symlink_to(deployment.folder)
-        (place / "deploy").symlink_to(ROOT / "deploy")
-        (place / "build/release").mkdir(parents=True)
-        (place / "build/release/bin").symlink_to(KEYSVC.parent)
-        done = subprocess.run(["bash"], input=script, cwd=place, text=True, check=False, timeout=60,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env={"PATH": os.environ["PATH"]})
-    return done.stdout.split(f"{MARK}\n")[:-1]
+def show(lines: list[str]) -> list[str]:
+    with Deployment() as deployment:
+        deployment.start()
+        return walk.shown_by(deployment, lines)
 
 
 class Readme(unittest.TestCase):
     maxDiff = None
 
     def test_the_walk_shows_what_the_readme_says(self):
-        with Deployment() as deployment:
-            deployment.start()
-            walk = [command for block in FENCE.findall(README.read_text())
-                    for command in commands(block)]
-            self.assertGreater(len(walk), 10)
-            shown = shown_by(deployment, [line for line, _ in walk])
-            self.assertEqual(len(shown), len(walk))
-        for (line, says), shows in zip(walk, shown):
-            with self.subTest(line):
-                self.assertEqual(masked(shows), masked(says))
-
-
-def write() -> None:
-    text = README.read_text()
-    with Deployment() as deployment:
-        deployment.start()
-        lines = [line for block in FENCE.findall(text) for line, _ in commands(block)]
-        shown = iter(shown_by(deployment, lines))
-
-    def block(match: re.Match) -> str:
-        told = "".join(f"$ {line}\n{next(shown)}" for line, _ in commands(match[1]))
-        return f"```console\n{told}```\n"
-
-    README.write_text(FENCE.sub(block, text))
+        walk.compare(self, README, show, least=11)
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
-        write()
+        walk.rewrite(README, show)
     else:
         unittest.main()

@@ -9,8 +9,8 @@ import sys
 import unittest
 
 import cards
+import walk
 from deployment import ROOT, Deployment
-from readme_test import FENCE, commands, masked, shown_by
 from wire import CARDS, SECONDS, Client, keys, tokens
 
 RUNBOOK = ROOT / "docs/recovery.md"
@@ -35,7 +35,7 @@ def lose_and_restore(lines: list[str]) -> list[str]:
                 parent="tenants/acme", key_id="orders", purpose=keys.KEY_PURPOSE_SIGN,
                 algorithm=keys.KEY_ALGORITHM_EC_P256, cryptoperiod_days=365), timeout=60)
         deployment.stop()
-        shown = shown_by(deployment, lines)
+        shown = walk.shown_by(deployment, lines)
         deployment.start()
         with Client(deployment, "settlement") as client:
             detokenize = tokens.DetokenizeRequest(name=name, purpose="settlement")
@@ -47,30 +47,11 @@ class Runbook(unittest.TestCase):
     maxDiff = None
 
     def test_the_commands_show_what_the_runbook_says(self):
-        walk = [command for block in FENCE.findall(RUNBOOK.read_text())
-                for command in commands(block)]
-        self.assertGreater(len(walk), 4)
-        shown = lose_and_restore([line for line, _ in walk])
-        self.assertEqual(len(shown), len(walk))
-        for (line, says), shows in zip(walk, shown):
-            with self.subTest(line):
-                self.assertEqual(masked(shows), masked(says))
-
-
-def write() -> None:
-    text = RUNBOOK.read_text()
-    shown = iter(lose_and_restore([line for block in FENCE.findall(text)
-                                   for line, _ in commands(block)]))
-
-    def block(match: re.Match) -> str:
-        told = "".join(f"$ {line}\n{next(shown)}" for line, _ in commands(match[1]))
-        return f"```console\n{told}```\n"
-
-    RUNBOOK.write_text(FENCE.sub(block, text))
+        walk.compare(self, RUNBOOK, lose_and_restore, least=5)
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
-        write()
+        walk.rewrite(RUNBOOK, lose_and_restore)
     else:
         unittest.main()

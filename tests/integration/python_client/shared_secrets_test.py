@@ -15,11 +15,11 @@ import time
 import unittest
 import uuid
 
+import walk
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from deployment import ROOT, Deployment
 from google.protobuf.timestamp_pb2 import Timestamp
-from readme_test import FENCE, commands, masked, shown_by
 from wire import SECONDS, Client, keys, new_key, partners, refusal, signing
 
 DOCUMENT = ROOT / "docs/shared_secrets.md"
@@ -219,28 +219,13 @@ class SharedSecrets(unittest.TestCase):
         self.assertTrue(self.verify_stamped(name, secret).valid)
 
     def test_the_walk_shows_what_the_document_says(self):
-        walk = [command for block in FENCE.findall(DOCUMENT.read_text())
-                for command in commands(block)]
-        self.assertGreater(len(walk), 10)
-        shown = shown_by(self.deployment, [line for line, _ in walk])
-        self.assertEqual(len(shown), len(walk))
-        for (line, says), shows in zip(walk, shown):
-            with self.subTest(line):
-                self.assertEqual(masked(shows), masked(says))
+        walk.compare(self, DOCUMENT, lambda lines: walk.shown_by(self.deployment, lines), least=11)
 
 
 def write() -> None:
-    text = DOCUMENT.read_text()
     with Deployment() as deployment:
         deployment.start()
-        lines = [line for block in FENCE.findall(text) for line, _ in commands(block)]
-        shown = iter(shown_by(deployment, lines))
-
-    def block(match: re.Match) -> str:
-        told = "".join(f"$ {line}\n{next(shown)}" for line, _ in commands(match[1]))
-        return f"```console\n{told}```\n"
-
-    DOCUMENT.write_text(FENCE.sub(block, text))
+        walk.rewrite(DOCUMENT, lambda lines: walk.shown_by(deployment, lines))
 
 
 if __name__ == "__main__":
