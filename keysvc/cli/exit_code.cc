@@ -41,4 +41,12 @@ ExitCode Report(const absl::Status& status) {
   return ExitCodeOf(status);
 }
 
+ExitCode ReportRepeatable(const absl::Status& status, const std::string& request_id) {
+  const ExitCode code = Report(status);
+  if (code == ExitCode::kUnavailable) {
+    std::cerr << "to go on: repeat with --request-id " << request_id << std::endl;
+  }
+  return code;
+}
+
 }  // namespace keysvc::cli

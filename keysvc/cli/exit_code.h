@@ -1,6 +1,8 @@
 #ifndef KEYSVC_KEYSVC_CLI_EXIT_CODE_H_
 #define KEYSVC_KEYSVC_CLI_EXIT_CODE_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 
 namespace keysvc::cli {
@@ -21,6 +23,9 @@ ExitCode ExitCodeOf(const absl::Status& status);
 // Says on standard error, in one line, "error: REASON: message (field)", and returns the exit code.
 // Says nothing of OK.
 ExitCode Report(const absl::Status& status);
+// The same of a call that may have been carried out all the same: also says the id by which it is
+// repeated.
+ExitCode ReportRepeatable(const absl::Status& status, const std::string& request_id);
 
 }  // namespace keysvc::cli
 

@@ -1,6 +1,5 @@
 #include "keysvc/cli/key_commands.h"
 
-#include <iostream>
 #include <string_view>
 #include <vector>
 
@@ -103,14 +102,8 @@ ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& optio
   const grpc::Status status = stub->DeliverKey(connection.Call().get(), request, &response);
   const absl::Status written =
       status.ok() ? WriteFile(options.out, response.wrapped_secret()) : FromWire(status);
-  if (!written.ok()) {
-    const ExitCode code = Report(written);
-    // The secret may have been handed over, and only the same request gets it once more.
-    if (code == ExitCode::kUnavailable) {
-      std::cerr << "to go on: repeat with --request-id " << request.request_id() << std::endl;
-    }
-    return code;
-  }
+  // The secret may have been handed over, and only the same request gets it once more.
+  if (!written.ok()) return ReportRepeatable(written, request.request_id());
   if (options.out != "-") {
     output.Show({{"key_version", response.key_version()}, {"algorithm", response.algorithm()}});
   }

