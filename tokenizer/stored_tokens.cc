@@ -96,7 +96,6 @@ class Check {
       if (rows.empty()) break;
       for (const store::TokenRow& row : rows) {
         RETURN_IF_ERROR(Look(row));
-        Draw(row);
         if (census.has_value() && row.leaf_index.value_or(0) < census->before) ++counted;
         if (options_.open_every_row) RETURN_IF_ERROR(Open(row));
       }
@@ -104,7 +103,9 @@ class Check {
       newest.insert(newest.end(), std::make_move_iterator(rows.begin()),
                     std::make_move_iterator(rows.end()));
       if (newest.size() > options_.sample) {
-        newest.erase(newest.begin(), newest.end() - static_cast<std::ptrdiff_t>(options_.sample));
+        const auto older = newest.end() - static_cast<std::ptrdiff_t>(options_.sample);
+        std::for_each(newest.begin(), older, [this](const store::TokenRow& row) { Draw(row); });
+        newest.erase(newest.begin(), older);
       }
     }
     if (census.has_value() && counted < census->tokens) {
@@ -225,12 +226,13 @@ class Check {
     return Damaged("a token has no record");
   }
 
-  // Keeps a sample of the rows so far in which each is as likely as the others (Algorithm R):
+  // Keeps a sample of the rows drawn from in which each is as likely as the others (Algorithm R):
   // handles have gaps, so that drawing one of them would favour the rows behind those.
   void Draw(const store::TokenRow& row) {
+    ++drawn_from_;
     if (sample_.size() < options_.sample) {
       sample_.push_back(row.handle);
-    } else if (const auto place = absl::Uniform<std::uint64_t>(random_, 0, found_.rows);
+    } else if (const auto place = absl::Uniform<std::uint64_t>(random_, 0, drawn_from_);
                place < sample_.size()) {
       sample_[static_cast<std::size_t>(place)] = row.handle;
     }
@@ -240,7 +242,7 @@ class Check {
     for (const store::TokenRow& row : newest) RETURN_IF_ERROR(Open(row));
     ASSIGN_OR_RETURN(const auto rows, store_.FindTokens(sample_));
     for (const auto& row : rows) {
-      if (!row.has_value() || row->handle >= newest.front().handle) continue;
+      if (!row.has_value()) return Damaged("a token's row is not read again");
       RETURN_IF_ERROR(Open(*row));
     }
     return absl::OkStatus();
@@ -255,6 +257,7 @@ class Check {
   std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t, bool>> known_;
   std::optional<store::LeafRow> leaf_;
   absl::BitGen random_;
+  std::uint64_t drawn_from_ = 0;
   std::vector<std::int64_t> sample_;
   StoredTokens found_;
 };
