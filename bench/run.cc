@@ -190,10 +190,8 @@ class Bench {
               calls_.TokenizeKnownBatch(), kBatchesInFlight);
     }
     if (rows) {
-      AddRate("raw-look-up", "raw look-up by handle", [this] {
-        return store_ceiling_->MeasureLookUps(static_cast<std::int64_t>(calls_.known()),
-                                              options_.stretch.counted);
-      });
+      AddRate("raw-look-up", "raw look-up by handle",
+              [this] { return store_ceiling_->MeasureLookUps(options_.stretch.counted); });
     }
     AddLoad("detokenize-batch", "Detokenize, batches of 100", clients_.revealing,
             calls_.DetokenizeBatch(), kBatchesInFlight);

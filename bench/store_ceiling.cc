@@ -1,5 +1,6 @@
 #include "bench/store_ceiling.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -86,7 +87,9 @@ absl::Status StoreCeiling::Prepare() {
   for (const auto& [statement, sql] : statements) {
     ASSIGN_OR_RETURN(*statement, store::Statement::Prepare(*connection_, sql));
   }
-  ASSIGN_OR_RETURN(next_handle_, connection_->QueryInteger("SELECT max(handle) + 1 FROM tokens"));
+  ASSIGN_OR_RETURN(first_handle_, connection_->QueryInteger("SELECT min(handle) FROM tokens"));
+  ASSIGN_OR_RETURN(last_handle_, connection_->QueryInteger("SELECT max(handle) FROM tokens"));
+  next_handle_ = last_handle_ + 1;
   ASSIGN_OR_RETURN(next_leaf_, connection_->QueryInteger("SELECT max(leaf_index) + 1 FROM leaves"));
   return absl::OkStatus();
 }
@@ -161,14 +164,14 @@ absl::Status StoreCeiling::WriteRows(std::chrono::nanoseconds& counted) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<double> StoreCeiling::MeasureLookUps(std::int64_t handles, absl::Duration time) {
+absl::StatusOr<double> StoreCeiling::MeasureLookUps(absl::Duration time) {
   std::atomic<bool> stopping = false;
   std::atomic<std::uint64_t> found = 0;
   std::mutex mutex;
   absl::Status failure;
   const auto look_up = [&](store::Reader& reader, std::uint64_t seed) {
     std::mt19937_64 random(seed);
-    std::uniform_int_distribution<std::int64_t> any(1, handles);
+    std::uniform_int_distribution<std::int64_t> any(first_handle_, last_handle_);
     std::vector<std::int64_t> wanted(kBatch);
     std::uint64_t mine = 0;
     while (!stopping.load(std::memory_order_relaxed)) {
@@ -179,7 +182,8 @@ absl::StatusOr<double> StoreCeiling::MeasureLookUps(std::int64_t handles, absl::
         failure = rows.status();
         break;
       }
-      mine += rows->size();
+      mine += static_cast<std::uint64_t>(
+          std::ranges::count_if(*rows, [](const auto& row) { return row.has_value(); }));
     }
     found += mine;
   };
@@ -193,6 +197,7 @@ absl::StatusOr<double> StoreCeiling::MeasureLookUps(std::int64_t handles, absl::
   for (std::thread& thread : threads) thread.join();
   const std::chrono::duration<double> took = Clock::now() - began;
   RETURN_IF_ERROR(failure);
+  if (found == 0) return absl::InternalError("none of the vault's tokens was found");
   return static_cast<double>(found.load()) / took.count();
 }
 

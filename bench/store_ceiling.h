@@ -34,9 +34,9 @@ class StoreCeiling {
   // service writes them. Making the rows is not counted. Runs until `time` has been counted.
   absl::StatusOr<double> MeasureWrites(absl::Duration time);
 
-  // Look-ups a second by handle, 100 at a time, by as many readers as the service has; of the
-  // handles 1 .. `handles`.
-  absl::StatusOr<double> MeasureLookUps(std::int64_t handles, absl::Duration time);
+  // Rows found a second by handle, 100 at a time, by as many readers as the service has; of those
+  // that were there when this was opened.
+  absl::StatusOr<double> MeasureLookUps(absl::Duration time);
 
  private:
   explicit StoreCeiling(tokenizer::Family family) : family_(family) {}
@@ -49,6 +49,8 @@ class StoreCeiling {
   std::unique_ptr<store::Connection> connection_;
   std::vector<std::unique_ptr<store::Reader>> readers_;
   store::Statement begin_, insert_token_, insert_leaf_, put_frontier_, commit_;
+  std::int64_t first_handle_ = 0;
+  std::int64_t last_handle_ = 0;
   std::int64_t next_handle_ = 0;
   std::int64_t next_leaf_ = 0;
 };
