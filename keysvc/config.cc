@@ -35,7 +35,8 @@ struct FamilyName {
 constexpr FamilyName kFamilies[] = {{"opaque", tokenizer::Family::kOpaque},
                                     {"numeric", tokenizer::Family::kNumeric},
                                     {"emv", tokenizer::Family::kEmv},
-                                    {"ff1", tokenizer::Family::kFf1}};
+                                    {"ff1", tokenizer::Family::kFf1},
+                                    {"external", tokenizer::Family::kExternal}};
 
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -355,7 +356,7 @@ class Reader {
       const auto* const known = std::find_if(std::begin(kFamilies), std::end(kFamilies),
                                              [&](const auto& one) { return one.name == name; });
       if (known == std::end(kFamilies)) {
-        return family->Fault("opaque, numeric, emv or ff1 is expected");
+        return family->Fault("opaque, numeric, emv, ff1 or external is expected");
       }
       profile.family = known->family;
     }

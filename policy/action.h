@@ -16,6 +16,7 @@ enum class Action {
   kLookUpToken,
   kConvertToken,
   kUpdateTokenCard,
+  kImportTokens,
   kFingerprintCard,
   kSuspendToken,
   kResumeToken,

@@ -15,4 +15,16 @@ bool IsName(std::string_view text) {
              kMostDigits;
 }
 
+bool IsUuid(std::string_view text) {
+  constexpr std::size_t kLength = 36;
+  bool valid = text.size() == kLength;
+  for (std::size_t i = 0; valid && i < text.size(); ++i) {
+    const char c = text[i];
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    valid = dash ? c == '-' : hex;
+  }
+  return valid;
+}
+
 }  // namespace keysvc::policy

@@ -10,6 +10,9 @@ namespace keysvc::policy {
 // a name, which records and errors may show.
 bool IsName(std::string_view text);
 
+// Whether `text` is a UUID in its usual spelling (RFC 9562 section 4), in lower or upper case.
+bool IsUuid(std::string_view text);
+
 }  // namespace keysvc::policy
 
 #endif  // KEYSVC_POLICY_NAME_H_

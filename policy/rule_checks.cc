@@ -26,6 +26,7 @@ Subject SubjectOf(Action action) {
     case Action::kLookUpToken:
     case Action::kConvertToken:
     case Action::kUpdateTokenCard:
+    case Action::kImportTokens:
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
@@ -127,6 +128,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kLookUpToken:
     case Action::kConvertToken:
     case Action::kUpdateTokenCard:
+    case Action::kImportTokens:
     case Action::kFingerprintCard:
     case Action::kSuspendToken:
     case Action::kResumeToken:

@@ -47,6 +47,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kTokensExhausted, "TOKENS_EXHAUSTED", kFailedPrecondition, false},
     {Reason::kDomainMismatch, "DOMAIN_MISMATCH", kFailedPrecondition, false},
     {Reason::kCardAlreadyTokenized, "CARD_ALREADY_TOKENIZED", kAlreadyExists, false},
+    {Reason::kTokenTaken, "TOKEN_TAKEN", kAlreadyExists, false},
     {Reason::kKeyNotFound, "KEY_NOT_FOUND", kNotFound, false},
     {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", kNotFound, false},
     {Reason::kProfileChanged, "PROFILE_CHANGED", kFailedPrecondition, false},

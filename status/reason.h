@@ -48,6 +48,7 @@ enum class Reason {
   kTokensExhausted,
   kDomainMismatch,
   kCardAlreadyTokenized,
+  kTokenTaken,
   kKeyNotFound,
   kProfileNotFound,
   kProfileChanged,

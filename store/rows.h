@@ -20,7 +20,7 @@ struct TokenRow {
   std::uint32_t index_version = 0;
   std::string pan_index;    // HMAC of the PAN under the index key; empty when the profile is not
                             // deterministic
-  std::string digits = {};  // the token itself, of profiles whose tokens are digits; else empty
+  std::string digits = {};  // the token itself, of profiles whose tokens do not tell; else empty
   std::uint32_t data_version = 0;
   std::string sealed;  // card data, AES-256-GCM under the data key
   std::int64_t created_ms = 0;

@@ -3,10 +3,15 @@
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
 #include "status/macros.h"
+#include "status/reason.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
 
 namespace keysvc::tokenizer {
+
+absl::Status CardHasAnotherToken() {
+  return Error(Reason::kCardAlreadyTokenized, "the card has another token in this profile", "card");
+}
 
 absl::StatusOr<std::string> CardIndex::IndexOf(const Pan& pan) {
   ASSIGN_OR_RETURN(const auto index, keys_.Index());

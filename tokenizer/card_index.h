@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "store/store.h"
 #include "tokenizer/held_keys.h"
@@ -14,6 +15,9 @@
 #include "tokenizer/tokenizer.h"
 
 namespace keysvc::tokenizer {
+
+// ALREADY_EXISTS/CARD_ALREADY_TOKENIZED, field "card": of a card that is to have a certain one.
+absl::Status CardHasAnotherToken();
 
 // Finds the tokens that cards have in a deterministic profile with rows. Errors are those of the
 // keys and of the store. Not thread-safe; one call's.

@@ -177,8 +177,7 @@ absl::Status CardUpdateCall::Index(const Profile& profile, ProfileKeys& keys, st
   const bool others = (holder.has_value() && holder->handle != row.handle) ||
                       progress.pan_indexes.contains({&profile, pan_index});
   if (others && !profile.merges) {
-    return Error(Reason::kCardAlreadyTokenized, "the card has another token in this profile",
-                 "card");
+    return CardHasAnotherToken();
   }
   row.pan_index.clear();
   row.index_version = 0;

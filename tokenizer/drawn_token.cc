@@ -9,6 +9,7 @@
 #include "crypto/bytes.h"
 #include "crypto/secret_access.h"
 #include "status/reason.h"
+#include "tokenizer/external_token.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -47,6 +48,7 @@ absl::uint128 RandomInteger(const RandomSource& random) {
 }  // namespace
 
 std::string DrawToken(const Profile& profile, const Pan& pan, const RandomSource& random) {
+  if (profile.family == Family::kExternal) return DrawExternalToken(random);
   const Form form = FormOf(profile, pan.Expose(crypto::SecretAccess::kGranted));
   absl::uint128 value = RandomInteger(random);
   unsigned remainder = 0;
@@ -68,12 +70,19 @@ std::string DrawToken(const Profile& profile, const Pan& pan, const RandomSource
 }
 
 bool MayBeDrawn(const Profile& profile, std::string_view text) {
+  if (profile.family == Family::kExternal) return IsExternalToken(text);
   const std::optional<unsigned> remainder = LuhnRemainder(crypto::AsBytes(text));
   if (!remainder.has_value()) return false;
   if (profile.family == Family::kEmv) {
     return profile.emv.range.Contains(text) && *remainder == 0;
   }
   return text.size() >= kShortestPan && text.size() <= kLongestPan && *remainder != 0;
+}
+
+bool KeepsDigitsOf(const Pan& pan, std::string_view token) {
+  const crypto::ByteView card = pan.Expose(crypto::SecretAccess::kGranted);
+  return token.size() == card.size() &&
+         token.ends_with(crypto::AsText(card.last(kNumericKeptDigits)));
 }
 
 absl::Status CheckIsNoToken(const Profiles& profiles, const Pan& pan) {

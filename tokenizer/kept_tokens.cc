@@ -71,10 +71,14 @@ absl::Status AddCards(const std::vector<absl::StatusOr<CardData>>& cards,
 absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
                                           const std::vector<absl::StatusOr<CardData>>& cards,
                                           const std::vector<TokenDomain>& domains,
+                                          const std::vector<std::string>& tokens,
                                           const crypto::HmacSha256& key) {
   crypto::CanonicalWriter request;
-  request.Bytes("keysvc tokenize request").U8(kFormat).Bytes(profile_resource);
+  request.Bytes(tokens.empty() ? "keysvc tokenize request" : "keysvc import request")
+      .U8(kFormat)
+      .Bytes(profile_resource);
   RETURN_IF_ERROR(AddCards(cards, domains, key, request));
+  for (const std::string& token : tokens) request.Bytes(token);
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 

@@ -19,10 +19,11 @@
 namespace keysvc::tokenizer {
 
 // A keyed hash of all that the request says. A card that could not be parsed counts by its error.
-// `domains` are one for each card, or none.
+// `domains` are one for each card, or none; `tokens` likewise, what they are imported with.
 absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
                                           const std::vector<absl::StatusOr<CardData>>& cards,
                                           const std::vector<TokenDomain>& domains,
+                                          const std::vector<std::string>& tokens,
                                           const crypto::HmacSha256& key);
 
 // The same of a request to convert tokens, with the uses and domains that it states.

@@ -23,6 +23,7 @@ absl::Status CheckFamily(const Profile& profile) {
   switch (profile.family) {
     case Family::kOpaque:
     case Family::kNumeric:
+    case Family::kExternal:
       return absl::OkStatus();
     case Family::kEmv:
       RETURN_IF_ERROR(profile.emv.Check());
@@ -76,7 +77,9 @@ bool ShareRange(const Profile& one, const Profile& other) {
 
 }  // namespace
 
-bool IsDrawn(Family family) { return family == Family::kNumeric || family == Family::kEmv; }
+bool IsDrawn(Family family) {
+  return family == Family::kNumeric || family == Family::kEmv || family == Family::kExternal;
+}
 
 std::string Profile::ResourceName() const {
   return absl::StrCat("tenants/", tenant, "/tokenProfiles/", name);
@@ -108,6 +111,7 @@ std::string Profile::TokenFormat() const {
   std::string format;
   if (family == Family::kEmv) format = emv.ToString();
   if (family == Family::kFf1) format = ff1.ToString();
+  if (family == Family::kExternal) format = "external";
   // From the first token on, or never: nothing tells whose an older one would be.
   if (domain.merchant) absl::StrAppend(&format, format.empty() ? "" : " ", "merchant=required");
   return format;

@@ -16,11 +16,12 @@
 
 namespace keysvc::tokenizer {
 
-// What kind of tokens a profile makes: opaque ones or random digits, whose cards are kept in rows,
-// or digits that the card is computed from, of which nothing is kept.
-enum class Family { kOpaque, kNumeric, kEmv, kFf1 };
+// What kind of tokens a profile makes: opaque ones, random digits, or what tokens were called where
+// they were issued, whose cards are kept in rows; or digits that the card is computed from, of
+// which nothing is kept.
+enum class Family { kOpaque, kNumeric, kEmv, kFf1, kExternal };
 
-// Whether the tokens are random digits.
+// Whether the tokens say nothing by themselves, and are found by their rows alone.
 bool IsDrawn(Family family);
 
 // How a tenant's cards become tokens. Declared in the configuration.

@@ -9,6 +9,7 @@
 #include "tokenizer/account_reference.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/drawn_token.h"
+#include "tokenizer/external_token.h"
 #include "tokenizer/ff1_token.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
@@ -19,13 +20,19 @@ namespace {
 // Where every other number is taken already, this many draws all fail once in 2^32 cards.
 constexpr int kMaxDraws = 32;
 
+absl::Status IsTaken() {
+  return Error(Reason::kTokenTaken, "the profile has this token already", "token");
+}
+
 }  // namespace
 
 TokenMaker::TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile,
-                       std::vector<TokenDomain> domains)
+                       std::vector<TokenDomain> domains, std::vector<std::string> tokens)
     : services_(services),
       profile_(std::move(profile)),
       domains_(std::move(domains)),
+      tokens_(std::move(tokens)),
+      imports_(permit.action() == policy::Action::kImportTokens),
       compared_among_(profile_.ComparesCardsAmong()),
       principal_(permit.caller().principal),
       guess_limit_(permit.limits().guesses),
@@ -36,6 +43,10 @@ absl::Status TokenMaker::CheckCard(const CardData& card) const {
   RETURN_IF_ERROR(CheckIsNoToken(services_.profiles, card.pan));
   if (profile_.family == Family::kFf1) return CheckFf1Card(profile_, card);
   return absl::OkStatus();
+}
+
+absl::Status TokenMaker::CheckTokenOf(std::size_t item, const CardData& card) const {
+  return tokens_.empty() ? absl::OkStatus() : CheckImportedToken(profile_, card, tokens_[item]);
 }
 
 absl::Status TokenMaker::CheckDomainOf(std::size_t item) const {
@@ -63,8 +74,10 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
       std::any_of(cards.begin(), cards.end(), [](const auto& card) { return card.ok(); });
   Results tokens;  // of the groups
   group_of_.assign(cards.size(), std::nullopt);
+  refused_.clear();
   if (any_card) {
-    ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups(cards));
+    ASSIGN_OR_RETURN(std::vector<Group> groups, MakeGroups(cards));
+    if (!tokens_.empty()) RETURN_IF_ERROR(RefuseTaken(groups));
     const auto fresh = static_cast<std::size_t>(std::count_if(
         groups.begin(), groups.end(),
         [](const Group& group) { return group.told.ok() && !group.row.has_value(); }));
@@ -75,6 +88,9 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
         tokens.push_back(group.told);
       } else if (group.row.has_value()) {
         tokens.push_back(TokenOfRow(*group.row));
+        const bool another =
+            !group.token.empty() && tokens.back().ok() && tokens.back()->name.token != group.token;
+        if (another) tokens.back() = CardHasAnotherToken();
       } else {
         tokens.push_back(NewRow(group, handle++, mutation));
       }
@@ -87,6 +103,8 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
   for (std::size_t i = 0; i < cards.size(); ++i) {
     if (group_of_[i].has_value()) {
       results.push_back(tokens[*group_of_[i]]);
+    } else if (const auto refused = refused_.find(i); refused != refused_.end()) {
+      results.push_back(refused->second);
     } else {
       results.push_back(cards[i].status());
     }
@@ -124,13 +142,20 @@ absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Card
     if (!cards[i].ok()) continue;
     Group group{.card = *cards[i]};
     if (!domains_.empty()) group.domain = domains_[i];
+    if (!tokens_.empty()) group.token = tokens_[i];
     const Pan& pan = group.card->pan;
     group_of_[i] = groups.size();
     if (profile_.deterministic) {
       ASSIGN_OR_RETURN(group.pan_index, index_.IndexOf(pan));
       const auto [found, first] = group_with.emplace(group.pan_index, groups.size());
       group_of_[i] = found->second;
-      if (!first) continue;
+      if (!first) {
+        if (!group.token.empty() && group.token != groups[found->second].token) {
+          group_of_[i].reset();
+          refused_[i] = CardHasAnotherToken();
+        }
+        continue;
+      }
       pan_indexes.push_back(group.pan_index);
     }
     ASSIGN_OR_RETURN(group.account_reference, AccountReferenceOf(pan, profile_, keys_));
@@ -142,6 +167,28 @@ absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Card
   ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, index_.Find(pan_indexes));
   for (std::size_t i = 0; i < groups.size(); ++i) groups[i].row = std::move(rows[i]);
   return groups;
+}
+
+absl::Status TokenMaker::RefuseTaken(std::vector<Group>& groups) {
+  std::vector<Group*> unknown;
+  std::vector<std::string> digits;
+  std::set<std::string_view> named;
+  for (Group& group : groups) {
+    if (group.token.empty() || group.row.has_value()) continue;
+    if (!named.insert(group.token).second) {
+      group.told = IsTaken();
+    } else {
+      unknown.push_back(&group);
+      digits.push_back(group.token);
+    }
+  }
+  if (digits.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto rows,
+                   services_.store.FindTokensByDigits(profile_.tenant, profile_.number, digits));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].has_value()) unknown[i]->told = IsTaken();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TokenMaker::HoldKeys(bool fresh) {
@@ -156,6 +203,8 @@ absl::Status TokenMaker::MayTell(const Pan& pan, std::string_view card) {
 }
 
 absl::Status TokenMaker::TakeGuess(std::string_view among, const Pan& pan, std::string_view card) {
+  // Whoever imports brings whole vaults, in which any number of cards look alike.
+  if (imports_) return absl::OkStatus();
   return services_.budgets.TakeGuess({principal_, among, card, pan.ShownDigits()}, guess_limit_,
                                      services_.journal.SteadyTime());
 }
@@ -183,7 +232,10 @@ absl::StatusOr<IssuedToken> TokenMaker::NewRow(const Group& group, std::int64_t 
   IssuedToken token{{profile_.tenant, {}}, profile_.ExpiryOf(created)};
   std::uint32_t token_version = 0;
   if (IsDrawn(profile_.family)) {
-    ASSIGN_OR_RETURN(row.digits, DrawDigits(group.card->pan, mutation));
+    row.digits = group.token;
+    if (row.digits.empty()) {
+      ASSIGN_OR_RETURN(row.digits, DrawDigits(group.card->pan, mutation));
+    }
     token.name.token = row.digits;
   } else {
     ASSIGN_OR_RETURN(const auto token_key, keys_.Token());

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,16 +31,20 @@ class TokenMaker {
   using Cards = std::vector<absl::StatusOr<const CardData*>>;
   using Results = std::vector<absl::StatusOr<IssuedToken>>;
 
-  // The permit is for the profile; its rule says how many cards the caller may guess at. The
-  // services outlive the maker. `domains` are what each token is to be for, or none.
+  // The permit is for the profile; its rule says how many cards the caller may guess at, unless it
+  // is for importing them. The services outlive the maker. `domains` are what each token is to be
+  // for, or none; `tokens` what each is called already, or none.
   TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile,
-             std::vector<TokenDomain> domains);
+             std::vector<TokenDomain> domains, std::vector<std::string> tokens = {});
 
   const Profile& profile() const { return profile_; }
   const std::vector<TokenDomain>& domains() const { return domains_; }
+  const std::vector<std::string>& tokens() const { return tokens_; }
 
   // Whether the profile takes such a card.
   absl::Status CheckCard(const CardData& card) const;
+  // Whether the card can have the token that this item says it has already.
+  absl::Status CheckTokenOf(std::size_t item, const CardData& card) const;
   // Whether it makes tokens of the domain that is stated for this item.
   absl::Status CheckDomainOf(std::size_t item) const;
 
@@ -63,6 +68,7 @@ class TokenMaker {
   struct Group {
     const CardData* card = nullptr;
     TokenDomain domain = {};
+    std::string token = {};  // that it has already, elsewhere
     std::string pan_index = {};
     std::string account_reference = {};
     absl::Status told = {};                   // whether the caller may hear of the token
@@ -73,6 +79,8 @@ class TokenMaker {
   absl::StatusOr<Results> ComputeTokens(const Cards& cards);
   // Sorts the cards into groups; `group_of_` tells which card is in which.
   absl::StatusOr<std::vector<Group>> MakeGroups(const Cards& cards);
+  // Of cards that are new and have tokens already: what keeps them from having these here.
+  absl::Status RefuseTaken(std::vector<Group>& groups);
   // Whether the caller may hear of a card, which `card` stands for in answers that tell it from
   // others; counts it as one that the caller may be guessing.
   absl::Status MayTell(const Pan& pan, std::string_view card);
@@ -88,6 +96,8 @@ class TokenMaker {
   const CallServices& services_;
   const Profile profile_;
   const std::vector<TokenDomain> domains_;
+  const std::vector<std::string> tokens_;
+  const bool imports_;
   const std::string compared_among_;  // Profile::ComparesCardsAmong()
   const std::string principal_;
   const policy::GuessLimit guess_limit_;
@@ -97,6 +107,7 @@ class TokenMaker {
 
   // Of the last time:
   std::vector<std::optional<std::size_t>> group_of_;
+  std::map<std::size_t, absl::Status> refused_;  // items that are in none
   std::set<std::uint32_t> data_versions_;
   std::uint32_t ff1_version_ = 0;
 };

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/call_record.h"
@@ -18,14 +20,17 @@ constexpr int kMaxAttempts = 5;
 
 }  // namespace
 
-TokenizeCall::TokenizeCall(const CallServices& services, const policy::Permit& permit,
-                           Profile profile, std::vector<absl::StatusOr<CardData>> cards,
-                           const RequestFacts& facts, audit::Done<Results> done)
+TokenizeCall::TokenizeCall(const CallServices& services, policy::Action action,
+                           const policy::Permit& permit, Profile profile,
+                           std::vector<absl::StatusOr<CardData>> cards, const RequestFacts& facts,
+                           audit::Done<Results> done)
     : services_(services),
-      maker_(services_, permit, std::move(profile), facts.domains),
+      action_(action),
+      maker_(services_, permit, std::move(profile), facts.domains, facts.tokens),
       cards_(std::move(cards)),
       done_(std::move(done)),
-      entry_(EntryOf(permit, "TokenService.Tokenize", facts)) {
+      entry_(
+          EntryOf(permit, absl::StrCat("TokenService.", ToAbsl(policy::NameOf(action))), facts)) {
   entry_.profile = maker_.profile().ResourceName();
 }
 
@@ -35,18 +40,22 @@ void TokenizeCall::Run(const policy::Permit& permit) {
 }
 
 absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
-  RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kTokenize, entry_.profile));
+  RETURN_IF_ERROR(CheckPermit(permit, action_, entry_.profile));
+  if (action_ == policy::Action::kImportTokens && maker_.profile().family == Family::kFf1) {
+    return Error(Reason::kFieldInvalid, "a profile of the family ff1 keeps no cards", "parent");
+  }
   for (std::size_t i = 0; i < cards_.size(); ++i) {
     absl::StatusOr<CardData>& card = cards_[i];
     if (!card.ok()) continue;
     absl::Status refused = maker_.CheckCard(*card);
     if (refused.ok()) refused = maker_.CheckDomainOf(i);
+    if (refused.ok()) refused = maker_.CheckTokenOf(i, *card);
     if (!refused.ok()) card = refused;
   }
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
   ASSIGN_OR_RETURN(fingerprint_, FingerprintOf(entry_.profile, cards_, maker_.domains(),
-                                               *request_keys_->fingerprint));
+                                               maker_.tokens(), *request_keys_->fingerprint));
   return absl::OkStatus();
 }
 
@@ -80,7 +89,9 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
   }
   Results results;
   for (std::size_t i = 0; i < cards_.size(); ++i) {
-    if (cards_[i].ok()) {
+    if (tokens[i].refused.has_value()) {
+      results.push_back(Error(*tokens[i].refused, "refused when it was imported first"));
+    } else if (cards_[i].ok()) {
       results.push_back(IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)},
                                     tokens[i].expiry,
                                     std::move(tokens[i].account_reference)});
@@ -96,8 +107,13 @@ absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutatio
   std::vector<KeptToken> tokens;
   bool any = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    // What failed for another cause than its content may go well when it is repeated.
-    if (!results[i].ok() && cards_[i].ok()) return absl::OkStatus();
+    if (!results[i].ok() && cards_[i].ok()) {
+      // What failed for another cause than its content may go well when it is repeated. But of
+      // what is imported nothing may be made twice, which a profile need not notice.
+      if (action_ != policy::Action::kImportTokens) return absl::OkStatus();
+      tokens.push_back({.refused = ReasonOf(results[i].status()).value_or(Reason::kInternal)});
+      continue;
+    }
     any = any || results[i].ok();
     tokens.push_back(results[i].ok() ? KeptToken{.token = results[i]->name.token,
                                                  .expiry = results[i]->expiry,

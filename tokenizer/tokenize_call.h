@@ -20,17 +20,19 @@
 
 namespace keysvc::tokenizer {
 
-// One call of Tokenize, from the cards to the record. Lives as long as the journal or its caller
-// holds it. A conflict means that another call wrote the same card or the same request id in
-// between: then the call looks again and tries once more, on the journal's thread. There it works
-// with the keys that it holds already, so that an HSM that hangs never holds up the journal.
+// One call of Tokenize or ImportTokens, from the cards to the record. Lives as long as the journal
+// or its caller holds it. A conflict means that another call wrote the same card or the same
+// request id in between: then the call looks again and tries once more, on the journal's thread.
+// There it works with the keys that it holds already, so that an HSM that hangs never holds up the
+// journal.
 class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
  public:
   using Results = std::vector<absl::StatusOr<IssuedToken>>;
 
-  TokenizeCall(const CallServices& services, const policy::Permit& permit, Profile profile,
-               std::vector<absl::StatusOr<CardData>> cards, const RequestFacts& facts,
-               audit::Done<Results> done);
+  // `action` is the one of these that is called.
+  TokenizeCall(const CallServices& services, policy::Action action, const policy::Permit& permit,
+               Profile profile, std::vector<absl::StatusOr<CardData>> cards,
+               const RequestFacts& facts, audit::Done<Results> done);
 
   void Run(const policy::Permit& permit);
 
@@ -46,6 +48,7 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   void Record(absl::StatusOr<Results> results, store::Mutation mutation = {});
 
   const CallServices& services_;
+  const policy::Action action_;
   TokenMaker maker_;
   std::vector<absl::StatusOr<CardData>> cards_;
   audit::Done<Results> done_;

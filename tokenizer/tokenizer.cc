@@ -93,8 +93,16 @@ absl::Status Tokenizer::CountRecords() {
 void Tokenizer::Tokenize(policy::Permit permit, const Profile& profile,
                          std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                          audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done) {
-  std::make_shared<TokenizeCall>(services_, permit, profile, std::move(cards), facts,
-                                 std::move(done))
+  std::make_shared<TokenizeCall>(services_, policy::Action::kTokenize, permit, profile,
+                                 std::move(cards), facts, std::move(done))
+      ->Run(permit);
+}
+
+void Tokenizer::Import(policy::Permit permit, const Profile& profile,
+                       std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+                       audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done) {
+  std::make_shared<TokenizeCall>(services_, policy::Action::kImportTokens, permit, profile,
+                                 std::move(cards), facts, std::move(done))
       ->Run(permit);
 }
 

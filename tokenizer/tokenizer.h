@@ -35,6 +35,9 @@ struct RequestFacts {
   std::vector<TokenUse> uses = {};
   // What each token that is made is to be for; likewise.
   std::vector<TokenDomain> domains = {};
+  // What each token that is imported was called where it was issued, empty where the service is to
+  // make one; none: nothing is imported.
+  std::vector<std::string> tokens = {};
 };
 
 // "tenants/{tenant}/tokens": what a permit is for until a token has told its profile.
@@ -130,6 +133,18 @@ class Tokenizer {
   void Tokenize(policy::Permit permit, const Profile& profile,
                 std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                 audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
+
+  // Takes over cards that were kept elsewhere, under the tokens that `facts.tokens` say, one for
+  // each; the permit is for the profile. As Tokenize, but that nothing is held against the caller,
+  // and a card is refused that cannot have its token: INVALID_ARGUMENT/FIELD_INVALID, field
+  // "token", for what CheckImportedToken refuses, ALREADY_EXISTS/CARD_ALREADY_TOKENIZED for a card
+  // that has another token in a deterministic profile, ALREADY_EXISTS/TOKEN_TAKEN for a token that
+  // is there already, unless it is found to be that card's: by a deterministic profile. Of a
+  // repetition also what was refused stays refused. INVALID_ARGUMENT/FIELD_INVALID, field "parent",
+  // for a profile that keeps no cards.
+  void Import(policy::Permit permit, const Profile& profile,
+              std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
+              audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
 
   // The tokens that the cards have, in order; the permit is for the profile. Makes none:
   // NOT_FOUND/CARD_NOT_TOKENIZED for a card without one. Of a card its number alone, as Fingerprint

@@ -26,6 +26,19 @@ std::string_view Field(std::string_view& rest) {
   return field;
 }
 
+// "PAN[,YYYY-MM[,NAME]]".
+void Fill(std::string_view row, v1::Card& card) {
+  const std::string_view pan = Field(row);
+  // Reserved whole, so that growing leaves no copies behind.
+  card.mutable_pan()->reserve(pan.size());
+  for (const char c : pan) {
+    if (c != ' ' && c != '-') card.mutable_pan()->push_back(c);
+  }
+  const std::string_view expiry = Field(row);
+  card.set_expiry(expiry.data(), expiry.size());
+  card.set_cardholder_name(row.data(), row.size());
+}
+
 }  // namespace
 
 absl::StatusOr<CardReader> CardReader::Open(const std::string& path) {
@@ -73,30 +86,41 @@ absl::StatusOr<crypto::ByteView> CardReader::NextLine() {
   }
 }
 
-absl::StatusOr<bool> CardReader::Next(v1::Card& card) {
+absl::StatusOr<std::string_view> CardReader::NextRow() {
   while (true) {
     ASSIGN_OR_RETURN(const crypto::ByteView line, NextLine());
-    if (line.data() == nullptr) return false;
-    std::string_view rest = crypto::AsText(line);
-    if (rest.ends_with('\r')) rest.remove_suffix(1);
-    if (rest.find_first_not_of(" \t") == std::string_view::npos) continue;
-    const std::string_view pan = Field(rest);
-    // Reserved whole, so that growing leaves no copies behind.
-    card.mutable_pan()->reserve(pan.size());
-    for (const char c : pan) {
-      if (c != ' ' && c != '-') card.mutable_pan()->push_back(c);
-    }
-    const std::string_view expiry = Field(rest);
-    card.set_expiry(expiry.data(), expiry.size());
-    card.set_cardholder_name(rest.data(), rest.size());
-    return true;
+    if (line.data() == nullptr) return std::string_view();
+    std::string_view row = crypto::AsText(line);
+    if (row.ends_with('\r')) row.remove_suffix(1);
+    if (row.find_first_not_of(" \t") != std::string_view::npos) return row;
   }
+}
+
+absl::StatusOr<bool> CardReader::Next(v1::Card& card) {
+  ASSIGN_OR_RETURN(const std::string_view row, NextRow());
+  if (row.data() == nullptr) return false;
+  Fill(row, card);
+  return true;
+}
+
+absl::StatusOr<bool> CardReader::Next(v1::ImportedCard& card) {
+  ASSIGN_OR_RETURN(std::string_view row, NextRow());
+  if (row.data() == nullptr) return false;
+  const std::string_view token = Field(row);
+  card.set_token(token.data(), token.size());
+  Fill(row, *card.mutable_card());
+  return true;
 }
 
 void Wipe(v1::Card& card) {
   crypto::Wipe(*card.mutable_pan());
   crypto::Wipe(*card.mutable_expiry());
   crypto::Wipe(*card.mutable_cardholder_name());
+}
+
+void Wipe(v1::ImportedCard& card) {
+  Wipe(*card.mutable_card());
+  crypto::Wipe(*card.mutable_token());
 }
 
 }  // namespace keysvc::cli

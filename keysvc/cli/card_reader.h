@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "crypto/secret_bytes.h"
@@ -24,6 +25,8 @@ class CardReader {
   // Fills in the next card; false at the end. Whoever is given a card wipes it.
   // INVALID_ARGUMENT/FIELD_INVALID when a line is too long.
   absl::StatusOr<bool> Next(v1::Card& card);
+  // The same of lines that begin with the card's token and a comma.
+  absl::StatusOr<bool> Next(v1::ImportedCard& card);
 
   // The number of the line that Next() read, from 1 on.
   std::int64_t line() const { return line_; }
@@ -33,6 +36,8 @@ class CardReader {
       : descriptor_(descriptor), buffer_(std::move(buffer)) {}
   // The next line without its end; null data at the end of the file.
   absl::StatusOr<crypto::ByteView> NextLine();
+  // The next line that is not empty; null data at the end of the file.
+  absl::StatusOr<std::string_view> NextRow();
 
   int descriptor_;
   crypto::SecretBytes buffer_;
@@ -45,6 +50,7 @@ class CardReader {
 
 // Overwrites the fields of a card.
 void Wipe(v1::Card& card);
+void Wipe(v1::ImportedCard& card);
 
 }  // namespace keysvc::cli
 

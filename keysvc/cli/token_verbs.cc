@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keysvc/cli/domain_options.h"
+#include "keysvc/cli/import_command.h"
 #include "keysvc/cli/retention_command.h"
 #include "keysvc/cli/token_commands.h"
 #include "keysvc/cli/update_command.h"
@@ -130,6 +131,26 @@ void AddUpdate(Verbs& verbs, CLI::App& tokens) {
   AddRequestId(verb, options->request_id);
 }
 
+void AddImport(Verbs& verbs, CLI::App& tokens) {
+  const auto options = std::make_shared<ImportOptions>();
+  CLI::App& verb = verbs.Remote(
+      tokens, "import",
+      "Takes over cards that were kept elsewhere, and with --tokens the tokens that they had.\n"
+      "Reads cards as tokenize does. What became of each line is in the file of results, by\n"
+      "which the same command goes on where it was broken off.",
+      "keysvc tokens import --profile tenants/acme/tokenProfiles/former-vault --tokens --file "
+      "export.csv --results results.csv",
+      With(options, ImportTokens));
+  AddName(verb, "--profile", options->profile, "The token profile");
+  AddCards(verb, options->file);
+  verb.add_flag("--tokens", options->tokens, "Each line is TOKEN,PAN[,YYYY-MM[,NAME]]");
+  verb.add_option("--results", options->results,
+                  "Where what became of each line is written, LINE,TOKEN,REASON")
+      ->option_text("FILE")
+      ->required();
+  AddDomain(verb, "--", options->domain);
+}
+
 void AddRetention(Verbs& verbs, CLI::App& tokens) {
   const auto tenant = std::make_shared<std::string>();
   CLI::App& verb = verbs.Remote(
@@ -152,6 +173,7 @@ void AddTokenVerbs(Verbs& verbs) {
   AddGet(verbs, tokens);
   AddConvert(verbs, tokens);
   AddUpdate(verbs, tokens);
+  AddImport(verbs, tokens);
   AddChange(verbs, tokens, "suspend", "Keeps tokens from being opened until they are resumed.",
             SuspendTokens);
   AddChange(verbs, tokens, "resume", "Lets suspended tokens be opened again.", ResumeTokens);

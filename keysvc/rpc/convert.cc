@@ -23,7 +23,6 @@ constexpr std::string_view kTenants = "tenants/";
 constexpr std::string_view kProfiles = "tokenProfiles/";
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // The wire's enumerations are the domain's, moved up by the unspecified zero.
 template <typename Wire, typename Domain>
@@ -53,15 +52,7 @@ Response ToIssued(const tokenizer::IssuedToken& token, const tokenizer::Profile&
 }  // namespace
 
 absl::Status CheckRequestId(std::string_view text) {
-  if (text.empty()) return absl::OkStatus();
-  bool valid = text.size() == 36;
-  for (std::size_t i = 0; valid && i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    const bool hex = IsDigit(text[i]) || (text[i] >= 'a' && text[i] <= 'f') ||
-                     (text[i] >= 'A' && text[i] <= 'F');
-    valid = dash ? text[i] == '-' : hex;
-  }
-  if (valid) return absl::OkStatus();
+  if (text.empty() || policy::IsUuid(text)) return absl::OkStatus();
   return Error(Reason::kFieldInvalid, "a request id is a UUID", "request_id");
 }
 

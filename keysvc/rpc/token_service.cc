@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
+#include "keysvc/rpc/token_items.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -43,14 +44,6 @@ std::vector<absl::StatusOr<TokenName>> NamesOf(const auto& request) {
   return names;
 }
 
-// A batch of one, as which the domain takes a single item.
-template <typename T>
-std::vector<absl::StatusOr<T>> One(absl::StatusOr<T> item) {
-  std::vector<absl::StatusOr<T>> items;
-  items.push_back(std::move(item));
-  return items;
-}
-
 std::vector<absl::StatusOr<CardData>> TakeCards(auto& request) {
   std::vector<absl::StatusOr<CardData>> cards;
   cards.reserve(static_cast<std::size_t>(request.cards_size()));
@@ -58,76 +51,9 @@ std::vector<absl::StatusOr<CardData>> TakeCards(auto& request) {
   return cards;
 }
 
-RequestFacts FactsOf(AnyReply& reply) {
-  return {.request_id = reply.record().request_id, .trace_id = reply.record().trace_id};
-}
-
-// What a request states of its items: one for all or one for each, or nothing. An item of which
-// what is stated is of a wrong form becomes the error.
-template <typename Parsed, typename Stated, typename Item>
-absl::Status TakeStated(const Stated& stated, std::string_view field, auto parse,
-                        std::vector<absl::StatusOr<Item>>& items, std::vector<Parsed>& parsed) {
-  const auto count = static_cast<std::size_t>(std::distance(stated.begin(), stated.end()));
-  if (count == 0) return absl::OkStatus();
-  if (count != 1 && count != items.size()) {
-    return Error(Reason::kFieldInvalid, "one for all items is expected, or one for each", field);
-  }
-  parsed.resize(items.size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    auto one = parse(*std::next(stated.begin(), static_cast<std::ptrdiff_t>(count == 1 ? 0 : i)));
-    if (one.ok()) {
-      parsed[i] = *std::move(one);
-    } else if (items[i].ok()) {
-      items[i] = one.status();
-    }
-  }
-  return absl::OkStatus();
-}
-
-// What the fields `domain` and `use` of a single item state, in the form of a batch's.
-template <typename Message>
-std::span<const Message> OneIf(bool present, const Message& message) {
-  return {&message, present ? std::size_t{1} : std::size_t{0}};
-}
-
 absl::Status TakeUses(const auto& uses, std::vector<absl::StatusOr<TokenName>>& names,
                       RequestFacts& facts) {
   return TakeStated(uses, "uses", UseOf, names, facts.uses);
-}
-
-template <typename Item>
-absl::Status TakeDomains(const auto& domains, std::vector<absl::StatusOr<Item>>& items,
-                         RequestFacts& facts) {
-  return TakeStated(domains, "domains", DomainOf, items, facts.domains);
-}
-
-absl::Status StatusOf(const absl::Status& item) { return item; }
-template <typename T>
-absl::Status StatusOf(const absl::StatusOr<T>& item) {
-  return item.status();
-}
-
-// Answers a call of one item by what `message_of` makes of it, or by its error.
-template <typename Response>
-absl::StatusOr<Response> AnswerOne(const auto& items, auto message_of) {
-  if (!items.at(0).ok()) return StatusOf(items[0]);
-  return message_of(items[0]);
-}
-
-// Answers a batch: each result is what `fill` makes of its item, or the item's error.
-template <typename Response>
-Response AnswerEach(Reply<Response>& reply, const auto& items, auto fill) {
-  Response message;
-  for (const auto& item : items) {
-    auto& result = *message.add_results();
-    if (item.ok()) {
-      fill(item, result);
-    } else {
-      reply.Note(StatusOf(item));
-      *result.mutable_error() = ToItemError(StatusOf(item));
-    }
-  }
-  return message;
 }
 
 }  // namespace

@@ -47,6 +47,25 @@ TEST(CardReaderTest, EmptyLinesAreSkippedButCounted) {
   EXPECT_EQ(Read(""), Cards{});
 }
 
+TEST(CardReaderTest, ALineMayBeginWithTheTokenThatTheCardHas) {
+  const TemporaryDirectory directory;
+  keysvc::testing::WriteFile(directory.File("cards"),
+                             "tok_a,4111 1111 1111 1111,2030-12,Name, Jr.\n,4111111111111111\n");
+  CardReader reader = CardReader::Open(directory.File("cards")).value();
+  v1::ImportedCard card;
+  ASSERT_TRUE(reader.Next(card).value());
+  EXPECT_EQ(card.token(), "tok_a");
+  EXPECT_EQ(card.card().pan(), "4111111111111111");
+  EXPECT_EQ(card.card().cardholder_name(), "Name, Jr.");
+  Wipe(card);
+  EXPECT_EQ(card.token(), "");
+  EXPECT_EQ(card.card().pan(), "");
+  ASSERT_TRUE(reader.Next(card).value());
+  EXPECT_EQ(card.token(), "");
+  EXPECT_EQ(card.card().pan(), "4111111111111111");
+  EXPECT_FALSE(reader.Next(card).value());
+}
+
 TEST(CardReaderTest, FilesLargerThanTheBufferAreReadWhole) {
   std::string content;
   for (int i = 0; i < 3000; ++i) content += "4111111111111111,2030-12\n";

@@ -69,7 +69,7 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->checkpoint_directory, "/etc/keysvc/checkpoints");
   EXPECT_EQ(config->checkpoint_interval, absl::Seconds(10));
   EXPECT_EQ(config->policy_file, "/etc/keysvc/policy.yaml");
-  ASSERT_EQ(config->profiles.size(), 7U);
+  ASSERT_EQ(config->profiles.size(), 8U);
   EXPECT_EQ(config->profiles[0].ResourceName(), "tenants/acme/tokenProfiles/cards");
   EXPECT_EQ(config->profiles[0].number, 1);
   EXPECT_TRUE(config->profiles[0].deterministic);
@@ -79,6 +79,7 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->profiles[4].family, tokenizer::Family::kEmv);
   EXPECT_EQ(config->profiles[5].uses, 1U);
   EXPECT_TRUE(config->profiles[6].domain.merchant);
+  EXPECT_EQ(config->profiles[7].family, tokenizer::Family::kExternal);
   EXPECT_EQ(config->locked_memory_mib, 2U);
 }
 

@@ -17,11 +17,11 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   for (const Action action : AllActions()) names.push_back(NameOf(action));
   EXPECT_THAT(names, ::testing::ElementsAre(
                          "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken",
-                         "UpdateTokenCard", "FingerprintCard", "SuspendToken", "ResumeToken",
-                         "DeleteToken", "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage",
-                         "SignWebhook", "SignCose", "Verify", "GetPublicKey", "CreateKey",
-                         "RotateKey", "DeliverKey", "CreateCertificateSigningRequest", "ListKeys",
-                         "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
+                         "UpdateTokenCard", "ImportTokens", "FingerprintCard", "SuspendToken",
+                         "ResumeToken", "DeleteToken", "GetRetentionReport", "Sign", "SignJws",
+                         "SignHttpMessage", "SignWebhook", "SignCose", "Verify", "GetPublicKey",
+                         "CreateKey", "RotateKey", "DeliverKey", "CreateCertificateSigningRequest",
+                         "ListKeys", "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
                          "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 

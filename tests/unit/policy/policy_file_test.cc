@@ -430,6 +430,8 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("settlement", cards, "settlement"), "Detokenize ConvertToken UpdateTokenCard");
   EXPECT_EQ(allowed("settlement", key),
             "Sign SignJws SignHttpMessage SignWebhook SignCose Verify GetPublicKey");
+  EXPECT_EQ(allowed("migration", cards), "");
+  EXPECT_EQ(allowed("migration", "tenants/acme/tokenProfiles/former-vault"), "ImportTokens");
   EXPECT_EQ(allowed("fraud", cards, "settlement"), "LookUpToken SuspendToken ResumeToken");
   EXPECT_EQ(allowed("fraud", cards, "fraud-screening"),
             "Detokenize LookUpToken SuspendToken ResumeToken");

@@ -26,8 +26,8 @@ principals:
 rules:
   - id: data
     roles: [data]
-    actions: [Tokenize, GetToken, LookUpToken, ConvertToken, UpdateTokenCard, SuspendToken,
-              ResumeToken, DeleteToken]
+    actions: [Tokenize, GetToken, LookUpToken, ConvertToken, UpdateTokenCard, ImportTokens,
+              SuspendToken, ResumeToken, DeleteToken]
     resources: ["tenants/acme/tokenProfiles/*"]
   - id: reveal
     roles: [data]

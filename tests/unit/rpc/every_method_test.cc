@@ -72,6 +72,7 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.TokenService.UpdateTokenCard", Named<v1::UpdateTokenCardRequest>(token)},
       {"keysvc.v1.TokenService.BatchUpdateTokenCards",
        Below<v1::BatchUpdateTokenCardsRequest>("tenants/acme")},
+      {"keysvc.v1.TokenService.ImportTokens", Below<v1::ImportTokensRequest>(kProfile)},
       {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},
       {"keysvc.v1.TokenService.FingerprintCard", Below<v1::FingerprintCardRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.BatchFingerprintCards",

@@ -25,6 +25,7 @@
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/partner_key_service.h"
 #include "keysvc/rpc/signing_service.h"
+#include "keysvc/rpc/token_import.h"
 #include "keysvc/rpc/token_service.h"
 #include "keysvc/v1/audit_service.grpc.pb.h"
 #include "keysvc/v1/key_service.grpc.pb.h"
@@ -97,6 +98,7 @@ class ServicesTest : public ::testing::Test {
                       *partner_keys_);
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
+    import_.emplace(*edge.gate, *profiles_, *tokenizer_);
     signing_.emplace(*edge.gate, *registry_, public_keys_, *signer_, *verifier_);
     delivery_.emplace(keys::KeyDelivery::Services{*registry_, *partner_keys_, edge.hsm, edge.store,
                                                   *edge.journal});
@@ -104,6 +106,7 @@ class ServicesTest : public ::testing::Test {
     partners_.emplace(*edge.gate, *partner_keys_, changes_);
     audit_.emplace(*edge.gate, *edge.journal, edge.store);
     tokens_->Register(edge.methods, lane_);
+    import_->Register(edge.methods, lane_);
     signing_->Register(edge.methods, lane_, lane_);
     keys_->Register(edge.methods, lane_);
     partners_->Register(edge.methods, lane_);
@@ -225,6 +228,7 @@ class ServicesTest : public ::testing::Test {
   std::optional<keys::Signer> signer_;
   std::optional<keys::Verifier> verifier_;
   std::optional<rpc::TokenService> tokens_;
+  std::optional<rpc::TokenImport> import_;
   std::optional<rpc::SigningService> signing_;
   std::optional<rpc::KeyService> keys_;
   std::optional<rpc::PartnerKeyService> partners_;

@@ -46,6 +46,9 @@ inline constexpr char kShopNumbers[] = "tenants/acme/tokenProfiles/shop-numbers"
 inline constexpr char kShopNetwork[] = "tenants/acme/tokenProfiles/shop-network";
 inline constexpr char kWeb[] = "tenants/acme/tokenProfiles/web";
 inline constexpr char kWebLegacy[] = "tenants/acme/tokenProfiles/web-legacy";
+// Of cards that were kept elsewhere, with the tokens that they had.
+inline constexpr char kFormer[] = "tenants/acme/tokenProfiles/former";
+inline constexpr char kFormerPerCall[] = "tenants/acme/tokenProfiles/former-per-call";
 // Merges tokens of cards that were issued in place of others.
 inline constexpr char kMerging[] = "tenants/acme/tokenProfiles/merging";
 
@@ -90,9 +93,10 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"settles",
        {"settling"},
        {policy::Action::kDetokenize},
-       {kCards, kLegacy, kOtherLegacy, kBrief, kThrice, kSingle, kNumbers, kManyNumbers,
-        kBriefNumbers, kNetwork, kLinked, kLinkedPerCall, kShops, kShopNumbers, kShopNetwork, kWeb,
-        kWebLegacy, kMerging},
+       {kCards,  kLegacy,        kOtherLegacy, kBrief,        kThrice,
+        kSingle, kNumbers,       kManyNumbers, kBriefNumbers, kNetwork,
+        kLinked, kLinkedPerCall, kShops,       kShopNumbers,  kShopNetwork,
+        kWeb,    kWebLegacy,     kMerging,     kFormer,       kFormerPerCall},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -105,7 +109,12 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"ends",
        {"ending"},
        {policy::Action::kSuspendToken, policy::Action::kResumeToken, policy::Action::kDeleteToken},
-       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked, kMerging},
+       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked, kMerging, kFormer},
+       {}},
+      {"imports",
+       {"tokenizing"},
+       {policy::Action::kImportTokens},
+       {"tenants/acme/tokenProfiles/*"},
        {}},
       {"updates",
        {"ending"},
@@ -249,6 +258,26 @@ class Service {
                             .domains = std::move(domains)},
                            std::move(done));
     });
+  }
+
+  // Takes over cards, each with its token or with an empty text.
+  absl::StatusOr<Issued> Import(std::vector<absl::StatusOr<CardData>> cards,
+                                std::vector<std::string> tokens, std::string_view profile,
+                                std::string_view request_id = {}) {
+    return Wait<Issued>([&](audit::Done<Issued> done) {
+      tokenizer_->Import(
+          PermitFor("checkout", policy::Action::kImportTokens, profile), ProfileNamed(profile),
+          std::move(cards),
+          {.request_id = std::string(request_id), .trace_id = "trace", .tokens = std::move(tokens)},
+          std::move(done));
+    });
+  }
+
+  absl::StatusOr<IssuedToken> ImportOne(std::string_view pan, std::string token,
+                                        std::string_view profile,
+                                        std::string_view request_id = {}) {
+    const auto imported = Import(List(Card(pan)), {std::move(token)}, profile, request_id);
+    return imported.ok() ? imported->at(0) : imported.status();
   }
 
   // The tokens alone.
@@ -472,7 +501,9 @@ class Service {
        Shops(NetworkForThreeUses(19), "shop-network"),
        Web({.tenant = "acme", .name = {}, .number = 20, .deterministic = true}, "web"),
        Web(LegacyProfile("web-legacy", 21, 6), "web-legacy"),
-       {.tenant = "acme", .name = "merging", .number = 22, .deterministic = true, .merges = true}});
+       {.tenant = "acme", .name = "merging", .number = 22, .deterministic = true, .merges = true},
+       {"acme", "former", 23, true, Family::kExternal},
+       {"acme", "former-per-call", 24, false, Family::kExternal}});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;

@@ -1,0 +1,145 @@
+#include "keysvc/cli/import_command.h"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "keysvc/cli/card_reader.h"
+#include "keysvc/cli/import_results.h"
+#include "keysvc/cli/request_id.h"
+#include "keysvc/v1/token_service.grpc.pb.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::cli {
+namespace {
+
+constexpr int kRowsPerCall = 100;
+
+class Import {
+ public:
+  Import(const Connection& connection, const ImportOptions& options, CardReader cards,
+         ImportResults& results)
+      : connection_(connection),
+        options_(options),
+        stub_(v1::TokenService::NewStub(connection.channel())),
+        cards_(std::move(cards)),
+        results_(results) {}
+
+  absl::Status Run() {
+    RETURN_IF_ERROR(PassOver());
+    for (bool more = true; more;) {
+      v1::ImportTokensRequest request;
+      std::vector<ImportedLine> lines;
+      const absl::StatusOr<bool> read = Read(request, lines);
+      const absl::Status sent = read.ok() && !lines.empty() ? Send(request, lines) : read.status();
+      for (v1::ImportedCard& card : *request.mutable_cards()) Wipe(card);
+      RETURN_IF_ERROR(sent);
+      more = *read;
+      ShowProgress();
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // Leaves out what the results have already.
+  absl::Status PassOver() {
+    for (std::int64_t row = 0; row < results_.rows(); ++row) {
+      v1::ImportedCard card;
+      const absl::StatusOr<bool> another = Next(card);
+      Wipe(card);
+      RETURN_IF_ERROR(another.status());
+      if (!*another) return OtherCards();
+    }
+    const bool same = results_.rows() == 0 || cards_.line() == results_.last_line();
+    return same ? absl::OkStatus() : OtherCards();
+  }
+
+  static absl::Status OtherCards() {
+    return Error(Reason::kFieldInvalid, "the results are of other cards", "results");
+  }
+
+  absl::StatusOr<bool> Next(v1::ImportedCard& card) {
+    return options_.tokens ? cards_.Next(card) : cards_.Next(*card.mutable_card());
+  }
+
+  // As many as one call may have; false at the end.
+  absl::StatusOr<bool> Read(v1::ImportTokensRequest& request, std::vector<ImportedLine>& lines) {
+    request.set_parent(options_.profile);
+    if (options_.domain.ByteSizeLong() > 0) *request.add_domains() = options_.domain;
+    while (request.cards_size() < kRowsPerCall) {
+      ASSIGN_OR_RETURN(const bool another, Next(*request.add_cards()));
+      if (!another) {
+        request.mutable_cards()->RemoveLast();
+        return false;
+      }
+      lines.push_back({.line = cards_.line(), .token = {}, .reason = {}});
+    }
+    return true;
+  }
+
+  absl::Status Send(v1::ImportTokensRequest& request, std::vector<ImportedLine>& lines) {
+    // The same for the same lines, so that a call whose answer was lost imports nothing twice.
+    request.set_request_id(
+        RequestIdOfCall(results_.id(), static_cast<std::uint32_t>(results_.rows() / kRowsPerCall)));
+    v1::ImportTokensResponse response;
+    const grpc::Status status =
+        stub_->ImportTokens(connection_.Call(absl::Seconds(30)).get(), request, &response);
+    if (!status.ok()) return FromWire(status);
+    if (response.results_size() != request.cards_size()) {
+      return absl::InternalError("the service answered for another number of cards");
+    }
+    for (int i = 0; i < response.results_size(); ++i) {
+      const v1::TokenizeResult& result = response.results(i);
+      ImportedLine& line = lines[static_cast<std::size_t>(i)];
+      if (result.has_error()) {
+        line.reason = result.error().reason();
+      } else {
+        line.token = result.token().token();
+      }
+    }
+    return results_.Append(lines);
+  }
+
+  void ShowProgress() const {
+    if (isatty(STDERR_FILENO) == 0) return;
+    std::fprintf(stderr, "\r%lld imported, %lld refused",
+                 static_cast<long long>(results_.imported()),
+                 static_cast<long long>(results_.refused()));
+  }
+
+  const Connection& connection_;
+  const ImportOptions& options_;
+  const std::unique_ptr<v1::TokenService::Stub> stub_;
+  CardReader cards_;
+  ImportResults& results_;
+};
+
+}  // namespace
+
+ExitCode ImportTokens(const Connection& connection, const ImportOptions& options, Output& output) {
+  absl::StatusOr<CardReader> cards = CardReader::Open(options.file);
+  if (!cards.ok()) return Report(cards.status());
+  const auto results = ImportResults::Open(options.results, options.profile, kRowsPerCall);
+  if (!results.ok()) return Report(results.status());
+  Import import(connection, options, *std::move(cards), **results);
+  const absl::Status done = import.Run();
+  if (isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
+  if (!done.ok()) {
+    const ExitCode code = Report(done);
+    std::fprintf(stderr, "%lld lines are done; the same command goes on behind them\n",
+                 static_cast<long long>((*results)->rows()));
+    return code;
+  }
+  output.Show({{"import", (*results)->id()},
+               {"imported", (*results)->imported()},
+               {"refused", (*results)->refused()}});
+  return (*results)->refused() > 0 ? ExitCode::kNo : ExitCode::kOk;
+}
+
+}  // namespace keysvc::cli

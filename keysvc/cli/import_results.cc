@@ -1,0 +1,126 @@
+#include "keysvc/cli/import_results.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "keysvc/cli/file.h"
+#include "keysvc/cli/request_id.h"
+#include "policy/name.h"
+#include "status/abseil.h"
+#include "status/macros.h"
+#include "status/reason.h"
+
+namespace keysvc::cli {
+namespace {
+
+constexpr std::string_view kHeading = "# keysvc import ";
+
+absl::Status NotResults() {
+  return Error(Reason::kFieldInvalid, "the file is not the results of an import", "results");
+}
+
+std::optional<ImportedLine> Parse(std::string_view text) {
+  const std::vector<std::string> fields = absl::StrSplit(ToAbsl(text), ',');
+  ImportedLine line;
+  if (fields.size() != 3 || !absl::SimpleAtoi(fields[0], &line.line) ||
+      fields[1].empty() == fields[2].empty()) {
+    return std::nullopt;
+  }
+  line.token = fields[1];
+  line.reason = fields[2];
+  return line;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ImportResults>> ImportResults::Open(const std::string& path,
+                                                                   std::string_view profile,
+                                                                   std::int64_t rows_per_call) {
+  const int descriptor = open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) return FileError("cannot open", path);
+  std::unique_ptr<ImportResults> results(new ImportResults(path, descriptor));
+  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    return Error(Reason::kFieldInvalid, "another import writes these results", "results");
+  }
+  struct stat file {};
+  if (fstat(descriptor, &file) != 0) return FileError("cannot read", path);
+  if (file.st_size == 0) {
+    RETURN_IF_ERROR(results->Begin(profile));
+  } else {
+    RETURN_IF_ERROR(results->TakeUp(profile, rows_per_call));
+  }
+  return results;
+}
+
+ImportResults::~ImportResults() { close(descriptor_); }
+
+absl::Status ImportResults::Append(const std::vector<ImportedLine>& lines) {
+  std::string text;
+  for (const ImportedLine& line : lines) {
+    absl::StrAppend(&text, line.line, ",", line.token, ",", line.reason, "\n");
+  }
+  RETURN_IF_ERROR(Write(text));
+  for (const ImportedLine& line : lines) Count(line);
+  return absl::OkStatus();
+}
+
+absl::Status ImportResults::Begin(std::string_view profile) {
+  id_ = NewRequestId();
+  return Write(absl::StrCat(ToAbsl(kHeading), id_, " ", ToAbsl(profile), "\n"));
+}
+
+absl::Status ImportResults::TakeUp(std::string_view profile, std::int64_t rows_per_call) {
+  std::ifstream file(path_);
+  std::string text;
+  if (!std::getline(file, text) || file.eof() || !text.starts_with(kHeading)) return NotResults();
+  const std::vector<std::string> words = absl::StrSplit(ToAbsl(text).substr(kHeading.size()), ' ');
+  if (words.size() != 2 || !policy::IsUuid(words[0])) return NotResults();
+  if (words[1] != profile) {
+    return Error(Reason::kFieldInvalid, "the results are of an import into another profile",
+                 "results");
+  }
+  id_ = words[0];
+
+  off_t whole = file.tellg();
+  std::vector<ImportedLine> call;
+  // Of a last line without its end getline() is at the end of the file.
+  while (std::getline(file, text) && !file.eof()) {
+    std::optional<ImportedLine> line = Parse(text);
+    if (!line.has_value()) return NotResults();
+    call.push_back(*std::move(line));
+    if (static_cast<std::int64_t>(call.size()) < rows_per_call) continue;
+    for (const ImportedLine& one : call) Count(one);
+    call.clear();
+    whole = file.tellg();
+  }
+  if (ftruncate(descriptor_, whole) != 0) return FileError("cannot write", path_);
+  return absl::OkStatus();
+}
+
+absl::Status ImportResults::Write(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(descriptor_, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return FileError("cannot write", path_);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (fdatasync(descriptor_) != 0) return FileError("cannot write", path_);
+  return absl::OkStatus();
+}
+
+void ImportResults::Count(const ImportedLine& line) {
+  ++(line.reason.empty() ? imported_ : refused_);
+  last_line_ = line.line;
+}
+
+}  // namespace keysvc::cli

@@ -1,0 +1,49 @@
+#include "keysvc/rpc/token_import.h"
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "keysvc/rpc/access.h"
+#include "keysvc/rpc/convert.h"
+#include "keysvc/rpc/token_items.h"
+#include "status/macros.h"
+
+namespace keysvc::rpc {
+
+void TokenImport::Register(MethodTable& methods, Lane& lane) {
+  methods.AddUnary<v1::ImportTokensRequest, v1::ImportTokensResponse>(
+      "TokenService", "ImportTokens", lane,
+      [this](auto& request, auto reply) { ImportTokens(request, std::move(reply)); });
+}
+
+void TokenImport::ImportTokens(v1::ImportTokensRequest& request,
+                               Reply<v1::ImportTokensResponse> reply) {
+  REFUSE_IF_ERROR(reply, CheckProfileName(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kImportTokens, request.parent(),
+                             request.request_id()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
+
+  tokenizer::RequestFacts facts = FactsOf(reply);
+  std::vector<absl::StatusOr<tokenizer::CardData>> cards;
+  cards.reserve(static_cast<std::size_t>(request.cards_size()));
+  for (v1::ImportedCard& imported : *request.mutable_cards()) {
+    cards.push_back(TakeCard(*imported.mutable_card()));
+    facts.tokens.push_back(imported.token());
+  }
+  REFUSE_IF_ERROR(reply, TakeDomains(request.domains(), cards, facts));
+  tokenizer_.Import(std::move(permit), *profile, std::move(cards), std::move(facts),
+                    [reply = std::move(reply), profile](auto done) mutable {
+                      reply.Answer(std::move(done), [&reply, profile](const auto& tokens) {
+                        return AnswerEach(reply, tokens,
+                                          [profile](const auto& token, auto& result) {
+                                            *result.mutable_token() = ToMessage(*token, *profile);
+                                          });
+                      });
+                    });
+}
+
+}  // namespace keysvc::rpc

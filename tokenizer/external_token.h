@@ -1,0 +1,33 @@
+// Tokens of the family external: what cards were called in the vault that they come from, and new
+// ones beside these.
+#ifndef KEYSVC_TOKENIZER_EXTERNAL_TOKEN_H_
+#define KEYSVC_TOKENIZER_EXTERNAL_TOKEN_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "tokenizer/card_data.h"
+#include "tokenizer/drawn_token.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc::tokenizer {
+
+// Whether a text may be such a token: a UUID, or 8 to 64 letters, digits, ".", "_" and "-" that
+// cannot be taken for a card number. Twelve digits or more in a row are, but for 12 to 19 with a
+// wrong Luhn sum; so are digits that nothing but ".", "_" and "-" parts.
+bool IsExternalToken(std::string_view text);
+
+// "ext_" and 26 characters of base32 (RFC 4648, lower case, no padding) over 16 random bytes.
+std::string DrawExternalToken(const RandomSource& random);
+
+// Whether a card can be imported into the profile under this token, or if it is empty under one
+// that the profile makes. INVALID_ARGUMENT/FIELD_INVALID, field "token": of the family external
+// what IsExternalToken() refuses, of the family numeric what it would never draw for the card, of
+// the other families any, since theirs are made here alone.
+absl::Status CheckImportedToken(const Profile& profile, const CardData& card,
+                                std::string_view token);
+
+}  // namespace keysvc::tokenizer
+
+#endif  // KEYSVC_TOKENIZER_EXTERNAL_TOKEN_H_
