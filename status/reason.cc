@@ -34,6 +34,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kCertificateRejected, "CERTIFICATE_REJECTED", kUnauthenticated, false},
     {Reason::kPolicyDenied, "POLICY_DENIED", kPermissionDenied, false},
     {Reason::kOfficerLoginRequired, "OFFICER_LOGIN_REQUIRED", kFailedPrecondition, false},
+    {Reason::kSeparationOfDuties, "SEPARATION_OF_DUTIES", kPermissionDenied, false},
     {Reason::kMissesExhausted, "MISSES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kRevealsExhausted, "REVEALS_EXHAUSTED", kResourceExhausted, true},
     {Reason::kGuessesExhausted, "GUESSES_EXHAUSTED", kResourceExhausted, true},
@@ -115,7 +116,7 @@ bool IsLimit(Reason reason) {
 
 bool IsDenial(Reason reason) {
   return reason == Reason::kPolicyDenied || reason == Reason::kOfficerLoginRequired ||
-         IsLimit(reason);
+         reason == Reason::kSeparationOfDuties || IsLimit(reason);
 }
 
 absl::Status Error(Reason reason, std::string_view message, std::string_view field) {

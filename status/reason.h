@@ -34,6 +34,7 @@ enum class Reason {
   kCertificateRejected,
   kPolicyDenied,
   kOfficerLoginRequired,
+  kSeparationOfDuties,
   kMissesExhausted,
   kRevealsExhausted,
   kGuessesExhausted,

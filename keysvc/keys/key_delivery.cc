@@ -58,7 +58,7 @@ absl::StatusOr<audit::Recorded<DeliveredKey>> KeyDelivery::Deliver(const policy:
   }
   const auto version = VersionOf(name);
   if (!version.ok()) return Refuse(std::move(entry), version.status());
-  const auto recipient = RecipientOf(partner, name.key.tenant);
+  const auto recipient = RecipientOf(partner, name.key.tenant, entry.actor);
   if (!recipient.ok()) return Refuse(std::move(entry), recipient.status());
   return DeliverOnce(std::move(entry), *version, **recipient, *request);
 }
@@ -93,13 +93,18 @@ absl::StatusOr<KeyVersion> KeyDelivery::VersionOf(const KeyVersionName& name) co
 }
 
 absl::StatusOr<std::shared_ptr<const PartnerKey>> KeyDelivery::RecipientOf(
-    const PartnerKeyName& partner, std::string_view tenant) const {
+    const PartnerKeyName& partner, std::string_view tenant, std::string_view caller) const {
   if (partner.tenant != tenant) {
     return Error(Reason::kFieldInvalid, "the partner is another tenant's", "partner_key");
   }
   ASSIGN_OR_RETURN(auto key, services_.partner_keys.Find(partner));
   if (key->terms.purpose != Purpose::kSecretDelivery) {
     return Error(Reason::kKeyPurposeMismatch, "the partner's key is not for what is delivered");
+  }
+  // Else one alone could have a secret handed to himself.
+  if (key->registered_by == caller) {
+    return Error(Reason::kSeparationOfDuties,
+                 "who registered the partner's key does not deliver to it");
   }
   RETURN_IF_ERROR(CheckVerifies(*key, clock_()));
   return key;

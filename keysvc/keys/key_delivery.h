@@ -51,7 +51,8 @@ class KeyDelivery {
   // Version 0 is the primary one. Recorded errors: NOT_FOUND/KEY_NOT_FOUND, of either key;
   // FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH for a key that is not shared or a partner's that
   // is not for this, KEY_NOT_ACTIVE, KEY_DELIVERED, or what CheckVerifies says of the partner's
-  // key; INVALID_ARGUMENT/FIELD_INVALID, field "partner_key", for one of another tenant. The outer
+  // key; PERMISSION_DENIED/SEPARATION_OF_DUTIES for one that the caller registered;
+  // INVALID_ARGUMENT/FIELD_INVALID, field "partner_key", for one of another tenant. The outer
   // error means that the outcome is not recorded or not known. With a request id, a repetition
   // within 24 hours gets the same answer, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED.
   absl::StatusOr<audit::Recorded<DeliveredKey>> Deliver(const policy::Permit& permit,
@@ -76,9 +77,10 @@ class KeyDelivery {
                                                           const Request& request) const;
   // The version, if it is shared and live.
   absl::StatusOr<KeyVersion> VersionOf(const KeyVersionName& name) const;
-  // The partner's key, if it may be delivered to.
+  // The partner's key, if this caller may deliver to it.
   absl::StatusOr<std::shared_ptr<const PartnerKey>> RecipientOf(const PartnerKeyName& partner,
-                                                                std::string_view tenant) const;
+                                                                std::string_view tenant,
+                                                                std::string_view caller) const;
   // The mutex is held. After an outcome that is not known to be recorded, as Settle.
   absl::Status SettleDoubt();
   absl::Status RecordBrokenOff();

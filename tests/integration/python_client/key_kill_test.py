@@ -164,13 +164,15 @@ class KeyKill(unittest.TestCase):
 
     def kill_at_every_call_of_a_delivery(self) -> None:
         private = rsa.generate_private_key(65537, 3072)
-        shop = self.officer.partners.CreatePartnerKey(partners.CreatePartnerKeyRequest(
-            parent="tenants/acme", partner_key_id="shop", purpose=keys.KEY_PURPOSE_SECRET_DELIVERY,
-            pem=private.public_key().public_bytes(
-                serialization.Encoding.PEM,
-                serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
-            not_after_time=Timestamp(seconds=int(time.time()) + 86400)),
-            timeout=SECONDS).partner_key.name
+        with Client(self.deployment, "officer-2") as registrar:
+            shop = registrar.partners.CreatePartnerKey(partners.CreatePartnerKeyRequest(
+                parent="tenants/acme", partner_key_id="shop",
+                purpose=keys.KEY_PURPOSE_SECRET_DELIVERY,
+                pem=private.public_key().public_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
+                not_after_time=Timestamp(seconds=int(time.time()) + 86400)),
+                timeout=SECONDS).partner_key.name
 
         def deliver(name: str):
             return self.officer.keys.DeliverKey(keys.DeliverKeyRequest(

@@ -71,7 +71,8 @@ class SharedSecrets(unittest.TestCase):
         cls.settlement = cls.enterClassContext(Client(cls.deployment, "settlement")).signing
         cls.officer = cls.enterClassContext(Client(cls.deployment, "officer-1"))
         cls.auditor = cls.enterClassContext(Client(cls.deployment, "auditor"))
-        cls.shop = Shop(cls.officer)
+        cls.registrar = cls.enterClassContext(Client(cls.deployment, "officer-2"))
+        cls.shop = Shop(cls.registrar)
 
     def new_key(self, purpose=keys.KEY_PURPOSE_TIMESTAMPED_WEBHOOK) -> str:
         return new_key(self.officer, keys.KEY_ALGORITHM_HMAC_SHA256, purpose)
@@ -127,11 +128,19 @@ class SharedSecrets(unittest.TestCase):
         name, request_id = self.new_key(), str(uuid.uuid4())
         first = self.deliver(name, request_id=request_id)
         self.assertEqual(self.deliver(name, request_id=request_id), first)
-        other = Shop(self.officer)
+        other = Shop(self.registrar)
         for call in (lambda: self.deliver(name), lambda: self.deliver(name, other)):
             self.assertEqual(refusal(call).reason, "KEY_DELIVERED")
         self.assertEqual(refusal(lambda: self.deliver(name, other, request_id=request_id)).reason,
                          "REQUEST_ID_REUSED")
+
+    def test_nobody_delivers_to_a_key_that_he_registered(self):
+        name, shop = self.new_key(), Shop(self.officer)
+        refused = refusal(lambda: self.deliver(name, shop))
+        self.assertEqual(refused[:2], ("PERMISSION_DENIED", "SEPARATION_OF_DUTIES"))
+        request = keys.DeliverKeyRequest(name=name, partner_key=shop.name)
+        delivered = self.registrar.keys.DeliverKey(request, timeout=60)
+        self.assertEqual(len(shop.open(delivered)), 32)
 
     def test_during_a_roll_either_secret_does(self):
         name = self.new_key()
@@ -222,8 +231,9 @@ class Restart(unittest.TestCase):
     def test_what_was_delivered_before_a_restart_is_not_delivered_after_it(self):
         with Deployment() as deployment:
             deployment.start()
-            with Client(deployment, "officer-1") as officer:
-                shop = Shop(officer)
+            with (Client(deployment, "officer-1") as officer,
+                  Client(deployment, "officer-2") as registrar):
+                shop = Shop(registrar)
                 name = new_key(officer, keys.KEY_ALGORITHM_HMAC_SHA256,
                                keys.KEY_PURPOSE_TIMESTAMPED_WEBHOOK)
                 request = keys.DeliverKeyRequest(name=name, partner_key=shop.name)

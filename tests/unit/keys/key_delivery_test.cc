@@ -75,10 +75,11 @@ class KeyDeliveryTest : public ::testing::Test {
         .status();
   }
   absl::StatusOr<DeliveredKey> Deliver(const KeyVersionName& name, std::string_view request_id = {},
-                                       const PartnerKeyName& partner = kShop) {
+                                       const PartnerKeyName& partner = kShop,
+                                       std::string_view who = keysvc::testing::kAnother) {
     auto recorded =
-        delivery_->Deliver(world_.PermitFor(policy::Action::kDeliverKey, name.key.ToString()), name,
-                           partner, request_id);
+        delivery_->Deliver(world_.PermitFor(policy::Action::kDeliverKey, name.key.ToString(), who),
+                           name, partner, request_id);
     if (!recorded.ok()) return recorded.status();
     return std::move(recorded->value);
   }
@@ -135,6 +136,16 @@ TEST_F(KeyDeliveryTest, ThePartnerGetsTheSecretAndIsHandedItOnce) {
   EXPECT_THAT(Deliver(), HasReason(Reason::kKeyDelivered));
 }
 
+TEST_F(KeyDeliveryTest, WhoRegisteredThePartnersKeyDoesNotDeliverToIt) {
+  const KeyVersionName primary{.key = kHooks, .version = 0};
+  const auto refused = Deliver(primary, {}, kShop, keysvc::testing::kCaller);
+  EXPECT_THAT(refused, HasReason(Reason::kSeparationOfDuties));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(LastCall(world_.store).outcome, "denied");
+  EXPECT_EQ(LastCall(world_.store).reason, "SEPARATION_OF_DUTIES");
+  EXPECT_OK(Deliver(primary));
+}
+
 TEST_F(KeyDeliveryTest, DeliveringIsAnIntentAndItsOutcome) {
   ASSERT_OK(Deliver());
   std::vector<LoggedRecord> of_key;
@@ -144,7 +155,7 @@ TEST_F(KeyDeliveryTest, DeliveringIsAnIntentAndItsOutcome) {
   ASSERT_EQ(of_key.size(), 2U);
   EXPECT_EQ(of_key[0].outcome, "intent");
   EXPECT_EQ(of_key[0].resource, "tenants/acme/keys/hooks/versions/1");
-  EXPECT_EQ(of_key[0].actor, keysvc::testing::kCaller);
+  EXPECT_EQ(of_key[0].actor, keysvc::testing::kAnother);
   EXPECT_EQ(of_key[1].outcome, "success");
   EXPECT_EQ(of_key[1].resource, of_key[0].resource);
   EXPECT_EQ(of_key[1].intent, std::to_string(of_key[0].index));

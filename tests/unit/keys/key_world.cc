@@ -10,11 +10,13 @@ namespace keysvc::testing {
 namespace {
 
 constexpr char kIdentity[] = "spiffe://dev.keysvc.example/checkout";
+constexpr char kAnotherIdentity[] = "spiffe://dev.keysvc.example/another";
 
 std::shared_ptr<const policy::Policy> AllowAll() {
   using enum policy::Action;
   policy::Policy policy;
-  policy.principals = {{kCaller, kIdentity, policy::PrincipalKind::kService, {"all"}}};
+  policy.principals = {{kCaller, kIdentity, policy::PrincipalKind::kService, {"all"}},
+                       {kAnother, kAnotherIdentity, policy::PrincipalKind::kService, {"all"}}};
   policy.rules = {
       {"all-keys",
        {"all"},
@@ -104,8 +106,10 @@ absl::Status KeyWorld::Restart() {
   return Start();
 }
 
-policy::Permit KeyWorld::PermitFor(policy::Action action, std::string_view resource) const {
-  const auto caller = gate_->Identify(kIdentity, "ipv4:192.0.2.1:4711");
+policy::Permit KeyWorld::PermitFor(policy::Action action, std::string_view resource,
+                                   std::string_view who) const {
+  const auto caller =
+      gate_->Identify(who == kCaller ? kIdentity : kAnotherIdentity, "ipv4:192.0.2.1:4711");
   EXPECT_OK(caller);
   auto permit = gate_->Authorize(*caller, action, resource);
   EXPECT_OK(permit);

@@ -26,6 +26,7 @@
 namespace keysvc::testing {
 
 constexpr char kCaller[] = "checkout";
+constexpr char kAnother[] = "another";  // who may do the same
 
 // A record of the log, as far as the tests of keys look at it.
 struct LoggedRecord {
@@ -50,7 +51,8 @@ class KeyWorld {
   // As after a SIGKILL: faults are over, what was in memory is gone.
   absl::Status Restart();
 
-  policy::Permit PermitFor(policy::Action action, std::string_view resource) const;
+  policy::Permit PermitFor(policy::Action action, std::string_view resource,
+                           std::string_view who = kCaller) const;
   // The new version's outcome: of the outer error or the recorded one.
   absl::StatusOr<keys::KeyVersion> Create(const keys::KeyName& name,
                                           const keys::KeyParameters& parameters);
