@@ -37,6 +37,9 @@ absl::Status Plot(const Figures& figures, const std::string& path) {
   if (path.find_first_of("'\n") != std::string::npos) {
     return absl::InvalidArgumentError("a plot's file has no quotation marks in its name");
   }
+  if (figures.ratios.empty()) {
+    return absl::InvalidArgumentError("there is nothing to draw: no ratio was measured");
+  }
   absl::StrAppendFormat(&script, "set output '%s'\n$ratios << END\n", path);
   for (const Ratio& ratio : figures.ratios) {
     // NaN: nothing is drawn.
