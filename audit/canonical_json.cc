@@ -77,6 +77,15 @@ void AppendControl(std::string& out, char c) {
 
 }  // namespace
 
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = SequenceLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
   while (true) {

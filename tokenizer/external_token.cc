@@ -10,6 +10,7 @@
 #include "crypto/bytes.h"
 #include "policy/name.h"
 #include "status/reason.h"
+#include "tokenizer/opaque_token.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -19,41 +20,73 @@ constexpr std::size_t kRandomBytes = 16;
 constexpr std::size_t kShortest = 8;
 constexpr std::size_t kLongest = 64;
 
+constexpr std::size_t kHexDigits = 32;
+
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsHexLetter(char c) { return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool Parts(char c) { return c == '.' || c == '_' || c == '-'; }
 bool IsAllowed(char c) {
   return IsDigit(c) || Parts(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// So many digits in a row.
+// A UUID that says of which version and variant it is (RFC 9562 section 4), or as many hexadecimal
+// digits without dashes, behind a prefix without digits such as "tok_". In 16 random bytes digits
+// follow one another as chance has it.
+bool IsOfRandomBytes(std::string_view text) {
+  const std::size_t prefix = text.rfind('_') == std::string_view::npos ? 0 : text.rfind('_') + 1;
+  if (std::any_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(prefix), IsDigit)) {
+    return false;
+  }
+  text.remove_prefix(prefix);
+  if (std::none_of(text.begin(), text.end(), IsHexLetter)) return false;
+  if (policy::IsUuid(text)) {
+    constexpr std::string_view kVariant = "89abAB";
+    return text[14] >= '1' && text[14] <= '8' && kVariant.find(text[19]) != std::string_view::npos;
+  }
+  return text.size() == kHexDigits &&
+         std::all_of(text.begin(), text.end(), [](char c) { return IsDigit(c) || IsHexLetter(c); });
+}
+
+// Whether so many digits in a row may be a card number.
 bool MayBePan(std::string_view digits) {
   if (digits.size() < kShortestPan) return false;
   return digits.size() > kLongestPan || PassesLuhn(crypto::AsBytes(digits));
 }
 
+std::string DigitsOf(std::string_view text) {
+  std::string digits;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), IsDigit);
+  return digits;
+}
+
+// Whether digits that at most separators part may be a card number.
 bool HasPan(std::string_view text) {
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::string_view rest = text.substr(begin);
-    const auto length = static_cast<std::size_t>(
-        std::find_if_not(rest.begin(), rest.end(), IsDigit) - rest.begin());
-    if (MayBePan(rest.substr(0, length))) return true;
-    begin += length + 1;
+  while (!text.empty()) {
+    const auto end =
+        std::find_if_not(text.begin(), text.end(), [](char c) { return IsDigit(c) || Parts(c); });
+    const auto length = static_cast<std::size_t>(end - text.begin());
+    if (MayBePan(DigitsOf(text.substr(0, length)))) return true;
+    text.remove_prefix(std::min(length + 1, text.size()));
   }
   return false;
+}
+
+bool HoldsNumberOf(const Pan& pan, std::string_view token) {
+  const std::string digits = DigitsOf(token);
+  return digits.find(crypto::AsText(pan.Expose(crypto::SecretAccess::kGranted))) !=
+         std::string::npos;
 }
 
 }  // namespace
 
 bool IsExternalToken(std::string_view text) {
-  if (policy::IsUuid(text)) return true;
   if (text.size() < kShortest || text.size() > kLongest ||
-      !std::all_of(text.begin(), text.end(), IsAllowed) || HasPan(text)) {
+      !std::all_of(text.begin(), text.end(), IsAllowed)) {
     return false;
   }
-  std::string joined;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(joined),
-               [](char c) { return !Parts(c); });
-  return !std::all_of(joined.begin(), joined.end(), IsDigit) || !MayBePan(joined);
+  // Else records could not tell one from the other.
+  if (TokenKeyVersion(text).ok()) return false;
+  return IsOfRandomBytes(text) || !HasPan(text);
 }
 
 std::string DrawExternalToken(const RandomSource& random) {
@@ -75,10 +108,10 @@ absl::Status CheckImportedToken(const Profile& profile, const CardData& card,
   if (token.empty()) return absl::OkStatus();
   switch (profile.family) {
     case Family::kExternal:
-      if (IsExternalToken(token)) return absl::OkStatus();
+      if (IsExternalToken(token) && !HoldsNumberOf(card.pan, token)) return absl::OkStatus();
       return refuse(
-          "a UUID is expected, or 8 to 64 letters, digits, \".\", \"_\" and \"-\" in which no card "
-          "number can stand");
+          "8 to 64 letters, digits, \".\", \"_\" and \"-\" are expected that cannot be taken for a "
+          "card number");
     case Family::kNumeric:
       if (MayBeDrawn(profile, token) && KeepsDigitsOf(card.pan, token)) return absl::OkStatus();
       return refuse(

@@ -13,9 +13,10 @@
 
 namespace keysvc::tokenizer {
 
-// Whether a text may be such a token: a UUID, or 8 to 64 letters, digits, ".", "_" and "-" that
-// cannot be taken for a card number. Twelve digits or more in a row are, but for 12 to 19 with a
-// wrong Luhn sum; so are digits that nothing but ".", "_" and "-" parts.
+// Whether a text may be such a token: 8 to 64 letters, digits, ".", "_" and "-". Digits that
+// nothing but these three part may not be a card number: 12 to 19 with a right Luhn sum, or more.
+// But a UUID, or 32 hexadecimal digits, also behind a prefix without digits such as "tok_", may
+// have any. None has the form of an opaque token.
 bool IsExternalToken(std::string_view text);
 
 // "ext_" and 26 characters of base32 (RFC 4648, lower case, no padding) over 16 random bytes.
@@ -23,8 +24,8 @@ std::string DrawExternalToken(const RandomSource& random);
 
 // Whether a card can be imported into the profile under this token, or if it is empty under one
 // that the profile makes. INVALID_ARGUMENT/FIELD_INVALID, field "token": of the family external
-// what IsExternalToken() refuses, of the family numeric what it would never draw for the card, of
-// the other families any, since theirs are made here alone.
+// what IsExternalToken() refuses or what holds the card's own number, of the family numeric what it
+// would never draw for the card, of the other families any, since theirs are made here alone.
 absl::Status CheckImportedToken(const Profile& profile, const CardData& card,
                                 std::string_view token);
 

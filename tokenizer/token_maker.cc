@@ -1,6 +1,7 @@
 #include "tokenizer/token_maker.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -20,7 +21,7 @@ namespace {
 // Where every other number is taken already, this many draws all fail once in 2^32 cards.
 constexpr int kMaxDraws = 32;
 
-absl::Status IsTaken() {
+absl::Status TokenTaken() {
   return Error(Reason::kTokenTaken, "the profile has this token already", "token");
 }
 
@@ -76,8 +77,7 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
   group_of_.assign(cards.size(), std::nullopt);
   refused_.clear();
   if (any_card) {
-    ASSIGN_OR_RETURN(std::vector<Group> groups, MakeGroups(cards));
-    if (!tokens_.empty()) RETURN_IF_ERROR(RefuseTaken(groups));
+    ASSIGN_OR_RETURN(const std::vector<Group> groups, MakeGroups(cards));
     const auto fresh = static_cast<std::size_t>(std::count_if(
         groups.begin(), groups.end(),
         [](const Group& group) { return group.told.ok() && !group.row.has_value(); }));
@@ -138,15 +138,31 @@ absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Card
   std::vector<Group> groups;
   std::map<std::string, std::size_t> group_with;
   std::vector<std::string> pan_indexes;
+  ASSIGN_OR_RETURN(const auto named, FindNamed());
+  std::map<std::string_view, std::string> claimed;  // by which card, of tokens
   for (std::size_t i = 0; i < cards.size(); ++i) {
     if (!cards[i].ok()) continue;
     Group group{.card = *cards[i]};
     if (!domains_.empty()) group.domain = domains_[i];
     if (!tokens_.empty()) group.token = tokens_[i];
     const Pan& pan = group.card->pan;
-    group_of_[i] = groups.size();
     if (profile_.deterministic) {
       ASSIGN_OR_RETURN(group.pan_index, index_.IndexOf(pan));
+    }
+    if (!group.token.empty()) {
+      // Only by its index is a card known to be the one that has the token.
+      const auto holder = named.find(group.token);
+      const auto [claim, first] = claimed.emplace(group.token, group.pan_index);
+      const bool others = (holder != named.end() && holder->second.pan_index != group.pan_index) ||
+                          (!first && claim->second != group.pan_index);
+      const bool unknown = group.pan_index.empty() && (holder != named.end() || !first);
+      if (others || unknown) {
+        refused_[i] = TokenTaken();
+        continue;
+      }
+    }
+    group_of_[i] = groups.size();
+    if (profile_.deterministic) {
       const auto [found, first] = group_with.emplace(group.pan_index, groups.size());
       group_of_[i] = found->second;
       if (!first) {
@@ -169,26 +185,18 @@ absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Card
   return groups;
 }
 
-absl::Status TokenMaker::RefuseTaken(std::vector<Group>& groups) {
-  std::vector<Group*> unknown;
+absl::StatusOr<std::map<std::string, store::TokenRow>> TokenMaker::FindNamed() const {
   std::vector<std::string> digits;
-  std::set<std::string_view> named;
-  for (Group& group : groups) {
-    if (group.token.empty() || group.row.has_value()) continue;
-    if (!named.insert(group.token).second) {
-      group.told = IsTaken();
-    } else {
-      unknown.push_back(&group);
-      digits.push_back(group.token);
-    }
-  }
-  if (digits.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto rows,
+  std::copy_if(tokens_.begin(), tokens_.end(), std::back_inserter(digits),
+               [](const std::string& token) { return !token.empty(); });
+  std::map<std::string, store::TokenRow> named;
+  if (digits.empty()) return named;
+  ASSIGN_OR_RETURN(auto rows,
                    services_.store.FindTokensByDigits(profile_.tenant, profile_.number, digits));
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].has_value()) unknown[i]->told = IsTaken();
+    if (rows[i].has_value()) named.emplace(std::move(digits[i]), *std::move(rows[i]));
   }
-  return absl::OkStatus();
+  return named;
 }
 
 absl::Status TokenMaker::HoldKeys(bool fresh) {

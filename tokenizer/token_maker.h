@@ -79,8 +79,8 @@ class TokenMaker {
   absl::StatusOr<Results> ComputeTokens(const Cards& cards);
   // Sorts the cards into groups; `group_of_` tells which card is in which.
   absl::StatusOr<std::vector<Group>> MakeGroups(const Cards& cards);
-  // Of cards that are new and have tokens already: what keeps them from having these here.
-  absl::Status RefuseTaken(std::vector<Group>& groups);
+  // The rows of the tokens that cards are imported with, as far as there are any.
+  absl::StatusOr<std::map<std::string, store::TokenRow>> FindNamed() const;
   // Whether the caller may hear of a card, which `card` stands for in answers that tell it from
   // others; counts it as one that the caller may be guessing.
   absl::Status MayTell(const Pan& pan, std::string_view card);

@@ -18,6 +18,13 @@ namespace {
 
 constexpr int kMaxAttempts = 5;
 
+// Whether an import was refused for what it is, and not for a cause that passes.
+bool IsVerdict(const absl::Status& refused) {
+  const std::optional<Reason> reason = ReasonOf(refused);
+  return reason == Reason::kTokenTaken || reason == Reason::kCardAlreadyTokenized ||
+         reason == Reason::kTokensExhausted;
+}
+
 }  // namespace
 
 TokenizeCall::TokenizeCall(const CallServices& services, policy::Action action,
@@ -70,6 +77,9 @@ void TokenizeCall::Attempt() {
   store::Mutation mutation;
   absl::StatusOr<Results> results = maker_.Make(Cards(), mutation);
   if (!results.ok()) return Record(results.status());
+  if (absl::Status passing = FindPassing(*results); !passing.ok()) {
+    return Record(std::move(passing));
+  }
   if (absl::Status status = Keep(*results, mutation); !status.ok()) {
     return Record(std::move(status));
   }
@@ -100,6 +110,15 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
     }
   }
   return results;
+}
+
+absl::Status TokenizeCall::FindPassing(const Results& results) const {
+  if (action_ != policy::Action::kImportTokens) return absl::OkStatus();
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const absl::Status& refused = results[i].status();
+    if (!refused.ok() && cards_[i].ok() && !IsVerdict(refused)) return refused;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutation) {

@@ -140,8 +140,9 @@ class Tokenizer {
   // "token", for what CheckImportedToken refuses, ALREADY_EXISTS/CARD_ALREADY_TOKENIZED for a card
   // that has another token in a deterministic profile, ALREADY_EXISTS/TOKEN_TAKEN for a token that
   // is there already, unless it is found to be that card's: by a deterministic profile. Of a
-  // repetition also what was refused stays refused. INVALID_ARGUMENT/FIELD_INVALID, field "parent",
-  // for a profile that keeps no cards.
+  // repetition also what was refused stays refused, where any card was imported. Another error of
+  // any card is that of the call, and nothing is made. INVALID_ARGUMENT/FIELD_INVALID, field
+  // "parent", for a profile that keeps no cards.
   void Import(policy::Permit permit, const Profile& profile,
               std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
               audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);

@@ -2,13 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "audit/canonical_json.h"
 #include "keysvc/cli/card_reader.h"
 #include "keysvc/cli/import_results.h"
 #include "keysvc/cli/request_id.h"
@@ -19,7 +24,8 @@
 namespace keysvc::cli {
 namespace {
 
-constexpr int kRowsPerCall = 100;
+constexpr std::int64_t kRowsPerCall = 100;
+constexpr std::size_t kLongestText = 512;  // of any field
 
 class Import {
  public:
@@ -33,6 +39,7 @@ class Import {
 
   absl::Status Run() {
     RETURN_IF_ERROR(PassOver());
+    if (results_.done()) return CheckEnd();
     for (bool more = true; more;) {
       v1::ImportTokensRequest request;
       std::vector<ImportedLine> lines;
@@ -43,7 +50,7 @@ class Import {
       more = *read;
       ShowProgress();
     }
-    return absl::OkStatus();
+    return results_.Finish();
   }
 
  private:
@@ -60,6 +67,14 @@ class Import {
     return same ? absl::OkStatus() : OtherCards();
   }
 
+  absl::Status CheckEnd() {
+    v1::ImportedCard card;
+    const absl::StatusOr<bool> another = Next(card);
+    Wipe(card);
+    RETURN_IF_ERROR(another.status());
+    return *another ? OtherCards() : absl::OkStatus();
+  }
+
   static absl::Status OtherCards() {
     return Error(Reason::kFieldInvalid, "the results are of other cards", "results");
   }
@@ -68,40 +83,58 @@ class Import {
     return options_.tokens ? cards_.Next(card) : cards_.Next(*card.mutable_card());
   }
 
+  // Whether the service could read the line at all: else it would refuse the call as a whole.
+  static bool CanBeSent(const v1::ImportedCard& card) {
+    const std::string* const texts[] = {&card.token(), &card.card().pan(), &card.card().expiry(),
+                                        &card.card().cardholder_name()};
+    return std::all_of(std::begin(texts), std::end(texts), [](const std::string* text) {
+      return text->size() <= kLongestText && audit::IsUtf8(*text);
+    });
+  }
+
   // As many as one call may have; false at the end.
   absl::StatusOr<bool> Read(v1::ImportTokensRequest& request, std::vector<ImportedLine>& lines) {
     request.set_parent(options_.profile);
     if (options_.domain.ByteSizeLong() > 0) *request.add_domains() = options_.domain;
-    while (request.cards_size() < kRowsPerCall) {
-      ASSIGN_OR_RETURN(const bool another, Next(*request.add_cards()));
-      if (!another) {
+    while (std::ssize(lines) < kRowsPerCall) {
+      v1::ImportedCard& card = *request.add_cards();
+      ASSIGN_OR_RETURN(const bool another, Next(card));
+      const bool sent = another && CanBeSent(card);
+      if (!sent) {
+        Wipe(card);
         request.mutable_cards()->RemoveLast();
-        return false;
       }
-      lines.push_back({.line = cards_.line(), .token = {}, .reason = {}});
+      if (!another) return false;
+      lines.push_back({.line = cards_.line(),
+                       .token = {},
+                       .reason = sent ? "" : std::string(InfoOf(Reason::kFieldInvalid).name)});
     }
     return true;
   }
 
+  // The results of the lines that are not refused already, in order.
   absl::Status Send(v1::ImportTokensRequest& request, std::vector<ImportedLine>& lines) {
-    // The same for the same lines, so that a call whose answer was lost imports nothing twice.
-    request.set_request_id(
-        RequestIdOfCall(results_.id(), static_cast<std::uint32_t>(results_.rows() / kRowsPerCall)));
     v1::ImportTokensResponse response;
-    const grpc::Status status =
-        stub_->ImportTokens(connection_.Call(absl::Seconds(30)).get(), request, &response);
-    if (!status.ok()) return FromWire(status);
+    if (request.cards_size() > 0) {
+      // The same for the same lines, so that a call whose answer was lost imports nothing twice.
+      request.set_request_id(RequestIdOfCall(
+          results_.id(), static_cast<std::uint32_t>(results_.rows() / kRowsPerCall)));
+      const grpc::Status status =
+          stub_->ImportTokens(connection_.Call(absl::Seconds(30)).get(), request, &response);
+      if (!status.ok()) return FromWire(status);
+    }
     if (response.results_size() != request.cards_size()) {
       return absl::InternalError("the service answered for another number of cards");
     }
-    for (int i = 0; i < response.results_size(); ++i) {
-      const v1::TokenizeResult& result = response.results(i);
-      ImportedLine& line = lines[static_cast<std::size_t>(i)];
-      if (result.has_error()) {
-        line.reason = result.error().reason();
+    auto result = response.results().begin();
+    for (ImportedLine& line : lines) {
+      if (!line.reason.empty()) continue;
+      if (result->has_error()) {
+        line.reason = result->error().reason();
       } else {
-        line.token = result.token().token();
+        line.token = result->token().token();
       }
+      ++result;
     }
     return results_.Append(lines);
   }
@@ -125,7 +158,8 @@ class Import {
 ExitCode ImportTokens(const Connection& connection, const ImportOptions& options, Output& output) {
   absl::StatusOr<CardReader> cards = CardReader::Open(options.file);
   if (!cards.ok()) return Report(cards.status());
-  const auto results = ImportResults::Open(options.results, options.profile, kRowsPerCall);
+  const auto results = ImportResults::Open(options.results, options.profile,
+                                           options.tokens ? "tokens" : "cards", kRowsPerCall);
   if (!results.ok()) return Report(results.status());
   Import import(connection, options, *std::move(cards), **results);
   const absl::Status done = import.Run();

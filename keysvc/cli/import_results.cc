@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <utility>
@@ -24,6 +24,7 @@ namespace keysvc::cli {
 namespace {
 
 constexpr std::string_view kHeading = "# keysvc import ";
+constexpr std::string_view kDone = "# done";
 
 absl::Status NotResults() {
   return Error(Reason::kFieldInvalid, "the file is not the results of an import", "results");
@@ -45,19 +46,23 @@ std::optional<ImportedLine> Parse(std::string_view text) {
 
 absl::StatusOr<std::unique_ptr<ImportResults>> ImportResults::Open(const std::string& path,
                                                                    std::string_view profile,
+                                                                   std::string_view form,
                                                                    std::int64_t rows_per_call) {
-  const int descriptor = open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return FileError("cannot open", path);
   std::unique_ptr<ImportResults> results(new ImportResults(path, descriptor));
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     return Error(Reason::kFieldInvalid, "another import writes these results", "results");
   }
-  struct stat file {};
-  if (fstat(descriptor, &file) != 0) return FileError("cannot read", path);
-  if (file.st_size == 0) {
-    RETURN_IF_ERROR(results->Begin(profile));
+  const std::string terms = absl::StrCat(ToAbsl(profile), " ", ToAbsl(form));
+  std::ifstream file(path);
+  std::string heading;
+  std::getline(file, heading);
+  // Of one that was cut off nothing was sent yet.
+  if (file.eof() && (kHeading.starts_with(heading) || heading.starts_with(kHeading))) {
+    RETURN_IF_ERROR(results->Begin(terms));
   } else {
-    RETURN_IF_ERROR(results->TakeUp(profile, rows_per_call));
+    RETURN_IF_ERROR(results->TakeUp(terms, rows_per_call));
   }
   return results;
 }
@@ -74,45 +79,65 @@ absl::Status ImportResults::Append(const std::vector<ImportedLine>& lines) {
   return absl::OkStatus();
 }
 
-absl::Status ImportResults::Begin(std::string_view profile) {
-  id_ = NewRequestId();
-  return Write(absl::StrCat(ToAbsl(kHeading), id_, " ", ToAbsl(profile), "\n"));
+absl::Status ImportResults::Finish() {
+  RETURN_IF_ERROR(Write(absl::StrCat(ToAbsl(kDone), "\n")));
+  done_ = true;
+  return absl::OkStatus();
 }
 
-absl::Status ImportResults::TakeUp(std::string_view profile, std::int64_t rows_per_call) {
+absl::Status ImportResults::Begin(std::string_view terms) {
+  id_ = NewRequestId();
+  RETURN_IF_ERROR(Write(absl::StrCat(ToAbsl(kHeading), id_, " ", ToAbsl(terms), "\n")));
+  // With a file that is not found again all would be imported again.
+  const std::string folder = std::filesystem::absolute(path_).parent_path();
+  const int opened = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = opened >= 0 && fsync(opened) == 0;
+  if (opened >= 0) close(opened);
+  return synced ? absl::OkStatus() : FileError("cannot write", path_);
+}
+
+absl::Status ImportResults::TakeUp(std::string_view terms, std::int64_t rows_per_call) {
   std::ifstream file(path_);
   std::string text;
-  if (!std::getline(file, text) || file.eof() || !text.starts_with(kHeading)) return NotResults();
-  const std::vector<std::string> words = absl::StrSplit(ToAbsl(text).substr(kHeading.size()), ' ');
+  if (!std::getline(file, text) || !text.starts_with(kHeading)) return NotResults();
+  const std::vector<std::string> words =
+      absl::StrSplit(ToAbsl(text).substr(kHeading.size()), absl::MaxSplits(' ', 1));
   if (words.size() != 2 || !policy::IsUuid(words[0])) return NotResults();
-  if (words[1] != profile) {
-    return Error(Reason::kFieldInvalid, "the results are of an import into another profile",
+  if (words[1] != terms) {
+    return Error(Reason::kFieldInvalid,
+                 "the results are of an import into another profile, or with and without tokens",
                  "results");
   }
   id_ = words[0];
 
-  off_t whole = file.tellg();
+  whole_ = file.tellg();
   std::vector<ImportedLine> call;
   // Of a last line without its end getline() is at the end of the file.
-  while (std::getline(file, text) && !file.eof()) {
-    std::optional<ImportedLine> line = Parse(text);
-    if (!line.has_value()) return NotResults();
-    call.push_back(*std::move(line));
-    if (static_cast<std::int64_t>(call.size()) < rows_per_call) continue;
+  while (!done_ && std::getline(file, text) && !file.eof()) {
+    done_ = text == kDone;
+    if (!done_) {
+      std::optional<ImportedLine> line = Parse(text);
+      if (!line.has_value()) return NotResults();
+      call.push_back(*std::move(line));
+      if (static_cast<std::int64_t>(call.size()) < rows_per_call) continue;
+    }
     for (const ImportedLine& one : call) Count(one);
     call.clear();
-    whole = file.tellg();
+    whole_ = file.tellg();
   }
-  if (ftruncate(descriptor_, whole) != 0) return FileError("cannot write", path_);
+  if (done_ && std::getline(file, text)) return NotResults();
   return absl::OkStatus();
 }
 
 absl::Status ImportResults::Write(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = write(descriptor_, text.data(), text.size());
+  if (ftruncate(descriptor_, whole_) != 0) return FileError("cannot write", path_);
+  for (std::int64_t at = whole_; !text.empty();) {
+    const ssize_t written = pwrite(descriptor_, text.data(), text.size(), at);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return FileError("cannot write", path_);
     text.remove_prefix(static_cast<std::size_t>(written));
+    at += written;
+    if (text.empty()) whole_ = at;
   }
   if (fdatasync(descriptor_) != 0) return FileError("cannot write", path_);
   return absl::OkStatus();

@@ -20,16 +20,20 @@ struct ImportedLine {
 };
 
 // The results of an import: a file by which one that was broken off goes on where it was. It begins
-// with a line "# keysvc import ID PROFILE"; each later one is "LINE,TOKEN,REASON". No card is in
-// it. Not thread-safe; held by one process at a time.
+// with a line "# keysvc import ID PROFILE FORM", where FORM says whether the lines of cards begin
+// with tokens ("tokens") or not ("cards"); each later one is "LINE,TOKEN,REASON", and the last one
+// of an import that has ended "# done". No card is in it. Not thread-safe; held by one process at a
+// time.
 class ImportResults {
  public:
-  // Begins the file, or takes up what it has: of calls with `rows_per_call` lines whose results are
-  // there whole. The rest is cut off. INVALID_ARGUMENT/FIELD_INVALID for a file that is none of
-  // these, of an import into another profile, or held by another process; UNAVAILABLE when it
-  // cannot be read or written.
+  // Begins the file, or takes up what it has: all of an import that has ended, else of calls with
+  // `rows_per_call` lines whose results are there whole; Append() writes over the rest.
+  // INVALID_ARGUMENT/FIELD_INVALID for a file that is none of these, of an import into another
+  // profile or from lines of another form, or held by another process; UNAVAILABLE when it cannot
+  // be read or written.
   static absl::StatusOr<std::unique_ptr<ImportResults>> Open(const std::string& path,
                                                              std::string_view profile,
+                                                             std::string_view form,
                                                              std::int64_t rows_per_call);
   ImportResults(const ImportResults&) = delete;
   ImportResults& operator=(const ImportResults&) = delete;
@@ -43,14 +47,20 @@ class ImportResults {
   // The line of the last row; 0 when there is none.
   std::int64_t last_line() const { return last_line_; }
 
+  // Whether the import has ended.
+  bool done() const { return done_; }
+
   // Adds the results of one call. On the disk when it returns.
   absl::Status Append(const std::vector<ImportedLine>& lines);
+  // Says that there are no more. Likewise.
+  absl::Status Finish();
 
  private:
   ImportResults(std::string path, int descriptor)
       : path_(std::move(path)), descriptor_(descriptor) {}
-  absl::Status Begin(std::string_view profile);
-  absl::Status TakeUp(std::string_view profile, std::int64_t rows_per_call);
+  absl::Status Begin(std::string_view terms);
+  absl::Status TakeUp(std::string_view terms, std::int64_t rows_per_call);
+  // Behind what is whole.
   absl::Status Write(std::string_view text);
   void Count(const ImportedLine& line);
 
@@ -60,6 +70,8 @@ class ImportResults {
   std::int64_t imported_ = 0;
   std::int64_t refused_ = 0;
   std::int64_t last_line_ = 0;
+  bool done_ = false;
+  std::int64_t whole_ = 0;  // bytes
 };
 
 }  // namespace keysvc::cli

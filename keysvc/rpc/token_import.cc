@@ -1,6 +1,7 @@
 #include "keysvc/rpc/token_import.h"
 
 #include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -9,8 +10,24 @@
 #include "keysvc/rpc/convert.h"
 #include "keysvc/rpc/token_items.h"
 #include "status/macros.h"
+#include "tokenizer/external_token.h"
 
 namespace keysvc::rpc {
+
+namespace {
+
+// The token that a card is imported with. What is none may be anything, a card number too, and
+// stays where the message is wiped; then the card is the error.
+std::string TakeToken(const v1::ImportedCard& imported, const tokenizer::Profile& profile,
+                      absl::StatusOr<tokenizer::CardData>& card) {
+  if (!card.ok()) return {};
+  const absl::Status sound = tokenizer::CheckImportedToken(profile, *card, imported.token());
+  if (sound.ok()) return imported.token();
+  card = sound;
+  return {};
+}
+
+}  // namespace
 
 void TokenImport::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::ImportTokensRequest, v1::ImportTokensResponse>(
@@ -32,7 +49,7 @@ void TokenImport::ImportTokens(v1::ImportTokensRequest& request,
   cards.reserve(static_cast<std::size_t>(request.cards_size()));
   for (v1::ImportedCard& imported : *request.mutable_cards()) {
     cards.push_back(TakeCard(*imported.mutable_card()));
-    facts.tokens.push_back(imported.token());
+    facts.tokens.push_back(TakeToken(imported, *profile, cards.back()));
   }
   REFUSE_IF_ERROR(reply, TakeDomains(request.domains(), cards, facts));
   tokenizer_.Import(std::move(permit), *profile, std::move(cards), std::move(facts),

@@ -161,15 +161,18 @@ class CommandLine(unittest.TestCase):
     def test_what_became_of_each_line_is_in_the_results(self):
         pans = canaries(3)
         self.cards = (f"tok_first,{pans[0]},2031-05,Jane Doe\n\n,{pans[1]}\n"
-                      f"tok_first,{pans[2]}\nnone,none\n")
+                      f"tok_first,{pans[2]}\nnone,none\n\udce9,{pans[2]}\n"
+                      f"{pans[2]},{pans[2]}\n,{pans[2]},,{'x' * 600}\n")
         done = self.bring("--tokens")
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn('"imported":2,"refused":2', done.stdout)
+        self.assertIn('"imported":2,"refused":5', done.stdout)
         heading, *lines = self.results.read_text().splitlines()
-        self.assertRegex(heading, rf"^# keysvc import [0-9a-f-]{{36}} {FORMER}$")
+        self.assertRegex(heading, rf"^# keysvc import [0-9a-f-]{{36}} {FORMER} tokens$")
         self.assertEqual(lines[0], "1,tok_first,")
         self.assertRegex(lines[1], r"^3,ext_[a-z2-7]{26},$")
-        self.assertEqual(lines[2:], ["4,,TOKEN_TAKEN", "5,,PAN_INVALID"])
+        self.assertEqual(lines[2:], [
+            "4,,TOKEN_TAKEN", "5,,PAN_INVALID", "6,,FIELD_INVALID", "7,,FIELD_INVALID",
+            "8,,FIELD_INVALID", "# done"])
         for pan in pans:
             self.assertNotIn(pan, self.results.read_text() + done.stdout + done.stderr)
 
@@ -177,7 +180,7 @@ class CommandLine(unittest.TestCase):
         self.write_cards(350)
         self.assertEqual(self.bring().returncode, 0)
         whole = self.results.read_text()
-        self.assertEqual(len(whole.splitlines()), 351)
+        self.assertEqual(len(whole.splitlines()), 352)
         self.assertEqual(self.bring().returncode, 0)
         self.assertEqual(self.results.read_text(), whole)
         # Of two calls the answers were lost, of one in part.
@@ -190,13 +193,13 @@ class CommandLine(unittest.TestCase):
     def test_results_of_other_cards_are_refused(self):
         self.write_cards(120)
         self.assertEqual(self.bring().returncode, 0)
-        whole = self.results.read_text()
-        self.cards = "\n" + self.cards
-        done = self.bring()
-        self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("FIELD_INVALID", done.stderr)
-        self.cards = ""
-        self.assertEqual(self.bring().returncode, 1)
+        whole, cards = self.results.read_text(), self.cards
+        for other, *more in (["\n" + cards], [""], [cards + cards], [cards, "--tokens"]):
+            self.cards = other
+            done = self.bring(*more)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("FIELD_INVALID", done.stderr)
+            self.assertEqual(self.results.read_text(), whole)
         # Other cards in the place of those whose answer was lost.
         self.results.write_text("\n".join(whole.splitlines()[:1]) + "\n")
         self.write_cards(121)
@@ -234,7 +237,7 @@ class CommandLine(unittest.TestCase):
                     self.deployment.start()
             self.assertEqual(code, 0)
             self.assertGreater(kills, 6)
-            lines = self.results.read_text().splitlines()[1:]
+            lines = self.results.read_text().splitlines()[1:-1]
             self.assertEqual([int(line.split(",")[0]) for line in lines],
                              list(range(1, cards + 1)))
             self.assertEqual(self.active(), cards)

@@ -19,7 +19,9 @@ CardData Visa() {
 
 TEST(ExternalTokenTest, WhatOtherVaultsCallTheirTokensIsOne) {
   for (const char* token :
-       {"26818785-547b-4b28-b0fa-531377e99f4e", "tok_sandbox_iyp8ooRXCDKPpeoW3zaVKz",
+       {"26818785-547b-4b28-b0fa-531377e99f4e", "tok_26818785-547b-4b28-b0fa-531377e99f4e",
+        "00000000-0000-4000-8411-1111111111a1", "4111111111111111000000000000000a",
+        "tok_4111111111111111000000000000000a", "tok_sandbox_iyp8ooRXCDKPpeoW3zaVKz",
         "pm_1PQ8Z2abc", "TKN-0000-1111", "a.b_c-d1", "99999999", "4111111111111112",
         "4111-1111-1111-1112", "9234567890123456789"}) {
     EXPECT_TRUE(IsExternalToken(token)) << token;
@@ -30,7 +32,10 @@ TEST(ExternalTokenTest, NothingIsOneThatMayBeACardNumber) {
   for (const char* token :
        {"4111111111111111", "4111-1111-1111-1111", "4111.1111.1111.1111", "4111_111111111111",
         "tok_4111111111111111", "tok_4111111111111111_x", "12345678901234567890",
-        "x123456789012345678901", "41-11-11-11-11-11-11-11", "-4111111111111111-"}) {
+        "x123456789012345678901", "41-11-11-11-11-11-11-11", "-4111111111111111-",
+        "x4111-1111-1111-1111", "visa_4111.1111.1111.1111", "4111-1111-1111-1111-a",
+        "00000000-0000-0000-4111-111111111111", "00000000-0000-4000-8411-111111111111",
+        "4111111111111111000000000000000000a", "tok_4_4111111111111111000000000000000a"}) {
     EXPECT_FALSE(IsExternalToken(token)) << token;
   }
 }
@@ -44,6 +49,17 @@ TEST(ExternalTokenTest, NothingIsOneThatIsTooShortOrLongOrHasOtherCharacters) {
   }
   EXPECT_TRUE(IsExternalToken(std::string(8, 'a')));
   EXPECT_TRUE(IsExternalToken(std::string(64, 'a')));
+}
+
+TEST(ExternalTokenTest, NoneLooksLikeAnOpaqueTokenOrHoldsTheNumberOfItsCard) {
+  EXPECT_FALSE(IsExternalToken("tok_aeaaaaabtziirkdnfi3odl2o5rfzojg5du"));
+  const Profile profile{"acme", "former", 1, true, Family::kExternal};
+  EXPECT_OK(CheckImportedToken(profile, Visa(), "visa_1234"));
+  for (const char* token : {"14111111111111111", "4111-1111-1111-1111-0", "4111a111111111111111",
+                            "4111111111111111000000000000000a"}) {
+    EXPECT_THAT(CheckImportedToken(profile, Visa(), token), HasReason(Reason::kFieldInvalid))
+        << token;
+  }
 }
 
 TEST(ExternalTokenTest, DrawnOnesAreAllOfTheFormAndAllDifferent) {

@@ -1,6 +1,7 @@
 // Cards that were kept elsewhere, with the tokens that they had.
 #include <atomic>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -122,6 +123,47 @@ TEST_P(TokenizerImportTest, EveryRowOfABatchIsJudgedByItself) {
   for (const std::string_view secret : {"tok_visa2", "tok_wrong", "4111111111111111"}) {
     EXPECT_THAT(record, Not(HasSubstr(std::string(secret)))) << secret;
   }
+}
+
+TEST_P(TokenizerImportTest, ARowThatIsRefusedDoesNotDecideOverTheNextOneOfItsCard) {
+  ASSERT_OK(service_->ImportOne(kAmex, "tok_taken", kFormer));
+  const auto imported = service_->Import(List(Card(kVisa), Card(kVisa), Card(kVisa)),
+                                         {"tok_taken", "tok_free1", ""}, kFormer);
+  ASSERT_OK(imported);
+  EXPECT_THAT(imported->at(0), HasReason(Reason::kTokenTaken));
+  EXPECT_EQ(imported->at(1)->name.token, "tok_free1");
+  EXPECT_EQ(imported->at(2)->name.token, "tok_free1");
+}
+
+TEST_P(TokenizerImportTest, WhatPassesFailsTheCallAndNotTheCardForGood) {
+  ASSERT_OK(service_->ImportOne(kVisa, "tok_first", kFormer));
+  const auto import = [&] {
+    return service_->Import(List(Card(kVisa), Card(kAmex)), {"tok_first", ""}, kFormer, kRequest);
+  };
+  service_->keys_.data_seals().Refuse(Reason::kKeyUsesNotReserved);
+  EXPECT_THAT(import().status(), HasReason(Reason::kKeyUsesNotReserved));
+  EXPECT_EQ(Rows().size(), 1U);
+  service_->keys_.data_seals().Refuse(std::nullopt);
+  const auto imported = import();
+  ASSERT_OK(imported);
+  EXPECT_OK(imported->at(0));
+  EXPECT_OK(imported->at(1));
+}
+
+TEST_P(TokenizerImportTest, WhatWasImportedIsATokenLikeOthers) {
+  ASSERT_OK(service_->ImportOne(kVisa, "tok_first", kFormer));
+  const TokenName token = Named("tok_first", kFormer);
+  ASSERT_OK(service_->Change(token, TokenState::kSuspended));
+  EXPECT_EQ(service_->NumberOf(token), "TOKEN_SUSPENDED");
+  ASSERT_OK(service_->Change(token, TokenState::kActive));
+  ASSERT_OK(service_->Update(token, kAmex));
+  EXPECT_EQ(service_->NumberOf(token), kAmex);
+  EXPECT_EQ(service_->TokenOf(kAmex, kFormer).token, "tok_first");
+  ASSERT_OK(service_->ConvertOne(token, kCards));
+  const auto converted = service_->ConvertOne(service_->TokenOf("5555555555554444"), kFormer);
+  ASSERT_OK(converted);
+  EXPECT_EQ(service_->NumberOf(Named(converted->name.token, kFormer)), "5555555555554444");
+  EXPECT_OK(CheckStore());
 }
 
 TEST_P(TokenizerImportTest, ARepetitionMakesNothingTwiceAndRefusesWhatItRefused) {
