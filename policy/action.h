@@ -20,6 +20,7 @@ enum class Action {
   kSuspendToken,
   kResumeToken,
   kDeleteToken,
+  kListTokens,
   kGetRetentionReport,
   kSign,
   kSignJws,

@@ -29,6 +29,7 @@ Subject SubjectOf(Action action) {
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
+    case Action::kListTokens:
     case Action::kGetRetentionReport:
       return Subject::kProfile;
     case Action::kFingerprintCard:
@@ -131,6 +132,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
+    case Action::kListTokens:
     case Action::kSign:
     case Action::kSignJws:
     case Action::kSignHttpMessage:

@@ -22,7 +22,7 @@ TokenizeCall::TokenizeCall(const CallServices& services, const policy::Permit& p
                            Profile profile, std::vector<absl::StatusOr<CardData>> cards,
                            const RequestFacts& facts, audit::Done<Results> done)
     : services_(services),
-      maker_(services_, permit, std::move(profile), facts.domains),
+      maker_(services_, permit, std::move(profile), facts),
       cards_(std::move(cards)),
       done_(std::move(done)),
       entry_(EntryOf(permit, "TokenService.Tokenize", facts)) {
@@ -40,13 +40,13 @@ absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
     absl::StatusOr<CardData>& card = cards_[i];
     if (!card.ok()) continue;
     absl::Status refused = maker_.CheckCard(*card);
-    if (refused.ok()) refused = maker_.CheckDomainOf(i);
+    if (refused.ok()) refused = maker_.CheckStated(i);
     if (!refused.ok()) card = refused;
   }
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
   ASSIGN_OR_RETURN(fingerprint_, FingerprintOf(entry_.profile, cards_, maker_.domains(),
-                                               *request_keys_->fingerprint));
+                                               maker_.metadata(), *request_keys_->fingerprint));
   return absl::OkStatus();
 }
 

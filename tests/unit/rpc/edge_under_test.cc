@@ -27,7 +27,7 @@ rules:
   - id: data
     roles: [data]
     actions: [Tokenize, GetToken, LookUpToken, ConvertToken, UpdateTokenCard, SuspendToken,
-              ResumeToken, DeleteToken]
+              ResumeToken, DeleteToken, ListTokens]
     resources: ["tenants/acme/tokenProfiles/*"]
   - id: reveal
     roles: [data]

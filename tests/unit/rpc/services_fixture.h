@@ -42,6 +42,7 @@ inline constexpr char kPan[] = "4111111111111111";
 inline constexpr char kOtherPan[] = "5555555555554444";
 inline constexpr char kProfile[] = "tenants/acme/tokenProfiles/cards";
 inline constexpr char kReceipts[] = "tenants/acme/tokenProfiles/receipts";
+inline constexpr char kOrders[] = "tenants/acme/tokenProfiles/orders";
 inline constexpr char kShops[] = "tenants/acme/tokenProfiles/shops";
 inline constexpr char kUuid[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1";
 
@@ -73,8 +74,16 @@ class ServicesTest : public ::testing::Test {
          {.tenant = "acme",
           .name = "shops",
           .number = 3,
-          .domain = {
-              .channels = {"web", "app"}, .merchant = true, .amounts = {{"EUR", 100, 50'000}}}}});
+          .domain = {.channels = {"web", "app"},
+                     .merchant = true,
+                     .amounts = {{"EUR", 100, 50'000}}}},
+         {.tenant = "acme",
+          .name = "orders",
+          .number = 4,
+          .metadata = {{.name = "store",
+                        .type = tokenizer::MetadataType::kWord,
+                        .values = {"berlin", "vienna"}},
+                       {.name = "day", .type = tokenizer::MetadataType::kDate}}}});
     ASSERT_OK(profiles);
     profiles_.emplace(*std::move(profiles));
     wrapping_.emplace(edge.hsm, edge.deployment.name, 1);

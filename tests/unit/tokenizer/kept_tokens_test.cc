@@ -46,7 +46,7 @@ class KeptTokensTest : public ::testing::Test {
   std::string Fingerprint(const std::vector<absl::StatusOr<CardData>>& cards,
                           std::string_view profile = kProfile,
                           const std::vector<TokenDomain>& domains = {}) const {
-    return *FingerprintOf(profile, cards, domains, *hmac_);
+    return *FingerprintOf(profile, cards, domains, {}, *hmac_);
   }
   const std::shared_ptr<const AnswerKey> key_ = *AnswerKey::Create(CountingKey());
   const std::unique_ptr<crypto::HmacSha256> hmac_ = *crypto::HmacSha256::Create(CountingKey());
