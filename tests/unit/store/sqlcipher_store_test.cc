@@ -84,15 +84,15 @@ TEST_F(SqlcipherStoreTest, AListLooksAtSomeThousandEntriesInOneGoAndGoesOnBehind
                          std::int64_t wanted) {
     std::vector<std::int64_t> found;
     std::optional<std::int64_t> after = 0;
-    int parts = 0;
-    for (; after.has_value(); ++parts) {
+    int count = 0;
+    for (; after.has_value(); ++count) {
       const auto list = store->ListTokens(rows.tokens[0].tenant, profile, filter, *after, 5);
       EXPECT_OK(list);
       for (const TokenRow& row : list->rows) found.push_back(row.handle);
       after = list->last;
     }
     EXPECT_EQ(found, std::vector<std::int64_t>{wanted});
-    return parts;
+    return count;
   };
   EXPECT_EQ(parts(1, {{"odd", "yes"}, {"even", "yes"}}, kLast), 3);
   EXPECT_EQ(parts(rows.tokens.back().profile, {}, kLast + 1), 3);
