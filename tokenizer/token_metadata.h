@@ -39,7 +39,7 @@ struct MetadataField {
   absl::Status Check() const;
   // The spelling in which the value is kept. INVALID_ARGUMENT/FIELD_INVALID, naming the field below
   // `parent`, for what is no such value; a UUID is none where some of its groups together begin, or
-  // its last digits are, a card number of a known issuer: of one random UUID in 2,500 they are.
+  // its last digits are, a card number of a known issuer: of one random UUID in 2,300 they are.
   absl::StatusOr<std::string> Canonical(std::string_view value, std::string_view parent) const;
 };
 
