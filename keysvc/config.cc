@@ -38,6 +38,15 @@ constexpr FamilyName kFamilies[] = {{"opaque", tokenizer::Family::kOpaque},
                                     {"ff1", tokenizer::Family::kFf1},
                                     {"external", tokenizer::Family::kExternal}};
 
+struct MetadataTypeName {
+  std::string_view name;
+  tokenizer::MetadataType type;
+};
+constexpr MetadataTypeName kMetadataTypes[] = {{"word", tokenizer::MetadataType::kWord},
+                                               {"uuid", tokenizer::MetadataType::kUuid},
+                                               {"integer", tokenizer::MetadataType::kInteger},
+                                               {"date", tokenizer::MetadataType::kDate}};
+
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 // "host:port", the host an address or a name, IPv6 in brackets. Port 0 chooses a free one.
@@ -269,7 +278,7 @@ class Reader {
       RETURN_IF_ERROR(
           RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1", "emv",
                              "time_to_live_minutes", "uses", "grace_minutes", "request_id_hours",
-                             "account_reference_issuer", "domain", "on_reissue"}));
+                             "account_reference_issuer", "domain", "on_reissue", "metadata"}));
       tokenizer::Profile profile;
       ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
       ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
@@ -296,6 +305,9 @@ class Reader {
       }
       if (const std::optional<YamlNode> domain = item.Find("domain")) {
         ASSIGN_OR_RETURN(profile.domain, ReadDomain(*domain));
+      }
+      if (const std::optional<YamlNode> metadata = item.Find("metadata")) {
+        ASSIGN_OR_RETURN(profile.metadata, ReadMetadata(*metadata));
       }
       ASSIGN_OR_RETURN(profile.merges, ReadMerges(item));
       RETURN_IF_ERROR(ReadFamily(item, profile));
@@ -339,6 +351,43 @@ class Reader {
     ASSIGN_OR_RETURN(const std::int64_t most, max.AsInteger(0, tokenizer::kLargestAmount));
     band.max = static_cast<std::uint64_t>(most);
     return band;
+  }
+
+  static absl::StatusOr<std::vector<tokenizer::MetadataField>> ReadMetadata(const YamlNode& node) {
+    ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
+    if (items.empty()) return node.Fault("at least one field is expected");
+    std::vector<tokenizer::MetadataField> fields;
+    for (const YamlNode& item : items) {
+      ASSIGN_OR_RETURN(tokenizer::MetadataField field, ReadMetadataField(item));
+      fields.push_back(std::move(field));
+      RETURN_IF_ERROR(FaultUnless(tokenizer::CheckFields(fields), item));
+    }
+    return fields;
+  }
+
+  static absl::StatusOr<tokenizer::MetadataField> ReadMetadataField(const YamlNode& node) {
+    RETURN_IF_ERROR(RequireKeys(node, {"name", "type", "values", "min", "max", "required"}));
+    tokenizer::MetadataField field;
+    ASSIGN_OR_RETURN(const YamlNode name, node.Get("name"));
+    ASSIGN_OR_RETURN(field.name, name.AsString());
+    ASSIGN_OR_RETURN(const YamlNode type, node.Get("type"));
+    ASSIGN_OR_RETURN(const std::string word, type.AsString());
+    const auto* const known = std::find_if(std::begin(kMetadataTypes), std::end(kMetadataTypes),
+                                           [&](const auto& one) { return one.name == word; });
+    if (known == std::end(kMetadataTypes)) {
+      return type.Fault("word, uuid, integer or date is expected");
+    }
+    field.type = known->type;
+    if (const std::optional<YamlNode> values = node.Find("values")) {
+      ASSIGN_OR_RETURN(field.values, values->AsStrings());
+    }
+    ASSIGN_OR_RETURN(field.min, Number(node, "min", 0, tokenizer::kLargestInteger, 0));
+    ASSIGN_OR_RETURN(
+        field.max, Number(node, "max", 0, tokenizer::kLargestInteger, tokenizer::kLargestInteger));
+    if (const std::optional<YamlNode> required = node.Find("required")) {
+      ASSIGN_OR_RETURN(field.required, required->AsBool());
+    }
+    return field;
   }
 
   static absl::StatusOr<bool> ReadMerges(const YamlNode& item) {

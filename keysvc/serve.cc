@@ -32,7 +32,6 @@
 #include "keysvc/rpc/refusal_counter.h"
 #include "keysvc/rpc/server.h"
 #include "keysvc/rpc/signing_service.h"
-#include "keysvc/rpc/token_import.h"
 #include "keysvc/rpc/token_service.h"
 #include "keysvc/rpc/trouble_log.h"
 #include "keysvc/say.h"
@@ -179,7 +178,6 @@ absl::Status Serve(const Config& config) {
   rpc::Lane hsm_lane(config.token.sessions, 256, "hsm-lane", config.token.sessions);
   rpc::Lane admin_lane(2, 32, "admin-lane");
   rpc::TokenService token_service(deployment->gate(), profiles, tokenizer);
-  rpc::TokenImport token_import(deployment->gate(), profiles, tokenizer);
   rpc::SigningService signing_service(deployment->gate(), deployment->keys(), public_keys, signer,
                                       verifier);
   const rpc::KeyChanges key_changes = config.deployment.environment == "development"
@@ -192,7 +190,6 @@ absl::Status Serve(const Config& config) {
   rpc::AuditService audit_service(deployment->gate(), deployment->journal(), deployment->store());
   rpc::MethodTable methods;
   token_service.Register(methods, data_lane);
-  token_import.Register(methods, data_lane);
   signing_service.Register(methods, hsm_lane, data_lane);
   key_service.Register(methods, admin_lane);
   partner_key_service.Register(methods, admin_lane);

@@ -21,6 +21,7 @@ enum class Action {
   kSuspendToken,
   kResumeToken,
   kDeleteToken,
+  kListTokens,
   kGetRetentionReport,
   kSign,
   kSignJws,

@@ -30,6 +30,7 @@ Subject SubjectOf(Action action) {
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
+    case Action::kListTokens:
     case Action::kGetRetentionReport:
       return Subject::kProfile;
     case Action::kFingerprintCard:
@@ -133,6 +134,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kSuspendToken:
     case Action::kResumeToken:
     case Action::kDeleteToken:
+    case Action::kListTokens:
     case Action::kSign:
     case Action::kSignJws:
     case Action::kSignHttpMessage:

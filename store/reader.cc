@@ -9,25 +9,33 @@
 namespace keysvc::store {
 namespace {
 
+// How much of a list is looked at in one go, so that no call keeps a reader for long.
+constexpr std::size_t kMostSteps = 10'000;
+
 constexpr char kToken[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens WHERE handle = ?";
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits, metadata FROM tokens "
+    "WHERE handle = ?";
 constexpr char kTokenByPanIndex[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits, metadata FROM tokens "
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kTokenByDigits[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits, metadata FROM tokens "
     "WHERE digits = ? AND tenant = ? AND profile = ?";
 constexpr char kTokensAfter[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits, metadata FROM tokens "
     "WHERE handle > ? ORDER BY handle LIMIT ?";
 constexpr char kEndedTokens[] =
     "SELECT handle, tenant, profile, index_version, pan_index, data_version, sealed, created_ms, "
-    "state, revision, mac, leaf_index, ends_ms, uses_left, digits FROM tokens "
+    "state, revision, mac, leaf_index, ends_ms, uses_left, digits, metadata FROM tokens "
     "WHERE tenant = ? AND profile = ? AND state = ? AND ends_ms <= ? ORDER BY ends_ms LIMIT ?";
+// The first handle from one on.
+constexpr char kHandleByMetadata[] =
+    "SELECT handle FROM token_metadata WHERE value = ? AND field = ? AND tenant = ? AND "
+    "profile = ? AND handle >= ? ORDER BY handle LIMIT 1";
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
@@ -60,6 +68,7 @@ TokenRow TokenFrom(const Execution& row) {
       .revision = static_cast<std::uint64_t>(row.Integer(9)),
       .ends_ms = row.Optional<std::int64_t>(12),
       .uses_left = row.Optional<std::uint32_t>(13),
+      .metadata = row.Bytes(15),
       .mac = row.Bytes(10),
       .leaf_index = row.Optional<std::uint64_t>(11),
   };
@@ -173,6 +182,8 @@ absl::Status Reader::Prepare() {
       {&token_by_digits_, kTokenByDigits},
       {&tokens_after_, kTokensAfter},
       {&ended_tokens_, kEndedTokens},
+      {&handle_by_metadata_, kHandleByMetadata},
+      {&metadata_entries_, "SELECT count(*) FROM token_metadata"},
       {&key_versions_, kKeyVersions},
       {&partner_keys_, kPartnerKeys},
       {&idempotency_, kIdempotency},
@@ -294,6 +305,67 @@ absl::StatusOr<std::vector<TokenRow>> Reader::FindEndedTokens(std::string_view t
                                                               std::size_t limit) {
   EndSnapshot();
   return All(ended_tokens_.Bind(Text{tenant}, profile, state, by_ms, limit), TokenFrom);
+}
+
+absl::StatusOr<TokenList> Reader::ListTokens(std::string_view tenant, std::uint16_t profile,
+                                             std::span<const MetadataValue> filter,
+                                             std::int64_t after, std::size_t limit) {
+  // One for all that is read, so that no entry of the index is older or newer than its row.
+  RETURN_IF_ERROR(RenewSnapshot());
+  if (filter.empty()) return ListByHandle(tenant, profile, after, limit);
+  TokenList list;
+  std::int64_t next = after + 1;  // the least handle that may be one
+  std::size_t agreeing = 0;       // how many of the filter's last values have it
+  for (std::size_t step = 0;; ++step) {
+    if (step == kMostSteps) {
+      list.last = next - 1;
+      return list;
+    }
+    const MetadataValue& value = filter[step % filter.size()];
+    Execution entry =
+        handle_by_metadata_.Bind(Text{value.value}, Text{value.field}, Text{tenant}, profile, next);
+    ASSIGN_OR_RETURN(const bool found, entry.Step());
+    if (!found) return list;
+    const std::int64_t handle = entry.Integer(0);
+    agreeing = handle == next ? agreeing + 1 : 1;
+    next = handle;
+    if (agreeing < filter.size()) continue;
+    ASSIGN_OR_RETURN(std::optional<TokenRow> row, One(token_.Bind(handle), TokenFrom));
+    if (!row.has_value()) {
+      return Error(Reason::kIntegrityFailure, "the index over metadata is not what was written");
+    }
+    list.rows.push_back(*std::move(row));
+    if (list.rows.size() == limit) {
+      list.last = handle;
+      return list;
+    }
+    ++next;
+    agreeing = 0;
+  }
+}
+
+absl::StatusOr<TokenList> Reader::ListByHandle(std::string_view tenant, std::uint16_t profile,
+                                               std::int64_t after, std::size_t limit) {
+  TokenList list;
+  std::int64_t last = after;
+  Execution row = tokens_after_.Bind(after, kMostSteps);
+  for (std::size_t step = 0; step < kMostSteps; ++step) {
+    ASSIGN_OR_RETURN(const bool found, row.Step());
+    if (!found) return list;
+    last = row.Integer(0);
+    if (row.Integer(2) != profile || row.Bytes(1) != tenant) continue;
+    list.rows.push_back(TokenFrom(row));
+    if (list.rows.size() == limit) break;
+  }
+  list.last = last;
+  return list;
+}
+
+absl::StatusOr<std::uint64_t> Reader::CountMetadata() {
+  EndSnapshot();
+  Execution row = metadata_entries_.Bind();
+  RETURN_IF_ERROR(row.Step().status());
+  return static_cast<std::uint64_t>(row.Integer(0));
 }
 
 absl::StatusOr<std::vector<KeyVersionRow>> Reader::ListKeyVersions() {

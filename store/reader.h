@@ -16,6 +16,7 @@
 #include "store/recent_tokens.h"
 #include "store/rows.h"
 #include "store/statement.h"
+#include "store/token_metadata.h"
 
 namespace keysvc::store {
 
@@ -53,6 +54,10 @@ class Reader {
   absl::StatusOr<std::vector<TokenRow>> FindEndedTokens(std::string_view tenant,
                                                         std::uint16_t profile, std::uint8_t state,
                                                         std::int64_t by_ms, std::size_t limit);
+  absl::StatusOr<TokenList> ListTokens(std::string_view tenant, std::uint16_t profile,
+                                       std::span<const MetadataValue> filter, std::int64_t after,
+                                       std::size_t limit);
+  absl::StatusOr<std::uint64_t> CountMetadata();
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions();
   absl::StatusOr<std::vector<PartnerKeyRow>> ListPartnerKeys();
   absl::StatusOr<std::optional<IdempotencyRow>> FindIdempotency(std::string_view principal,
@@ -79,13 +84,17 @@ class Reader {
   absl::StatusOr<std::vector<std::optional<TokenRow>>> FindByKey(std::span<const std::string> keys,
                                                                  Query query);
 
+  // Without a filter.
+  absl::StatusOr<TokenList> ListByHandle(std::string_view tenant, std::uint16_t profile,
+                                         std::int64_t after, std::size_t limit);
+
   std::unique_ptr<Connection> connection_;
   const RecentTokens& recent_;
   bool in_snapshot_ = false;
   std::uint64_t generation_ = 0;  // of the snapshot
   Statement begin_, end_, token_, token_by_pan_index_, token_by_digits_, tokens_after_,
-      ended_tokens_, key_versions_, partner_keys_, idempotency_, frontier_, leaves_, leaf_hashes_,
-      checkpoint_;
+      ended_tokens_, handle_by_metadata_, metadata_entries_, key_versions_, partner_keys_,
+      idempotency_, frontier_, leaves_, leaf_hashes_, checkpoint_;
 };
 
 }  // namespace keysvc::store

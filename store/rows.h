@@ -29,10 +29,18 @@ struct TokenRow {
   std::uint64_t revision = 0;
   std::optional<std::int64_t> ends_ms = std::nullopt;     // none: it does not end by itself
   std::optional<std::uint32_t> uses_left = std::nullopt;  // none: any number
+  std::string metadata = {};                              // a MetadataText(); empty: it has none
   std::string mac;                                        // under the tenant's row-MAC key
   // Of the record that came with the row; none for rows of schema 1. Under neither: what it leads
   // to proves it.
   std::optional<std::uint64_t> leaf_index = std::nullopt;
+};
+
+// A part of a list of tokens.
+struct TokenList {
+  std::vector<TokenRow> rows = {};  // in the order of their handles
+  // The handle that the next part begins behind; none: there is nothing more.
+  std::optional<std::int64_t> last = std::nullopt;
 };
 
 struct KeyVersionRow {

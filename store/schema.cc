@@ -131,8 +131,22 @@ CREATE TABLE partner_keys (
 ) STRICT;
 )sql";
 
+// Every value of every token, so that tokens are found by them; as above what tells entries apart
+// comes first.
+constexpr char kVersion8[] = R"sql(
+ALTER TABLE tokens ADD COLUMN metadata BLOB;
+CREATE TABLE token_metadata (
+  value TEXT NOT NULL,
+  field TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  profile INTEGER NOT NULL,
+  handle INTEGER NOT NULL,
+  PRIMARY KEY (value, field, tenant, profile, handle)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,
-                               kVersion5, kVersion6, kVersion7};
+                               kVersion5, kVersion6, kVersion7, kVersion8};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

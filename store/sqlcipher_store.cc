@@ -162,6 +162,17 @@ class SqlcipherStore : public Store {
     });
   }
 
+  absl::StatusOr<TokenList> ListTokens(std::string_view tenant, std::uint16_t profile,
+                                       std::span<const MetadataValue> filter, std::int64_t after,
+                                       std::size_t limit) override {
+    return readers_.Use(
+        [&](Reader& reader) { return reader.ListTokens(tenant, profile, filter, after, limit); });
+  }
+
+  absl::StatusOr<std::uint64_t> CountMetadata() override {
+    return readers_.Use([](Reader& reader) { return reader.CountMetadata(); });
+  }
+
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions() override {
     return readers_.Use([](Reader& reader) { return reader.ListKeyVersions(); });
   }

@@ -10,6 +10,7 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "store/reader.h"
+#include "store/token_metadata.h"
 
 namespace keysvc::store {
 namespace {
@@ -19,14 +20,22 @@ constexpr char kFindToken[] =
     "WHERE pan_index = ? AND tenant = ? AND profile = ? AND index_version = ?";
 constexpr char kInsertToken[] =
     "INSERT INTO tokens (handle, tenant, profile, index_version, pan_index, data_version, sealed, "
-    "created_ms, state, revision, ends_ms, uses_left, mac, leaf_index, digits) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "created_ms, state, revision, ends_ms, uses_left, mac, leaf_index, digits, metadata) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kFindDigits[] =
     "SELECT 1 FROM tokens WHERE digits = ? AND tenant = ? AND profile = ?";
 constexpr char kFindRevision[] = "SELECT revision FROM tokens WHERE handle = ?";
 constexpr char kChangeToken[] =
     "UPDATE tokens SET index_version = ?, pan_index = ?, data_version = ?, sealed = ?, state = ?, "
-    "revision = ?, ends_ms = ?, uses_left = ?, mac = ? WHERE handle = ?";
+    "revision = ?, ends_ms = ?, uses_left = ?, mac = ?, metadata = ? WHERE handle = ?";
+constexpr char kFindMetadata[] = "SELECT metadata FROM tokens WHERE handle = ?";
+// One that somebody put there before is no reason not to write.
+constexpr char kPutMetadata[] =
+    "INSERT OR REPLACE INTO token_metadata (value, field, tenant, profile, handle) "
+    "VALUES (?, ?, ?, ?, ?)";
+constexpr char kRemoveMetadata[] =
+    "DELETE FROM token_metadata "
+    "WHERE value = ? AND field = ? AND tenant = ? AND profile = ? AND handle = ?";
 constexpr char kFindKey[] =
     "SELECT revision FROM key_versions WHERE tenant = ? AND name = ? AND version = ?";
 constexpr char kPutKey[] =
@@ -181,7 +190,10 @@ absl::Status Writer::Prepare() {
       {&insert_token_, kInsertToken},
       {&find_digits_, kFindDigits},
       {&find_revision_, kFindRevision},
+      {&find_metadata_, kFindMetadata},
       {&change_token_, kChangeToken},
+      {&put_metadata_, kPutMetadata},
+      {&remove_metadata_, kRemoveMetadata},
       {&find_key_, kFindKey},
       {&put_key_, kPutKey},
       {&find_partner_key_, kFindPartnerKey},
@@ -250,22 +262,47 @@ absl::StatusOr<bool> Writer::Conflicts(const Mutation& mutation, std::int64_t no
   return HasRow(find_idempotency_.Bind(Text{row.request_id}, Text{row.principal}, now_ms));
 }
 
+absl::Status Writer::WriteMetadata(const TokenRow& row, std::string_view text, Statement& write) {
+  for (const MetadataValue& value : MetadataOf(text)) {
+    RETURN_IF_ERROR(
+        write.Bind(Text{value.value}, Text{value.field}, Text{row.tenant}, row.profile, row.handle)
+            .Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::ChangeToken(const TokenRow& row) {
+  std::string before;
+  {
+    Execution stored = find_metadata_.Bind(row.handle);
+    RETURN_IF_ERROR(stored.Step().status());
+    before = stored.Bytes(0);
+  }
+  if (before != row.metadata) {
+    RETURN_IF_ERROR(WriteMetadata(row, before, remove_metadata_));
+    RETURN_IF_ERROR(WriteMetadata(row, row.metadata, put_metadata_));
+  }
+  return change_token_
+      .Bind(row.index_version, NullableBlob{row.pan_index}, row.data_version, Blob{row.sealed},
+            row.state, row.revision, row.ends_ms, row.uses_left, Blob{row.mac},
+            NullableBlob{row.metadata}, row.handle)
+      .Run();
+}
+
 absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
   for (const TokenRow& row : mutation.tokens) {
     if (row.revision > 1) {
-      RETURN_IF_ERROR(change_token_
-                          .Bind(row.index_version, NullableBlob{row.pan_index}, row.data_version,
-                                Blob{row.sealed}, row.state, row.revision, row.ends_ms,
-                                row.uses_left, Blob{row.mac}, row.handle)
-                          .Run());
+      RETURN_IF_ERROR(ChangeToken(row));
       continue;
     }
     RETURN_IF_ERROR(insert_token_
                         .Bind(row.handle, Text{row.tenant}, row.profile, row.index_version,
                               NullableBlob{row.pan_index}, row.data_version, Blob{row.sealed},
                               row.created_ms, row.state, row.revision, row.ends_ms, row.uses_left,
-                              Blob{row.mac}, row.leaf_index, NullableBlob{row.digits})
+                              Blob{row.mac}, row.leaf_index, NullableBlob{row.digits},
+                              NullableBlob{row.metadata})
                         .Run());
+    RETURN_IF_ERROR(WriteMetadata(row, row.metadata, put_metadata_));
   }
   for (const KeyVersionRow& row : mutation.keys) {
     RETURN_IF_ERROR(put_key_

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -40,12 +41,16 @@ class Writer {
   absl::Status Prepare();
   absl::StatusOr<bool> Conflicts(const Mutation& mutation, std::int64_t now_ms);
   absl::Status Write(const Mutation& mutation, std::int64_t now_ms);
+  absl::Status ChangeToken(const TokenRow& row);
+  // Adds the entries of this text of the row's to the index over metadata, or removes them.
+  absl::Status WriteMetadata(const TokenRow& row, std::string_view text, Statement& write);
 
   std::unique_ptr<Connection> connection_;
   RecentTokens& recent_;
   Statement begin_, commit_, rollback_, find_token_, insert_token_, find_digits_, find_revision_,
-      change_token_, find_key_, put_key_, find_partner_key_, put_partner_key_, find_idempotency_,
-      put_idempotency_, purge_idempotency_, insert_leaf_, put_frontier_, put_checkpoint_;
+      find_metadata_, change_token_, put_metadata_, remove_metadata_, find_key_, put_key_,
+      find_partner_key_, put_partner_key_, find_idempotency_, put_idempotency_, purge_idempotency_,
+      insert_leaf_, put_frontier_, put_checkpoint_;
   bool failed_ = false;
 };
 

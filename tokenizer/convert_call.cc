@@ -26,7 +26,7 @@ ConvertCall::ConvertCall(const CallServices& services, policy::Permit from, std:
       done_(std::move(done)),
       entry_(EntryOf(to_, "TokenService.ConvertToken", facts)),
       reader_(services_.profiles, services_.keys, services_.store, services_.gate, from_, tenant_),
-      maker_(services_, to_, std::move(target), facts.domains) {
+      maker_(services_, to_, std::move(target), facts) {
   entry_.profile = maker_.profile().ResourceName();
   entry_.details["source_rule"] = from_.rule();
 }
@@ -41,7 +41,8 @@ absl::Status ConvertCall::Prepare() {
   RETURN_IF_ERROR(CheckPermit(to_, policy::Action::kConvertToken, entry_.profile));
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
-  fingerprint_ = FingerprintOf(entry_.profile, names_, facts_, *request_keys_->fingerprint);
+  fingerprint_ =
+      FingerprintOf(entry_.profile, names_, facts_, maker_.metadata(), *request_keys_->fingerprint);
   return absl::OkStatus();
 }
 
@@ -90,7 +91,7 @@ absl::Status ConvertCall::Open() {
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
   RefuseWhatDoesNotOpen(readings_, services_.clock());
   RefuseTokensOfTarget();
-  RefuseDomainsThatTargetHasNot();
+  RefuseWhatTargetDoesNotMake();
   OpenWithinLimits(services_.budgets, from_, now, names_, facts_.uses, reader_, readings_);
   RefuseCardsThatTargetDoesNotTake();
   return absl::OkStatus();
@@ -105,10 +106,10 @@ void ConvertCall::RefuseTokensOfTarget() {
   }
 }
 
-void ConvertCall::RefuseDomainsThatTargetHasNot() {
+void ConvertCall::RefuseWhatTargetDoesNotMake() {
   for (std::size_t i = 0; i < readings_.size(); ++i) {
     if (!readings_[i].token.ok()) continue;
-    const absl::Status taken = maker_.CheckDomainOf(i);
+    const absl::Status taken = maker_.CheckStated(i);
     if (!taken.ok()) readings_[i].token = taken;
   }
 }

@@ -46,7 +46,7 @@ class ConvertCall : public std::enable_shared_from_this<ConvertCall> {
   // The first time: what is not for the target becomes the reason.
   absl::Status Open();
   void RefuseTokensOfTarget();
-  void RefuseDomainsThatTargetHasNot();
+  void RefuseWhatTargetDoesNotMake();
   void RefuseCardsThatTargetDoesNotTake();
   // Makes the tokens, and counts a use of each one that another was made of.
   absl::StatusOr<Results> Convert(store::Mutation& mutation);

@@ -45,6 +45,12 @@ constexpr std::string_view kKind = "keysvc kept tokens";
 // What follows in the fingerprint of a conversion behind its names, which begin with 0 to 2.
 constexpr std::uint8_t kUse = 3;
 constexpr std::uint8_t kDomain = 4;
+// Behind the cards of a request to tokenize as well, which begin with 0 or 1.
+constexpr std::uint8_t kMetadata = 5;
+
+void AddMetadata(const std::vector<std::string>& metadata, crypto::CanonicalWriter& request) {
+  for (const std::string& text : metadata) request.U8(kMetadata).Bytes(text);
+}
 
 absl::Status AddCards(const std::vector<absl::StatusOr<CardData>>& cards,
                       const std::vector<TokenDomain>& domains, const crypto::HmacSha256& key,
@@ -72,6 +78,7 @@ absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
                                           const std::vector<absl::StatusOr<CardData>>& cards,
                                           const std::vector<TokenDomain>& domains,
                                           const std::vector<std::string>& tokens,
+                                          const std::vector<std::string>& metadata,
                                           const crypto::HmacSha256& key) {
   crypto::CanonicalWriter request;
   request.Bytes(tokens.empty() ? "keysvc tokenize request" : "keysvc import request")
@@ -79,17 +86,20 @@ absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
       .Bytes(profile_resource);
   RETURN_IF_ERROR(AddCards(cards, domains, key, request));
   for (const std::string& token : tokens) request.Bytes(token);
+  AddMetadata(metadata, request);
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 
 std::string FingerprintOf(std::string_view target_resource,
                           const std::vector<absl::StatusOr<TokenName>>& names,
-                          const RequestFacts& facts, const crypto::HmacSha256& key) {
+                          const RequestFacts& facts, const std::vector<std::string>& metadata,
+                          const crypto::HmacSha256& key) {
   crypto::CanonicalWriter request;
   request.Bytes("keysvc convert request").U8(kFormat).Bytes(target_resource);
   AddNames(names, request);
   for (const TokenUse& use : facts.uses) request.U8(kUse).Bytes(use.ToString());
   for (const TokenDomain& domain : facts.domains) request.U8(kDomain).Bytes(domain.ToString());
+  AddMetadata(metadata, request);
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 

@@ -19,17 +19,20 @@
 namespace keysvc::tokenizer {
 
 // A keyed hash of all that the request says. A card that could not be parsed counts by its error.
-// `domains` are one for each card, or none; `tokens` likewise, what they are imported with.
+// `domains` are one for each card, or none; so are the `tokens` that they are imported with and the
+// texts of metadata.
 absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
                                           const std::vector<absl::StatusOr<CardData>>& cards,
                                           const std::vector<TokenDomain>& domains,
                                           const std::vector<std::string>& tokens,
+                                          const std::vector<std::string>& metadata,
                                           const crypto::HmacSha256& key);
 
 // The same of a request to convert tokens, with the uses and domains that it states.
 std::string FingerprintOf(std::string_view target_resource,
                           const std::vector<absl::StatusOr<TokenName>>& names,
-                          const RequestFacts& facts, const crypto::HmacSha256& key);
+                          const RequestFacts& facts, const std::vector<std::string>& metadata,
+                          const crypto::HmacSha256& key);
 
 // The same of a request to put cards behind tokens, one for each.
 absl::StatusOr<std::string> FingerprintOf(std::string_view tenant,

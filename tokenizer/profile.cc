@@ -64,6 +64,15 @@ absl::Status CheckMerges(const Profile& profile) {
                "only a deterministic profile that keeps cards has tokens to merge");
 }
 
+absl::Status CheckMetadataOf(const Profile& profile) {
+  RETURN_IF_ERROR(CheckFields(profile.metadata));
+  if (!profile.deterministic || profile.metadata.empty()) return absl::OkStatus();
+  return Error(
+      Reason::kConfigInvalid,
+      "a deterministic profile has one token per card for everybody, which cannot have the "
+      "metadata of one caller");
+}
+
 bool HaveOtherIssuers(const Profile& one, const Profile& other) {
   return one.tenant == other.tenant && !one.account_reference_issuer.empty() &&
          !other.account_reference_issuer.empty() &&
@@ -135,6 +144,7 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
     RETURN_IF_ERROR(CheckIssuer(profile->account_reference_issuer));
     RETURN_IF_ERROR(CheckDomainOf(*profile));
     RETURN_IF_ERROR(CheckMerges(*profile));
+    RETURN_IF_ERROR(CheckMetadataOf(*profile));
     if (std::any_of(profiles.begin(), profile,
                     [&](const Profile& earlier) { return HaveOtherIssuers(*profile, earlier); })) {
       return Error(Reason::kConfigInvalid,

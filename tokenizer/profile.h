@@ -13,6 +13,7 @@
 #include "tokenizer/emv_format.h"
 #include "tokenizer/ff1_format.h"
 #include "tokenizer/token_domain.h"
+#include "tokenizer/token_metadata.h"
 
 namespace keysvc::tokenizer {
 
@@ -46,6 +47,8 @@ struct Profile {
   // Whether a token may be updated to a card that has another token in this profile, which is
   // deterministic: that one stays the one that the card is found by.
   bool merges = false;
+  // What is kept with each token beside its card. Not where it is deterministic.
+  std::vector<MetadataField> metadata = {};
 
   std::string ResourceName() const;  // tenants/{tenant}/tokenProfiles/{name}
   // The month that a token made then expires with, of the family kEmv.
@@ -74,7 +77,8 @@ class Profiles {
   // does not pass its Check(), or whose range overlaps that of another, of whatever tenant; for an
   // issuer of account references that is not of its form or another than before in the tenant; for
   // a domain that does not pass its Check(), or has merchants in a deterministic profile; for one
-  // that merges and is not deterministic, or keeps no cards.
+  // that merges and is not deterministic, or keeps no cards; for metadata that do not pass
+  // CheckFields(), or of a deterministic one.
   static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.

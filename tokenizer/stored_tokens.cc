@@ -20,6 +20,7 @@
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
+#include "store/token_metadata.h"
 #include "tokenizer/token_row.h"
 #include "tokenizer/tokenizer.h"
 
@@ -108,6 +109,8 @@ class Check {
         newest.erase(newest.begin(), older);
       }
     }
+    ASSIGN_OR_RETURN(const std::uint64_t entries, store_.CountMetadata());
+    if (entries != metadata_) return Damaged("the index over metadata is not what was written");
     if (census.has_value() && counted < census->tokens) {
       return Damaged("tokens are missing from the store");
     }
@@ -134,6 +137,7 @@ class Check {
     }
     if (row.revision < 1) return Damaged("a token's row is not what was written");
     found_.changes += row.revision - 1;
+    metadata_ += store::MetadataOf(row.metadata).size();
     const Profile* profile = profiles_.Find(row.tenant, row.profile);
     if (profile == nullptr) {
       ++found_.undeclared;
@@ -183,6 +187,7 @@ class Check {
       RETURN_IF_ERROR(OpenRow(row, **data_key).status());
     }
     RETURN_IF_ERROR(FindByDigits(row));
+    RETURN_IF_ERROR(FindByMetadata(row));
     const auto token = TokenOf(row, keys_);
     if (!token.ok()) return LostOrOk(token.status());
     RETURN_IF_ERROR(FindInRecord(row, TokenName{row.tenant, *token}));
@@ -208,6 +213,18 @@ class Check {
                      store_.FindTokensByDigits(row.tenant, row.profile, {&row.digits, 1}));
     if (found.front().has_value() && found.front()->handle == row.handle) return absl::OkStatus();
     return Damaged("a token is not found by its digits");
+  }
+
+  // That there are no other entries their number says.
+  absl::Status FindByMetadata(const store::TokenRow& row) {
+    for (const store::MetadataValue& value : store::MetadataOf(row.metadata)) {
+      ASSIGN_OR_RETURN(const store::TokenList found,
+                       store_.ListTokens(row.tenant, row.profile, {&value, 1}, row.handle - 1, 1));
+      if (found.rows.empty() || found.rows.front().handle != row.handle) {
+        return Damaged("a token is not found by its metadata");
+      }
+    }
+    return absl::OkStatus();
   }
 
   absl::Status FindInRecord(const store::TokenRow& row, const TokenName& name) {
@@ -253,7 +270,8 @@ class Check {
   KeySource& keys_;
   const StoredTokensOptions& options_;
   std::uint64_t leaves_ = 0;
-  bool linked_ = false;  // a row with a record has been seen: all later ones have one
+  std::uint64_t metadata_ = 0;  // values in all rows
+  bool linked_ = false;         // a row with a record has been seen: all later ones have one
   std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t, bool>> known_;
   std::optional<store::LeafRow> leaf_;
   absl::BitGen random_;

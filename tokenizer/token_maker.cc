@@ -28,17 +28,24 @@ absl::Status TokenTaken() {
 }  // namespace
 
 TokenMaker::TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile,
-                       std::vector<TokenDomain> domains, std::vector<std::string> tokens)
+                       const RequestFacts& facts)
     : services_(services),
       profile_(std::move(profile)),
-      domains_(std::move(domains)),
-      tokens_(std::move(tokens)),
+      domains_(facts.domains),
+      tokens_(facts.tokens),
       imports_(permit.action() == policy::Action::kImportTokens),
+      without_metadata_(CanonicalMetadata({}, profile_.metadata).status()),
       compared_among_(profile_.ComparesCardsAmong()),
       principal_(permit.caller().principal),
       guess_limit_(permit.limits().guesses),
       keys_(profile_, services_.keys),
-      index_(profile_, keys_, services_.store) {}
+      index_(profile_, keys_, services_.store) {
+  for (const TokenMetadata& stated : facts.metadata) {
+    const absl::StatusOr<TokenMetadata> canonical = CanonicalMetadata(stated, profile_.metadata);
+    metadata_.push_back(store::MetadataText(canonical.ok() ? *canonical : stated));
+    metadata_checked_.push_back(canonical.status());
+  }
+}
 
 absl::Status TokenMaker::CheckCard(const CardData& card) const {
   RETURN_IF_ERROR(CheckIsNoToken(services_.profiles, card.pan));
@@ -50,9 +57,10 @@ absl::Status TokenMaker::CheckTokenOf(std::size_t item, const CardData& card) co
   return tokens_.empty() ? absl::OkStatus() : CheckImportedToken(profile_, card, tokens_[item]);
 }
 
-absl::Status TokenMaker::CheckDomainOf(std::size_t item) const {
+absl::Status TokenMaker::CheckStated(std::size_t item) const {
   const TokenDomain domain = domains_.empty() ? TokenDomain{} : domains_[item];
-  return CheckDomain(domain, profile_.domain, profile_.HasOwnDomains());
+  RETURN_IF_ERROR(CheckDomain(domain, profile_.domain, profile_.HasOwnDomains()));
+  return metadata_checked_.empty() ? without_metadata_ : metadata_checked_[item];
 }
 
 void TokenMaker::AddDomains(audit::Entry& entry) const {
@@ -145,6 +153,7 @@ absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Card
     Group group{.card = *cards[i]};
     if (!domains_.empty()) group.domain = domains_[i];
     if (!tokens_.empty()) group.token = tokens_[i];
+    if (!metadata_.empty()) group.metadata = metadata_[i];
     const Pan& pan = group.card->pan;
     if (profile_.deterministic) {
       ASSIGN_OR_RETURN(group.pan_index, index_.IndexOf(pan));
@@ -261,6 +270,7 @@ absl::StatusOr<IssuedToken> TokenMaker::NewRow(const Group& group, std::int64_t 
     row.ends_ms = absl::ToUnixMillis(*end);
   }
   if (profile_.uses > 0) row.uses_left = profile_.uses;
+  row.metadata = group.metadata;
   row.mac = MacOfRow(row, *row_mac);
   data_versions_.insert(row.data_version);
   mutation.tokens.push_back(std::move(row));

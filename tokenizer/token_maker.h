@@ -32,21 +32,23 @@ class TokenMaker {
   using Results = std::vector<absl::StatusOr<IssuedToken>>;
 
   // The permit is for the profile; its rule says how many cards the caller may guess at, unless it
-  // is for importing them. The services outlive the maker. `domains` are what each token is to be
-  // for, or none; `tokens` what each is called already, or none.
+  // is for importing them. The services outlive the maker. The facts say what each token is to be
+  // for and to have with it, and what it is called already.
   TokenMaker(const CallServices& services, const policy::Permit& permit, Profile profile,
-             std::vector<TokenDomain> domains, std::vector<std::string> tokens = {});
+             const RequestFacts& facts);
 
   const Profile& profile() const { return profile_; }
   const std::vector<TokenDomain>& domains() const { return domains_; }
   const std::vector<std::string>& tokens() const { return tokens_; }
+  // What is stated for each token, as its row has it, or none; as it is stated where that is wrong.
+  const std::vector<std::string>& metadata() const { return metadata_; }
 
   // Whether the profile takes such a card.
   absl::Status CheckCard(const CardData& card) const;
   // Whether the card can have the token that this item says it has already.
   absl::Status CheckTokenOf(std::size_t item, const CardData& card) const;
-  // Whether it makes tokens of the domain that is stated for this item.
-  absl::Status CheckDomainOf(std::size_t item) const;
+  // Whether it makes tokens of the domain and with the metadata that are stated for this item.
+  absl::Status CheckStated(std::size_t item) const;
 
   // A token for each card, in order; rows that are new are added to the mutation. A card that is an
   // error stays one. The outer error is the keys' or the store's. To be called again when the
@@ -69,6 +71,7 @@ class TokenMaker {
     const CardData* card = nullptr;
     TokenDomain domain = {};
     std::string token = {};  // that it has already, elsewhere
+    std::string metadata = {};
     std::string pan_index = {};
     std::string account_reference = {};
     absl::Status told = {};                   // whether the caller may hear of the token
@@ -98,7 +101,10 @@ class TokenMaker {
   const std::vector<TokenDomain> domains_;
   const std::vector<std::string> tokens_;
   const bool imports_;
-  const std::string compared_among_;  // Profile::ComparesCardsAmong()
+  std::vector<std::string> metadata_;
+  std::vector<absl::Status> metadata_checked_;  // one for each
+  const absl::Status without_metadata_;         // of an item for which nothing is stated
+  const std::string compared_among_;            // Profile::ComparesCardsAmong()
   const std::string principal_;
   const policy::GuessLimit guess_limit_;
   HeldKeys keys_;

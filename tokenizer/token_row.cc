@@ -24,6 +24,9 @@ constexpr std::uint8_t kDeletedFormat = 2;
 constexpr std::uint8_t kLimitedFormat = 3;
 // Of the MAC of a row whose card was replaced.
 constexpr std::uint8_t kReplacedMacFormat = 4;
+// Of the MAC of a row with metadata, and of such a one whose card was replaced.
+constexpr std::uint8_t kMetadataFormat = 5;
+constexpr std::uint8_t kReplacedMetadataFormat = 6;
 // Where there is no end.
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
@@ -74,18 +77,22 @@ std::string MacMessage(const store::TokenRow& row) {
   const bool deleted = TokenStateOf(row.state) == TokenState::kDeleted;
   const bool limited = row.ends_ms.has_value() || row.uses_left.has_value();
   const bool replaced = !deleted && HasReplacedCard(row);
+  const bool with_metadata = !row.metadata.empty();
   crypto::CanonicalWriter message;
   message.Bytes("keysvc token row state")
-      .U8(replaced  ? kReplacedMacFormat
-          : limited ? kLimitedFormat
-          : deleted ? kDeletedFormat
-                    : kFormat)
+      .U8(with_metadata ? (replaced ? kReplacedMetadataFormat : kMetadataFormat)
+          : replaced    ? kReplacedMacFormat
+          : limited     ? kLimitedFormat
+          : deleted     ? kDeletedFormat
+                        : kFormat)
       .Bytes(row.tenant)
       .U16(row.profile)
       .U64(static_cast<std::uint64_t>(row.handle))
       .U8(row.state)
       .U64(row.revision);
-  if (limited || replaced) AddLimits(row, message);
+  if (limited || replaced || with_metadata) AddLimits(row, message);
+  // The header too: who lists such tokens is told their names without opening their cards.
+  if (with_metadata) message.Bytes(row.metadata).Bytes(HeaderOf(row));
   if (replaced || (deleted && !limited)) AddCard(row, message);
   // A state is changed, and a card erased, without opening it, which would prove the digits.
   if (!row.digits.empty()) message.Bytes(row.digits);
@@ -196,6 +203,7 @@ store::TokenRow InState(TokenState state, store::TokenRow row, const crypto::Hma
     row.data_version = 0;
     row.ends_ms.reset();
     row.uses_left.reset();
+    row.metadata.clear();
   }
   row.mac = MacOfRow(row, key);
   return row;

@@ -33,8 +33,9 @@ struct OpenedRow {
 // DATA_LOSS/INTEGRITY_FAILURE when any immutable column or the ciphertext is not what was sealed.
 absl::StatusOr<OpenedRow> OpenRow(const store::TokenRow& row, const crypto::Aes256Gcm& data_key);
 
-// The MAC over the row's identity and its mutable columns (state, revision, end, uses left); of a
-// deleted token's row, which nothing else binds any more, over every other column but its record's.
+// The MAC over the row's identity and its mutable columns (state, revision, end, uses left,
+// metadata); of a deleted token's row, which nothing else binds any more, over every other column
+// but its record's.
 std::string MacOfRow(const store::TokenRow& row, const crypto::HmacSha256& key);
 // DATA_LOSS/INTEGRITY_FAILURE when the MAC is another, or the state is none that is ever written.
 absl::Status CheckRow(const store::TokenRow& row, const crypto::HmacSha256& key);
@@ -71,7 +72,8 @@ store::TokenRow Used(std::uint32_t uses, absl::Time now, store::TokenRow row,
                      const crypto::HmacSha256& key);
 
 // The row one revision on in another state. Of a deleted token only the name is left: the sealed
-// card is cut down to its header; the PAN index, the versions of both keys, end and uses are gone.
+// card is cut down to its header; the PAN index, the versions of both keys, end, uses and metadata
+// are gone.
 store::TokenRow InState(TokenState state, store::TokenRow row, const crypto::HmacSha256& key);
 
 }  // namespace keysvc::tokenizer

@@ -33,7 +33,7 @@ TokenizeCall::TokenizeCall(const CallServices& services, policy::Action action,
                            audit::Done<Results> done)
     : services_(services),
       action_(action),
-      maker_(services_, permit, std::move(profile), facts.domains, facts.tokens),
+      maker_(services_, permit, std::move(profile), facts),
       cards_(std::move(cards)),
       done_(std::move(done)),
       entry_(
@@ -55,14 +55,15 @@ absl::Status TokenizeCall::Prepare(const policy::Permit& permit) {
     absl::StatusOr<CardData>& card = cards_[i];
     if (!card.ok()) continue;
     absl::Status refused = maker_.CheckCard(*card);
-    if (refused.ok()) refused = maker_.CheckDomainOf(i);
+    if (refused.ok()) refused = maker_.CheckStated(i);
     if (refused.ok()) refused = maker_.CheckTokenOf(i, *card);
     if (!refused.ok()) card = refused;
   }
   if (entry_.request_id.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(request_keys_, services_.keys.RequestKeysOf(maker_.profile().tenant));
-  ASSIGN_OR_RETURN(fingerprint_, FingerprintOf(entry_.profile, cards_, maker_.domains(),
-                                               maker_.tokens(), *request_keys_->fingerprint));
+  ASSIGN_OR_RETURN(fingerprint_,
+                   FingerprintOf(entry_.profile, cards_, maker_.domains(), maker_.tokens(),
+                                 maker_.metadata(), *request_keys_->fingerprint));
   return absl::OkStatus();
 }
 

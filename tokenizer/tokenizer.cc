@@ -15,6 +15,7 @@
 #include "tokenizer/detokenize_call.h"
 #include "tokenizer/look_up.h"
 #include "tokenizer/state_change_call.h"
+#include "tokenizer/token_listing.h"
 #include "tokenizer/token_reader.h"
 #include "tokenizer/tokenize_call.h"
 
@@ -30,6 +31,7 @@ TokenView ViewOf(const FoundToken& token) {
   view.uses_left = token.row->uses_left;
   view.token_expiry = token.profile->ExpiryOf(view.created);
   view.token_requestor_id = token.profile->emv.token_requestor_id;
+  view.metadata = store::MetadataOf(token.row->metadata);
   if (!token.card.has_value()) return view;
   view.masked_pan = token.Masked();
   view.expiry = token.card->expiry;
@@ -179,6 +181,18 @@ void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts fa
                            [value = std::move(value), done = std::move(done)](
                                absl::StatusOr<audit::Receipt> receipt) mutable {
                              audit::Complete<TokenView>(std::move(receipt), std::move(value), done);
+                           });
+}
+
+void Tokenizer::List(policy::Permit permit, const Profile& profile, ListingQuery query,
+                     RequestFacts facts, audit::Done<TokenPage> done) {
+  audit::Entry entry = EntryOf(permit, "TokenService.ListTokens", facts);
+  absl::StatusOr<TokenPage> page = ListTokens(services_, permit, profile, query, entry);
+  if (!page.ok()) SetFailed(entry, page.status());
+  services_.journal.Submit(std::move(entry), {},
+                           [page = std::move(page), done = std::move(done)](
+                               absl::StatusOr<audit::Receipt> receipt) mutable {
+                             audit::Complete<TokenPage>(std::move(receipt), std::move(page), done);
                            });
 }
 

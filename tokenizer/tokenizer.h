@@ -1,6 +1,7 @@
 #ifndef KEYSVC_TOKENIZER_TOKENIZER_H_
 #define KEYSVC_TOKENIZER_TOKENIZER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -23,6 +24,7 @@
 #include "tokenizer/profile.h"
 #include "tokenizer/retention_report.h"
 #include "tokenizer/token_domain.h"
+#include "tokenizer/token_metadata.h"
 #include "tokenizer/token_state.h"
 
 namespace keysvc::tokenizer {
@@ -38,6 +40,8 @@ struct RequestFacts {
   // What each token that is imported was called where it was issued, empty where the service is to
   // make one; none: nothing is imported.
   std::vector<std::string> tokens = {};
+  // What each token that is made is to have with it; likewise. Not recorded: records stay.
+  std::vector<TokenMetadata> metadata = {};
 };
 
 // "tenants/{tenant}/tokens": what a permit is for until a token has told its profile.
@@ -101,6 +105,28 @@ struct TokenView {
   std::uint32_t data_key_version = 0;
   std::string account_reference = {};  // empty where the profile gives none
   TokenDomain domain = {};
+  TokenMetadata metadata = {};
+};
+
+// Which tokens of a profile a caller wants to have listed.
+struct ListingQuery {
+  TokenMetadata filter = {};                       // values that they all have
+  std::optional<TokenState> state = std::nullopt;  // none: any
+  std::size_t size = 0;                            // of the page at most, from 1 on
+  std::string page = {};                           // what the page before gave; empty: the first
+};
+
+// A token as it is listed: nothing of its card.
+struct ListedToken {
+  std::string name;
+  TokenState state = TokenState::kActive;
+  absl::Time created;
+  TokenMetadata metadata = {};
+};
+
+struct TokenPage {
+  std::vector<ListedToken> tokens;
+  std::string next = {};  // bytes that tell where the next page begins; empty: there is none
 };
 
 // What FingerprintOfCard made of cards.
@@ -205,6 +231,13 @@ class Tokenizer {
   // allows it reveals more. MISSES_EXHAUSTED as above.
   void Describe(policy::Permit permit, TokenName token, RequestFacts facts,
                 audit::Done<TokenView> done);
+
+  // Tokens of the profile, in the order of their making; the permit is for the profile. A page may
+  // have fewer than it could, or none, with more to come. What is made meanwhile comes on a later
+  // page, and nothing comes twice. FIELD_INVALID for a filter that is none of the profile's or a
+  // page of another query. Profiles of the family kFf1, which keep nothing, have none.
+  void List(policy::Permit permit, const Profile& profile, ListingQuery query, RequestFacts facts,
+            audit::Done<TokenPage> done);
 
   // The cards' fingerprints, in order; the permit is for FingerprintResource(tenant). A card that
   // could not be parsed comes as its error and stays one, and one that has more than a number gets

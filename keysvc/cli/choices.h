@@ -9,6 +9,7 @@
 #include "keysvc/cli/output.h"
 #include "keysvc/v1/key_service.pb.h"
 #include "keysvc/v1/signing_service.pb.h"
+#include "keysvc/v1/token_service.pb.h"
 
 namespace keysvc::cli {
 
@@ -45,6 +46,10 @@ inline const std::map<std::string, v1::KeyPurpose> kPartnerPurposes = {
     {"sign", v1::KEY_PURPOSE_SIGN}, {"jws", v1::KEY_PURPOSE_JWS},
     {"http", v1::KEY_PURPOSE_HTTP}, {"webhook", v1::KEY_PURPOSE_WEBHOOK},
     {"cose", v1::KEY_PURPOSE_COSE}, {"secret-delivery", v1::KEY_PURPOSE_SECRET_DELIVERY}};
+inline const std::map<std::string, v1::TokenState> kTokenStates = {
+    {"active", v1::TOKEN_STATE_ACTIVE},
+    {"suspended", v1::TOKEN_STATE_SUSPENDED},
+    {"deleted", v1::TOKEN_STATE_DELETED}};
 inline const std::map<std::string, Format> kFormats = {{"table", Format::kTable},
                                                        {"json", Format::kJson}};
 inline const std::map<std::string, bool> kKeyFormats = {{"pem", false}, {"der", true}};

@@ -96,6 +96,7 @@ class Import {
   absl::StatusOr<bool> Read(v1::ImportTokensRequest& request, std::vector<ImportedLine>& lines) {
     request.set_parent(options_.profile);
     if (options_.domain.ByteSizeLong() > 0) *request.add_domains() = options_.domain;
+    if (options_.metadata.ByteSizeLong() > 0) *request.add_metadata() = options_.metadata;
     while (std::ssize(lines) < kRowsPerCall) {
       v1::ImportedCard& card = *request.add_cards();
       ASSIGN_OR_RETURN(const bool another, Next(card));

@@ -15,7 +15,9 @@ struct ImportOptions {
   std::string file = "-";
   bool tokens = false;  // whether each line begins with one
   std::string results;
-  v1::TokenDomain domain;  // of all
+  // Of all:
+  v1::TokenDomain domain;
+  v1::TokenMetadata metadata;
 };
 
 // Brings cards into a profile, a hundred in a call, and writes what became of each line into the

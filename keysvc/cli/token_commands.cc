@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keysvc/cli/card_reader.h"
+#include "keysvc/cli/metadata_options.h"
 #include "keysvc/cli/request_id.h"
 #include "keysvc/cli/timestamp.h"
 #include "keysvc/v1/token_service.grpc.pb.h"
@@ -41,20 +42,7 @@ std::string_view NameOf(v1::Reveal reveal) {
   }
 }
 
-std::string_view NameOf(v1::TokenState state) {
-  switch (state) {
-    case v1::TOKEN_STATE_ACTIVE:
-      return "active";
-    case v1::TOKEN_STATE_SUSPENDED:
-      return "suspended";
-    case v1::TOKEN_STATE_DELETED:
-      return "deleted";
-    default:
-      return "";
-  }
-}
-
-// Whether the command line says anything of what tokens are for, or are used for.
+// Whether the command line says anything of what tokens are for, are used for, or have with them.
 bool IsStated(const google::protobuf::Message& stated) { return stated.ByteSizeLong() > 0; }
 
 // Puts names from `begin` on into a request, as many as one call may have: it is for one tenant,
@@ -130,7 +118,7 @@ ExitCode ChangeStates(const Connection& connection, const TokensOptions& options
   return DoOnce<Request, Response>(
       connection, options, method, [](Request&) {},
       [](const v1::TokenStateResult& result) {
-        return Fields{{"state", std::string(NameOf(result.state()))}};
+        return Fields{{"state", std::string(WordOf(result.state()))}};
       },
       output);
 }
@@ -163,6 +151,7 @@ ExitCode TokenizeOne(v1::TokenService::Stub& stub, const Connection& connection,
   request.set_request_id(options.request_id);
   *request.mutable_card() = std::move(card);
   if (IsStated(options.domain)) *request.mutable_domain() = options.domain;
+  if (IsStated(options.metadata)) *request.mutable_metadata() = options.metadata;
   v1::TokenizeResponse response;
   const grpc::Status status = stub.Tokenize(connection.Call().get(), request, &response);
   Wipe(*request.mutable_card());
@@ -277,6 +266,19 @@ ExitCode AskOfCards(const Connection& connection, const std::string& file,
 
 }  // namespace
 
+std::string_view WordOf(v1::TokenState state) {
+  switch (state) {
+    case v1::TOKEN_STATE_ACTIVE:
+      return "active";
+    case v1::TOKEN_STATE_SUSPENDED:
+      return "suspended";
+    case v1::TOKEN_STATE_DELETED:
+      return "deleted";
+    default:
+      return "";
+  }
+}
+
 ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output) {
   absl::StatusOr<CardReader> cards = CardReader::Open(options.file);
   if (!cards.ok()) return Report(cards.status());
@@ -300,6 +302,8 @@ ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, 
     batch.request.set_request_id(RequestIdOfCall(once.request_id, calls));
     batch.request.clear_domains();
     if (IsStated(options.domain)) *batch.request.add_domains() = options.domain;
+    batch.request.clear_metadata();
+    if (IsStated(options.metadata)) *batch.request.add_metadata() = options.metadata;
     const ExitCode done = TokenizeBatch(*stub, connection, batch, output);
     if (done == ExitCode::kUnavailable) {
       std::cerr << "to go on: repeat with --request-id " << once.request_id << std::endl;
@@ -320,7 +324,7 @@ ExitCode LookUpTokens(const Connection& connection, const LookUpOptions& options
       [](const v1::LookUpTokenResult& result) {
         return Fields{{"token", result.token().token()},
                       {"name", result.token().name()},
-                      {"state", std::string(NameOf(result.token().state()))}};
+                      {"state", std::string(WordOf(result.token().state()))}};
       },
       output);
 }
@@ -405,7 +409,7 @@ ExitCode GetToken(const Connection& connection, const GetTokenOptions& options, 
   if (!status.ok()) return Report(FromWire(status));
   Fields fields = {{"name", response.name()},
                    {"profile", response.profile()},
-                   {"state", std::string(NameOf(response.state()))},
+                   {"state", std::string(WordOf(response.state()))},
                    {"pan", response.masked_pan()},
                    {"expiry", response.expiry()},
                    {"create_time", Rfc3339(response.create_time())},
@@ -419,6 +423,9 @@ ExitCode GetToken(const Connection& connection, const GetTokenOptions& options, 
   AddEmv(response, fields);
   AddAccountReference(response, fields);
   AddDomain(response.domain(), fields);
+  if (response.has_metadata()) {
+    fields.emplace_back("metadata", TextOf(response.metadata().values()));
+  }
   output.Show(fields);
   return ExitCode::kOk;
 }
@@ -430,6 +437,7 @@ ExitCode ConvertTokens(const Connection& connection, const TokensOptions& option
         request.set_target(options.target);
         if (IsStated(options.use)) *request.add_uses() = options.use;
         if (IsStated(options.domain)) *request.add_domains() = options.domain;
+        if (IsStated(options.metadata)) *request.add_metadata() = options.metadata;
       },
       [](const v1::ConvertTokenResult& result) {
         return Fields{{"token", result.token().token()}, {"converted", result.token().name()}};

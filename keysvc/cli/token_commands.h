@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "keysvc/cli/connection.h"
@@ -12,11 +13,15 @@
 
 namespace keysvc::cli {
 
+// "active" ..., as the service's records say it; empty for the unspecified state.
+std::string_view WordOf(v1::TokenState state);
+
 struct TokenizeOptions {
   std::string profile;
   std::string file = "-";
   std::string request_id;
   v1::TokenDomain domain = {};
+  v1::TokenMetadata metadata = {};
 };
 ExitCode Tokenize(const Connection& connection, const TokenizeOptions& options, Output& output);
 
@@ -58,6 +63,7 @@ struct TokensOptions {
   std::string target;
   v1::TokenUse use = {};
   v1::TokenDomain domain = {};
+  v1::TokenMetadata metadata = {};
 };
 ExitCode ConvertTokens(const Connection& connection, const TokensOptions& options, Output& output);
 ExitCode SuspendTokens(const Connection& connection, const TokensOptions& options, Output& output);

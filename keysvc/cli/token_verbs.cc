@@ -3,8 +3,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "keysvc/cli/choices.h"
 #include "keysvc/cli/domain_options.h"
 #include "keysvc/cli/import_command.h"
+#include "keysvc/cli/listing_command.h"
+#include "keysvc/cli/metadata_options.h"
 #include "keysvc/cli/retention_command.h"
 #include "keysvc/cli/token_commands.h"
 #include "keysvc/cli/update_command.h"
@@ -38,6 +41,8 @@ void AddTokenize(Verbs& verbs, CLI::App& tokens) {
   AddName(verb, "--profile", options->profile, "The token profile");
   AddCards(verb, options->file);
   AddDomain(verb, "--", options->domain);
+  AddMetadata(verb, "--metadata", *options->metadata.mutable_values(),
+              "What is kept with the tokens, where the profile declares it");
   AddRequestId(verb, options->request_id);
 }
 
@@ -92,6 +97,17 @@ void AddGet(Verbs& verbs, CLI::App& tokens) {
   AddProfileOfTokens(verb, options->profile);
 }
 
+void AddList(Verbs& verbs, CLI::App& tokens) {
+  const auto options = std::make_shared<ListingOptions>();
+  CLI::App& verb = verbs.Remote(
+      tokens, "list", "Lists the tokens of a profile, without anything of their cards.",
+      "keysvc tokens list tenants/acme/tokenProfiles/receipts --where store=berlin",
+      With(options, ListTokens));
+  AddSubject(verb, options->profile, "The token profile");
+  AddMetadata(verb, "--where", options->filter, "Metadata that they have, all of it [any]");
+  AddChoice(verb, "--state", options->state, kTokenStates, "The state that they are in [any]");
+}
+
 // A verb that changes tokens or makes new ones of them, once for each request id.
 CLI::App& AddChange(
     Verbs& verbs, CLI::App& tokens, const char* name, const char* what,
@@ -115,6 +131,8 @@ void AddConvert(Verbs& verbs, CLI::App& tokens) {
   AddName(verb, "--target", options->target, "The profile that they are to be of");
   AddUse(verb, options->use);
   AddDomain(verb, "--target-", options->domain);
+  AddMetadata(verb, "--target-metadata", *options->metadata.mutable_values(),
+              "What is kept with the new tokens, where their profile declares it");
 }
 
 void AddUpdate(Verbs& verbs, CLI::App& tokens) {
@@ -149,6 +167,8 @@ void AddImport(Verbs& verbs, CLI::App& tokens) {
       ->option_text("FILE")
       ->required();
   AddDomain(verb, "--", options->domain);
+  AddMetadata(verb, "--metadata", *options->metadata.mutable_values(),
+              "What every token is to have with it");
 }
 
 void AddRetention(Verbs& verbs, CLI::App& tokens) {
@@ -171,6 +191,7 @@ void AddTokenVerbs(Verbs& verbs) {
   AddFingerprint(verbs, tokens);
   AddDetokenize(verbs, tokens);
   AddGet(verbs, tokens);
+  AddList(verbs, tokens);
   AddConvert(verbs, tokens);
   AddUpdate(verbs, tokens);
   AddImport(verbs, tokens);

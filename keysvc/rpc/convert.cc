@@ -151,6 +151,24 @@ v1::TokenDomain ToMessage(const tokenizer::TokenDomain& domain) {
   return message;
 }
 
+tokenizer::TokenMetadata MetadataOf(
+    const google::protobuf::RepeatedPtrField<v1::MetadataValue>& values) {
+  tokenizer::TokenMetadata metadata;
+  metadata.reserve(static_cast<std::size_t>(values.size()));
+  for (const v1::MetadataValue& value : values) metadata.push_back({value.field(), value.value()});
+  return metadata;
+}
+
+v1::TokenMetadata ToMessage(const tokenizer::TokenMetadata& metadata) {
+  v1::TokenMetadata message;
+  for (const auto& [field, value] : metadata) {
+    v1::MetadataValue& stated = *message.add_values();
+    stated.set_field(field);
+    stated.set_value(value);
+  }
+  return message;
+}
+
 v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
                                const tokenizer::Profile& profile) {
   return ToIssued<v1::TokenizeResponse>(token, profile);
@@ -214,6 +232,25 @@ v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card) {
         TextOf(card.full->cardholder_name.Expose(crypto::SecretAccess::kGranted)));
     if (card.full->expiry.has_value()) full.set_expiry(card.full->expiry->ToString());
   }
+  return message;
+}
+
+v1::GetTokenResponse ToMessage(const tokenizer::TokenView& token, const std::string& name) {
+  v1::GetTokenResponse message;
+  message.set_name(name);
+  message.set_profile(token.profile);
+  message.set_state(ToWire(token.state));
+  message.set_masked_pan(token.masked_pan);
+  if (token.expiry.has_value()) message.set_expiry(token.expiry->ToString());
+  *message.mutable_create_time() = ToTimestamp(token.created);
+  message.set_data_key_version(token.data_key_version);
+  if (token.ends.has_value()) *message.mutable_expire_time() = ToTimestamp(*token.ends);
+  if (token.uses_left.has_value()) message.set_remaining_uses(*token.uses_left);
+  if (token.token_expiry.has_value()) message.set_token_expiry(token.token_expiry->ToString());
+  message.set_token_requestor_id(token.token_requestor_id);
+  message.set_account_reference(token.account_reference);
+  if (!token.domain.empty()) *message.mutable_domain() = ToMessage(token.domain);
+  if (!token.metadata.empty()) *message.mutable_metadata() = ToMessage(token.metadata);
   return message;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "audit/entry.h"
+#include "google/protobuf/repeated_ptr_field.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
@@ -45,6 +46,10 @@ absl::StatusOr<tokenizer::CardData> TakeCard(v1::Card& card);
 absl::StatusOr<tokenizer::TokenDomain> DomainOf(const v1::TokenDomain& domain);
 absl::StatusOr<tokenizer::TokenUse> UseOf(const v1::TokenUse& use);
 v1::TokenDomain ToMessage(const tokenizer::TokenDomain& domain);
+// As it is stated: what it may be the profile says.
+tokenizer::TokenMetadata MetadataOf(
+    const google::protobuf::RepeatedPtrField<v1::MetadataValue>& values);
+v1::TokenMetadata ToMessage(const tokenizer::TokenMetadata& metadata);
 v1::TokenizeResponse ToMessage(const tokenizer::IssuedToken& token,
                                const tokenizer::Profile& profile);
 v1::ConvertTokenResponse ToConverted(const tokenizer::IssuedToken& token,
@@ -52,6 +57,8 @@ v1::ConvertTokenResponse ToConverted(const tokenizer::IssuedToken& token,
 v1::UpdateTokenCardResponse ToUpdated(const tokenizer::IssuedToken& token);
 v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token);
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
+// Of the token that is called so.
+v1::GetTokenResponse ToMessage(const tokenizer::TokenView& token, const std::string& name);
 v1::TokenState ToWire(tokenizer::TokenState state);
 v1::RetentionReport ToMessage(const tokenizer::RetentionReport& report);
 

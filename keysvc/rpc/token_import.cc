@@ -29,19 +29,14 @@ std::string TakeToken(const v1::ImportedCard& imported, const tokenizer::Profile
 
 }  // namespace
 
-void TokenImport::Register(MethodTable& methods, Lane& lane) {
-  methods.AddUnary<v1::ImportTokensRequest, v1::ImportTokensResponse>(
-      "TokenService", "ImportTokens", lane,
-      [this](auto& request, auto reply) { ImportTokens(request, std::move(reply)); });
-}
-
-void TokenImport::ImportTokens(v1::ImportTokensRequest& request,
-                               Reply<v1::ImportTokensResponse> reply) {
+void ImportTokens(const policy::Gate& gate, const tokenizer::Profiles& profiles,
+                  tokenizer::Tokenizer& tokenizer, v1::ImportTokensRequest& request,
+                  Reply<v1::ImportTokensResponse> reply) {
   REFUSE_IF_ERROR(reply, CheckProfileName(request.parent()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
-                   Authorize(gate_, reply, policy::Action::kImportTokens, request.parent(),
+                   Authorize(gate, reply, policy::Action::kImportTokens, request.parent(),
                              request.request_id()));
-  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles_.Find(request.parent()));
+  ASSIGN_OR_REFUSE(reply, const tokenizer::Profile* profile, profiles.Find(request.parent()));
   REFUSE_IF_ERROR(reply, CheckBatchSize(request.cards_size()));
 
   tokenizer::RequestFacts facts = FactsOf(reply);
@@ -52,15 +47,15 @@ void TokenImport::ImportTokens(v1::ImportTokensRequest& request,
     facts.tokens.push_back(TakeToken(imported, *profile, cards.back()));
   }
   REFUSE_IF_ERROR(reply, TakeDomains(request.domains(), cards, facts));
-  tokenizer_.Import(std::move(permit), *profile, std::move(cards), std::move(facts),
-                    [reply = std::move(reply), profile](auto done) mutable {
-                      reply.Answer(std::move(done), [&reply, profile](const auto& tokens) {
-                        return AnswerEach(reply, tokens,
-                                          [profile](const auto& token, auto& result) {
-                                            *result.mutable_token() = ToMessage(*token, *profile);
-                                          });
-                      });
-                    });
+  REFUSE_IF_ERROR(reply, TakeMetadata(request.metadata(), cards, facts));
+  tokenizer.Import(std::move(permit), *profile, std::move(cards), std::move(facts),
+                   [reply = std::move(reply), profile](auto done) mutable {
+                     reply.Answer(std::move(done), [&reply, profile](const auto& tokens) {
+                       return AnswerEach(reply, tokens, [profile](const auto& token, auto& result) {
+                         *result.mutable_token() = ToMessage(*token, *profile);
+                       });
+                     });
+                   });
 }
 
 }  // namespace keysvc::rpc

@@ -52,7 +52,7 @@ absl::Status TakeStated(const Stated& stated, std::string_view field, auto parse
   return absl::OkStatus();
 }
 
-// What the fields `domain` and `use` of a single item state, in the form of a batch's.
+// What the fields `domain`, `use` and `metadata` of a single item state, in the form of a batch's.
 template <typename Message>
 std::span<const Message> OneIf(bool present, const Message& message) {
   return {&message, present ? std::size_t{1} : std::size_t{0}};
@@ -62,6 +62,15 @@ template <typename Item>
 absl::Status TakeDomains(const auto& domains, std::vector<absl::StatusOr<Item>>& items,
                          tokenizer::RequestFacts& facts) {
   return TakeStated(domains, "domains", DomainOf, items, facts.domains);
+}
+
+template <typename Item>
+absl::Status TakeMetadata(const auto& metadata, std::vector<absl::StatusOr<Item>>& items,
+                          tokenizer::RequestFacts& facts) {
+  const auto parse = [](const v1::TokenMetadata& stated) {
+    return absl::StatusOr<tokenizer::TokenMetadata>(MetadataOf(stated.values()));
+  };
+  return TakeStated(metadata, "metadata", parse, items, facts.metadata);
 }
 
 inline absl::Status StatusOf(const absl::Status& item) { return item; }

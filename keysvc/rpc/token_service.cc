@@ -13,7 +13,9 @@
 #include "absl/status/statusor.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
+#include "keysvc/rpc/token_import.h"
 #include "keysvc/rpc/token_items.h"
+#include "keysvc/rpc/token_listing.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -92,6 +94,14 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::GetTokenRequest, v1::GetTokenResponse>(
       "TokenService", "GetToken", lane,
       [this](auto& request, auto reply) { GetToken(request, std::move(reply)); });
+  methods.AddUnary<v1::ImportTokensRequest, v1::ImportTokensResponse>(
+      "TokenService", "ImportTokens", lane, [this](auto& request, auto reply) {
+        ImportTokens(gate_, profiles_, tokenizer_, request, std::move(reply));
+      });
+  methods.AddUnary<v1::ListTokensRequest, v1::ListTokensResponse>(
+      "TokenService", "ListTokens", lane, [this](auto& request, auto reply) {
+        ListTokens(gate_, profiles_, tokenizer_, request, std::move(reply));
+      });
   methods.AddUnary<v1::FingerprintCardRequest, v1::FingerprintCardResponse>(
       "TokenService", "FingerprintCard", lane,
       [this](auto& request, auto reply) { FingerprintCard(request, std::move(reply)); });
@@ -142,6 +152,8 @@ void TokenService::Tokenize(v1::TokenizeRequest& request, Reply<v1::TokenizeResp
   RequestFacts facts = FactsOf(reply);
   std::vector<absl::StatusOr<CardData>> cards = One(TakeCard(*request.mutable_card()));
   REFUSE_IF_ERROR(reply, TakeDomains(OneIf(request.has_domain(), request.domain()), cards, facts));
+  REFUSE_IF_ERROR(reply,
+                  TakeMetadata(OneIf(request.has_metadata(), request.metadata()), cards, facts));
   tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
                       [reply = std::move(reply), profile](auto done) mutable {
                         reply.Answer(std::move(done), [profile](const auto& tokens) {
@@ -164,6 +176,7 @@ void TokenService::BatchTokenize(v1::BatchTokenizeRequest& request,
   RequestFacts facts = FactsOf(reply);
   std::vector<absl::StatusOr<CardData>> cards = TakeCards(request);
   REFUSE_IF_ERROR(reply, TakeDomains(request.domains(), cards, facts));
+  REFUSE_IF_ERROR(reply, TakeMetadata(request.metadata(), cards, facts));
   tokenizer_.Tokenize(std::move(permit), *profile, std::move(cards), std::move(facts),
                       [reply = std::move(reply), profile](auto done) mutable {
                         reply.Answer(std::move(done), [&reply, profile](const auto& tokens) {
@@ -266,7 +279,7 @@ void TokenService::ConvertToken(v1::ConvertTokenRequest& request,
   std::string tenant = name.tenant;
   Convert(request, std::move(tenant), One<TokenName>(std::move(name)),
           OneIf(request.has_use(), request.use()), OneIf(request.has_domain(), request.domain()),
-          std::move(reply),
+          OneIf(request.has_metadata(), request.metadata()), std::move(reply),
           [](auto& /*of_one*/, const auto& tokens, const tokenizer::Profile& target) {
             return AnswerOne<v1::ConvertTokenResponse>(
                 tokens, [&target](const auto& token) { return ToConverted(*token, target); });
@@ -277,7 +290,7 @@ void TokenService::BatchConvertTokens(v1::BatchConvertTokensRequest& request,
                                       Reply<v1::BatchConvertTokensResponse> reply) {
   ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
   Convert(request, std::move(tenant), NamesOf(request), request.uses(), request.domains(),
-          std::move(reply),
+          request.metadata(), std::move(reply),
           [](auto& of_batch, const auto& tokens, const tokenizer::Profile& target) {
             return AnswerEach(of_batch, tokens, [&target](const auto& token, auto& result) {
               *result.mutable_token() = ToConverted(*token, target);
@@ -285,10 +298,12 @@ void TokenService::BatchConvertTokens(v1::BatchConvertTokensRequest& request,
           });
 }
 
-template <typename Request, typename Uses, typename Domains, typename Response, typename Answer>
+template <typename Request, typename Uses, typename Domains, typename Metadata, typename Response,
+          typename Answer>
 void TokenService::Convert(const Request& request, std::string tenant,
                            std::vector<absl::StatusOr<TokenName>> names, const Uses& uses,
-                           const Domains& domains, Reply<Response> reply, Answer answer) {
+                           const Domains& domains, const Metadata& metadata, Reply<Response> reply,
+                           Answer answer) {
   REFUSE_IF_ERROR(reply, CheckProfileName(request.target(), "target"));
   ASSIGN_OR_REFUSE(reply, policy::Permit from,
                    Authorize(gate_, reply, policy::Action::kConvertToken, TokensOf(tenant),
@@ -305,6 +320,7 @@ void TokenService::Convert(const Request& request, std::string tenant,
   RequestFacts facts = FactsOf(reply);
   REFUSE_IF_ERROR(reply, TakeUses(uses, names, facts));
   REFUSE_IF_ERROR(reply, TakeDomains(domains, names, facts));
+  REFUSE_IF_ERROR(reply, TakeMetadata(metadata, names, facts));
   tokenizer_.Convert(
       std::move(from), std::move(tenant), std::move(names), std::move(to), *target,
       std::move(facts), [reply = std::move(reply), target, answer](auto done) mutable {
@@ -418,33 +434,8 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
   RequestFacts facts = FactsOf(reply);
   tokenizer_.Describe(std::move(permit), std::move(name), std::move(facts),
                       [reply = std::move(reply), text = request.name()](auto done) mutable {
-                        reply.Answer(std::move(done), [&text](const auto& token) {
-                          v1::GetTokenResponse message;
-                          message.set_name(text);
-                          message.set_profile(token.profile);
-                          message.set_state(ToWire(token.state));
-                          message.set_masked_pan(token.masked_pan);
-                          if (token.expiry.has_value()) {
-                            message.set_expiry(token.expiry->ToString());
-                          }
-                          *message.mutable_create_time() = ToTimestamp(token.created);
-                          message.set_data_key_version(token.data_key_version);
-                          if (token.ends.has_value()) {
-                            *message.mutable_expire_time() = ToTimestamp(*token.ends);
-                          }
-                          if (token.uses_left.has_value()) {
-                            message.set_remaining_uses(*token.uses_left);
-                          }
-                          if (token.token_expiry.has_value()) {
-                            message.set_token_expiry(token.token_expiry->ToString());
-                          }
-                          message.set_token_requestor_id(token.token_requestor_id);
-                          message.set_account_reference(token.account_reference);
-                          if (!token.domain.empty()) {
-                            *message.mutable_domain() = ToMessage(token.domain);
-                          }
-                          return message;
-                        });
+                        reply.Answer(std::move(done),
+                                     [&text](const auto& token) { return ToMessage(token, text); });
                       });
 }
 

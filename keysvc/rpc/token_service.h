@@ -49,10 +49,12 @@ class TokenService {
                              Reply<v1::BatchUpdateTokenCardsResponse> reply);
   // Of one token or several, with what is stated of them; `answer` makes the response of what
   // became of them.
-  template <typename Request, typename Uses, typename Domains, typename Response, typename Answer>
+  template <typename Request, typename Uses, typename Domains, typename Metadata, typename Response,
+            typename Answer>
   void Convert(const Request& request, std::string tenant,
                std::vector<absl::StatusOr<tokenizer::TokenName>> names, const Uses& uses,
-               const Domains& domains, Reply<Response> reply, Answer answer);
+               const Domains& domains, const Metadata& metadata, Reply<Response> reply,
+               Answer answer);
   // Of one token, and of several: `action` brings tokens into `state`.
   template <typename Request, typename Response>
   void ChangeState(const Request& request, policy::Action action, tokenizer::TokenState state,

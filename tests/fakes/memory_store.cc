@@ -341,6 +341,35 @@ absl::StatusOr<std::vector<TokenRow>> MemoryStore::FindEndedTokens(std::string_v
   return found;
 }
 
+absl::StatusOr<store::TokenList> MemoryStore::ListTokens(
+    std::string_view tenant, std::uint16_t profile, std::span<const store::MetadataValue> filter,
+    std::int64_t after, std::size_t limit) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  store::TokenList list;
+  for (auto row = rows_.tokens.upper_bound(after); row != rows_.tokens.end(); ++row) {
+    if (row->second.tenant != tenant || row->second.profile != profile) continue;
+    const auto values = store::MetadataOf(row->second.metadata);
+    const bool fits = std::all_of(filter.begin(), filter.end(), [&](const auto& wanted) {
+      return std::find(values.begin(), values.end(), wanted) != values.end();
+    });
+    if (!fits) continue;
+    list.rows.push_back(row->second);
+    if (list.rows.size() < limit) continue;
+    list.last = row->first;
+    break;
+  }
+  return list;
+}
+
+absl::StatusOr<std::uint64_t> MemoryStore::CountMetadata() {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(TakeFault(Step::kRead));
+  std::uint64_t entries = 0;
+  for (const auto& [handle, row] : rows_.tokens) entries += store::MetadataOf(row.metadata).size();
+  return entries;
+}
+
 absl::StatusOr<std::vector<KeyVersionRow>> MemoryStore::ListKeyVersions() {
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(TakeFault(Step::kRead));

@@ -43,6 +43,7 @@ READERS = {
     "tokenizer/kept_state_change.cc",
     "tokenizer/kept_tokens.cc",
     "tokenizer/pan.cc",
+    "tokenizer/token_listing.cc",
     "tokenizer/token_row.cc",
     "tokenizer/tokenize_call.cc",
 }

@@ -46,7 +46,7 @@ RIGHT = {"parent": "tenants/acme", "request_id": "", "purpose": "settlement", "m
          "key_id": "canary", "partner_key_id": "canary", "target": RECEIPTS}
 # Where the parent is a profile.
 OF_A_PROFILE = ("TokenizeRequest", "BatchTokenizeRequest", "LookUpTokenRequest",
-                "BatchLookUpTokensRequest")
+                "BatchLookUpTokensRequest", "ListTokensRequest")
 UNPRIVILEGED = 65534
 
 

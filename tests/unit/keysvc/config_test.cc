@@ -74,6 +74,7 @@ TEST(Config, ReadsTheExample) {
   EXPECT_EQ(config->profiles[0].number, 1);
   EXPECT_TRUE(config->profiles[0].deterministic);
   EXPECT_FALSE(config->profiles[1].deterministic);
+  EXPECT_EQ(config->profiles[1].metadata.size(), 2U);
   EXPECT_EQ(config->profiles[2].family, tokenizer::Family::kNumeric);
   EXPECT_EQ(config->profiles[3].family, tokenizer::Family::kFf1);
   EXPECT_EQ(config->profiles[4].family, tokenizer::Family::kEmv);
@@ -320,6 +321,55 @@ TEST(Config, RefusesDomainsThatSayNothingOrContradictThemselves) {
   refused("{amounts: [{currency: EUR, max: 100000000000}]}", "");
   refused("{amounts: [{currency: EUR, max: 5}, {currency: EUR, max: 6}]}", "listed twice");
   refused("{country: DE}", "country");
+}
+
+TEST(Config, ReadsTheMetadataOfAProfile) {
+  using tokenizer::MetadataType;
+  const auto config = Parse(ExampleWithProfile(
+      "    deterministic: false\n    metadata:\n"
+      "      - {name: store, type: word, values: [berlin, vienna], required: true}\n"
+      "      - {name: order, type: uuid}\n"
+      "      - {name: count, type: integer, min: 1, max: 500, required: false}\n"
+      "      - {name: number, type: integer}\n      - {name: day, type: date}\n"));
+  ASSERT_OK(config);
+  const std::vector<tokenizer::MetadataField>& fields = config->profiles.front().metadata;
+  ASSERT_EQ(fields.size(), 5U);
+  EXPECT_EQ(fields[0].name, "store");
+  EXPECT_EQ(fields[0].type, MetadataType::kWord);
+  EXPECT_EQ(fields[0].values, (std::vector<std::string>{"berlin", "vienna"}));
+  EXPECT_TRUE(fields[0].required);
+  EXPECT_EQ(fields[1].type, MetadataType::kUuid);
+  EXPECT_FALSE(fields[1].required);
+  EXPECT_EQ(fields[2].type, MetadataType::kInteger);
+  EXPECT_EQ(fields[2].min, 1U);
+  EXPECT_EQ(fields[2].max, 500U);
+  EXPECT_EQ(fields[3].max, 99'999'999'999U);
+  EXPECT_EQ(fields[4].type, MetadataType::kDate);
+}
+
+TEST(Config, RefusesMetadataThatContradictItself) {
+  const auto refused = [](const std::string& metadata, const std::string& why,
+                          const std::string& deterministic = "false") {
+    ExpectFault(ExampleWithProfile("    deterministic: " + deterministic +
+                                   "\n    metadata: " + metadata + "\n"),
+                why);
+  };
+  refused("[]", "at least one field");
+  refused("[{type: date}]", "name");
+  refused("[{name: day}]", "type");
+  refused("[{name: day, type: time}]", "word, uuid, integer or date");
+  refused("[{name: Day, type: date}]", "[a-z][a-z0-9-]{0,31}");
+  refused("[{name: day, type: date, values: [monday]}]", "only metadata of the type word");
+  refused("[{name: day, type: date, max: 5}]", "only metadata of the type integer");
+  refused("[{name: day, type: date, required: yes}]", "true");
+  refused("[{name: store, type: word}]", "1 to 64 values");
+  refused("[{name: store, type: word, values: [Berlin]}]", "a word is [a-z]");
+  refused("[{name: store, type: word, values: [a, a]}]", "listed twice");
+  refused("[{name: count, type: integer, min: 2, max: 1}]", "from min to max");
+  refused("[{name: count, type: integer, max: 100000000000}]", "");
+  refused("[{name: day, type: date}, {name: day, type: uuid}]", "there twice");
+  refused("[{name: day, type: date, format: iso}]", "format");
+  refused("[{name: day, type: date}]", "for everybody", "true");
 }
 
 TEST(Config, ReadsWhetherTokensAreMergedWhenCardsAreReissued) {

@@ -43,6 +43,7 @@ namespace keysvc {
 namespace {
 
 using keysvc::testing::FakeHsm;
+using keysvc::testing::HasReason;
 using keysvc::testing::OpensslKey;
 using keysvc::testing::TemporaryDirectory;
 using policy::Action;
@@ -56,23 +57,30 @@ const keys::PartnerKeyName kShop{"acme", "shop"};
 const tokenizer::Profile kCards{"acme", "cards", 1, true};
 const tokenizer::Profile kOthers{"globex", "cards", 1, true};
 const tokenizer::Profile kNumbers{"acme", "numbers", 2, true, tokenizer::Family::kNumeric};
+const tokenizer::Profile kOrders{
+    .tenant = "acme",
+    .name = "orders",
+    .number = 3,
+    .metadata = {{.name = "store", .values = {"berlin", "vienna"}},
+                 {.name = "day", .type = tokenizer::MetadataType::kDate}}};
 
 std::shared_ptr<const policy::Policy> ThePolicy() {
   policy::Policy policy;
   policy.principals = {{"app", "spiffe://x/app", policy::PrincipalKind::kService, {"all"}}};
-  policy.rules = {{"tokens",
-                   {"all"},
-                   {Action::kTokenize, Action::kDetokenize, Action::kSuspendToken,
-                    Action::kResumeToken, Action::kDeleteToken, Action::kUpdateTokenCard},
-                   {"tenants/*/tokenProfiles/*"},
-                   {},
-                   policy::Reveal::kFull},
-                  {"keys", {"all"}, {Action::kRotateKey}, {"tenants/*/keys/*"}, {}},
-                  {"partner-keys",
-                   {"all"},
-                   {Action::kCreatePartnerKey, Action::kDisablePartnerKey},
-                   {"tenants/*/partnerKeys/*"},
-                   {}}};
+  policy.rules = {
+      {"tokens",
+       {"all"},
+       {Action::kTokenize, Action::kDetokenize, Action::kSuspendToken, Action::kResumeToken,
+        Action::kDeleteToken, Action::kUpdateTokenCard, Action::kListTokens},
+       {"tenants/*/tokenProfiles/*"},
+       {},
+       policy::Reveal::kFull},
+      {"keys", {"all"}, {Action::kRotateKey}, {"tenants/*/keys/*"}, {}},
+      {"partner-keys",
+       {"all"},
+       {Action::kCreatePartnerKey, Action::kDisablePartnerKey},
+       {"tenants/*/partnerKeys/*"},
+       {}}};
   return std::make_shared<const policy::Policy>(std::move(policy));
 }
 
@@ -105,16 +113,18 @@ class Service {
     return Go();
   }
 
-  std::vector<absl::StatusOr<tokenizer::TokenName>> Tokenize(const tokenizer::Profile& profile,
-                                                             const std::string& request_id) {
+  std::vector<absl::StatusOr<tokenizer::TokenName>> Tokenize(
+      const tokenizer::Profile& profile, const std::string& request_id,
+      tokenizer::TokenMetadata metadata = {}) {
     std::vector<absl::StatusOr<tokenizer::CardData>> cards;
     for (const std::string& pan : kPans) {
       cards.push_back(tokenizer::CardData::Parse(crypto::AsBytes(pan), "2030-12", {}));
     }
     std::promise<absl::StatusOr<audit::Recorded<std::vector<absl::StatusOr<IssuedToken>>>>> done;
-    tokenizer_->Tokenize(PermitFor(Action::kTokenize, profile.ResourceName()), profile,
-                         std::move(cards), {.request_id = request_id, .trace_id = {}},
-                         [&done](auto recorded) { done.set_value(std::move(recorded)); });
+    tokenizer_->Tokenize(
+        PermitFor(Action::kTokenize, profile.ResourceName()), profile, std::move(cards),
+        {.request_id = request_id, .trace_id = {}, .metadata = {kPans.size(), std::move(metadata)}},
+        [&done](auto recorded) { done.set_value(std::move(recorded)); });
     auto recorded = done.get_future().get();
     const absl::Status failed = recorded.ok() ? recorded->value.status() : recorded.status();
     std::vector<absl::StatusOr<tokenizer::TokenName>> names;
@@ -167,6 +177,22 @@ class Service {
           if (!recorded->value.ok()) return done.set_value(recorded->value.status());
           done.set_value(recorded->value->front().status());
         });
+    return done.get_future().get();
+  }
+
+  // The names of the tokens that have this metadata.
+  absl::StatusOr<std::vector<std::string>> List(const tokenizer::TokenMetadata& filter) {
+    std::promise<absl::StatusOr<std::vector<std::string>>> done;
+    tokenizer_->List(PermitFor(Action::kListTokens, kOrders.ResourceName()), kOrders,
+                     {.filter = filter, .size = 10}, {}, [&done](auto recorded) {
+                       if (!recorded.ok()) return done.set_value(recorded.status());
+                       if (!recorded->value.ok()) return done.set_value(recorded->value.status());
+                       std::vector<std::string> names;
+                       for (const auto& token : recorded->value->tokens) {
+                         names.push_back(token.name);
+                       }
+                       done.set_value(std::move(names));
+                     });
     return done.get_future().get();
   }
 
@@ -227,7 +253,8 @@ class Service {
   const keys::Deployment deployment_;
   keys::KeyWrapping wrapping_;
   policy::Gate gate_;
-  const tokenizer::Profiles profiles_ = *tokenizer::Profiles::Create({kCards, kOthers, kNumbers});
+  const tokenizer::Profiles profiles_ =
+      *tokenizer::Profiles::Create({kCards, kOthers, kNumbers, kOrders});
   HeadFacts facts_;
   std::vector<std::string> said_;
   std::unique_ptr<store::Store> store_;
@@ -355,6 +382,7 @@ TEST_F(TamperingTest, EveryColumnThatIsChangedIsNoticed) {
   for (const auto& [table, column, other] : columns) {
     for (const char* row : {"min", "max"}) {
       if (table == "checkpoints" && std::string(row) == "min") continue;  // the newest counts
+      if (table == "token_metadata") continue;                            // it is empty
       SCOPED_TRACE(absl::StrCat(table, ".", column, " ", row));
       Fresh();
       Sql(absl::StrCat("UPDATE ", table, " SET ", column, " = ", other, " WHERE rowid = (SELECT ",
@@ -454,6 +482,82 @@ TEST_F(NumericTokensTest, DigitsThatAreSwappedTakenAwayOrGivenToAnotherRowAreNot
     Fresh();
     Sql(change);
     EXPECT_TRUE(IsNoticed());
+  }
+}
+
+// Tokens with metadata too: of two stores.
+class MetadataTest : public TamperingTest {
+ protected:
+  void SetUp() override {
+    TamperingTest::SetUp();
+    Service service(hsm_, original_);
+    ASSERT_OK(service.Start());
+    for (const char* store : {"berlin", "vienna"}) {
+      for (auto& name : service.Tokenize(kOrders, "", {{"day", "2027-01-31"}, {"store", store}})) {
+        ASSERT_OK(name);
+        names_.push_back(*name);
+      }
+    }
+  }
+};
+
+TEST_F(MetadataTest, IsSoundWhereNothingWasChanged) {
+  Fresh();
+  EXPECT_FALSE(IsNoticed()) << why_;
+  Service service(hsm_, copy_);
+  ASSERT_OK(service.Start());
+  const auto listed = service.List({{"store", "vienna"}, {"day", "2027-01-31"}});
+  ASSERT_OK(listed);
+  EXPECT_EQ(listed->size(), kPans.size());
+}
+
+TEST_F(MetadataTest, EveryColumnOfTheIndexAndOfTheRowsThatIsChangedIsNoticedAtTheStart) {
+  for (const auto& [table, column, other] : Columns()) {
+    const bool index = table == "token_metadata";
+    if (!index && (table != "tokens" || column != "metadata")) continue;
+    for (const char* row : {"min", "max"}) {
+      SCOPED_TRACE(absl::StrCat(table, ".", column, " ", row));
+      Fresh();
+      Sql(absl::StrCat("UPDATE ", table, " SET ", column, " = ", other, " WHERE handle = (SELECT ",
+                       row, "(handle) FROM token_metadata)", index ? " AND field = 'store'" : ""));
+      EXPECT_TRUE(IsNoticed());
+    }
+  }
+}
+
+TEST_F(MetadataTest, EntriesThatAreMissingOrTooManyAndRowsOfOthersAreNoticedAtTheStart) {
+  const std::vector<std::string> changes = {
+      "DELETE FROM token_metadata WHERE handle = (SELECT max(handle) FROM token_metadata)",
+      "DELETE FROM token_metadata",
+      "INSERT INTO token_metadata SELECT 'vienna', field, tenant, profile, handle FROM "
+      "token_metadata WHERE value = 'berlin' LIMIT 1",
+      "INSERT INTO token_metadata SELECT value, field, tenant, profile, 1 FROM token_metadata "
+      "LIMIT 1",
+      "INSERT INTO token_metadata SELECT value, field, tenant, profile, 1000000 FROM "
+      "token_metadata LIMIT 1",
+      "UPDATE tokens SET metadata = NULL WHERE metadata IS NOT NULL; DELETE FROM token_metadata",
+      "UPDATE tokens SET metadata = (SELECT max(metadata) FROM tokens) WHERE metadata IS NOT NULL",
+      "UPDATE tokens SET metadata = (SELECT max(metadata) FROM tokens) WHERE handle = 1",
+  };
+  for (const std::string& change : changes) {
+    SCOPED_TRACE(change);
+    Fresh();
+    Sql(change);
+    EXPECT_TRUE(IsNoticed());
+  }
+}
+
+TEST_F(MetadataTest, AnEntryThatLiesWhileTheServiceRunsGivesNoWrongAnswer) {
+  for (const char* handle :
+       {"1", "1000000", "(SELECT min(handle) FROM token_metadata WHERE value = 'berlin')"}) {
+    Fresh();
+    Service service(hsm_, copy_);
+    ASSERT_OK(service.Start());
+    Sql(absl::StrCat("INSERT INTO token_metadata SELECT value, field, tenant, profile, ", handle,
+                     " FROM token_metadata WHERE value = 'vienna' LIMIT 1"));
+    EXPECT_THAT(service.List({{"store", "vienna"}}), HasReason(Reason::kIntegrityFailure))
+        << handle;
+    EXPECT_OK(service.List({{"store", "berlin"}}));
   }
 }
 

@@ -421,7 +421,7 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("checkout", cards), "Tokenize GetToken DeleteToken");
   EXPECT_EQ(allowed("checkout", cards, "settlement"), "Tokenize GetToken DeleteToken");
   EXPECT_EQ(allowed("checkout", "tenants/acme/tokenProfiles/receipts"),
-            "Tokenize GetToken DeleteToken");
+            "Tokenize GetToken DeleteToken ListTokens");
   EXPECT_EQ(allowed("checkout", key), "");
   EXPECT_EQ(allowed("checkout", "tenants/acme/keys/card-fingerprint"), "FingerprintCard");
   EXPECT_EQ(allowed("settlement", cards), "ConvertToken UpdateTokenCard");

@@ -27,7 +27,7 @@ rules:
   - id: data
     roles: [data]
     actions: [Tokenize, GetToken, LookUpToken, ConvertToken, UpdateTokenCard, ImportTokens,
-              SuspendToken, ResumeToken, DeleteToken]
+              SuspendToken, ResumeToken, DeleteToken, ListTokens]
     resources: ["tenants/acme/tokenProfiles/*"]
   - id: reveal
     roles: [data]

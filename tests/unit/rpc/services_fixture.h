@@ -25,7 +25,6 @@
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/partner_key_service.h"
 #include "keysvc/rpc/signing_service.h"
-#include "keysvc/rpc/token_import.h"
 #include "keysvc/rpc/token_service.h"
 #include "keysvc/v1/audit_service.grpc.pb.h"
 #include "keysvc/v1/key_service.grpc.pb.h"
@@ -43,6 +42,7 @@ inline constexpr char kPan[] = "4111111111111111";
 inline constexpr char kOtherPan[] = "5555555555554444";
 inline constexpr char kProfile[] = "tenants/acme/tokenProfiles/cards";
 inline constexpr char kReceipts[] = "tenants/acme/tokenProfiles/receipts";
+inline constexpr char kOrders[] = "tenants/acme/tokenProfiles/orders";
 inline constexpr char kShops[] = "tenants/acme/tokenProfiles/shops";
 inline constexpr char kUuid[] = "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1";
 
@@ -74,8 +74,16 @@ class ServicesTest : public ::testing::Test {
          {.tenant = "acme",
           .name = "shops",
           .number = 3,
-          .domain = {
-              .channels = {"web", "app"}, .merchant = true, .amounts = {{"EUR", 100, 50'000}}}}});
+          .domain = {.channels = {"web", "app"},
+                     .merchant = true,
+                     .amounts = {{"EUR", 100, 50'000}}}},
+         {.tenant = "acme",
+          .name = "orders",
+          .number = 4,
+          .metadata = {{.name = "store",
+                        .type = tokenizer::MetadataType::kWord,
+                        .values = {"berlin", "vienna"}},
+                       {.name = "day", .type = tokenizer::MetadataType::kDate}}}});
     ASSERT_OK(profiles);
     profiles_.emplace(*std::move(profiles));
     wrapping_.emplace(edge.hsm, edge.deployment.name, 1);
@@ -98,7 +106,6 @@ class ServicesTest : public ::testing::Test {
                       *partner_keys_);
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
-    import_.emplace(*edge.gate, *profiles_, *tokenizer_);
     signing_.emplace(*edge.gate, *registry_, public_keys_, *signer_, *verifier_);
     delivery_.emplace(keys::KeyDelivery::Services{*registry_, *partner_keys_, edge.hsm, edge.store,
                                                   *edge.journal});
@@ -106,7 +113,6 @@ class ServicesTest : public ::testing::Test {
     partners_.emplace(*edge.gate, *partner_keys_, changes_);
     audit_.emplace(*edge.gate, *edge.journal, edge.store);
     tokens_->Register(edge.methods, lane_);
-    import_->Register(edge.methods, lane_);
     signing_->Register(edge.methods, lane_, lane_);
     keys_->Register(edge.methods, lane_);
     partners_->Register(edge.methods, lane_);
@@ -228,7 +234,6 @@ class ServicesTest : public ::testing::Test {
   std::optional<keys::Signer> signer_;
   std::optional<keys::Verifier> verifier_;
   std::optional<rpc::TokenService> tokens_;
-  std::optional<rpc::TokenImport> import_;
   std::optional<rpc::SigningService> signing_;
   std::optional<rpc::KeyService> keys_;
   std::optional<rpc::PartnerKeyService> partners_;

@@ -65,6 +65,11 @@ class ErasureTest : public ::testing::Test {
   static std::string SealedOf(std::int64_t handle) {
     return "sealed card of " + std::to_string(handle) + " with all that is secret";
   }
+  static std::string OrderOf(std::int64_t handle) {
+    return "order number " + std::to_string(handle) + " of a customer";
+  }
+  // Of which the row and the index have the value.
+  static std::string MetadataOf(std::int64_t handle) { return "order=" + OrderOf(handle); }
   bool Holds(std::int64_t handle) const {
     return Pages().find(SealedOf(handle)) != std::string::npos;
   }
@@ -80,9 +85,11 @@ TEST_F(ErasureTest, WhatIsCutOutOfARowIsInNoPageOnceTheLogWasEmptied) {
   for (std::int64_t handle = 1; handle <= 300; ++handle) {
     rows.tokens.push_back(TokenRowOf(handle, PanIndexOf(handle)));
     rows.tokens.back().sealed = SealedOf(handle);
+    rows.tokens.back().metadata = MetadataOf(handle);
   }
   ASSERT_OK(ApplyAndCommit(*store_, rows));
   EXPECT_TRUE(Holds(77));
+  EXPECT_NE(Pages().find(OrderOf(77)), std::string::npos);
 
   store::Mutation erased;
   for (const std::int64_t handle : {1, 77, 300}) {
@@ -101,6 +108,7 @@ TEST_F(ErasureTest, WhatIsCutOutOfARowIsInNoPageOnceTheLogWasEmptied) {
   for (const std::int64_t handle : {1, 77, 300}) {
     EXPECT_FALSE(Holds(handle)) << handle;
     EXPECT_EQ(Pages().find(PanIndexOf(handle)), std::string::npos) << handle;
+    EXPECT_EQ(Pages().find(OrderOf(handle)), std::string::npos) << handle;
   }
   for (const std::int64_t handle : {2, 76, 78, 299}) EXPECT_TRUE(Holds(handle)) << handle;
 }

@@ -32,6 +32,7 @@ TokenRow TokenRowOf(std::int64_t handle, std::string pan_index) {
           .revision = 1,
           .ends_ms = 1700000000456,
           .uses_left = 4294967295,
+          .metadata = {},
           .mac = "mac" + kBytes,
           .leaf_index = 17};
 }
@@ -111,7 +112,8 @@ bool SameToken(const TokenRow& a, const TokenRow& b) {
   const auto all = [](const TokenRow& row) {
     return std::tie(row.handle, row.tenant, row.profile, row.index_version, row.pan_index,
                     row.digits, row.data_version, row.sealed, row.created_ms, row.state,
-                    row.revision, row.ends_ms, row.uses_left, row.mac, row.leaf_index);
+                    row.revision, row.ends_ms, row.uses_left, row.metadata, row.mac,
+                    row.leaf_index);
   };
   return all(a) == all(b);
 }

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "store/connection.h"
 #include "store/sqlcipher_store.h"
+#include "store/statement.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/store/rows_for_tests.h"
@@ -96,6 +97,17 @@ TEST_F(SchemaTest, TheQueriesByNameUseTheirIndex) {
   EXPECT_OK(connection->Execute(
       "SELECT handle FROM tokens INDEXED BY tokens_by_end WHERE tenant = '' AND profile = 0 AND "
       "state = 1 AND ends_ms <= 0 ORDER BY ends_ms LIMIT 1"));
+  auto plan = store::Statement::Prepare(
+      *connection,
+      "EXPLAIN QUERY PLAN SELECT handle FROM token_metadata WHERE value = '' AND field = '' AND "
+      "tenant = '' AND profile = 0 AND handle >= 0 ORDER BY handle LIMIT 1");
+  ASSERT_OK(plan);
+  store::Execution step = plan->Bind();
+  ASSERT_TRUE(step.Step().value());
+  EXPECT_EQ(step.Bytes(3),
+            "SEARCH token_metadata USING PRIMARY KEY (value=? AND field=? AND tenant=? AND "
+            "profile=? AND handle>?)");
+  EXPECT_FALSE(step.Step().value());  // nothing is sorted
   EXPECT_OK(connection->Execute(
       "SELECT id FROM idempotency INDEXED BY idempotency_by_expiry WHERE expires_ms <= 0"));
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -64,6 +65,37 @@ TEST_F(SqlcipherStoreTest, HandlesGoOnWellBehindTheLastOneAfterAReopenAlsoWhenIt
   EXPECT_EQ(Open().value()->AllocateHandles(1), 42 + kHandlesPassedOver);
   ASSERT_OK(Connect()->Execute("DELETE FROM tokens"));
   EXPECT_EQ(Open().value()->AllocateHandles(1), 42 + kHandlesPassedOver);
+}
+
+TEST_F(SqlcipherStoreTest, AListLooksAtSomeThousandEntriesInOneGoAndGoesOnBehindThem) {
+  constexpr std::int64_t kLast = 24'001;
+  const auto store = Create();
+  store::Mutation rows;
+  for (std::int64_t handle = 1; handle <= kLast; ++handle) {
+    rows.tokens.push_back(TokenRowOf(handle, ""));
+    TokenRow& row = rows.tokens.back();
+    row.metadata = handle == kLast ? "odd=yes,even=yes" : handle % 2 == 1 ? "odd=yes" : "even=yes";
+    if (handle < kLast) row.profile = 1;
+  }
+  rows.tokens.back().profile = 1;
+  rows.tokens.push_back(TokenRowOf(kLast + 1, ""));
+  ASSERT_OK(ApplyAndCommit(*store, rows));
+  const auto parts = [&](std::uint16_t profile, std::vector<store::MetadataValue> filter,
+                         std::int64_t wanted) {
+    std::vector<std::int64_t> found;
+    std::optional<std::int64_t> after = 0;
+    int count = 0;
+    for (; after.has_value(); ++count) {
+      const auto list = store->ListTokens(rows.tokens[0].tenant, profile, filter, *after, 5);
+      EXPECT_OK(list);
+      for (const TokenRow& row : list->rows) found.push_back(row.handle);
+      after = list->last;
+    }
+    EXPECT_EQ(found, std::vector<std::int64_t>{wanted});
+    return count;
+  };
+  EXPECT_EQ(parts(1, {{"odd", "yes"}, {"even", "yes"}}, kLast), 3);
+  EXPECT_EQ(parts(rows.tokens.back().profile, {}, kLast + 1), 3);
 }
 
 TEST_F(SqlcipherStoreTest, CreateRefusesAFileThatIsThere) {

@@ -96,6 +96,72 @@ TEST_P(StoreContractTest, ATokenIsFoundByAllFourPartsOfItsPanIndex) {
   EXPECT_FALSE(found(row.tenant, row.profile, 1)[1].has_value());
 }
 
+TEST_P(StoreContractTest, TokensAreListedByAllTheMetadataThatIsAskedFor) {
+  Mutation rows;
+  for (std::int64_t handle = 1; handle <= 40; ++handle) {
+    rows.tokens.push_back(TokenRowOf(handle, ""));
+    rows.tokens.back().metadata = std::string("even=") + (handle % 2 == 0 ? "yes" : "no") +
+                                  ",third=" + (handle % 3 == 0 ? "yes" : "no");
+  }
+  rows.tokens[11].tenant = "other";
+  rows.tokens[17].profile = 1;
+  ASSERT_EQ(Write(rows), Applied::kYes);
+  EXPECT_EQ(store_->CountMetadata().value(), 80u);
+  const auto handles = [&](std::vector<store::MetadataValue> filter, std::size_t limit) {
+    std::vector<std::int64_t> found;
+    std::int64_t after = 0;
+    while (true) {
+      const auto list =
+          store_->ListTokens(rows.tokens[0].tenant, rows.tokens[0].profile, filter, after, limit)
+              .value();
+      EXPECT_LE(list.rows.size(), limit);
+      for (const auto& row : list.rows) {
+        EXPECT_TRUE(SameToken(row, rows.tokens[static_cast<std::size_t>(row.handle - 1)]));
+        found.push_back(row.handle);
+      }
+      if (!list.last.has_value()) return found;
+      EXPECT_GE(*list.last, after);
+      after = *list.last;
+    }
+  };
+  const std::vector<std::int64_t> sixths = {6, 24, 30, 36};  // 12 and 18 are elsewhere
+  for (const std::size_t limit : {1U, 2U, 4U, 50U}) {
+    EXPECT_EQ(handles({{"even", "yes"}, {"third", "yes"}}, limit), sixths);
+    EXPECT_EQ(handles({{"third", "yes"}, {"even", "yes"}}, limit), sixths);
+    EXPECT_EQ(handles({{"even", "no"}}, limit).size(), 20u);
+    EXPECT_EQ(handles({}, limit).size(), 38u);
+  }
+  EXPECT_TRUE(handles({{"even", "yes"}, {"third", "maybe"}}, 5).empty());
+  EXPECT_TRUE(handles({{"yes", "even"}}, 5).empty());
+}
+
+TEST_P(StoreContractTest, AChangedTokenIsListedByWhatItHasNow) {
+  store::TokenRow row = TokenRowOf(5, "");
+  row.metadata = "day=2027-01-01,store=berlin";
+  ASSERT_EQ(Write({.tokens = {row, TokenRowOf(6, "")}}), Applied::kYes);
+  const auto listed = [&](std::string field, std::string value) {
+    const std::vector<store::MetadataValue> filter = {{std::move(field), std::move(value)}};
+    return store_->ListTokens(row.tenant, row.profile, filter, 0, 5).value().rows.size();
+  };
+  row.revision = 2;
+  row.state = 2;
+  ASSERT_EQ(Write({.tokens = {row}}), Applied::kYes);
+  EXPECT_EQ(listed("store", "berlin"), 1u);
+  row.revision = 3;
+  row.metadata = "store=vienna";
+  ASSERT_EQ(Write({.tokens = {row}}), Applied::kYes);
+  EXPECT_EQ(listed("store", "berlin"), 0u);
+  EXPECT_EQ(listed("day", "2027-01-01"), 0u);
+  EXPECT_EQ(listed("store", "vienna"), 1u);
+  EXPECT_TRUE(SameToken(store_->FindTokens(std::vector<std::int64_t>{5}).value()[0].value(), row));
+  row.revision = 4;
+  row.metadata.clear();
+  ASSERT_EQ(Write({.tokens = {row}}), Applied::kYes);
+  EXPECT_EQ(listed("store", "vienna"), 0u);
+  EXPECT_EQ(store_->CountMetadata().value(), 0u);
+  EXPECT_EQ(store_->ListTokens(row.tenant, row.profile, {}, 0, 5).value().rows.size(), 2u);
+}
+
 TEST_P(StoreContractTest, ATokenWithoutAPanIndexIsNotFoundByAnEmptyOne) {
   const store::TokenRow row = TokenRowOf(5, "");
   ASSERT_EQ(Write({.tokens = {row, TokenRowOf(6, "")}}), Applied::kYes);

@@ -46,8 +46,9 @@ class KeptTokensTest : public ::testing::Test {
   std::string Fingerprint(const std::vector<absl::StatusOr<CardData>>& cards,
                           std::string_view profile = kProfile,
                           const std::vector<TokenDomain>& domains = {},
-                          const std::vector<std::string>& tokens = {}) const {
-    return *FingerprintOf(profile, cards, domains, tokens, *hmac_);
+                          const std::vector<std::string>& tokens = {},
+                          const std::vector<std::string>& metadata = {}) const {
+    return *FingerprintOf(profile, cards, domains, tokens, metadata, *hmac_);
   }
   const std::shared_ptr<const AnswerKey> key_ = *AnswerKey::Create(CountingKey());
   const std::unique_ptr<crypto::HmacSha256> hmac_ = *crypto::HmacSha256::Create(CountingKey());

@@ -141,6 +141,19 @@ TEST(ProfilesTest, AccountReferencesHaveOneIssuerInATenant) {
   }
 }
 
+TEST(ProfilesTest, MetadataAreOfProfilesWhoseTokensAreNotEverybodys) {
+  Profile profile{.tenant = "acme", .name = "orders", .number = 1};
+  profile.metadata = {{.name = "store", .values = {"berlin"}}};
+  EXPECT_OK(Profiles::Create({profile}));
+  profile.family = Family::kNumeric;
+  EXPECT_OK(Profiles::Create({profile}));
+  profile.deterministic = true;
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+  profile.deterministic = false;
+  profile.metadata.push_back(profile.metadata.front());
+  EXPECT_THAT(Profiles::Create({profile}), HasReason(Reason::kConfigInvalid));
+}
+
 TEST(ProfilesTest, CardsAreComparedWhereTokensOrReferencesTellThemApart) {
   Profile profile{.tenant = "acme", .name = "cards", .number = 1};
   EXPECT_EQ(profile.ComparesCardsAmong(), "");

@@ -318,6 +318,51 @@ TEST_F(TokenRowTest, EndAndUsesAreBoundByTheMac) {
   }
 }
 
+TEST_F(TokenRowTest, MetadataIsBoundByTheMacWithEverythingElseThatItBinds) {
+  row_.metadata = "order=17,store=berlin";
+  row_.mac = MacOfRow(row_, *mac_key_);
+  EXPECT_OK(CheckRow(row_, *mac_key_));
+  EXPECT_EQ(absl::BytesToHexString(row_.mac),
+            "d497aefb8c537d699a6f583103185a6c706f44f1b4bdf4e8c0aa4246a76a233d");
+  const std::vector<Change> changes = {[](auto& row) { row.metadata.clear(); },
+                                       [](auto& row) { row.metadata = "order=18,store=berlin"; },
+                                       [](auto& row) { row.metadata += ","; },
+                                       [](auto& row) { row.state = 2; },
+                                       [](auto& row) { ++row.revision; },
+                                       [](auto& row) { row.ends_ms = 1; },
+                                       [](auto& row) { row.uses_left = 1; },
+                                       [](auto& row) { row.sealed[4]++; },
+                                       [](auto& row) { row.digits = "9000000000001111"; }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    store::TokenRow changed = row_;
+    changes[i](changed);
+    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure)) << i;
+  }
+  ExpectCard(OpenRow(row_, *data_key_));
+
+  const store::TokenRow deleted = InState(TokenState::kDeleted, row_, *mac_key_);
+  EXPECT_TRUE(deleted.metadata.empty());
+  EXPECT_OK(CheckRow(deleted, *mac_key_));
+  store::TokenRow revived = deleted;
+  revived.metadata = row_.metadata;
+  EXPECT_THAT(CheckRow(revived, *mac_key_), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(ReplacedCardTest, MetadataStaysAndIsBoundBesideTheCard) {
+  row_.metadata = "store=berlin";
+  const store::TokenRow replaced = Replace(row_, "378282246310005");
+  EXPECT_EQ(replaced.metadata, "store=berlin");
+  EXPECT_OK(CheckRow(replaced, *mac_key_));
+  for (const Change& change : std::vector<Change>{[](auto& row) { row.metadata.clear(); },
+                                                  [](auto& row) { row.metadata = "store=vienna"; },
+                                                  [](auto& row) { row.sealed.back()++; },
+                                                  [](auto& row) { row.pan_index.clear(); }}) {
+    store::TokenRow changed = replaced;
+    change(changed);
+    EXPECT_THAT(CheckRow(changed, *mac_key_), HasReason(Reason::kIntegrityFailure));
+  }
+}
+
 TEST_F(TokenRowTest, EachUseIsCountedAndTheLastEndsTheToken) {
   const absl::Time now = absl::FromUnixMillis(1'750'000'000'000);
   row_.ends_ms = 1'800'000'000'000;

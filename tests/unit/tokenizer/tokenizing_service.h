@@ -52,6 +52,10 @@ inline constexpr char kFormerPerCall[] = "tenants/acme/tokenProfiles/former-per-
 // Merges tokens of cards that were issued in place of others.
 inline constexpr char kMerging[] = "tenants/acme/tokenProfiles/merging";
 
+// Tokens with metadata.
+inline constexpr char kOrders[] = "tenants/acme/tokenProfiles/orders";
+inline constexpr char kOrderNumbers[] = "tenants/acme/tokenProfiles/order-numbers";
+
 inline absl::StatusOr<CardData> Card(std::string_view pan, std::string_view expiry = "2030-12",
                                      std::string_view name = "Ada Lovelace") {
   return CardData::Parse(crypto::AsBytes(pan), expiry, crypto::AsBytes(name));
@@ -77,7 +81,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
   policy.rules = {
       {"tokenizes",
        {"tokenizing"},
-       {policy::Action::kTokenize, policy::Action::kGetToken},
+       {policy::Action::kTokenize, policy::Action::kGetToken, policy::Action::kListTokens},
        {"tenants/*/tokenProfiles/*"},
        {}},
       {"looks-up",
@@ -93,10 +97,10 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"settles",
        {"settling"},
        {policy::Action::kDetokenize},
-       {kCards,  kLegacy,        kOtherLegacy, kBrief,        kThrice,
-        kSingle, kNumbers,       kManyNumbers, kBriefNumbers, kNetwork,
-        kLinked, kLinkedPerCall, kShops,       kShopNumbers,  kShopNetwork,
-        kWeb,    kWebLegacy,     kMerging,     kFormer,       kFormerPerCall},
+       {kCards,   kLegacy,       kOtherLegacy,  kBrief,        kThrice,    kSingle,
+        kNumbers, kManyNumbers,  kBriefNumbers, kNetwork,      kLinked,    kLinkedPerCall,
+        kShops,   kShopNumbers,  kShopNetwork,  kWeb,          kWebLegacy, kMerging,
+        kOrders,  kOrderNumbers, kFormer,       kFormerPerCall},
        {"settlement"},
        Reveal::kFull},
       {"screens",
@@ -109,7 +113,8 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
       {"ends",
        {"ending"},
        {policy::Action::kSuspendToken, policy::Action::kResumeToken, policy::Action::kDeleteToken},
-       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked, kMerging, kFormer},
+       {kCards, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked, kMerging, kOrders,
+        kOrderNumbers, kFormer},
        {}},
       {"imports",
        {"tokenizing"},
@@ -120,7 +125,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {"ending"},
        {policy::Action::kUpdateTokenCard},
        {kCards, kOneTime, kLegacy, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLinked,
-        kLinkedPerCall, kShops, kMerging},
+        kLinkedPerCall, kShops, kMerging, kOrders},
        {}},
       {"sees-all",
        {"seeing-all"},
@@ -138,7 +143,7 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
        {"settling"},
        {policy::Action::kConvertToken},
        {kCards, kOneTime, kBrief, kThrice, kSingle, kNumbers, kNetwork, kLegacy, kLinkedPerCall,
-        kShops},
+        kShops, kOrders},
        {}},
       {"converts-for-beta",
        {"settling"},
@@ -211,6 +216,16 @@ inline Profile Web(Profile profile, std::string name) {
   return profile;
 }
 
+// An order, the store that it is of, which every token has, how many things and until which day.
+inline Profile Orders(Profile profile, std::string name) {
+  profile.name = std::move(name);
+  profile.metadata = {{.name = "store", .values = {"berlin", "vienna"}, .required = true},
+                      {.name = "order", .type = MetadataType::kUuid},
+                      {.name = "count", .type = MetadataType::kInteger, .min = 1, .max = 500},
+                      {.name = "day", .type = MetadataType::kDate}};
+  return profile;
+}
+
 // The tokenizer over a real journal. The store is a parameter: in memory and SQLCipher.
 class Service {
  public:
@@ -249,13 +264,15 @@ class Service {
   // The value of the call; the outer error when there is no record.
   absl::StatusOr<Issued> Issue(std::vector<absl::StatusOr<CardData>> cards,
                                std::string_view profile, std::string_view request_id = {},
-                               std::vector<TokenDomain> domains = {}) {
+                               std::vector<TokenDomain> domains = {},
+                               std::vector<TokenMetadata> metadata = {}) {
     return Wait<Issued>([&](audit::Done<Issued> done) {
       tokenizer_->Tokenize(PermitFor("checkout", policy::Action::kTokenize, profile),
                            ProfileNamed(profile), std::move(cards),
                            {.request_id = std::string(request_id),
                             .trace_id = "trace",
-                            .domains = std::move(domains)},
+                            .domains = std::move(domains),
+                            .metadata = std::move(metadata)},
                            std::move(done));
     });
   }
@@ -387,7 +404,8 @@ class Service {
   absl::StatusOr<Issued> Convert(Tokens tokens, std::string_view target,
                                  std::string_view request_id = {}, std::string_view permitted = {},
                                  std::vector<TokenUse> uses = {},
-                                 std::vector<TokenDomain> domains = {}) {
+                                 std::vector<TokenDomain> domains = {},
+                                 std::vector<TokenMetadata> metadata = {}) {
     const std::string tenant = tokens.front().ok() ? tokens.front()->tenant : "acme";
     return Wait<Issued>([&](audit::Done<Issued> done) {
       tokenizer_->Convert(PermitFor("settlement", policy::Action::kConvertToken, TokensOf(tenant)),
@@ -395,7 +413,8 @@ class Service {
                           PermitFor("settlement", policy::Action::kConvertToken,
                                     permitted.empty() ? target : permitted),
                           ProfileNamed(target),
-                          {std::string(request_id), "trace", std::move(uses), std::move(domains)},
+                          {std::string(request_id), "trace", std::move(uses), std::move(domains),
+                           std::move(metadata)},
                           std::move(done));
     });
   }
@@ -405,6 +424,13 @@ class Service {
                                          std::string_view permitted = {}) {
     const auto made = Convert({std::move(token)}, target, request_id, permitted);
     return made.ok() ? made->at(0) : made.status();
+  }
+
+  absl::StatusOr<TokenPage> ListTokens(std::string_view profile, ListingQuery query) {
+    return Wait<TokenPage>([&](audit::Done<TokenPage> done) {
+      tokenizer_->List(PermitFor("checkout", policy::Action::kListTokens, profile),
+                       ProfileNamed(profile), std::move(query), {}, std::move(done));
+    });
   }
 
   using Known = std::vector<absl::StatusOr<KnownToken>>;
@@ -502,8 +528,11 @@ class Service {
        Web({.tenant = "acme", .name = {}, .number = 20, .deterministic = true}, "web"),
        Web(LegacyProfile("web-legacy", 21, 6), "web-legacy"),
        {.tenant = "acme", .name = "merging", .number = 22, .deterministic = true, .merges = true},
-       {"acme", "former", 23, true, Family::kExternal},
-       {"acme", "former-per-call", 24, false, Family::kExternal}});
+       Orders({.tenant = "acme", .name = {}, .number = 23}, "orders"),
+       Orders({.tenant = "acme", .name = {}, .number = 24, .family = Family::kNumeric},
+              "order-numbers"),
+       {"acme", "former", 25, true, Family::kExternal},
+       {"acme", "former-per-call", 26, false, Family::kExternal}});
   keysvc::testing::LiteralKeys keys_;
   policy::Gate gate_{ThePolicy()};
   std::unique_ptr<audit::Journal> journal_;
