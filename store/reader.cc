@@ -31,8 +31,8 @@ constexpr char kEndedTokens[] =
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
-    "state, is_primary, revision, mac, token_format FROM key_versions ORDER BY tenant, name, "
-    "version";
+    "state, is_primary, revision, mac, token_format, low_s FROM key_versions ORDER BY tenant, "
+    "name, version";
 constexpr char kPartnerKeys[] =
     "SELECT tenant, name, purpose, algorithm, kid, not_before_ms, not_after_ms, public_key, "
     "created_ms, registered_by, state, revision, mac FROM partner_keys ORDER BY tenant, name";
@@ -81,6 +81,7 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .wrapped = row.Bytes(11),
       .public_key = row.Bytes(12),
       .token_format = row.Bytes(19),
+      .low_s = row.Integer(20) != 0,
       .recovery = row.Bytes(13),
       .reserved_uses = static_cast<std::uint64_t>(row.Integer(14)),
       .state = row.Bytes(15),

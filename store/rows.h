@@ -50,6 +50,7 @@ struct KeyVersionRow {
   std::string wrapped;            // protection "envelope"
   std::string public_key;         // DER SubjectPublicKeyInfo, key pairs only
   std::string token_format = {};  // of the tokens of its profile, where the key is bound to one
+  bool low_s = false;             // of the ECDSA signatures that the key makes
   // Mutable:
   std::string recovery;             // the key, sealed to the recovery key; empty: it is not
   std::uint64_t reserved_uses = 0;  // how often the key may have been used to encrypt

@@ -131,8 +131,12 @@ CREATE TABLE partner_keys (
 ) STRICT;
 )sql";
 
+constexpr char kVersion8[] = R"sql(
+ALTER TABLE key_versions ADD COLUMN low_s INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,
-                               kVersion5, kVersion6, kVersion7};
+                               kVersion5, kVersion6, kVersion7, kVersion8};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

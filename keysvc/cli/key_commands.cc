@@ -31,7 +31,8 @@ void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
          {"originator_end", Rfc3339(version.originator_end_time())},
          {"recipient_end", Rfc3339(version.recipient_end_time())},
          {"uses", static_cast<std::int64_t>(version.uses())},
-         {"use_limit", static_cast<std::int64_t>(version.use_limit())}});
+         {"use_limit", static_cast<std::int64_t>(version.use_limit())},
+         {"low_s", version.low_s()}});
   }
 }
 
@@ -56,6 +57,7 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
                                                                      : v1::KEY_PURPOSE_SIGN);
   request.set_algorithm(options.algorithm);
   request.set_cryptoperiod_days(options.cryptoperiod_days);
+  request.set_low_s(options.low_s);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::CreateKeyResponse response;
   const auto stub = v1::KeyService::NewStub(connection.channel());

@@ -26,6 +26,8 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
                   "For how long it makes new signatures [365]")
       ->option_text("1-1095")
       ->check(CLI::Range(1, 1095));
+  verb.add_flag("--low-s", options->low_s,
+                "Of ec-p256 and ec-p384: every signature has the low value of s");
   AddRequestId(verb, options->request_id);
 }
 

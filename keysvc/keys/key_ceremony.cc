@@ -63,6 +63,7 @@ void Describe(const KeyVersion& version, audit::Entry& entry) {
   if (!version.parameters.token_format.empty()) {
     entry.details["token_format"] = version.parameters.token_format;
   }
+  if (version.parameters.low_s) entry.details["low_s"] = "true";
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ void ReadCeremony(const Entry& entry, KeyHistory& history) {
   version.algorithm = Detail(entry, "algorithm");
   version.protection = Detail(entry, "protection");
   version.token_format = Detail(entry, "token_format");
+  version.low_s = !Detail(entry, "low_s").empty();
   if (entry.action == kCreateVersion) {
     version.prepared = entry.outcome == Outcome::kSuccess;
   } else {
@@ -104,7 +105,8 @@ absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
         absl::StrCat("version ", row.version, " of ", row.tenant, "/", row.key, std::string(what)));
   };
   if (row.purpose != recorded.purpose || row.algorithm != recorded.algorithm ||
-      row.protection != recorded.protection || row.token_format != recorded.token_format) {
+      row.protection != recorded.protection || row.token_format != recorded.token_format ||
+      row.low_s != recorded.low_s) {
     return contradicts(" is not of the kind that the log says");
   }
   const bool should_exist = recorded.made && !recorded.lost;

@@ -103,6 +103,10 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
   if (parameters.protection != ProtectionOf(parameters.purpose, parameters.algorithm)) {
     return Error(Reason::kFieldInvalid, "the purpose needs another protection", "protection");
   }
+  if (parameters.low_s && parameters.algorithm != Algorithm::kEcP256 &&
+      parameters.algorithm != Algorithm::kEcP384) {
+    return Error(Reason::kFieldInvalid, "only ECDSA signatures have an s", "low_s");
+  }
   if (parameters.cryptoperiod < absl::Hours(24) || parameters.cryptoperiod > 3 * kYear) {
     return Error(Reason::kFieldInvalid, "a cryptoperiod is 1 day to 3 years", "cryptoperiod_days");
   }

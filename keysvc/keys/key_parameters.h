@@ -79,6 +79,9 @@ struct KeyParameters {
   // Of what the key makes, or of the tokens of its profile, as tokenizer::Profile writes it; kFf1,
   // kData and kAccountReference only.
   std::string token_format = {};
+  // ECDSA only: of the two values of s that a signature may have, it has the low one, and no other
+  // is right.
+  bool low_s = false;
 
   friend bool operator==(const KeyParameters&, const KeyParameters&) = default;
 };

@@ -38,6 +38,8 @@ std::string RequestText(const audit::Entry& entry, const KeyName& name,
         .Bytes(NameOf(parameters->algorithm))
         .Bytes(NameOf(parameters->protection))
         .U64(static_cast<std::uint64_t>(absl::ToInt64Seconds(parameters->cryptoperiod)));
+    // What an older build kept says nothing of it.
+    if (parameters->low_s) text.U8(1);
   }
   return text.Take();
 }

@@ -128,7 +128,7 @@ absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format)
         services_.hsm.Sign(version.hsm_label, draft.scheme.mechanism, draft.to_be_signed);
     if (ReasonOf(one.status()) == Reason::kHsmUnavailable) hsm_away_ = true;
     RETURN_IF_ERROR(one.status());
-    raw.push_back(*std::move(one));
+    ASSIGN_OR_RETURN(raw.emplace_back(), NormalizeSignature(version.parameters, *std::move(one)));
   }
   ASSIGN_OR_RETURN(std::string bytes, draft.finish(std::move(raw)));
   return Signature{std::move(bytes), primary.name, std::string(draft.scheme.name)};

@@ -184,7 +184,7 @@ absl::StatusOr<bool> VerifyCall::IsBy(const Candidate& candidate, const Claims& 
   }
   for (const std::string& presented : claims.signatures) {
     const auto signature = DecodeSignature(scheme, claims.encoding, presented);
-    if (signature.has_value() &&
+    if (signature.has_value() && HasSOfKey(candidate.parameters, *signature) &&
         candidate.half->key->Verify(*scheme.check, claims.input, *signature)) {
       return true;
     }

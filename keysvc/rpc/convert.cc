@@ -273,6 +273,7 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
     return Error(Reason::kFieldInvalid, "the cryptoperiod is 1 to 1095 days", "cryptoperiod_days");
   }
   parameters.cryptoperiod = absl::Hours(24) * request.cryptoperiod_days();
+  parameters.low_s = request.low_s();
   return parameters;
 }
 
@@ -322,6 +323,7 @@ v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
   *message.mutable_recipient_end_time() = ToTimestamp(version.recipient_end);
   message.set_uses(version.uses);
   message.set_use_limit(version.use_limit);
+  message.set_low_s(version.parameters.low_s);
   return message;
 }
 

@@ -144,5 +144,16 @@ TEST(KeyParametersTest, ACryptoperiodIsOneDayToThreeYears) {
   }
 }
 
+TEST(KeyParametersTest, OnlyEcdsaKeysMayAskForLowS) {
+  for (const Algorithm algorithm : Algorithms()) {
+    KeyParameters parameters{IsMac(algorithm) ? Purpose::kMac : Purpose::kSign, algorithm,
+                             Protection::kHsm, kYear};
+    if (!CheckParameters(parameters).ok()) continue;
+    parameters.low_s = true;
+    const bool ecdsa = algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kEcP384;
+    EXPECT_EQ(CheckParameters(parameters).ok(), ecdsa) << NameOf(algorithm);
+  }
+}
+
 }  // namespace
 }  // namespace keysvc::keys

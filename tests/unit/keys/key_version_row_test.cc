@@ -129,6 +129,26 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheFormatOfTheKeysTokens) {
   EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
 }
 
+// Golden: what a fourth format adds to the third.
+TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheTermsThatAKeySignsOn) {
+  KeyRecord record = SomeRecord();
+  record.recovery = "sealed";
+  record.reserved_uses = 258;
+  record.version.parameters.token_format = "ff1 1";
+  std::string expected = MacInputOf(*rows_.Seal(record));
+  record.version.parameters.low_s = true;
+  auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  expected[18] = 4;
+  expected += crypto::known::Bytes("01");
+  EXPECT_EQ(MacInputOf(*row), expected);
+  const auto opened = rows_.Open(*row);
+  ASSERT_OK(opened);
+  EXPECT_TRUE(opened->version.parameters.low_s);
+  row->low_s = false;
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(KeyVersionRowTest, ARowIsNotTakenBackToTheFirstFormat) {
   KeyRecord record = SomeRecord();
   record.recovery = "sealed";

@@ -166,6 +166,13 @@ TEST_F(RestorationTest, AnFf1KeyGoesOnAsItWasSinceItsTokensLieWithOthers) {
   EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
 }
 
+TEST_F(RestorationTest, TheLogSaysWhetherAKeyAsksForLowS) {
+  ASSERT_OK(Check(Rows()));
+  std::vector<store::KeyVersionRow> rows = Rows();
+  for (store::KeyVersionRow& row : rows) row.low_s = row.key == "webhook";
+  EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(RestorationTest, AKeyThatLivedInTheLostHsmOnlyIsDestroyedAndNamed) {
   const auto restored = Restore();
   ASSERT_OK(restored);

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "crypto/ecdsa_low_s.h"
+#include "crypto/public_key.h"
 #include "gtest/gtest.h"
 #include "keysvc/keys/message_signature.h"
 #include "keysvc/keys/presented_message.h"
@@ -189,6 +191,74 @@ TEST_F(SignerTest, ASignatureHoldsUnderThePublishedKey) {
   ASSERT_OK(key);
   EXPECT_TRUE(
       (*key)->Verify(crypto::SignatureAlgorithm::kEcdsaP256Sha256, kMessage, signature->bytes));
+}
+
+TEST_F(SignerTest, EverySignatureOfAKeyThatAsksForLowSHasIt) {
+  // Of as many without that, all are low once in 2^64 runs.
+  constexpr int kSignatures = 64;
+  for (const Algorithm algorithm : {Algorithm::kEcP256, Algorithm::kEcP384}) {
+    const std::size_t coordinate = algorithm == Algorithm::kEcP256 ? 32 : 48;
+    for (const bool low : {true, false}) {
+      const KeyName key{"acme", std::string(low ? "low-" : "any-") + std::to_string(coordinate)};
+      KeyParameters parameters = Parameters(algorithm);
+      parameters.low_s = low;
+      ASSERT_OK(world_.Create(key, parameters));
+      int high = 0;
+      for (int i = 0; i < kSignatures; ++i) {
+        Asked request = Request();
+        request.key = key;
+        request.message += std::to_string(i);
+        request.encoding = i % 2 == 0 ? SignatureEncoding::kDer : SignatureEncoding::kP1363;
+        const auto signature = Sign(request);
+        ASSERT_OK(signature);
+        const std::string raw = request.encoding == SignatureEncoding::kP1363
+                                    ? signature->bytes
+                                    : *crypto::EcdsaDerToP1363(signature->bytes, coordinate);
+        if (!crypto::HasLowS(raw)) ++high;
+        Presented check = Check(signature->bytes);
+        check.key = key;
+        check.message = request.message;
+        check.encoding = request.encoding;
+        EXPECT_TRUE(Verify(check)->valid());
+      }
+      if (low) {
+        EXPECT_EQ(high, 0) << NameOf(algorithm);
+      } else {
+        EXPECT_GT(high, 0) << NameOf(algorithm);
+        EXPECT_LT(high, kSignatures) << NameOf(algorithm);
+      }
+    }
+  }
+}
+
+TEST_F(SignerTest, TheOtherSOfASignatureIsWrongWhereTheKeyAsksForLowS) {
+  const KeyName key{"acme", "low"};
+  KeyParameters parameters = Parameters(Algorithm::kEcP256);
+  parameters.low_s = true;
+  const auto version = world_.Create(key, parameters);
+  ASSERT_OK(version);
+  Asked request = Request();
+  request.key = key;
+  request.encoding = SignatureEncoding::kP1363;
+  const auto signature = Sign(request);
+  ASSERT_OK(signature);
+  // The HSM's own, until one of them is high.
+  std::string high;
+  while (high.empty() || crypto::HasLowS(high)) {
+    high = *world_.hsm.Sign(version->hsm_label, pkcs11::Mechanism::kEcdsaP256Sha256, kMessage);
+  }
+  const auto public_key = *crypto::PublicKey::FromSpki(version->public_key);
+  const std::string der = *crypto::EcdsaP1363ToDer(high);
+  ASSERT_TRUE(public_key->Verify(crypto::SignatureAlgorithm::kEcdsaP256Sha256, kMessage, der));
+  Presented check = Check(high);
+  check.key = key;
+  check.encoding = SignatureEncoding::kP1363;
+  EXPECT_EQ(Verify(check)->fault, Fault::kSignatureWrong);
+  check.signature = *crypto::WithLowS(high);
+  EXPECT_TRUE(Verify(check)->valid());
+  check.signature = der;
+  check.encoding = SignatureEncoding::kDer;
+  EXPECT_EQ(Verify(check)->fault, Fault::kSignatureWrong);
 }
 
 TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {
