@@ -8,7 +8,7 @@
 namespace keysvc::policy {
 
 // Everything the policy can allow. Actions are orthogonal: none implies another. One per RPC that
-// does something; a batch form is the same action.
+// does something; a batch form is the same action. kSignDigest is asked for besides kSign.
 enum class Action {
   kTokenize,
   kDetokenize,
@@ -22,6 +22,7 @@ enum class Action {
   kDeleteToken,
   kGetRetentionReport,
   kSign,
+  kSignDigest,
   kSignJws,
   kSignHttpMessage,
   kSignWebhook,

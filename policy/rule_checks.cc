@@ -33,6 +33,7 @@ Subject SubjectOf(Action action) {
       return Subject::kProfile;
     case Action::kFingerprintCard:
     case Action::kSign:
+    case Action::kSignDigest:
     case Action::kSignJws:
     case Action::kSignHttpMessage:
     case Action::kSignWebhook:
@@ -132,6 +133,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kResumeToken:
     case Action::kDeleteToken:
     case Action::kSign:
+    case Action::kSignDigest:
     case Action::kSignJws:
     case Action::kSignHttpMessage:
     case Action::kSignWebhook:

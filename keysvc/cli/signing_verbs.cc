@@ -12,6 +12,8 @@ namespace {
 void AddFileToSign(CLI::App& verb, SignOptions& options) {
   AddSigningKey(verb, options.key);
   AddFile(verb, "--in", options.in, "The file [standard input]");
+  verb.add_flag("--digest", options.digest,
+                "The file is the hash of what is signed, in bytes; a right of its own");
   AddChoice(verb, "--encoding", options.encoding, kEncodings, "The form of ECDSA signatures [der]");
   AddChoice(verb, "--padding", options.padding, kPaddings, "The padding of RSA signatures [pss]");
 }

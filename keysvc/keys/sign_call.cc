@@ -24,6 +24,7 @@ SignCall::SignCall(Services services, const policy::Permit& permit, BatchSignReq
                      request_.request_id)),
       done_(std::move(done)) {
   entry_.trace_id = request_.trace_id;
+  if (permit.action() == policy::Action::kSignDigest) entry_.details["input"] = "digest";
 }
 
 void SignCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
@@ -124,8 +125,9 @@ absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format)
                    format.DraftFor(primary, services_.public_keys, services_.clock()));
   SignatureFormat::Raw raw;
   for (const KeyVersion& version : versions_) {
+    const auto sign = draft.hashed ? &pkcs11::Hsm::SignDigest : &pkcs11::Hsm::Sign;
     absl::StatusOr<std::string> one =
-        services_.hsm.Sign(version.hsm_label, draft.scheme.mechanism, draft.to_be_signed);
+        (services_.hsm.*sign)(version.hsm_label, draft.scheme.mechanism, draft.to_be_signed);
     if (ReasonOf(one.status()) == Reason::kHsmUnavailable) hsm_away_ = true;
     RETURN_IF_ERROR(one.status());
     ASSIGN_OR_RETURN(raw.emplace_back(), NormalizeSignature(version.parameters, *std::move(one)));

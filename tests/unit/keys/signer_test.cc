@@ -4,10 +4,13 @@
 #include <string>
 #include <utility>
 
+#include "crypto/digest.h"
 #include "crypto/ecdsa_low_s.h"
 #include "crypto/public_key.h"
 #include "gtest/gtest.h"
+#include "keysvc/keys/digest_signature.h"
 #include "keysvc/keys/message_signature.h"
+#include "keysvc/keys/presented_digest.h"
 #include "keysvc/keys/presented_message.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
@@ -259,6 +262,92 @@ TEST_F(SignerTest, TheOtherSOfASignatureIsWrongWhereTheKeyAsksForLowS) {
   check.signature = der;
   check.encoding = SignatureEncoding::kDer;
   EXPECT_EQ(Verify(check)->fault, Fault::kSignatureWrong);
+}
+
+TEST_F(SignerTest, ADigestIsSignedAsItsMessageIsWhereTheAlgorithmHashes) {
+  int number = 0;
+  for (const Algorithm algorithm : {Algorithm::kEcP256, Algorithm::kEcP384, Algorithm::kRsa2048,
+                                    Algorithm::kRsa2048Sha384, Algorithm::kRsa2048Sha512}) {
+    for (const RsaPadding padding : {RsaPadding::kPss, RsaPadding::kPkcs1}) {
+      const KeyName key{"acme", "key-" + std::to_string(++number)};
+      ASSERT_OK(world_.Create(key, Parameters(algorithm)));
+      const crypto::HashAlgorithm hash =
+          algorithm == Algorithm::kEcP384
+              ? crypto::HashAlgorithm::kSha384
+              : RsaHashOf(algorithm).value_or(crypto::HashAlgorithm::kSha256);
+      const std::string digest = crypto::HashOf(hash, kMessage);
+      const auto sign = [&](const std::string& input) {
+        return Sign({key,
+                     std::make_shared<DigestSignature>(input, SignatureEncoding::kDer, padding),
+                     {},
+                     {}});
+      };
+      const auto verify = [&](const std::string& input, const std::string& signature) {
+        VerifyRequest request;
+        request.key = KeyVersionName{key, 0};
+        request.presented =
+            std::make_shared<PresentedDigest>(input, signature, SignatureEncoding::kDer, padding);
+        return Verify(request);
+      };
+      const auto signature = sign(digest);
+      ASSERT_OK(signature);
+      Presented check = Check(signature->bytes);
+      check.key = key;
+      check.padding = padding;
+      EXPECT_TRUE(Verify(check)->valid());
+      EXPECT_TRUE(verify(digest, signature->bytes)->valid());
+      std::string other = digest;
+      other.front() = static_cast<char>(other.front() ^ 1);
+      EXPECT_EQ(verify(other, signature->bytes)->fault, Fault::kSignatureWrong);
+      for (const std::string& wrong : {digest + "x", digest.substr(1), std::string(kMessage)}) {
+        EXPECT_THAT(sign(wrong), HasReason(Reason::kFieldInvalid));
+        EXPECT_THAT(verify(wrong, signature->bytes), HasReason(Reason::kFieldInvalid));
+      }
+      EXPECT_THAT(sign(""), HasReason(Reason::kFieldRequired));
+      EXPECT_THAT(verify("", signature->bytes), HasReason(Reason::kFieldRequired));
+    }
+  }
+}
+
+TEST_F(SignerTest, WhatTakesMessagesOnlySignsNoDigest) {
+  int number = 0;
+  for (const Algorithm algorithm :
+       {Algorithm::kEd25519, Algorithm::kHmacSha256, Algorithm::kAes256Cmac}) {
+    const KeyName key{"acme", "key-" + std::to_string(++number)};
+    ASSERT_OK(world_.Create(key, Parameters(algorithm)));
+    const std::string digest(32, 'd');
+    EXPECT_THAT(
+        Sign({key,
+              std::make_shared<DigestSignature>(digest, SignatureEncoding::kDer, RsaPadding::kPss),
+              {},
+              {}}),
+        HasReason(Reason::kAlgorithmUnsupported));
+    VerifyRequest request;
+    request.key = KeyVersionName{key, 0};
+    request.presented = std::make_shared<PresentedDigest>(
+        digest, "signature", SignatureEncoding::kDer, RsaPadding::kPss);
+    EXPECT_THAT(Verify(request), HasReason(Reason::kAlgorithmUnsupported));
+  }
+}
+
+TEST_F(SignerTest, ADigestIsAnotherRequestThanAMessageOfTheSameBytesAndNeedsAPermitOfItsOwn) {
+  const std::string digest(32, 'd');
+  const SignRequest request{
+      kKey,
+      std::make_shared<DigestSignature>(digest, SignatureEncoding::kDer, RsaPadding::kPss),
+      kRequestId,
+      {}};
+  const auto first = Sign(request);
+  ASSERT_OK(first);
+  EXPECT_EQ(Sign(request)->bytes, first->bytes);
+  Asked message = Request(kRequestId);
+  message.message = digest;
+  EXPECT_THAT(Sign(message), HasReason(Reason::kRequestIdReused));
+  const auto signature = Await<Signature>([&](auto done) {
+    signer_->Sign(world_.PermitFor(policy::Action::kSign, kKey.ToString()), request,
+                  std::move(done));
+  });
+  EXPECT_THAT(signature, HasReason(Reason::kInternal));
 }
 
 TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {

@@ -18,10 +18,10 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
   EXPECT_THAT(names, ::testing::ElementsAre(
                          "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken",
                          "UpdateTokenCard", "FingerprintCard", "SuspendToken", "ResumeToken",
-                         "DeleteToken", "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage",
-                         "SignWebhook", "SignCose", "Verify", "GetPublicKey", "CreateKey",
-                         "RotateKey", "DeliverKey", "CreateCertificateSigningRequest", "ListKeys",
-                         "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
+                         "DeleteToken", "GetRetentionReport", "Sign", "SignDigest", "SignJws",
+                         "SignHttpMessage", "SignWebhook", "SignCose", "Verify", "GetPublicKey",
+                         "CreateKey", "RotateKey", "DeliverKey", "CreateCertificateSigningRequest",
+                         "ListKeys", "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
                          "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 

@@ -39,6 +39,10 @@ rules:
     roles: [data]
     actions: [FingerprintCard, Sign, SignWebhook, Verify, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
+  - id: digests
+    roles: [data]
+    actions: [SignDigest]
+    resources: [tenants/acme/keys/hashed, tenants/beta/keys/hashed]
   - id: partners
     roles: [data]
     actions: [Verify]
