@@ -33,6 +33,7 @@ enum class Action {
   kRotateKey,
   kDeliverKey,
   kCreateCertificateSigningRequest,
+  kAttachCertificate,
   kListKeys,
   kGetKey,
   kLockKeys,

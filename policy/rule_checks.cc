@@ -44,6 +44,7 @@ Subject SubjectOf(Action action) {
     case Action::kRotateKey:
     case Action::kDeliverKey:
     case Action::kCreateCertificateSigningRequest:
+    case Action::kAttachCertificate:
     case Action::kListKeys:
     case Action::kGetKey:
       return Subject::kKey;
@@ -144,6 +145,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kRotateKey:
     case Action::kDeliverKey:
     case Action::kCreateCertificateSigningRequest:
+    case Action::kAttachCertificate:
     case Action::kListKeys:
     case Action::kGetKey:
     case Action::kLockKeys:

@@ -31,7 +31,8 @@ constexpr char kEndedTokens[] =
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
-    "state, is_primary, revision, mac, token_format, low_s FROM key_versions ORDER BY tenant, "
+    "state, is_primary, revision, mac, token_format, low_s, certificates FROM key_versions ORDER "
+    "BY tenant, "
     "name, version";
 constexpr char kPartnerKeys[] =
     "SELECT tenant, name, purpose, algorithm, kid, not_before_ms, not_after_ms, public_key, "
@@ -84,6 +85,7 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .low_s = row.Integer(20) != 0,
       .recovery = row.Bytes(13),
       .reserved_uses = static_cast<std::uint64_t>(row.Integer(14)),
+      .certificates = row.Bytes(21),
       .state = row.Bytes(15),
       .primary = row.Integer(16) != 0,
       .revision = static_cast<std::uint64_t>(row.Integer(17)),

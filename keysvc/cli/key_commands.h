@@ -28,6 +28,14 @@ struct ChangeKeyOptions {
 };
 ExitCode CreateKeyVersion(const Connection& connection, const ChangeKeyOptions& options,
                           Output& output);
+struct AttachCertificateOptions {
+  std::string name;
+  std::string in = "-";
+  std::string request_id;
+};
+// Reads the certificates from a file; a private key in it does not leave the machine.
+ExitCode AttachCertificate(const Connection& connection, const AttachCertificateOptions& options,
+                           Output& output);
 ExitCode RotateKey(const Connection& connection, const ChangeKeyOptions& options, Output& output);
 ExitCode GetKey(const Connection& connection, const std::string& name, Output& output);
 // All keys of "tenants/{tenant}", page by page.
@@ -49,6 +57,7 @@ struct PublicKeyOptions {
   std::string name;
   std::string out = "-";
   bool der = false;
+  bool certificate = false;  // instead of the key
 };
 ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& options,
                       Output& output);

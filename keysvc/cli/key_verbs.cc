@@ -71,6 +71,18 @@ void AddDeliver(Verbs& verbs, CLI::App& keys) {
   AddRequestId(verb, options->request_id);
 }
 
+void AddAttachCertificate(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<AttachCertificateOptions>();
+  CLI::App& verb = verbs.Remote(
+      keys, "attach-certificate",
+      "Attaches a certificate, followed by those of its issuers, to a version of a key.",
+      "keysvc keys attach-certificate tenants/acme/keys/bank/versions/2 --in bank.pem",
+      With(options, AttachCertificate));
+  AddSubject(verb, options->name, "The key, or one version of it");
+  AddFile(verb, "--in", options->in, "The certificates in PEM [standard input]");
+  AddRequestId(verb, options->request_id);
+}
+
 void AddGetAndList(Verbs& verbs, CLI::App& keys) {
   const auto key = std::make_shared<std::string>();
   AddSubject(verbs.Remote(keys, "get", "Shows the versions of a key.",
@@ -90,6 +102,8 @@ void AddPublicKey(Verbs& verbs, CLI::App& keys) {
   AddSubject(verb, options->name, "The key, or one version of it");
   AddFile(verb, "--out", options->out, "Where it goes [standard output]");
   AddChoice(verb, "--format", options->der, kKeyFormats, "Its form [pem]");
+  verb.add_flag("--certificate", options->certificate,
+                "Its certificates instead, in PEM, the key's own first");
 }
 
 void AddCsr(Verbs& verbs, CLI::App& keys) {
@@ -141,6 +155,7 @@ void AddKeyVerbs(Verbs& verbs) {
   AddCreate(verbs, keys);
   AddCreateVersion(verbs, keys);
   AddRotate(verbs, keys);
+  AddAttachCertificate(verbs, keys);
   AddDeliver(verbs, keys);
   AddGetAndList(verbs, keys);
   AddPublicKey(verbs, keys);

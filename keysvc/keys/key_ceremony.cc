@@ -8,11 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "crypto/bytes.h"
+#include "crypto/certificate_chain.h"
+#include "crypto/digest.h"
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/open_intents.h"
 #include "keysvc/keys/recovery_copies.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -254,6 +260,27 @@ absl::Status KeyCeremony::ReserveUses(const KeyVersionName& version, KeyRings& r
     entry.details["rotation_due"] = "true";
   }
   return Write(std::move(entry), {std::move(record)}, ChangeOf({std::move(row)}), rings).status();
+}
+
+absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AttachCertificates(
+    audit::Entry entry, KeyRecord record, std::optional<store::IdempotencyRow> kept,
+    KeyRings& rings) {
+  const auto chain = crypto::CertificateChainFromDer(record.version.certificates);
+  if (!chain.ok()) return Refuse(std::move(entry), chain.status());
+  record.revision += 1;
+  auto row = rows_.Seal(record);
+  if (!row.ok()) return Refuse(std::move(entry), row.status());
+  entry.resource = record.version.name.ToString();
+  entry.outcome = audit::Outcome::kSuccess;
+  entry.details["certificate_sha256"] =
+      absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(chain->certificates.front()))));
+  entry.details["certificates"] = absl::StrCat(chain->certificates.size());
+  entry.details["not_after"] = absl::FormatTime(chain->not_after, absl::UTCTimeZone());
+  store::Mutation mutation = ChangeOf({*std::move(row)});
+  mutation.idempotency = std::move(kept);
+  ASSIGN_OR_RETURN(audit::Receipt receipt,
+                   Write(std::move(entry), {record}, std::move(mutation), rings));
+  return audit::Recorded<KeyVersion>{std::move(receipt), std::move(record.version)};
 }
 
 absl::Status KeyCeremony::RecordReload() {

@@ -46,6 +46,7 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   version.environment = row.environment;
   version.hsm_label = row.hsm_label;
   version.public_key = row.public_key;
+  version.certificates = row.certificates;
   return record;
 }
 
@@ -74,6 +75,7 @@ store::KeyVersionRow RowOf(const KeyRecord& record) {
           .low_s = version.parameters.low_s,
           .recovery = record.recovery,
           .reserved_uses = record.reserved_uses,
+          .certificates = version.certificates,
           .state = std::string(NameOf(version.state)),
           .primary = version.primary,
           .revision = record.revision,
@@ -96,7 +98,7 @@ std::string WrapContextOf(const KeyVersion& version) {
 std::string MacInputOf(const store::KeyVersionRow& row) {
   // Rows of older schemas lack the last columns. Which format a row is under follows from all of
   // it, so that emptying columns does not make a row of one format one of another.
-  const bool fourth = row.low_s;
+  const bool fourth = row.low_s || !row.certificates.empty();
   const bool third = fourth || !row.token_format.empty();
   const bool first = !third && row.recovery.empty() && row.reserved_uses == 0;
   crypto::CanonicalWriter input;
@@ -123,7 +125,7 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
       .U64(row.revision);
   if (!first) input.Bytes(row.recovery).U64(row.reserved_uses);
   if (third) input.Bytes(row.token_format);
-  if (fourth) input.U8(row.low_s ? 1 : 0);
+  if (fourth) input.U8(row.low_s ? 1 : 0).Bytes(row.certificates);
   return input.Take();
 }
 

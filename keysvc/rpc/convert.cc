@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
+#include "crypto/certificate_chain.h"
 #include "keysvc/rpc/body.h"
 #include "keysvc/rpc/rpc_status.h"
 #include "policy/name.h"
@@ -310,7 +311,7 @@ absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding) {
   }
 }
 
-v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
+absl::StatusOr<v1::KeyVersion> ToMessage(const keys::KeyVersion& version) {
   v1::KeyVersion message;
   message.set_name(version.name.ToString());
   message.set_algorithm(ToWire(version.parameters.algorithm));
@@ -324,10 +325,15 @@ v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
   message.set_uses(version.uses);
   message.set_use_limit(version.use_limit);
   message.set_low_s(version.parameters.low_s);
+  if (!version.certificates.empty()) {
+    ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
+                     crypto::CertificateChainFromDer(version.certificates));
+    *message.mutable_certificate_end_time() = ToTimestamp(chain.not_after);
+  }
   return message;
 }
 
-v1::Key ToMessage(std::span<const keys::KeyVersion> versions) {
+absl::StatusOr<v1::Key> ToMessage(std::span<const keys::KeyVersion> versions) {
   v1::Key key;
   key.set_name(versions.front().name.key.ToString());
   key.set_purpose(ToWire(versions.front().parameters.purpose));
@@ -335,7 +341,9 @@ v1::Key ToMessage(std::span<const keys::KeyVersion> versions) {
   for (const keys::KeyVersion& version : versions) ordered.push_back(&version);
   std::sort(ordered.begin(), ordered.end(),
             [](const auto* a, const auto* b) { return a->name.version > b->name.version; });
-  for (const keys::KeyVersion* version : ordered) *key.add_versions() = ToMessage(*version);
+  for (const keys::KeyVersion* version : ordered) {
+    ASSIGN_OR_RETURN(*key.add_versions(), ToMessage(*version));
+  }
   return key;
 }
 

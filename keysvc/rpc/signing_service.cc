@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "crypto/certificate_chain.h"
 #include "http/message.h"
 #include "http/webhook.h"
 #include "keysvc/keys/batch.h"
@@ -62,6 +63,11 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
   if (version.parameters.purpose == keys::Purpose::kWebhook) {
     ASSIGN_OR_RETURN(const std::string point, half->key->Ed25519Point());
     message.set_webhook_key(http::WebhookPublicKey(point));
+  }
+  if (!version.certificates.empty()) {
+    ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
+                     crypto::CertificateChainFromDer(version.certificates));
+    message.set_certificate_pem(crypto::ToPem(chain));
   }
   return message;
 }

@@ -137,15 +137,20 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheTermsThatAKeySignsOn) {
   record.version.parameters.token_format = "ff1 1";
   std::string expected = MacInputOf(*rows_.Seal(record));
   record.version.parameters.low_s = true;
+  record.version.certificates = "der";
   auto row = rows_.Seal(record);
   ASSERT_OK(row);
   expected[18] = 4;
-  expected += crypto::known::Bytes("01");
+  expected += crypto::known::Bytes("01") + crypto::known::Bytes("00000003") + "der";
   EXPECT_EQ(MacInputOf(*row), expected);
   const auto opened = rows_.Open(*row);
   ASSERT_OK(opened);
   EXPECT_TRUE(opened->version.parameters.low_s);
+  EXPECT_EQ(opened->version.certificates, "der");
   row->low_s = false;
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->low_s = true;
+  row->certificates.clear();
   EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
 }
 

@@ -64,6 +64,7 @@ KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {
           .low_s = true,
           .recovery = "recovery" + kBytes,
           .reserved_uses = 9,
+          .certificates = "certificates" + kBytes,
           .state = "active",
           .primary = true,
           .revision = revision,
@@ -122,7 +123,8 @@ bool SameKey(const KeyVersionRow& a, const KeyVersionRow& b) {
     return std::tie(row.tenant, row.key, row.version, row.purpose, row.algorithm, row.protection,
                     row.environment, row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                     row.hsm_label, row.wrapped, row.public_key, row.recovery, row.reserved_uses,
-                    row.state, row.primary, row.revision, row.mac, row.token_format, row.low_s);
+                    row.state, row.primary, row.revision, row.mac, row.token_format, row.low_s,
+                    row.certificates);
   };
   return all(a) == all(b);
 }
