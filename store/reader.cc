@@ -31,7 +31,8 @@ constexpr char kEndedTokens[] =
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
-    "state, is_primary, revision, mac, token_format, low_s, certificates FROM key_versions ORDER "
+    "state, is_primary, revision, mac, token_format, low_s, certificates, max_signatures FROM "
+    "key_versions ORDER "
     "BY tenant, "
     "name, version";
 constexpr char kPartnerKeys[] =
@@ -83,6 +84,7 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .public_key = row.Bytes(12),
       .token_format = row.Bytes(19),
       .low_s = row.Integer(20) != 0,
+      .max_signatures = static_cast<std::uint64_t>(row.Integer(22)),
       .recovery = row.Bytes(13),
       .reserved_uses = static_cast<std::uint64_t>(row.Integer(14)),
       .certificates = row.Bytes(21),

@@ -134,6 +134,7 @@ CREATE TABLE partner_keys (
 constexpr char kVersion8[] = R"sql(
 ALTER TABLE key_versions ADD COLUMN low_s INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE key_versions ADD COLUMN certificates BLOB NOT NULL DEFAULT x'';
+ALTER TABLE key_versions ADD COLUMN max_signatures INTEGER NOT NULL DEFAULT 0;
 )sql";
 
 constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,

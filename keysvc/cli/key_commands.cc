@@ -67,6 +67,7 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
   request.set_algorithm(options.algorithm);
   request.set_cryptoperiod_days(options.cryptoperiod_days);
   request.set_low_s(options.low_s);
+  request.set_max_signatures(options.max_signatures);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::CreateKeyResponse response;
   const auto stub = v1::KeyService::NewStub(connection.channel());

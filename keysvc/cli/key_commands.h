@@ -17,6 +17,7 @@ struct CreateKeyOptions {
   v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;  // as the algorithm says: sign or mac
   std::uint32_t cryptoperiod_days = 365;
   bool low_s = false;
+  std::uint64_t max_signatures = 0;  // any number
   std::string request_id;
 };
 ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output);

@@ -28,6 +28,10 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
       ->check(CLI::Range(1, 1095));
   verb.add_flag("--low-s", options->low_s,
                 "Of ec-p256 and ec-p384: every signature has the low value of s");
+  verb.add_option("--max-signatures", options->max_signatures,
+                  "How many signatures each version makes [any number]")
+      ->option_text("NUMBER")
+      ->check(CLI::PositiveNumber);
   AddRequestId(verb, options->request_id);
 }
 

@@ -70,6 +70,9 @@ void Describe(const KeyVersion& version, audit::Entry& entry) {
     entry.details["token_format"] = version.parameters.token_format;
   }
   if (version.parameters.low_s) entry.details["low_s"] = "true";
+  if (version.parameters.max_signatures != 0) {
+    entry.details["max_signatures"] = absl::StrCat(version.parameters.max_signatures);
+  }
 }
 
 }  // namespace
@@ -155,7 +158,9 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record, Be
   record.version.state = KeyState::kActive;
   record.version.primary = true;
   record.revision += 1;
-  if (CountsUses(record.version.parameters.purpose)) record.reserved_uses = limits_.Next(0);
+  if (const auto limits = LimitsOf(record.version.parameters, limits_); limits.has_value()) {
+    record.reserved_uses = limits->Next(0);
+  }
   std::vector<KeyRecord> records{std::move(record)};
   for (const KeyRecord& old : *ring) {
     if (old.version.primary) {
@@ -248,15 +253,17 @@ absl::Status KeyCeremony::Settle(KeyRings& rings) {
 absl::Status KeyCeremony::ReserveUses(const KeyVersionName& version, KeyRings& rings) {
   const KeyRecord* stored = rings.FindVersion(version);
   if (stored == nullptr) return Error(Reason::kInternal, "there is no such key version");
+  const auto limits = LimitsOf(stored->version.parameters, limits_);
+  if (!limits.has_value()) return Error(Reason::kInternal, "the version's uses are not counted");
   KeyRecord record = *stored;
-  record.reserved_uses = limits_.Next(stored->reserved_uses);
+  record.reserved_uses = limits->Next(stored->reserved_uses);
   record.revision += 1;
   ASSIGN_OR_RETURN(store::KeyVersionRow row, rows_.Seal(record));
   audit::Entry entry = SystemEntry("KeyService.ReserveUses", version.ToString());
   entry.details["reserved_uses"] = absl::StrCat(record.reserved_uses);
-  entry.details["use_limit"] = absl::StrCat(limits_.stop);
+  entry.details["use_limit"] = absl::StrCat(limits->stop);
   // Said once, since the bound only grows.
-  if (stored->reserved_uses < limits_.due() && record.reserved_uses >= limits_.due()) {
+  if (stored->reserved_uses < limits->due() && record.reserved_uses >= limits->due()) {
     entry.details["rotation_due"] = "true";
   }
   return Write(std::move(entry), {std::move(record)}, ChangeOf({std::move(row)}), rings).status();

@@ -94,7 +94,7 @@ class KeyCeremony {
   const KeyVersionRows& rows_;
   store::Store& store_;
   audit::Journal& journal_;
-  const UseLimits limits_;
+  const UseLimits limits_;  // of data keys
 };
 
 }  // namespace keysvc::keys

@@ -22,6 +22,7 @@ struct RecordedVersion {
   std::string purpose, algorithm, protection;
   std::string token_format;  // empty but for keys that are bound to one
   bool low_s = false;
+  std::string max_signatures;   // in decimal; empty where there is no ceiling
   std::string recovery_sha256;  // of the copy sealed last; empty when there is none
 };
 

@@ -233,7 +233,7 @@ absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& nam
     KeyVersion& version = versions.emplace_back(record.version);
     if (const auto uses = uses_.Find(version.name)) {
       version.uses = uses->taken();
-      version.use_limit = uses_.limits().stop;
+      version.use_limit = uses->limits().stop;
     }
   }
   return versions;
@@ -354,10 +354,11 @@ absl::Status KeyRegistry::ReserveUses(const KeyVersionName& name) {
   RETURN_IF_ERROR(SettleDoubt());
   KeyRings rings = *Rings();
   const KeyRecord* record = rings.FindVersion(name);
-  if (record == nullptr || !CheckUse(record->version, Use::kApply, clock_()).ok() ||
-      record->reserved_uses >= uses_.limits().stop) {
+  if (record == nullptr || !CheckUse(record->version, Use::kApply, clock_()).ok()) {
     return absl::OkStatus();
   }
+  const auto limits = LimitsOf(record->version.parameters, uses_.limits());
+  if (!limits.has_value() || record->reserved_uses >= limits->stop) return absl::OkStatus();
   const absl::Status reserved = ceremony_.ReserveUses(name, rings);
   if (reserved.ok()) {
     Publish(std::move(rings));
@@ -368,15 +369,14 @@ absl::Status KeyRegistry::ReserveUses(const KeyVersionName& name) {
   return reserved;
 }
 
-std::vector<KeyVersionName> KeyRegistry::VersionsWithoutUses() const {
+std::vector<KeyVersion> KeyRegistry::CountedVersions() const {
   const auto rings = Rings();
-  std::vector<KeyVersionName> versions;
+  std::vector<KeyVersion> versions;
   for (const auto& [name, ring] : rings->all()) {
     for (const KeyRecord& record : ring) {
-      const auto uses = uses_.Find(record.version.name);
-      if (uses != nullptr && uses->empty() &&
+      if (uses_.Find(record.version.name) != nullptr &&
           CheckUse(record.version, Use::kApply, clock_()).ok()) {
-        versions.push_back(record.version.name);
+        versions.push_back(record.version);
       }
     }
   }

@@ -118,11 +118,11 @@ class KeyRegistry {
   absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> RequestKeysOf(
       const std::string& tenant);
 
-  // Makes one more block of the version's uses durable, if it still seals and has not reached the
+  // Makes one more block of the version's uses durable, if it still applies and has not reached the
   // stop. UNAVAILABLE when HSM or log are away; ABORTED/CONFLICT when it is to be tried again.
   absl::Status ReserveUses(const KeyVersionName& name);
-  // The versions that seal and have no reserved use left.
-  std::vector<KeyVersionName> VersionsWithoutUses() const;
+  // The versions that apply and whose uses are counted.
+  std::vector<KeyVersion> CountedVersions() const;
   UseBook& uses() { return uses_; }
 
   // Has the HSM open every envelope version that may process, and returns how many there are.

@@ -20,8 +20,10 @@ std::string RequestText(std::string_view action, const KeyName& name,
         .Bytes(NameOf(parameters->algorithm))
         .Bytes(NameOf(parameters->protection))
         .U64(static_cast<std::uint64_t>(absl::ToInt64Seconds(parameters->cryptoperiod)));
-    // What an older build kept says nothing of it.
-    if (parameters->low_s) text.U8(1);
+    // What an older build kept says nothing of these.
+    if (parameters->low_s || parameters->max_signatures != 0) {
+      text.U8(parameters->low_s ? 1 : 0).U64(parameters->max_signatures);
+    }
   }
   return text.Take();
 }

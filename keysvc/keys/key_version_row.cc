@@ -38,9 +38,9 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   version.created = absl::FromUnixMillis(row.created_ms);
   version.originator_end = absl::FromUnixMillis(row.originator_end_ms);
   version.recipient_end = absl::FromUnixMillis(row.recipient_end_ms);
-  version.parameters = {*purpose,         *algorithm,
-                        *protection,      version.originator_end - version.created,
-                        row.token_format, row.low_s};
+  version.parameters = {
+      *purpose,         *algorithm, *protection,       version.originator_end - version.created,
+      row.token_format, row.low_s,  row.max_signatures};
   version.state = *state;
   version.primary = row.primary;
   version.environment = row.environment;
@@ -73,6 +73,7 @@ store::KeyVersionRow RowOf(const KeyRecord& record) {
           .public_key = version.public_key,
           .token_format = version.parameters.token_format,
           .low_s = version.parameters.low_s,
+          .max_signatures = version.parameters.max_signatures,
           .recovery = record.recovery,
           .reserved_uses = record.reserved_uses,
           .certificates = version.certificates,
@@ -98,7 +99,7 @@ std::string WrapContextOf(const KeyVersion& version) {
 std::string MacInputOf(const store::KeyVersionRow& row) {
   // Rows of older schemas lack the last columns. Which format a row is under follows from all of
   // it, so that emptying columns does not make a row of one format one of another.
-  const bool fourth = row.low_s || !row.certificates.empty();
+  const bool fourth = row.low_s || row.max_signatures != 0 || !row.certificates.empty();
   const bool third = fourth || !row.token_format.empty();
   const bool first = !third && row.recovery.empty() && row.reserved_uses == 0;
   crypto::CanonicalWriter input;
@@ -125,7 +126,7 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
       .U64(row.revision);
   if (!first) input.Bytes(row.recovery).U64(row.reserved_uses);
   if (third) input.Bytes(row.token_format);
-  if (fourth) input.U8(row.low_s ? 1 : 0).Bytes(row.certificates);
+  if (fourth) input.U8(row.low_s ? 1 : 0).U64(row.max_signatures).Bytes(row.certificates);
   return input.Take();
 }
 

@@ -15,6 +15,12 @@
 #include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {
+namespace {
+
+// What one more reservation may take, with HSM and log as they should be.
+constexpr absl::Duration kAwaitUses = absl::Seconds(2);
+
+}  // namespace
 
 SignCall::SignCall(Services services, const policy::Permit& permit, BatchSignRequest request,
                    audit::Done<Signatures> done)
@@ -125,6 +131,7 @@ absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format)
                    format.DraftFor(primary, services_.public_keys, services_.clock()));
   SignatureFormat::Raw raw;
   for (const KeyVersion& version : versions_) {
+    RETURN_IF_ERROR(TakeUse(version));
     const auto sign = draft.hashed ? &pkcs11::Hsm::SignDigest : &pkcs11::Hsm::Sign;
     absl::StatusOr<std::string> one =
         (services_.hsm.*sign)(version.hsm_label, draft.scheme.mechanism, draft.to_be_signed);
@@ -134,6 +141,16 @@ absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format)
   }
   ASSIGN_OR_RETURN(std::string bytes, draft.finish(std::move(raw)));
   return Signature{std::move(bytes), primary.name, std::string(draft.scheme.name)};
+}
+
+absl::Status SignCall::TakeUse(const KeyVersion& version) {
+  if (version.parameters.max_signatures == 0) return absl::OkStatus();
+  const auto uses = services_.registry.uses().Find(version.name);
+  // Of one that waits to become primary, which signs the request for its certificate only.
+  if (uses == nullptr) return absl::OkStatus();
+  const absl::Status taken = uses->TakeWithin(1, uses_late_ ? absl::ZeroDuration() : kAwaitUses);
+  if (ReasonOf(taken) == Reason::kKeyUsesNotReserved) uses_late_ = true;
+  return taken;
 }
 
 void SignCall::RecordFirst() {

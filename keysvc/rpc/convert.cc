@@ -275,6 +275,7 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
   }
   parameters.cryptoperiod = absl::Hours(24) * request.cryptoperiod_days();
   parameters.low_s = request.low_s();
+  parameters.max_signatures = request.max_signatures();
   return parameters;
 }
 
