@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "keysvc/cli/file.h"
 #include "keysvc/cli/request_id.h"
+#include "keysvc/cli/sign_lines_command.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
 
 namespace keysvc::cli {
@@ -28,6 +29,7 @@ absl::Status ReadInput(const SignOptions& options, auto& request) {
 }  // namespace
 
 ExitCode Sign(const Connection& connection, const SignOptions& options, Output& output) {
+  if (!options.lines.empty()) return SignLines(connection, options, output);
   v1::SignRequest request;
   if (const absl::Status read = ReadInput(options, request); !read.ok()) return Report(read);
   request.set_name(options.key);

@@ -29,6 +29,10 @@ void AddSigningVerbs(Verbs& verbs) {
   AddFileToSign(sign, *to_sign);
   AddFile(sign, "--out", to_sign->signature_file,
           "Where the bare signature goes [shown in base64]");
+  CLI::Option* lines = AddFile(
+      sign, "--lines", to_sign->lines,
+      "A file of which each line is signed by itself; with --digest they are of hexadecimal");
+  lines->excludes("--in")->excludes("--out");
   AddRequestId(sign, to_sign->request_id);
 
   const auto to_verify = std::make_shared<SignOptions>();
