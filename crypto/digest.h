@@ -2,6 +2,7 @@
 #define KEYSVC_CRYPTO_DIGEST_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -18,6 +19,12 @@ Sha256Digest Sha256(std::initializer_list<std::string_view> parts);
 inline Sha256Digest Sha256(std::string_view text) { return Sha256({text}); }
 
 enum class HashAlgorithm { kSha256, kSha384, kSha512 };
+
+// Of a digest, in bytes.
+constexpr std::size_t SizeOf(HashAlgorithm algorithm) {
+  return 32 + 16 * static_cast<std::size_t>(algorithm);
+}
+static_assert(SizeOf(HashAlgorithm::kSha512) == 64);
 
 // The digest by one of these (FIPS 180-4), 32, 48 or 64 bytes. Thread-safe.
 std::string HashOf(HashAlgorithm algorithm, std::string_view text);

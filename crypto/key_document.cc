@@ -1,24 +1,21 @@
 #include "crypto/key_document.h"
 
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <string>
 #include <utility>
 
 #include "crypto/bytes.h"
 #include "crypto/openssl_handle.h"
+#include "crypto/x509_certificate.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
 namespace keysvc::crypto {
 namespace {
-
-using Certificate = std::unique_ptr<X509, OpenSslDeleter<X509_free>>;
 
 constexpr std::size_t kLongest = std::size_t{16} * 1024;
 constexpr std::string_view kPrivate = "PRIVATE KEY";
@@ -54,21 +51,6 @@ std::optional<Block> ReadOnlyBlock(std::string_view pem) {
   return another || !at_end ? std::nullopt : std::move(only);
 }
 
-std::optional<absl::Time> ToTime(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return absl::FromTimeT(timegm(&parts));
-}
-
-std::string SpkiOf(const X509* certificate) {
-  unsigned char* der = nullptr;
-  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-  if (size <= 0) return {};
-  std::string spki(AsText(ByteView(der, static_cast<std::size_t>(size))));
-  OPENSSL_free(der);
-  return spki;
-}
-
 absl::StatusOr<std::unique_ptr<PublicKey>> ReadKey(std::string_view spki, std::string_view field) {
   absl::StatusOr<std::unique_ptr<PublicKey>> key = PublicKey::FromSpki(spki);
   if (key.ok() && (*key)->IsValid()) return key;
@@ -92,23 +74,18 @@ absl::Status CheckUsage(X509* certificate, KeyUsage usage, std::string_view fiel
 
 absl::StatusOr<KeyDocument> ReadCertificate(std::string_view der, std::string_view field,
                                             KeyUsage usage) {
-  const std::uint8_t* at = AsBytes(der).data();
-  const std::uint8_t* const end = at + der.size();
-  const Certificate certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  // Parses the extensions as well.
-  const bool sound = certificate != nullptr && at == end &&
-                     (X509_get_extension_flags(certificate.get()) & EXFLAG_INVALID) == 0;
-  ERR_clear_error();
-  if (!sound) return Error(Reason::kFieldInvalid, "the certificate cannot be read", field);
-  const auto not_before = ToTime(X509_get0_notBefore(certificate.get()));
-  const auto not_after = ToTime(X509_get0_notAfter(certificate.get()));
-  if (!not_before.has_value() || !not_after.has_value() || *not_after < *not_before) {
+  const X509Certificate certificate = TakeCertificate(der);
+  if (certificate == nullptr || !der.empty()) {
+    return Error(Reason::kFieldInvalid, "the certificate cannot be read", field);
+  }
+  const std::optional<X509Validity> validity = ValidityOf(certificate.get());
+  if (!validity.has_value()) {
     return Error(Reason::kFieldInvalid, "the certificate has no validity that can be read", field);
   }
   RETURN_IF_ERROR(CheckUsage(certificate.get(), usage, field));
   KeyDocument document;
   ASSIGN_OR_RETURN(document.key, ReadKey(SpkiOf(certificate.get()), field));
-  document.validity = {*not_before, *not_after};
+  document.validity = {validity->not_before, validity->not_after};
   return document;
 }
 

@@ -283,21 +283,29 @@ bool PublicKey::Verify(SignatureAlgorithm algorithm, std::string_view message,
                        std::string_view signature) const {
   const Check check = CheckOf(algorithm);
   if (check.kind != impl_->kind) return false;
+  if (check.hash.has_value()) {
+    return VerifyDigest(algorithm, HashOf(*check.hash, message), signature);
+  }
+  const bool right = VerifyEd25519(impl_->key.get(), message, signature);
+  ERR_clear_error();
+  return right;
+}
+
+bool PublicKey::VerifyDigest(SignatureAlgorithm algorithm, std::string_view digest,
+                             std::string_view signature) const {
+  const Check check = CheckOf(algorithm);
+  if (check.kind != impl_->kind || !check.hash.has_value()) return false;
+  if (digest.size() != SizeOf(*check.hash)) return false;
   const std::size_t coordinate = CoordinateSizeOf(check.kind);
   if (coordinate != 0 && !EcdsaDerToP1363(signature, coordinate).ok()) return false;
   bool right = false;
-  if (check.hash.has_value()) {
-    const std::string digest = HashOf(*check.hash, message);
-    impl_->contexts.at(static_cast<std::size_t>(algorithm))
-        .With([&] { return MakeContext(impl_->key.get(), check); },
-              [&](EVP_PKEY_CTX* context) {
-                right = EVP_PKEY_verify(context, AsBytes(signature).data(), signature.size(),
-                                        AsBytes(digest).data(), digest.size()) == 1;
-                return right;
-              });
-  } else {
-    right = VerifyEd25519(impl_->key.get(), message, signature);
-  }
+  impl_->contexts.at(static_cast<std::size_t>(algorithm))
+      .With([&] { return MakeContext(impl_->key.get(), check); },
+            [&](EVP_PKEY_CTX* context) {
+              right = EVP_PKEY_verify(context, AsBytes(signature).data(), signature.size(),
+                                      AsBytes(digest).data(), digest.size()) == 1;
+              return right;
+            });
   ERR_clear_error();
   return right;
 }

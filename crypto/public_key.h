@@ -66,6 +66,9 @@ class PublicKey {
   // is 64 bytes; RSA-PSS has a salt as long as the hash and MGF1 over the same hash.
   bool Verify(SignatureAlgorithm algorithm, std::string_view message,
               std::string_view signature) const;
+  // The same for the message's hash; never of Ed25519, which takes messages only.
+  bool VerifyDigest(SignatureAlgorithm algorithm, std::string_view digest,
+                    std::string_view signature) const;
 
  private:
   struct Impl;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_join.h"
 #include "crypto/base64.h"
 #include "crypto/bytes.h"
@@ -42,11 +43,18 @@ std::string Thumbprint(const crypto::PublicKey& key) {
   return crypto::ToBase64Url(crypto::AsText(crypto::Sha256(RequiredMembers(key).dump())));
 }
 
-std::string Jwk(const crypto::PublicKey& key, const std::string& alg) {
+std::string Jwk(const crypto::PublicKey& key, const std::string& alg,
+                const std::vector<std::string>& certificates) {
   Json jwk = RequiredMembers(key);
   jwk["alg"] = alg;
   jwk["use"] = "sig";
   jwk["kid"] = Thumbprint(key);
+  for (const std::string& certificate : certificates) {
+    jwk["x5c"].push_back(absl::Base64Escape(certificate));
+  }
+  if (!certificates.empty()) {
+    jwk["x5t#S256"] = crypto::ToBase64Url(crypto::AsText(crypto::Sha256(certificates.front())));
+  }
   return jwk.dump();
 }
 

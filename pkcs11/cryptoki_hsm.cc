@@ -71,6 +71,8 @@ class CryptokiHsm final : public Hsm {
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;
   absl::StatusOr<std::string> Sign(std::string_view label, Mechanism mechanism,
                                    std::string_view message) override;
+  absl::StatusOr<std::string> SignDigest(std::string_view label, Mechanism mechanism,
+                                         std::string_view digest) override;
   absl::StatusOr<std::string> Wrap(std::string_view label, crypto::ByteView secret,
                                    std::string_view aad) override;
   absl::StatusOr<crypto::SecretBytes> Unwrap(std::string_view label, std::string_view wrapped,
@@ -315,6 +317,17 @@ absl::StatusOr<std::string> CryptokiHsm::Sign(std::string_view label, Mechanism 
         if (!Allows(key.kind, mechanism)) return NotForThisKind();
         return lease->Sign(key.secret, SigningMechanism(mechanism),
                            SigningInput(mechanism, message));
+      });
+}
+
+absl::StatusOr<std::string> CryptokiHsm::SignDigest(std::string_view label, Mechanism mechanism,
+                                                    std::string_view digest) {
+  RETURN_IF_ERROR(CheckDigest(mechanism, digest));
+  return WithKey(
+      label, [&](SessionPool::Lease& lease, const KeyObjects& key) -> absl::StatusOr<std::string> {
+        if (!Allows(key.kind, mechanism)) return NotForThisKind();
+        return lease->Sign(key.secret, SigningMechanism(mechanism),
+                           DigestSigningInput(mechanism, digest));
       });
 }
 

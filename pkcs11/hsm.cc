@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "status/reason.h"
+
 namespace keysvc::pkcs11 {
 
 std::string_view NameOf(KeyKind kind) {
@@ -61,6 +63,39 @@ bool Allows(KeyKind kind, Mechanism mechanism) {
 
 bool Capabilities::Supports(KeyKind kind) const {
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+std::optional<crypto::HashAlgorithm> HashOf(Mechanism mechanism) {
+  switch (mechanism) {
+    case Mechanism::kEcdsaP256Sha256:
+    case Mechanism::kRsaPkcs1Sha256:
+    case Mechanism::kRsaPssSha256:
+      return crypto::HashAlgorithm::kSha256;
+    case Mechanism::kEcdsaP384Sha384:
+    case Mechanism::kRsaPkcs1Sha384:
+    case Mechanism::kRsaPssSha384:
+      return crypto::HashAlgorithm::kSha384;
+    case Mechanism::kRsaPkcs1Sha512:
+    case Mechanism::kRsaPssSha512:
+      return crypto::HashAlgorithm::kSha512;
+    case Mechanism::kEd25519:
+    case Mechanism::kHmacSha256:
+    case Mechanism::kHmacSha384:
+    case Mechanism::kHmacSha512:
+    case Mechanism::kAesCmac:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+absl::Status CheckDigest(Mechanism mechanism, std::string_view digest) {
+  const std::optional<crypto::HashAlgorithm> hash = HashOf(mechanism);
+  if (!hash.has_value()) {
+    return Error(Reason::kAlgorithmUnsupported, "the algorithm takes messages only");
+  }
+  if (digest.size() == crypto::SizeOf(*hash)) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "the digest is not as long as the algorithm's hash",
+               "digest");
 }
 
 }  // namespace keysvc::pkcs11

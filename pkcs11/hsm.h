@@ -2,6 +2,7 @@
 #define KEYSVC_PKCS11_HSM_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "crypto/bytes.h"
+#include "crypto/digest.h"
 #include "crypto/secret_bytes.h"
 
 namespace keysvc::pkcs11 {
@@ -51,6 +53,9 @@ enum class Mechanism {
 
 // Whether a key of this kind may sign with this mechanism.
 bool Allows(KeyKind kind, Mechanism mechanism);
+
+// The hash that is made of a message outside the HSM; nullopt for mechanisms that take the message.
+std::optional<crypto::HashAlgorithm> HashOf(Mechanism mechanism);
 
 struct HsmKey {
   std::string label;  // CKA_LABEL, unique on the token; CKA_ID is SHA-256 of it
@@ -112,6 +117,11 @@ class Hsm {
   // are full tags: as long as the hash of an HMAC, 16 bytes of CMAC (RFC 4493).
   virtual absl::StatusOr<std::string> Sign(std::string_view label, Mechanism mechanism,
                                            std::string_view message) = 0;
+  // The same of a message of which only the hash is given, by HashOf(mechanism).
+  // FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED for mechanisms without one; of a digest of another
+  // length INVALID_ARGUMENT/FIELD_INVALID, field "digest".
+  virtual absl::StatusOr<std::string> SignDigest(std::string_view label, Mechanism mechanism,
+                                                 std::string_view digest) = 0;
 
   // AES-256-GCM under a wrapping key, with a random IV made here: iv(12) || ciphertext || tag(16).
   virtual absl::StatusOr<std::string> Wrap(std::string_view label, crypto::ByteView secret,
@@ -123,6 +133,9 @@ class Hsm {
   // One real operation with the key `label` (an HMAC): the health probe.
   virtual absl::Status Probe(std::string_view label) = 0;
 };
+
+// Whether SignDigest can take it; errors as there.
+absl::Status CheckDigest(Mechanism mechanism, std::string_view digest);
 
 }  // namespace keysvc::pkcs11
 

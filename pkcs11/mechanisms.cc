@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "crypto/digest.h"
 #include "pkcs11/return_code.h"
@@ -51,11 +52,6 @@ constexpr std::string_view kSha384DigestInfo(
     "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30", 19);
 constexpr std::string_view kSha512DigestInfo(
     "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40", 19);
-
-std::string DigestInfo(std::string_view start, crypto::HashAlgorithm hash,
-                       std::string_view message) {
-  return std::string(start) + crypto::HashOf(hash, message);
-}
 
 CK_MECHANISM Pss(CK_RSA_PKCS_PSS_PARAMS& parameters) {
   return {CKM_RSA_PKCS_PSS, &parameters, sizeof(parameters)};
@@ -152,30 +148,22 @@ CK_MECHANISM SigningMechanism(Mechanism mechanism) {
 }
 
 std::string SigningInput(Mechanism mechanism, std::string_view message) {
-  using enum crypto::HashAlgorithm;
+  const std::optional<crypto::HashAlgorithm> hash = HashOf(mechanism);
+  if (!hash.has_value()) return std::string(message);
+  return DigestSigningInput(mechanism, crypto::HashOf(*hash, message));
+}
+
+std::string DigestSigningInput(Mechanism mechanism, std::string_view digest) {
   switch (mechanism) {
-    case Mechanism::kEd25519:
-    case Mechanism::kHmacSha256:
-    case Mechanism::kHmacSha384:
-    case Mechanism::kHmacSha512:
-    case Mechanism::kAesCmac:
-      return std::string(message);
     case Mechanism::kRsaPkcs1Sha256:
-      return DigestInfo(kSha256DigestInfo, kSha256, message);
+      return std::string(kSha256DigestInfo).append(digest);
     case Mechanism::kRsaPkcs1Sha384:
-      return DigestInfo(kSha384DigestInfo, kSha384, message);
+      return std::string(kSha384DigestInfo).append(digest);
     case Mechanism::kRsaPkcs1Sha512:
-      return DigestInfo(kSha512DigestInfo, kSha512, message);
-    case Mechanism::kEcdsaP256Sha256:
-    case Mechanism::kRsaPssSha256:
-      return crypto::HashOf(kSha256, message);
-    case Mechanism::kEcdsaP384Sha384:
-    case Mechanism::kRsaPssSha384:
-      return crypto::HashOf(kSha384, message);
-    case Mechanism::kRsaPssSha512:
-      return crypto::HashOf(kSha512, message);
+      return std::string(kSha512DigestInfo).append(digest);
+    default:
+      return std::string(digest);
   }
-  return {};
 }
 
 }  // namespace keysvc::pkcs11

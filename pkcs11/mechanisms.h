@@ -40,6 +40,8 @@ CK_MECHANISM SigningMechanism(Mechanism mechanism);
 // What C_Sign gets for `message`: its hash (for ECDSA and RSA-PSS), the DigestInfo of that (RFC
 // 8017 section 9.2, for PKCS #1 v1.5), or the message itself (Ed25519 and MACs).
 std::string SigningInput(Mechanism mechanism, std::string_view message);
+// The same for the hash of a message, which CheckDigest() has passed.
+std::string DigestSigningInput(Mechanism mechanism, std::string_view digest);
 
 }  // namespace keysvc::pkcs11
 

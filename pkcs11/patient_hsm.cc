@@ -37,6 +37,11 @@ class PatientHsm::InPlace final : public Hsm {
     if (patient_.threads_->silent()) return patient_.Sign(label, mechanism, message);
     return patient_.hsm_->Sign(label, mechanism, message);
   }
+  absl::StatusOr<std::string> SignDigest(std::string_view label, Mechanism mechanism,
+                                         std::string_view digest) override {
+    if (patient_.threads_->silent()) return patient_.SignDigest(label, mechanism, digest);
+    return patient_.hsm_->SignDigest(label, mechanism, digest);
+  }
   absl::StatusOr<std::string> Wrap(std::string_view label, crypto::ByteView secret,
                                    std::string_view aad) override {
     return patient_.Wrap(label, secret, aad);
@@ -101,6 +106,15 @@ absl::StatusOr<std::string> PatientHsm::Sign(std::string_view label, Mechanism m
   return threads_->Run<absl::StatusOr<std::string>>(
       [hsm = hsm_, label = std::string(label), mechanism, message = std::string(message)] {
         return hsm->Sign(label, mechanism, message);
+      },
+      within_);
+}
+
+absl::StatusOr<std::string> PatientHsm::SignDigest(std::string_view label, Mechanism mechanism,
+                                                   std::string_view digest) {
+  return threads_->Run<absl::StatusOr<std::string>>(
+      [hsm = hsm_, label = std::string(label), mechanism, digest = std::string(digest)] {
+        return hsm->SignDigest(label, mechanism, digest);
       },
       within_);
 }

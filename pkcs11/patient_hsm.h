@@ -40,6 +40,8 @@ class PatientHsm final : public Hsm {
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;
   absl::StatusOr<std::string> Sign(std::string_view label, Mechanism mechanism,
                                    std::string_view message) override;
+  absl::StatusOr<std::string> SignDigest(std::string_view label, Mechanism mechanism,
+                                         std::string_view digest) override;
   absl::StatusOr<std::string> Wrap(std::string_view label, crypto::ByteView secret,
                                    std::string_view aad) override;
   absl::StatusOr<crypto::SecretBytes> Unwrap(std::string_view label, std::string_view wrapped,

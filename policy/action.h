@@ -8,7 +8,7 @@
 namespace keysvc::policy {
 
 // Everything the policy can allow. Actions are orthogonal: none implies another. One per RPC that
-// does something; a batch form is the same action.
+// does something; a batch form is the same action. kSignDigest is asked for besides kSign.
 enum class Action {
   kTokenize,
   kDetokenize,
@@ -24,6 +24,7 @@ enum class Action {
   kListTokens,
   kGetRetentionReport,
   kSign,
+  kSignDigest,
   kSignJws,
   kSignHttpMessage,
   kSignWebhook,
@@ -34,6 +35,7 @@ enum class Action {
   kRotateKey,
   kDeliverKey,
   kCreateCertificateSigningRequest,
+  kAttachCertificate,
   kListKeys,
   kGetKey,
   kLockKeys,

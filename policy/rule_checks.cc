@@ -35,6 +35,7 @@ Subject SubjectOf(Action action) {
       return Subject::kProfile;
     case Action::kFingerprintCard:
     case Action::kSign:
+    case Action::kSignDigest:
     case Action::kSignJws:
     case Action::kSignHttpMessage:
     case Action::kSignWebhook:
@@ -45,6 +46,7 @@ Subject SubjectOf(Action action) {
     case Action::kRotateKey:
     case Action::kDeliverKey:
     case Action::kCreateCertificateSigningRequest:
+    case Action::kAttachCertificate:
     case Action::kListKeys:
     case Action::kGetKey:
       return Subject::kKey;
@@ -136,6 +138,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kDeleteToken:
     case Action::kListTokens:
     case Action::kSign:
+    case Action::kSignDigest:
     case Action::kSignJws:
     case Action::kSignHttpMessage:
     case Action::kSignWebhook:
@@ -146,6 +149,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kRotateKey:
     case Action::kDeliverKey:
     case Action::kCreateCertificateSigningRequest:
+    case Action::kAttachCertificate:
     case Action::kListKeys:
     case Action::kGetKey:
     case Action::kLockKeys:

@@ -54,13 +54,16 @@ struct KeyVersionRow {
   std::int64_t created_ms = 0;
   std::int64_t originator_end_ms = 0;  // end of the originator-usage period (SP 800-57)
   std::int64_t recipient_end_ms = 0;
-  std::string hsm_label;          // protection "hsm"
-  std::string wrapped;            // protection "envelope"
-  std::string public_key;         // DER SubjectPublicKeyInfo, key pairs only
-  std::string token_format = {};  // of the tokens of its profile, where the key is bound to one
+  std::string hsm_label;             // protection "hsm"
+  std::string wrapped;               // protection "envelope"
+  std::string public_key;            // DER SubjectPublicKeyInfo, key pairs only
+  std::string token_format = {};     // of the tokens of its profile, where the key is bound to one
+  bool low_s = false;                // of the ECDSA signatures that the key makes
+  std::uint64_t max_signatures = 0;  // how many it makes at most; 0: any number
   // Mutable:
   std::string recovery;             // the key, sealed to the recovery key; empty: it is not
-  std::uint64_t reserved_uses = 0;  // how often the key may have been used to encrypt
+  std::uint64_t reserved_uses = 0;  // how often the key may have been used
+  std::string certificates = {};    // DER, the key's own and then its issuers'; empty: it has none
   std::string state;
   bool primary = false;
   std::uint64_t revision = 0;  // 1 for the first write of a row, +1 for each later one

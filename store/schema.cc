@@ -145,8 +145,14 @@ CREATE TABLE token_metadata (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,
-                               kVersion5, kVersion6, kVersion7, kVersion8};
+constexpr char kVersion9[] = R"sql(
+ALTER TABLE key_versions ADD COLUMN low_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE key_versions ADD COLUMN certificates BLOB NOT NULL DEFAULT x'';
+ALTER TABLE key_versions ADD COLUMN max_signatures INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+                               kVersion6, kVersion7, kVersion8, kVersion9};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

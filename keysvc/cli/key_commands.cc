@@ -1,20 +1,26 @@
 #include "keysvc/cli/key_commands.h"
 
+#include <cstddef>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "crypto/bytes.h"
+#include "crypto/key_document.h"
 #include "keysvc/cli/file.h"
 #include "keysvc/cli/request_id.h"
 #include "keysvc/cli/timestamp.h"
 #include "keysvc/cli/word.h"
 #include "keysvc/v1/key_service.grpc.pb.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
+#include "status/reason.h"
 
 namespace keysvc::cli {
 namespace {
 
 constexpr std::string_view kKeys = "/keys/";
 constexpr int kPage = 200;
+constexpr std::size_t kCertificatesLimit = 32 << 10;
 
 // One row per version.
 void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
@@ -31,7 +37,11 @@ void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
          {"originator_end", Rfc3339(version.originator_end_time())},
          {"recipient_end", Rfc3339(version.recipient_end_time())},
          {"uses", static_cast<std::int64_t>(version.uses())},
-         {"use_limit", static_cast<std::int64_t>(version.use_limit())}});
+         {"use_limit", static_cast<std::int64_t>(version.use_limit())},
+         {"low_s", version.low_s()},
+         {"certificate_end", version.has_certificate_end_time()
+                                 ? Rfc3339(version.certificate_end_time())
+                                 : std::string()}});
   }
 }
 
@@ -56,6 +66,8 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
                                                                      : v1::KEY_PURPOSE_SIGN);
   request.set_algorithm(options.algorithm);
   request.set_cryptoperiod_days(options.cryptoperiod_days);
+  request.set_low_s(options.low_s);
+  request.set_max_signatures(options.max_signatures);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::CreateKeyResponse response;
   const auto stub = v1::KeyService::NewStub(connection.channel());
@@ -86,6 +98,26 @@ ExitCode RotateKey(const Connection& connection, const ChangeKeyOptions& options
   v1::RotateKeyResponse response;
   const auto stub = v1::KeyService::NewStub(connection.channel());
   const grpc::Status status = stub->RotateKey(connection.Call().get(), request, &response);
+  if (!status.ok()) return Report(FromWire(status));
+  ShowKey(response.key(), output);
+  return ExitCode::kOk;
+}
+
+ExitCode AttachCertificate(const Connection& connection, const AttachCertificateOptions& options,
+                           Output& output) {
+  absl::StatusOr<std::string> pem = ReadFile(options.in, kCertificatesLimit);
+  if (!pem.ok()) return Report(pem.status());
+  if (const absl::Status checked = crypto::CheckNotPrivate(*pem, "pem"); !checked.ok()) {
+    crypto::Wipe(*pem);
+    return Report(checked);
+  }
+  v1::AttachCertificateRequest request;
+  request.set_name(options.name);
+  request.set_pem(*std::move(pem));
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  v1::AttachCertificateResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status = stub->AttachCertificate(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
   ShowKey(response.key(), output);
   return ExitCode::kOk;
@@ -156,8 +188,13 @@ ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& opti
   const auto stub = v1::SigningService::NewStub(connection.channel());
   const grpc::Status status = stub->GetPublicKey(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
+  if (options.certificate && response.certificate_pem().empty()) {
+    return Report(Error(Reason::kFieldInvalid, "no certificate is attached to the version"));
+  }
   const absl::Status written =
-      WriteFile(options.out, options.der ? response.der() : response.pem());
+      WriteFile(options.out, options.certificate ? response.certificate_pem()
+                             : options.der       ? response.der()
+                                                 : response.pem());
   if (!written.ok()) return Report(written);
   if (options.out != "-") {
     output.Show({{"name", response.name()}, {"algorithm", response.algorithm()}});

@@ -16,6 +16,8 @@ struct CreateKeyOptions {
   v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_EC_P256;
   v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;  // as the algorithm says: sign or mac
   std::uint32_t cryptoperiod_days = 365;
+  bool low_s = false;
+  std::uint64_t max_signatures = 0;  // any number
   std::string request_id;
 };
 ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output);
@@ -27,6 +29,14 @@ struct ChangeKeyOptions {
 };
 ExitCode CreateKeyVersion(const Connection& connection, const ChangeKeyOptions& options,
                           Output& output);
+struct AttachCertificateOptions {
+  std::string name;
+  std::string in = "-";
+  std::string request_id;
+};
+// Reads the certificates from a file; a private key in it does not leave the machine.
+ExitCode AttachCertificate(const Connection& connection, const AttachCertificateOptions& options,
+                           Output& output);
 ExitCode RotateKey(const Connection& connection, const ChangeKeyOptions& options, Output& output);
 ExitCode GetKey(const Connection& connection, const std::string& name, Output& output);
 // All keys of "tenants/{tenant}", page by page.
@@ -48,6 +58,7 @@ struct PublicKeyOptions {
   std::string name;
   std::string out = "-";
   bool der = false;
+  bool certificate = false;  // instead of the key
 };
 ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& options,
                       Output& output);

@@ -26,6 +26,12 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
                   "For how long it makes new signatures [365]")
       ->option_text("1-1095")
       ->check(CLI::Range(1, 1095));
+  verb.add_flag("--low-s", options->low_s,
+                "Of ec-p256 and ec-p384: every signature has the low value of s");
+  verb.add_option("--max-signatures", options->max_signatures,
+                  "How many signatures each version makes [any number]")
+      ->option_text("NUMBER")
+      ->check(CLI::PositiveNumber);
   AddRequestId(verb, options->request_id);
 }
 
@@ -69,6 +75,18 @@ void AddDeliver(Verbs& verbs, CLI::App& keys) {
   AddRequestId(verb, options->request_id);
 }
 
+void AddAttachCertificate(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<AttachCertificateOptions>();
+  CLI::App& verb = verbs.Remote(
+      keys, "attach-certificate",
+      "Attaches a certificate, followed by those of its issuers, to a version of a key.",
+      "keysvc keys attach-certificate tenants/acme/keys/bank/versions/2 --in bank.pem",
+      With(options, AttachCertificate));
+  AddSubject(verb, options->name, "The key, or one version of it");
+  AddFile(verb, "--in", options->in, "The certificates in PEM [standard input]");
+  AddRequestId(verb, options->request_id);
+}
+
 void AddGetAndList(Verbs& verbs, CLI::App& keys) {
   const auto key = std::make_shared<std::string>();
   AddSubject(verbs.Remote(keys, "get", "Shows the versions of a key.",
@@ -88,6 +106,8 @@ void AddPublicKey(Verbs& verbs, CLI::App& keys) {
   AddSubject(verb, options->name, "The key, or one version of it");
   AddFile(verb, "--out", options->out, "Where it goes [standard output]");
   AddChoice(verb, "--format", options->der, kKeyFormats, "Its form [pem]");
+  verb.add_flag("--certificate", options->certificate,
+                "Its certificates instead, in PEM, the key's own first");
 }
 
 void AddCsr(Verbs& verbs, CLI::App& keys) {
@@ -139,6 +159,7 @@ void AddKeyVerbs(Verbs& verbs) {
   AddCreate(verbs, keys);
   AddCreateVersion(verbs, keys);
   AddRotate(verbs, keys);
+  AddAttachCertificate(verbs, keys);
   AddDeliver(verbs, keys);
   AddGetAndList(verbs, keys);
   AddPublicKey(verbs, keys);

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "keysvc/cli/file.h"
 #include "keysvc/cli/request_id.h"
+#include "keysvc/cli/sign_lines_command.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
 
 namespace keysvc::cli {
@@ -13,14 +14,25 @@ namespace {
 constexpr std::size_t kMessageLimit = 64 << 10;
 constexpr std::size_t kSignatureLimit = 4096;
 
+// Puts what the file holds into a v1::SignRequest or a v1::VerifyRequest.
+absl::Status ReadInput(const SignOptions& options, auto& request) {
+  absl::StatusOr<std::string> input = ReadFile(options.in, kMessageLimit);
+  if (!input.ok()) return input.status();
+  if (options.digest) {
+    request.set_digest(*std::move(input));
+  } else {
+    request.set_message(*std::move(input));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 ExitCode Sign(const Connection& connection, const SignOptions& options, Output& output) {
-  absl::StatusOr<std::string> message = ReadFile(options.in, kMessageLimit);
-  if (!message.ok()) return Report(message.status());
+  if (!options.lines.empty()) return SignLines(connection, options, output);
   v1::SignRequest request;
+  if (const absl::Status read = ReadInput(options, request); !read.ok()) return Report(read);
   request.set_name(options.key);
-  request.set_message(*std::move(message));
   request.set_encoding(options.encoding);
   request.set_rsa_padding(options.padding);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
@@ -41,13 +53,11 @@ ExitCode Sign(const Connection& connection, const SignOptions& options, Output& 
 }
 
 ExitCode Verify(const Connection& connection, const SignOptions& options, Output& output) {
-  absl::StatusOr<std::string> message = ReadFile(options.in, kMessageLimit);
-  if (!message.ok()) return Report(message.status());
+  v1::VerifyRequest request;
+  if (const absl::Status read = ReadInput(options, request); !read.ok()) return Report(read);
   absl::StatusOr<std::string> signature = ReadFile(options.signature_file, kSignatureLimit);
   if (!signature.ok()) return Report(signature.status());
-  v1::VerifyRequest request;
   request.set_name(options.key);
-  request.set_message(*std::move(message));
   request.set_signature(*std::move(signature));
   request.set_encoding(options.encoding);
   request.set_rsa_padding(options.padding);

@@ -13,6 +13,8 @@ namespace keysvc::cli {
 struct SignOptions {
   std::string key;
   std::string in = "-";
+  std::string lines;    // of Sign, instead of `in`: a file whose lines are signed one by one
+  bool digest = false;  // what is in there is the hash of what is signed
   // Sign writes the bare signature there instead of showing it; Verify reads it from there.
   std::string signature_file;
   v1::SignatureEncoding encoding = v1::SIGNATURE_ENCODING_DER;

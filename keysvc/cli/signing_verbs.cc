@@ -12,6 +12,8 @@ namespace {
 void AddFileToSign(CLI::App& verb, SignOptions& options) {
   AddSigningKey(verb, options.key);
   AddFile(verb, "--in", options.in, "The file [standard input]");
+  verb.add_flag("--digest", options.digest,
+                "The file is the hash of what is signed, in bytes; a right of its own");
   AddChoice(verb, "--encoding", options.encoding, kEncodings, "The form of ECDSA signatures [der]");
   AddChoice(verb, "--padding", options.padding, kPaddings, "The padding of RSA signatures [pss]");
 }
@@ -27,6 +29,10 @@ void AddSigningVerbs(Verbs& verbs) {
   AddFileToSign(sign, *to_sign);
   AddFile(sign, "--out", to_sign->signature_file,
           "Where the bare signature goes [shown in base64]");
+  CLI::Option* lines = AddFile(
+      sign, "--lines", to_sign->lines,
+      "A file of which each line is signed by itself; with --digest they are of hexadecimal");
+  lines->excludes("--in")->excludes("--out");
   AddRequestId(sign, to_sign->request_id);
 
   const auto to_verify = std::make_shared<SignOptions>();

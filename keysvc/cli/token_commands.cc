@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keysvc/cli/card_reader.h"
+#include "keysvc/cli/item_error.h"
 #include "keysvc/cli/metadata_options.h"
 #include "keysvc/cli/request_id.h"
 #include "keysvc/cli/timestamp.h"
@@ -18,13 +19,6 @@ namespace keysvc::cli {
 namespace {
 
 constexpr int kBatch = 100;
-
-// The error of an item: "REASON: message", empty when there is none.
-template <typename Result>
-std::string ErrorOf(const Result& result) {
-  if (!result.has_error()) return "";
-  return absl::StrCat(result.error().reason(), ": ", result.error().message());
-}
 
 // What a card is shown as. The whole number only on request and when the service gave it.
 std::string Shown(const v1::DetokenizeResponse& card, bool reveal) {

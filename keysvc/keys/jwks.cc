@@ -1,8 +1,11 @@
 #include "keysvc/keys/jwks.h"
 
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "crypto/certificate_chain.h"
 #include "jose/jwk.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_version.h"
@@ -10,6 +13,20 @@
 #include "status/macros.h"
 
 namespace keysvc::keys {
+namespace {
+
+// None while they are not valid: a verifier that looks at them would refuse the key, which goes on.
+absl::StatusOr<std::vector<std::string>> ValidCertificatesOf(const KeyVersion& version,
+                                                             absl::Time now) {
+  std::vector<std::string> none;
+  if (version.certificates.empty()) return none;
+  ASSIGN_OR_RETURN(crypto::CertificateChain chain,
+                   crypto::CertificateChainFromDer(version.certificates));
+  if (now < chain.not_before || now > chain.not_after) return none;
+  return std::move(chain.certificates);
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
                                    const KeyName& name, absl::Time now) {
@@ -21,7 +38,8 @@ absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& publ
     ASSIGN_OR_RETURN(const std::string_view alg, JoseAlgOf(version->parameters.algorithm));
     if (!IsPrepared(*version) && !CheckUse(*version, Use::kProcess, now).ok()) continue;
     ASSIGN_OR_RETURN(const auto half, public_keys.Of(*version));
-    jwks.push_back(jose::Jwk(*half->key, std::string(alg)));
+    ASSIGN_OR_RETURN(const auto certificates, ValidCertificatesOf(*version, now));
+    jwks.push_back(jose::Jwk(*half->key, std::string(alg), certificates));
   }
   return jose::JwkSet(jwks);
 }

@@ -8,11 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "crypto/bytes.h"
+#include "crypto/certificate_chain.h"
+#include "crypto/digest.h"
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/open_intents.h"
 #include "keysvc/keys/recovery_copies.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -62,6 +68,10 @@ void Describe(const KeyVersion& version, audit::Entry& entry) {
   entry.details["protection"] = NameOf(version.parameters.protection);
   if (!version.parameters.token_format.empty()) {
     entry.details["token_format"] = version.parameters.token_format;
+  }
+  if (version.parameters.low_s) entry.details["low_s"] = "true";
+  if (version.parameters.max_signatures != 0) {
+    entry.details["max_signatures"] = absl::StrCat(version.parameters.max_signatures);
   }
 }
 
@@ -148,7 +158,9 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record, Be
   record.version.state = KeyState::kActive;
   record.version.primary = true;
   record.revision += 1;
-  if (CountsUses(record.version.parameters.purpose)) record.reserved_uses = limits_.Next(0);
+  if (const auto limits = LimitsOf(record.version.parameters, limits_); limits.has_value()) {
+    record.reserved_uses = limits->Next(0);
+  }
   std::vector<KeyRecord> records{std::move(record)};
   for (const KeyRecord& old : *ring) {
     if (old.version.primary) {
@@ -241,18 +253,41 @@ absl::Status KeyCeremony::Settle(KeyRings& rings) {
 absl::Status KeyCeremony::ReserveUses(const KeyVersionName& version, KeyRings& rings) {
   const KeyRecord* stored = rings.FindVersion(version);
   if (stored == nullptr) return Error(Reason::kInternal, "there is no such key version");
+  const auto limits = LimitsOf(stored->version.parameters, limits_);
+  if (!limits.has_value()) return Error(Reason::kInternal, "the version's uses are not counted");
   KeyRecord record = *stored;
-  record.reserved_uses = limits_.Next(stored->reserved_uses);
+  record.reserved_uses = limits->Next(stored->reserved_uses);
   record.revision += 1;
   ASSIGN_OR_RETURN(store::KeyVersionRow row, rows_.Seal(record));
   audit::Entry entry = SystemEntry("KeyService.ReserveUses", version.ToString());
   entry.details["reserved_uses"] = absl::StrCat(record.reserved_uses);
-  entry.details["use_limit"] = absl::StrCat(limits_.stop);
+  entry.details["use_limit"] = absl::StrCat(limits->stop);
   // Said once, since the bound only grows.
-  if (stored->reserved_uses < limits_.due() && record.reserved_uses >= limits_.due()) {
+  if (stored->reserved_uses < limits->due() && record.reserved_uses >= limits->due()) {
     entry.details["rotation_due"] = "true";
   }
   return Write(std::move(entry), {std::move(record)}, ChangeOf({std::move(row)}), rings).status();
+}
+
+absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AttachCertificates(
+    audit::Entry entry, KeyRecord record, std::optional<store::IdempotencyRow> kept,
+    KeyRings& rings) {
+  const auto chain = crypto::CertificateChainFromDer(record.version.certificates);
+  if (!chain.ok()) return Refuse(std::move(entry), chain.status());
+  record.revision += 1;
+  auto row = rows_.Seal(record);
+  if (!row.ok()) return Refuse(std::move(entry), row.status());
+  entry.resource = record.version.name.ToString();
+  entry.outcome = audit::Outcome::kSuccess;
+  entry.details["certificate_sha256"] =
+      absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(chain->certificates.front()))));
+  entry.details["certificates"] = absl::StrCat(chain->certificates.size());
+  entry.details["not_after"] = absl::FormatTime(chain->not_after, absl::UTCTimeZone());
+  store::Mutation mutation = ChangeOf({*std::move(row)});
+  mutation.idempotency = std::move(kept);
+  ASSIGN_OR_RETURN(audit::Receipt receipt,
+                   Write(std::move(entry), {record}, std::move(mutation), rings));
+  return audit::Recorded<KeyVersion>{std::move(receipt), std::move(record.version)};
 }
 
 absl::Status KeyCeremony::RecordReload() {

@@ -55,6 +55,11 @@ class KeyCeremony {
   // ABORTED/CONFLICT when a row has changed since `rings` was read.
   absl::Status Settle(KeyRings& rings);
 
+  // Writes the certificates that the record has now; errors as above.
+  absl::StatusOr<audit::Recorded<KeyVersion>> AttachCertificates(
+      audit::Entry entry, KeyRecord record, std::optional<store::IdempotencyRow> kept,
+      KeyRings& rings);
+
   // Makes a higher bound of the version's uses durable, with a record. ABORTED/CONFLICT as above.
   absl::Status ReserveUses(const KeyVersionName& version, KeyRings& rings);
 
@@ -89,7 +94,7 @@ class KeyCeremony {
   const KeyVersionRows& rows_;
   store::Store& store_;
   audit::Journal& journal_;
-  const UseLimits limits_;
+  const UseLimits limits_;  // of data keys
 };
 
 }  // namespace keysvc::keys

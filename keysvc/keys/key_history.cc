@@ -37,6 +37,8 @@ void ReadCeremony(const Entry& entry, KeyHistory& history) {
   version.algorithm = Detail(entry, "algorithm");
   version.protection = Detail(entry, "protection");
   version.token_format = Detail(entry, "token_format");
+  version.low_s = !Detail(entry, "low_s").empty();
+  version.max_signatures = Detail(entry, "max_signatures");
   if (entry.action == kCreateVersion) {
     version.prepared = entry.outcome == Outcome::kSuccess;
   } else {
@@ -96,6 +98,11 @@ bool Exists(const store::KeyVersionRow& row) {
   return row.state != NameOf(KeyState::kPreActivation) && row.state != NameOf(KeyState::kDestroyed);
 }
 
+// As records say it.
+std::string MaxSignaturesOf(const store::KeyVersionRow& row) {
+  return row.max_signatures == 0 ? "" : absl::StrCat(row.max_signatures);
+}
+
 // `newest`: no later version of the key was made and is left.
 absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
                       const store::KeyVersionRow& row) {
@@ -104,7 +111,8 @@ absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
         absl::StrCat("version ", row.version, " of ", row.tenant, "/", row.key, std::string(what)));
   };
   if (row.purpose != recorded.purpose || row.algorithm != recorded.algorithm ||
-      row.protection != recorded.protection || row.token_format != recorded.token_format) {
+      row.protection != recorded.protection || row.token_format != recorded.token_format ||
+      row.low_s != recorded.low_s || MaxSignaturesOf(row) != recorded.max_signatures) {
     return contradicts(" is not of the kind that the log says");
   }
   const bool should_exist = recorded.made && !recorded.lost;

@@ -20,7 +20,9 @@ struct RecordedVersion {
   bool made = false;      // it was made and activated
   bool lost = false;      // with the HSM that held it
   std::string purpose, algorithm, protection;
-  std::string token_format;     // empty but for keys that are bound to one
+  std::string token_format;  // empty but for keys that are bound to one
+  bool low_s = false;
+  std::string max_signatures;   // in decimal; empty where there is no ceiling
   std::string recovery_sha256;  // of the copy sealed last; empty when there is none
 };
 

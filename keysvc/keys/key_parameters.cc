@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "status/macros.h"
 #include "status/reason.h"
@@ -22,6 +23,9 @@ static_assert(static_cast<std::size_t>(Algorithm::kAes256Cmac) + 1 == kAlgorithm
 constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope", "shared"});
 constexpr auto kStates = std::to_array<std::string_view>(
     {"pre-activation", "active", "suspended", "deactivated", "compromised", "destroyed"});
+
+// So that bounds can be added up without a thought.
+constexpr std::uint64_t kMostSignatures = std::uint64_t{1} << 40;
 
 template <typename Enum, std::size_t N>
 std::optional<Enum> Named(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -105,6 +109,17 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
   }
   if (parameters.cryptoperiod < absl::Hours(24) || parameters.cryptoperiod > 3 * kYear) {
     return Error(Reason::kFieldInvalid, "a cryptoperiod is 1 day to 3 years", "cryptoperiod_days");
+  }
+  if (parameters.low_s && parameters.algorithm != Algorithm::kEcP256 &&
+      parameters.algorithm != Algorithm::kEcP384) {
+    return Error(Reason::kFieldInvalid, "only ECDSA signatures have an s", "low_s");
+  }
+  if (parameters.max_signatures == 0) return absl::OkStatus();
+  if (!IsMadeByRequest(parameters.purpose) || parameters.protection != Protection::kHsm) {
+    return Error(Reason::kFieldInvalid, "what such a key makes is not counted", "max_signatures");
+  }
+  if (parameters.max_signatures > kMostSignatures) {
+    return Error(Reason::kFieldInvalid, "a ceiling is at most 2^40", "max_signatures");
   }
   return absl::OkStatus();
 }

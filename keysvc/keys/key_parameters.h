@@ -1,6 +1,7 @@
 #ifndef KEYSVC_KEYSVC_KEYS_KEY_PARAMETERS_H_
 #define KEYSVC_KEYSVC_KEYS_KEY_PARAMETERS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,6 +80,11 @@ struct KeyParameters {
   // Of what the key makes, or of the tokens of its profile, as tokenizer::Profile writes it; kFf1,
   // kData and kAccountReference only.
   std::string token_format = {};
+  // ECDSA only: of the two values of s that a signature may have, it has the low one, and no other
+  // is right.
+  bool low_s = false;
+  // Of keys that are made by request, how often each version may sign or MAC; 0: any number.
+  std::uint64_t max_signatures = 0;
 
   friend bool operator==(const KeyParameters&, const KeyParameters&) = default;
 };

@@ -5,14 +5,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
-#include "crypto/canonical.h"
+#include "crypto/certificate_chain.h"
 #include "crypto/secret_key.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/hsm_keys.h"
 #include "keysvc/keys/kept_version.h"
+#include "keysvc/keys/key_request.h"
 #include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/own_keys.h"
+#include "keysvc/keys/profile_keys.h"
 #include "keysvc/keys/request_keys.h"
 #include "policy/name.h"
 #include "status/macros.h"
@@ -28,72 +30,7 @@ using RecordedVersion = audit::Recorded<KeyVersion>;
 // A change loses a race only against a change whose outcome was unknown, so few rounds are enough.
 constexpr int kRounds = 3;
 
-// All that a change asks for.
-std::string RequestText(const audit::Entry& entry, const KeyName& name,
-                        const KeyParameters* parameters) {
-  crypto::CanonicalWriter text;
-  text.Bytes(entry.action).U8(1).Bytes(name.ToString());
-  if (parameters != nullptr) {
-    text.Bytes(NameOf(parameters->purpose))
-        .Bytes(NameOf(parameters->algorithm))
-        .Bytes(NameOf(parameters->protection))
-        .U64(static_cast<std::uint64_t>(absl::ToInt64Seconds(parameters->cryptoperiod)));
-  }
-  return text.Take();
-}
-
-absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
-  if (!policy::IsName(name.tenant) || !policy::IsName(name.key) || IsOwnKey(name.key)) {
-    return Error(Reason::kFieldInvalid, "not an id that a key may have", "key_id");
-  }
-  if (!IsMadeByRequest(parameters.purpose)) {
-    return Error(Reason::kFieldInvalid, "keys of this purpose are made by the service", "purpose");
-  }
-  return CheckParameters(parameters);
-}
-
-absl::Status CheckRotatable(Purpose purpose) {
-  if (purpose == Purpose::kIndex || purpose == Purpose::kRowMac || purpose == Purpose::kRequest ||
-      purpose == Purpose::kFf1 || purpose == Purpose::kAccountReference) {
-    return Error(Reason::kKeyNotRotatable, "what this key made would have to be rewritten first");
-  }
-  return absl::OkStatus();
-}
-
 absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such key"); }
-
-absl::Status Changed(const tokenizer::Profile& profile,
-                     const char* why = "its tokens could not be read: declare another profile") {
-  return Error(Reason::kProfileChanged,
-               absl::StrCat(profile.ResourceName(),
-                            " was declared otherwise when its key was made, and ", why));
-}
-
-// Numbers of a range that was declared once may be in use for as long as anybody keeps them, and
-// only their own profile knows which are taken.
-absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile) {
-  for (const auto& [name, ring] : rings.all()) {
-    for (const KeyRecord& record : ring) {
-      const auto range = tokenizer::IssuedRangeOf(record.version.parameters.token_format);
-      if (!range.has_value() || !profile.emv.range.Overlaps(*range)) continue;
-      return Error(Reason::kConfigInvalid,
-                   absl::StrCat("the issued range of ", profile.ResourceName(),
-                                " overlaps that of a profile which was declared before, and whose "
-                                "tokens may be in use: declare a range of its own"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// A caller's key may have the name from before it was the service's.
-bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
-  const KeyRecord* primary = rings.FindPrimary(name);
-  return primary != nullptr && primary->version.parameters.purpose == purpose;
-}
-
-std::string FormatOf(const KeyRings& rings, const KeyName& name) {
-  return rings.FindPrimary(name)->version.parameters.token_format;
-}
 
 }  // namespace
 
@@ -170,7 +107,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
   // Signatures are kept for repeated requests under the tenant's request key.
   if (checked.ok()) checked = EnsureKey(RequestKeyOf(name.tenant), Purpose::kRequest);
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
-  const std::string request = RequestText(entry, name, &parameters);
+  const std::string request = RequestText(entry.action, name, &parameters);
   const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
     if (rings.FindPrimary(name) != nullptr) {
       return Error(Reason::kKeyExists, "there is a key of this name");
@@ -207,7 +144,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::CreateVersion(const policy::Permit&
     }
     return Addition{.parameters = parameters, .becomes = KeyCeremony::Becomes::kPrepared};
   };
-  return AddVersion(entry, name, RequestText(entry, name, nullptr), decide);
+  return AddVersion(entry, name, RequestText(entry.action, name, nullptr), decide);
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit,
@@ -231,9 +168,59 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit
                     .becomes = urgency == Urgency::kSoon ? kSolePrimary : kPrimary,
                     .prepared = prepared};
   };
-  std::string request = RequestText(entry, name, nullptr);
+  std::string request = RequestText(entry.action, name, nullptr);
   if (urgency == Urgency::kSoon) request += '\1';
   return AddVersion(entry, name, request, decide);
+}
+
+absl::StatusOr<RecordedVersion> KeyRegistry::AttachCertificates(const policy::Permit& permit,
+                                                                const KeyVersionName& name,
+                                                                std::string_view pem,
+                                                                std::string_view request_id) {
+  const audit::Entry entry =
+      EntryOf(permit, "KeyService.AttachCertificate", name.key.ToString(), request_id);
+  const std::lock_guard lock(ceremony_mutex_);
+  absl::Status checked =
+      CheckPermit(permit, policy::Action::kAttachCertificate, name.key.ToString());
+  if (checked.ok()) checked = SettleDoubt();
+  if (!checked.ok()) return ceremony_.Refuse(entry, checked);
+  KeyRings rings = *Rings();
+  const auto opened = OpenRequest(entry, name.key, RequestText(entry.action, name, pem));
+  if (!opened.ok()) return ceremony_.Refuse(entry, opened.status());
+  const auto earlier = FindEarlier(entry, *opened, rings);
+  if (!earlier.ok()) return ceremony_.Refuse(entry, earlier.status());
+  if (earlier->has_value()) return ceremony_.Repeat(entry, **earlier);
+  auto attached = WithCertificates(rings, name, pem);
+  if (!attached.ok()) return ceremony_.Refuse(entry, attached.status());
+  auto kept = Keep(entry, attached->version.name, *opened);
+  if (!kept.ok()) return ceremony_.Refuse(entry, kept.status());
+  auto recorded =
+      ceremony_.AttachCertificates(entry, *std::move(attached), *std::move(kept), rings);
+  if (recorded.ok()) {
+    Publish(std::move(rings));
+    return recorded;
+  }
+  doubtful_ = true;
+  if (ReasonOf(recorded.status()) != Reason::kConflict) return recorded;
+  return ceremony_.Refuse(entry, recorded.status());
+}
+
+absl::StatusOr<KeyRecord> KeyRegistry::WithCertificates(const KeyRings& rings,
+                                                        const KeyVersionName& name,
+                                                        std::string_view pem) const {
+  const KeyRecord* found =
+      name.version == 0 ? rings.FindPrimary(name.key) : rings.FindVersion(name);
+  if (found == nullptr) return NotFound();
+  const KeyVersion& version = found->version;
+  if (!HasPublicHalf(version.parameters)) {
+    return Error(Reason::kKeyPurposeMismatch, "the key has no public half to certify");
+  }
+  if (!IsPrepared(version)) RETURN_IF_ERROR(CheckUse(version, Use::kProcess, clock_()));
+  ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
+                   crypto::ReadCertificateChain(pem, version.public_key, clock_()));
+  KeyRecord attached = *found;
+  attached.version.certificates = crypto::ToDer(chain);
+  return attached;
 }
 
 absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& name) const {
@@ -246,7 +233,7 @@ absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& nam
     KeyVersion& version = versions.emplace_back(record.version);
     if (const auto uses = uses_.Find(version.name)) {
       version.uses = uses->taken();
-      version.use_limit = uses_.limits().stop;
+      version.use_limit = uses->limits().stop;
     }
   }
   return versions;
@@ -367,10 +354,11 @@ absl::Status KeyRegistry::ReserveUses(const KeyVersionName& name) {
   RETURN_IF_ERROR(SettleDoubt());
   KeyRings rings = *Rings();
   const KeyRecord* record = rings.FindVersion(name);
-  if (record == nullptr || !CheckUse(record->version, Use::kApply, clock_()).ok() ||
-      record->reserved_uses >= uses_.limits().stop) {
+  if (record == nullptr || !CheckUse(record->version, Use::kApply, clock_()).ok()) {
     return absl::OkStatus();
   }
+  const auto limits = LimitsOf(record->version.parameters, uses_.limits());
+  if (!limits.has_value() || record->reserved_uses >= limits->stop) return absl::OkStatus();
   const absl::Status reserved = ceremony_.ReserveUses(name, rings);
   if (reserved.ok()) {
     Publish(std::move(rings));
@@ -381,15 +369,14 @@ absl::Status KeyRegistry::ReserveUses(const KeyVersionName& name) {
   return reserved;
 }
 
-std::vector<KeyVersionName> KeyRegistry::VersionsWithoutUses() const {
+std::vector<KeyVersion> KeyRegistry::CountedVersions() const {
   const auto rings = Rings();
-  std::vector<KeyVersionName> versions;
+  std::vector<KeyVersion> versions;
   for (const auto& [name, ring] : rings->all()) {
     for (const KeyRecord& record : ring) {
-      const auto uses = uses_.Find(record.version.name);
-      if (uses != nullptr && uses->empty() &&
+      if (uses_.Find(record.version.name) != nullptr &&
           CheckUse(record.version, Use::kApply, clock_()).ok()) {
-        versions.push_back(record.version.name);
+        versions.push_back(record.version);
       }
     }
   }
@@ -471,39 +458,41 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
                                                          const KeyName& name,
                                                          std::string_view request,
                                                          const Decide& decide, KeyRings& rings) {
-  KeptRequest opened;
-  if (!entry.request_id.empty()) {
-    auto keys = OpenRequest(name, request);
-    if (!keys.ok()) return ceremony_.Refuse(entry, keys.status());
-    opened = *std::move(keys);
-    auto earlier = FindEarlier(entry, opened, rings);
-    if (!earlier.ok()) return ceremony_.Refuse(entry, earlier.status());
-    if (earlier->has_value()) return ceremony_.Repeat(entry, **std::move(earlier));
-  }
+  const auto opened = OpenRequest(entry, name, request);
+  if (!opened.ok()) return ceremony_.Refuse(entry, opened.status());
+  auto earlier = FindEarlier(entry, *opened, rings);
+  if (!earlier.ok()) return ceremony_.Refuse(entry, earlier.status());
+  if (earlier->has_value()) return ceremony_.Repeat(entry, **std::move(earlier));
   const auto addition = decide(rings);
   if (!addition.ok()) return ceremony_.Refuse(entry, addition.status());
   KeyVersion fresh = addition->prepared != nullptr
                          ? addition->prepared->version
                          : Draft(name, rings.NextVersion(name), addition->parameters);
-  std::optional<store::IdempotencyRow> kept;
-  if (!entry.request_id.empty()) {
-    auto row = KeepVersion(fresh.name, entry.actor, entry.request_id, opened.fingerprint,
-                           clock_() + tokenizer::kKeepAnswers, *opened.keys);
-    if (!row.ok()) return ceremony_.Refuse(entry, row.status());
-    kept = *std::move(row);
-  }
+  auto kept = Keep(entry, fresh.name, *opened);
+  if (!kept.ok()) return ceremony_.Refuse(entry, kept.status());
   if (addition->prepared != nullptr) {
-    return ceremony_.Activate(entry, *addition->prepared, std::move(kept), rings);
+    return ceremony_.Activate(entry, *addition->prepared, *std::move(kept), rings);
   }
-  return ceremony_.AddVersion(entry, std::move(fresh), addition->becomes, std::move(kept), rings);
+  return ceremony_.AddVersion(entry, std::move(fresh), addition->becomes, *std::move(kept), rings);
 }
 
-absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const KeyName& name,
+absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const audit::Entry& entry,
+                                                                  const KeyName& name,
                                                                   std::string_view request) {
   KeptRequest opened;
+  if (entry.request_id.empty()) return opened;
   ASSIGN_OR_RETURN(opened.keys, OpenRequestKeys(name.tenant));
   opened.fingerprint = crypto::AsText(opened.keys->fingerprint->Compute(request));
   return opened;
+}
+
+absl::StatusOr<std::optional<store::IdempotencyRow>> KeyRegistry::Keep(
+    const audit::Entry& entry, const KeyVersionName& version, const KeptRequest& request) const {
+  if (entry.request_id.empty()) return std::nullopt;
+  ASSIGN_OR_RETURN(store::IdempotencyRow row,
+                   KeepVersion(version, entry.actor, entry.request_id, request.fingerprint,
+                               clock_() + tokenizer::kKeepAnswers, *request.keys));
+  return row;
 }
 
 absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> KeyRegistry::OpenRequestKeys(
@@ -516,6 +505,7 @@ absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> KeyRegistry::OpenR
 absl::StatusOr<std::optional<KeyVersion>> KeyRegistry::FindEarlier(const audit::Entry& entry,
                                                                    const KeptRequest& request,
                                                                    const KeyRings& rings) const {
+  if (entry.request_id.empty()) return std::nullopt;
   ASSIGN_OR_RETURN(const auto row,
                    tokenizer::FindKeptAnswer(entry.actor, entry.request_id, store_, journal_));
   if (!row.has_value()) return std::nullopt;
@@ -564,7 +554,8 @@ KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
                      .originator_end = {},
                      .recipient_end = {},
                      .hsm_label = {},
-                     .public_key = {}};
+                     .public_key = {},
+                     .certificates = {}};
   version.originator_end = version.created + parameters.cryptoperiod;
   version.recipient_end = version.originator_end + RecipientPeriodOf(parameters);
   if (LivesInHsm(parameters.protection)) {

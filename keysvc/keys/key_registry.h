@@ -90,6 +90,15 @@ class KeyRegistry {
                                                      std::string_view request_id,
                                                      Urgency urgency = Urgency::kInDueTime);
 
+  // Attaches certificates (crypto::ReadCertificateChain) to a version of a key pair, the primary
+  // one for 0, in the place of what it had: one that verifies still, or waits to sign. Recorded
+  // errors: NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH for keys without
+  // a public half, with KEY_NOT_ACTIVE for other versions; INVALID_ARGUMENT. Repetitions as above.
+  absl::StatusOr<audit::Recorded<KeyVersion>> AttachCertificates(const policy::Permit& permit,
+                                                                 const KeyVersionName& name,
+                                                                 std::string_view pem,
+                                                                 std::string_view request_id);
+
   // Oldest first. NOT_FOUND/KEY_NOT_FOUND.
   absl::StatusOr<std::vector<KeyVersion>> Versions(const KeyName& name) const;
   std::vector<KeyVersion> Primaries(std::string_view tenant) const;  // ordered by key
@@ -109,11 +118,11 @@ class KeyRegistry {
   absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> RequestKeysOf(
       const std::string& tenant);
 
-  // Makes one more block of the version's uses durable, if it still seals and has not reached the
+  // Makes one more block of the version's uses durable, if it still applies and has not reached the
   // stop. UNAVAILABLE when HSM or log are away; ABORTED/CONFLICT when it is to be tried again.
   absl::Status ReserveUses(const KeyVersionName& name);
-  // The versions that seal and have no reserved use left.
-  std::vector<KeyVersionName> VersionsWithoutUses() const;
+  // The versions that apply and whose uses are counted.
+  std::vector<KeyVersion> CountedVersions() const;
   UseBook& uses() { return uses_; }
 
   // Has the HSM open every envelope version that may process, and returns how many there are.
@@ -159,12 +168,21 @@ class KeyRegistry {
                                                           const KeyName& name,
                                                           std::string_view request,
                                                           const Decide& decide, KeyRings& rings);
+  // The version's record with these certificates; errors as of AttachCertificates.
+  absl::StatusOr<KeyRecord> WithCertificates(const KeyRings& rings, const KeyVersionName& name,
+                                             std::string_view pem) const;
   // What tells the request from others, and seals its answer.
   struct KeptRequest {
     std::shared_ptr<const tokenizer::RequestKeys> keys;
     std::string fingerprint;
   };
-  absl::StatusOr<KeptRequest> OpenRequest(const KeyName& name, std::string_view request);
+  // Empty for a call without a request id.
+  absl::StatusOr<KeptRequest> OpenRequest(const audit::Entry& entry, const KeyName& name,
+                                          std::string_view request);
+  // The row that a repetition finds the version by; none for a call without a request id.
+  absl::StatusOr<std::optional<store::IdempotencyRow>> Keep(const audit::Entry& entry,
+                                                            const KeyVersionName& version,
+                                                            const KeptRequest& request) const;
   absl::StatusOr<std::shared_ptr<const tokenizer::RequestKeys>> OpenRequestKeys(
       const std::string& tenant);
   absl::StatusOr<std::optional<KeyVersion>> FindEarlier(const audit::Entry& entry,

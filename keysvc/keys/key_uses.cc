@@ -1,12 +1,25 @@
 #include "keysvc/keys/key_uses.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "status/reason.h"
 
 namespace keysvc::keys {
+namespace {
 
-bool CountsUses(Purpose purpose) { return purpose == Purpose::kData; }
+constexpr std::uint64_t kSigningBlock = 4096;
+
+}  // namespace
+
+std::optional<UseLimits> LimitsOf(const KeyParameters& parameters, const UseLimits& sealing) {
+  if (parameters.purpose == Purpose::kData) return sealing;
+  const std::uint64_t most = parameters.max_signatures;
+  if (most == 0) return std::nullopt;
+  // A restart loses what is left of a block: no more than a hundredth of what there is.
+  return UseLimits{.block = std::clamp<std::uint64_t>(most / 100, 1, kSigningBlock), .stop = most};
+}
 
 void WantedBlocks::Add(const KeyVersionName& version) {
   const std::lock_guard lock(mutex_);
@@ -40,7 +53,7 @@ absl::Status KeyUses::Take(std::uint64_t seals) {
     return absl::OkStatus();
   }
   if (reserved >= limits_.stop) {
-    return Error(Reason::kKeyUsesExhausted, "the key version must not encrypt any more");
+    return Error(Reason::kKeyUsesExhausted, "the key version was used as often as it may be");
   }
   WantBlock();
   return Error(Reason::kKeyUsesNotReserved, "the next uses of the key are not recorded yet");
@@ -50,7 +63,20 @@ void KeyUses::Grant(std::uint64_t reserved) {
   std::uint64_t known = reserved_.load();
   while (known < reserved && !reserved_.compare_exchange_weak(known, reserved)) {
   }
-  if (known < reserved) asked_ = false;
+  if (known >= reserved) return;
+  asked_ = false;
+  const std::lock_guard lock(mutex_);
+  granted_.notify_all();
+}
+
+absl::Status KeyUses::TakeWithin(std::uint64_t uses, absl::Duration within) {
+  const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(within);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    absl::Status taken = Take(uses);
+    if (ReasonOf(taken) != Reason::kKeyUsesNotReserved) return taken;
+    if (granted_.wait_until(lock, deadline) == std::cv_status::timeout) return Take(uses);
+  }
 }
 
 void KeyUses::WantBlock() {
@@ -82,14 +108,12 @@ void UseBook::Sync(const KeyRings& rings) {
 void UseBook::Add(const KeyRecord& record, std::uint64_t taken) {
   // A version that is still being made has no uses to count; it may yet be this process that
   // finishes it.
-  if (!CountsUses(record.version.parameters.purpose) ||
-      record.version.state == KeyState::kPreActivation) {
-    return;
-  }
+  const auto limits = LimitsOf(record.version.parameters, limits_);
+  if (!limits.has_value() || record.version.state == KeyState::kPreActivation) return;
   auto& uses = uses_[record.version.name];
   if (uses != nullptr) return;
   uses =
-      std::make_shared<KeyUses>(record.version.name, limits_, taken, record.reserved_uses, wanted_);
+      std::make_shared<KeyUses>(record.version.name, *limits, taken, record.reserved_uses, wanted_);
 }
 
 }  // namespace keysvc::keys

@@ -7,10 +7,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_rings.h"
@@ -18,23 +20,24 @@
 
 namespace keysvc::keys {
 
-// How often a key version may seal. Nonces are random and 96 bits long: with 2^31 of them, two are
-// equal with a probability below 2^-34.
+// How often a key version may be used. As it is, for keys that seal: nonces are random and 96 bits
+// long, and of 2^31 of them two are equal with a probability below 2^-34.
 struct UseLimits {
   // Uses that are recorded beforehand at once. What is left of a block is lost with the process.
   std::uint64_t block = std::uint64_t{1} << 18;
   std::uint64_t stop = std::uint64_t{1} << 31;
 
   // From so many uses on the version should be rotated.
-  std::uint64_t due() const { return stop / 5 * 4; }
+  std::uint64_t due() const { return stop - stop / 5; }
   // The bound after one more block.
   std::uint64_t Next(std::uint64_t reserved) const {
     return stop - reserved > block ? reserved + block : stop;
   }
 };
 
-// Whether keys of this purpose seal with random nonces.
-bool CountsUses(Purpose purpose);
+// The limits of each version of such a key: `sealing` for those that seal with random nonces, those
+// of its own for one that may sign so often only; nullopt when uses are not counted.
+std::optional<UseLimits> LimitsOf(const KeyParameters& parameters, const UseLimits& sealing);
 
 // The versions whose next block should be reserved. Thread-safe.
 class WantedBlocks {
@@ -49,8 +52,8 @@ class WantedBlocks {
   std::set<KeyVersionName> versions_;
 };
 
-// The uses of one version: those below a durable bound are given out, each once. Thread-safe, never
-// blocks.
+// The uses of one version: those below a durable bound are given out, each once. Thread-safe; only
+// TakeWithin blocks.
 class KeyUses final : public tokenizer::SealCounter {
  public:
   // Uses below `taken` are gone; those below `reserved` are durably reserved.
@@ -58,12 +61,16 @@ class KeyUses final : public tokenizer::SealCounter {
           std::shared_ptr<WantedBlocks> wanted);
 
   absl::Status Take(std::uint64_t seals) override;
+  // The same, and waits for as long as `within` while the next uses are not recorded yet.
+  absl::Status TakeWithin(std::uint64_t uses, absl::Duration within);
   // A new bound has become durable. A lower one than known changes nothing.
   void Grant(std::uint64_t reserved);
 
   std::uint64_t taken() const { return taken_; }
   std::uint64_t reserved() const { return reserved_; }
   bool empty() const { return taken_ >= reserved_; }
+  bool exhausted() const { return taken_ >= limits_.stop; }
+  const UseLimits& limits() const { return limits_; }
 
  private:
   void WantBlock();
@@ -74,6 +81,8 @@ class KeyUses final : public tokenizer::SealCounter {
   std::atomic<std::uint64_t> reserved_;
   std::atomic<bool> asked_ = false;
   const std::shared_ptr<WantedBlocks> wanted_;
+  std::mutex mutex_;  // of nothing but the wait
+  std::condition_variable granted_;
 };
 
 // The uses of every version that is counted. Thread-safe.
@@ -89,6 +98,7 @@ class UseBook {
   // process may have used it.
   void Sync(const KeyRings& rings);
 
+  // Of versions that seal.
   const UseLimits& limits() const { return limits_; }
   WantedBlocks& wanted() { return *wanted_; }
 

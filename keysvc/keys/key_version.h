@@ -20,8 +20,10 @@ struct KeyVersion {
   absl::Time created, originator_end, recipient_end;
   std::string hsm_label;   // of those that live in the HSM
   std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
-  // How often it may have sealed, and how often it may in all; both 0 when that is not counted.
-  // Only KeyRegistry::Versions fills them in.
+  // DER, the key's own and then those of its issuers; empty where none were attached.
+  std::string certificates;
+  // How often it may have sealed or signed, and how often it may in all; both 0 when that is not
+  // counted. Only KeyRegistry::Versions fills them in.
   std::uint64_t uses = 0;
   std::uint64_t use_limit = 0;
 };

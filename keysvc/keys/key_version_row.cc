@@ -14,6 +14,7 @@ constexpr std::uint8_t kWrapContextFormat = 1;
 constexpr std::uint8_t kMacFormat = 1;
 constexpr std::uint8_t kMacFormatWithRecovery = 2;
 constexpr std::uint8_t kMacFormatWithTokenFormat = 3;
+constexpr std::uint8_t kMacFormatWithSigningTerms = 4;
 
 std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
@@ -37,13 +38,15 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   version.created = absl::FromUnixMillis(row.created_ms);
   version.originator_end = absl::FromUnixMillis(row.originator_end_ms);
   version.recipient_end = absl::FromUnixMillis(row.recipient_end_ms);
-  version.parameters = {*purpose, *algorithm, *protection, version.originator_end - version.created,
-                        row.token_format};
+  version.parameters = {
+      *purpose,         *algorithm, *protection,       version.originator_end - version.created,
+      row.token_format, row.low_s,  row.max_signatures};
   version.state = *state;
   version.primary = row.primary;
   version.environment = row.environment;
   version.hsm_label = row.hsm_label;
   version.public_key = row.public_key;
+  version.certificates = row.certificates;
   return record;
 }
 
@@ -69,8 +72,11 @@ store::KeyVersionRow RowOf(const KeyRecord& record) {
           .wrapped = record.wrapped,
           .public_key = version.public_key,
           .token_format = version.parameters.token_format,
+          .low_s = version.parameters.low_s,
+          .max_signatures = version.parameters.max_signatures,
           .recovery = record.recovery,
           .reserved_uses = record.reserved_uses,
+          .certificates = version.certificates,
           .state = std::string(NameOf(version.state)),
           .primary = version.primary,
           .revision = record.revision,
@@ -93,11 +99,13 @@ std::string WrapContextOf(const KeyVersion& version) {
 std::string MacInputOf(const store::KeyVersionRow& row) {
   // Rows of older schemas lack the last columns. Which format a row is under follows from all of
   // it, so that emptying columns does not make a row of one format one of another.
-  const bool third = !row.token_format.empty();
+  const bool fourth = row.low_s || row.max_signatures != 0 || !row.certificates.empty();
+  const bool third = fourth || !row.token_format.empty();
   const bool first = !third && row.recovery.empty() && row.reserved_uses == 0;
   crypto::CanonicalWriter input;
   input.Bytes("keysvc key row")
-      .U8(third   ? kMacFormatWithTokenFormat
+      .U8(fourth  ? kMacFormatWithSigningTerms
+          : third ? kMacFormatWithTokenFormat
           : first ? kMacFormat
                   : kMacFormatWithRecovery)
       .Bytes(row.tenant)
@@ -118,6 +126,7 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
       .U64(row.revision);
   if (!first) input.Bytes(row.recovery).U64(row.reserved_uses);
   if (third) input.Bytes(row.token_format);
+  if (fourth) input.U8(row.low_s ? 1 : 0).U64(row.max_signatures).Bytes(row.certificates);
   return input.Take();
 }
 

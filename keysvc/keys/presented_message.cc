@@ -14,6 +14,14 @@ constexpr std::size_t kLongestSignature = 1024;
 
 }  // namespace
 
+absl::Status CheckBareSignature(std::string_view signature) {
+  if (signature.empty()) {
+    return Error(Reason::kFieldRequired, "the signature is required", "signature");
+  }
+  if (signature.size() <= kLongestSignature) return absl::OkStatus();
+  return Error(Reason::kFieldInvalid, "the signature is longer than 1 KiB", "signature");
+}
+
 PresentedMessage::PresentedMessage(std::string message, std::string signature,
                                    SignatureEncoding encoding, RsaPadding padding)
     : message_(std::move(message)),
@@ -29,12 +37,7 @@ absl::StatusOr<std::string_view> PresentedMessage::AlgOf(const KeyParameters& pa
 
 absl::StatusOr<PresentedSignature::Claims> PresentedMessage::Read() const {
   RETURN_IF_ERROR(CheckMessage(message_, "message"));
-  if (signature_.empty()) {
-    return Error(Reason::kFieldRequired, "the signature is required", "signature");
-  }
-  if (signature_.size() > kLongestSignature) {
-    return Error(Reason::kFieldInvalid, "the signature is longer than 1 KiB", "signature");
-  }
+  RETURN_IF_ERROR(CheckBareSignature(signature_));
   return Claims{
       .input = message_, .signatures = {signature_}, .encoding = encoding_, .padding = padding_};
 }

@@ -8,6 +8,9 @@
 
 namespace keysvc::keys {
 
+// FIELD_REQUIRED when it is empty, FIELD_INVALID when it has more than 1 KiB.
+absl::Status CheckBareSignature(std::string_view signature);
+
 // A bare signature or MAC over a message as it is: by keys of the purposes sign and mac.
 class PresentedMessage : public PresentedSignature {
  public:

@@ -50,6 +50,7 @@ class PresentedSignature {
     std::string key_id = {};
     std::string alg = {};    // empty where nothing is said
     std::string input = {};  // the bytes that are signed
+    bool hashed = false;     // they are the hash of what is signed
     // One of them has to be right.
     std::vector<std::string> signatures = {};
     SignatureEncoding encoding = SignatureEncoding::kP1363;

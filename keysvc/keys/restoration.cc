@@ -112,6 +112,10 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
       restored.items.push_back({version.name.ToString(), audit::Outcome::kFailed,
                                 std::string(InfoOf(Reason::kKeyNotFound).name)});
     }
+    // Nobody knows how often it has signed since.
+    if (version.parameters.max_signatures != 0) {
+      record.reserved_uses = version.parameters.max_signatures;
+    }
     if (IsRotatedByRestoration(version)) {
       RETURN_IF_ERROR(
           Rotate(record, versions[version.name.key] + 1, wrapping, rows, now, restored));

@@ -15,6 +15,12 @@
 #include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {
+namespace {
+
+// What one more reservation may take, with HSM and log as they should be.
+constexpr absl::Duration kAwaitUses = absl::Seconds(2);
+
+}  // namespace
 
 SignCall::SignCall(Services services, const policy::Permit& permit, BatchSignRequest request,
                    audit::Done<Signatures> done)
@@ -24,6 +30,7 @@ SignCall::SignCall(Services services, const policy::Permit& permit, BatchSignReq
                      request_.request_id)),
       done_(std::move(done)) {
   entry_.trace_id = request_.trace_id;
+  if (permit.action() == policy::Action::kSignDigest) entry_.details["input"] = "digest";
 }
 
 void SignCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
@@ -124,14 +131,26 @@ absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format)
                    format.DraftFor(primary, services_.public_keys, services_.clock()));
   SignatureFormat::Raw raw;
   for (const KeyVersion& version : versions_) {
+    RETURN_IF_ERROR(TakeUse(version));
+    const auto sign = draft.hashed ? &pkcs11::Hsm::SignDigest : &pkcs11::Hsm::Sign;
     absl::StatusOr<std::string> one =
-        services_.hsm.Sign(version.hsm_label, draft.scheme.mechanism, draft.to_be_signed);
+        (services_.hsm.*sign)(version.hsm_label, draft.scheme.mechanism, draft.to_be_signed);
     if (ReasonOf(one.status()) == Reason::kHsmUnavailable) hsm_away_ = true;
     RETURN_IF_ERROR(one.status());
-    raw.push_back(*std::move(one));
+    ASSIGN_OR_RETURN(raw.emplace_back(), NormalizeSignature(version.parameters, *std::move(one)));
   }
   ASSIGN_OR_RETURN(std::string bytes, draft.finish(std::move(raw)));
   return Signature{std::move(bytes), primary.name, std::string(draft.scheme.name)};
+}
+
+absl::Status SignCall::TakeUse(const KeyVersion& version) {
+  if (version.parameters.max_signatures == 0) return absl::OkStatus();
+  const auto uses = services_.registry.uses().Find(version.name);
+  // Of one that waits to become primary, which signs the request for its certificate only.
+  if (uses == nullptr) return absl::OkStatus();
+  const absl::Status taken = uses->TakeWithin(1, uses_late_ ? absl::ZeroDuration() : kAwaitUses);
+  if (ReasonOf(taken) == Reason::kKeyUsesNotReserved) uses_late_ = true;
+  return taken;
 }
 
 void SignCall::RecordFirst() {

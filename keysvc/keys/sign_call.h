@@ -56,6 +56,8 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   absl::StatusOr<std::vector<KeyVersion>> VersionsToSignBy() const;
   void SignAll(const InTurn& in_turn);
   absl::StatusOr<Signature> MakeSignature(const SignatureFormat& format);
+  // One use of a version that may sign so often only.
+  absl::Status TakeUse(const KeyVersion& version);
   void RecordFirst();
   absl::StatusOr<std::optional<store::IdempotencyRow>> Keep() const;
   void RecordAfterRace();
@@ -74,6 +76,7 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   std::vector<KeyVersion> versions_;   // the primary one first
   std::atomic<std::size_t> left_ = 0;  // to sign
   std::atomic<bool> hsm_away_ = false;
+  std::atomic<bool> uses_late_ = false;  // the next ones are not reserved in time
   // With a request id only.
   tokenizer::RequestKeys keys_;
   std::string fingerprint_;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "crypto/ecdsa_low_s.h"
 #include "status/reason.h"
 
 namespace keysvc::keys {
@@ -75,6 +76,18 @@ absl::StatusOr<SignatureScheme> SchemeOf(const KeyParameters& parameters, RsaPad
     default:
       return Error(Reason::kAlgorithmUnsupported, "this key does not sign");
   }
+}
+
+absl::StatusOr<std::string> NormalizeSignature(const KeyParameters& parameters, std::string raw) {
+  if (!parameters.low_s) return raw;
+  return crypto::WithLowS(std::move(raw));
+}
+
+bool HasSOfKey(const KeyParameters& parameters, std::string_view signature) {
+  if (!parameters.low_s) return true;
+  const std::size_t coordinate = parameters.algorithm == Algorithm::kEcP256 ? 32 : 48;
+  const auto raw = crypto::EcdsaDerToP1363(signature, coordinate);
+  return raw.ok() && crypto::HasLowS(*raw);
 }
 
 absl::StatusOr<std::string> EncodeSignature(const SignatureScheme& scheme,

@@ -43,6 +43,11 @@ absl::Status CheckServes(Purpose purpose, std::initializer_list<Purpose> wanted)
 // do not sign.
 absl::StatusOr<SignatureScheme> SchemeOf(const KeyParameters& parameters, RsaPadding padding);
 
+// The HSM's signature, with the low s where the key asks for it.
+absl::StatusOr<std::string> NormalizeSignature(const KeyParameters& parameters, std::string raw);
+// Whether a signature in the form that crypto::PublicKey::Verify takes has an s that the key makes.
+bool HasSOfKey(const KeyParameters& parameters, std::string_view signature);
+
 // Between the HSM's form of a signature (ECDSA: r || s) and the callers'.
 absl::StatusOr<std::string> EncodeSignature(const SignatureScheme& scheme,
                                             SignatureEncoding encoding, std::string raw);

@@ -41,6 +41,7 @@ class SignatureFormat {
     std::string to_be_signed;
     // From the HSM's signatures to the caller's.
     std::function<absl::StatusOr<std::string>(Raw raw)> finish;
+    bool hashed = false;  // what is to be signed is the hash of a message
   };
   // What is kept of the answer for a repetition, and the answer again: what the caller has anyway
   // is not kept. FromKept(ToKept(x)) is x.

@@ -14,8 +14,13 @@ absl::StatusOr<std::unique_ptr<UseReservations>> UseReservations::Start(KeyRegis
                                                                         absl::Duration retry) {
   std::unique_ptr<UseReservations> reservations(
       new UseReservations(registry, std::move(alarm), retry));
-  for (const KeyVersionName& version : registry.VersionsWithoutUses()) {
-    RETURN_IF_ERROR(reservations->Reserve(version));
+  for (const KeyVersion& version : registry.CountedVersions()) {
+    const bool seals = version.parameters.purpose == Purpose::kData;
+    if (seals && registry.uses().Find(version.name)->empty()) {
+      RETURN_IF_ERROR(reservations->Reserve(version.name));
+    } else {
+      reservations->Warn(version.name);
+    }
   }
   UseReservations* started = reservations.get();
   started->thread_ = std::jthread([started](const std::stop_token& stop) { started->Run(stop); });
@@ -28,15 +33,18 @@ UseReservations::UseReservations(KeyRegistry& registry, Alarm alarm, absl::Durat
 UseReservations::~UseReservations() = default;
 
 absl::Status UseReservations::Reserve(const KeyVersionName& version) {
-  const UseLimits& limits = registry_.uses().limits();
-  const auto uses = registry_.uses().Find(version);
   RETURN_IF_ERROR(registry_.ReserveUses(version));
-  if (uses->empty()) {
+  Warn(version);
+  return absl::OkStatus();
+}
+
+void UseReservations::Warn(const KeyVersionName& version) const {
+  const auto uses = registry_.uses().Find(version);
+  if (uses->exhausted()) {
     alarm_("KEY_USES_EXHAUSTED", version.ToString());
-  } else if (uses->reserved() >= limits.due()) {
+  } else if (uses->reserved() >= uses->limits().due()) {
     alarm_("KEY_USES_DUE", version.ToString());
   }
-  return absl::OkStatus();
 }
 
 void UseReservations::Run(const std::stop_token& stop) {

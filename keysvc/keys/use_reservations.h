@@ -17,10 +17,10 @@ namespace keysvc::keys {
 // asked for when half of the last one is left. What fails is tried again after `retry`.
 class UseReservations {
  public:
-  // Gives every version that seals a block to start with, and blocks until that is durable. The
-  // registry outlives this.
-  // `alarm` is told of every version that should be rotated (KEY_USES_DUE) or that must not encrypt
-  // any more (KEY_USES_EXHAUSTED), at the start and then when it gets there.
+  // Gives every version that seals a block to start with, and blocks until that is durable; one
+  // that signs gets its next block with its next signature. The registry outlives this. `alarm` is
+  // told of every version that should be rotated (KEY_USES_DUE) or that must not be used any more
+  // (KEY_USES_EXHAUSTED), at the start and then when it gets there.
   using Alarm = std::function<void(std::string_view word, std::string_view version)>;
   static absl::StatusOr<std::unique_ptr<UseReservations>> Start(
       KeyRegistry& registry, Alarm alarm, absl::Duration retry = absl::Seconds(1));
@@ -32,6 +32,7 @@ class UseReservations {
  private:
   UseReservations(KeyRegistry& registry, Alarm alarm, absl::Duration retry);
   absl::Status Reserve(const KeyVersionName& version);
+  void Warn(const KeyVersionName& version) const;
   void Run(const std::stop_token& stop);
 
   KeyRegistry& registry_;

@@ -184,8 +184,10 @@ absl::StatusOr<bool> VerifyCall::IsBy(const Candidate& candidate, const Claims& 
   }
   for (const std::string& presented : claims.signatures) {
     const auto signature = DecodeSignature(scheme, claims.encoding, presented);
-    if (signature.has_value() &&
-        candidate.half->key->Verify(*scheme.check, claims.input, *signature)) {
+    const auto verify =
+        claims.hashed ? &crypto::PublicKey::VerifyDigest : &crypto::PublicKey::Verify;
+    if (signature.has_value() && HasSOfKey(candidate.parameters, *signature) &&
+        ((*candidate.half->key).*verify)(*scheme.check, claims.input, *signature)) {
       return true;
     }
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
+#include "crypto/certificate_chain.h"
 #include "keysvc/rpc/body.h"
 #include "keysvc/rpc/rpc_status.h"
 #include "policy/name.h"
@@ -301,6 +302,8 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
     return Error(Reason::kFieldInvalid, "the cryptoperiod is 1 to 1095 days", "cryptoperiod_days");
   }
   parameters.cryptoperiod = absl::Hours(24) * request.cryptoperiod_days();
+  parameters.low_s = request.low_s();
+  parameters.max_signatures = request.max_signatures();
   return parameters;
 }
 
@@ -337,7 +340,7 @@ absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding) {
   }
 }
 
-v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
+absl::StatusOr<v1::KeyVersion> ToMessage(const keys::KeyVersion& version) {
   v1::KeyVersion message;
   message.set_name(version.name.ToString());
   message.set_algorithm(ToWire(version.parameters.algorithm));
@@ -350,10 +353,16 @@ v1::KeyVersion ToMessage(const keys::KeyVersion& version) {
   *message.mutable_recipient_end_time() = ToTimestamp(version.recipient_end);
   message.set_uses(version.uses);
   message.set_use_limit(version.use_limit);
+  message.set_low_s(version.parameters.low_s);
+  if (!version.certificates.empty()) {
+    ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
+                     crypto::CertificateChainFromDer(version.certificates));
+    *message.mutable_certificate_end_time() = ToTimestamp(chain.not_after);
+  }
   return message;
 }
 
-v1::Key ToMessage(std::span<const keys::KeyVersion> versions) {
+absl::StatusOr<v1::Key> ToMessage(std::span<const keys::KeyVersion> versions) {
   v1::Key key;
   key.set_name(versions.front().name.key.ToString());
   key.set_purpose(ToWire(versions.front().parameters.purpose));
@@ -361,7 +370,9 @@ v1::Key ToMessage(std::span<const keys::KeyVersion> versions) {
   for (const keys::KeyVersion& version : versions) ordered.push_back(&version);
   std::sort(ordered.begin(), ordered.end(),
             [](const auto* a, const auto* b) { return a->name.version > b->name.version; });
-  for (const keys::KeyVersion* version : ordered) *key.add_versions() = ToMessage(*version);
+  for (const keys::KeyVersion* version : ordered) {
+    ASSIGN_OR_RETURN(*key.add_versions(), ToMessage(*version));
+  }
   return key;
 }
 

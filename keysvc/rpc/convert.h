@@ -74,9 +74,10 @@ v1::KeyAlgorithm ToWire(keys::Algorithm algorithm);
 absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& request);
 absl::StatusOr<keys::SignatureEncoding> EncodingOf(v1::SignatureEncoding encoding);
 absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding);
-v1::KeyVersion ToMessage(const keys::KeyVersion& version);
+// DATA_LOSS/INTEGRITY_FAILURE when the version's certificates cannot be read.
+absl::StatusOr<v1::KeyVersion> ToMessage(const keys::KeyVersion& version);
 // A key of its versions (at least one), newest first.
-v1::Key ToMessage(std::span<const keys::KeyVersion> versions);
+absl::StatusOr<v1::Key> ToMessage(std::span<const keys::KeyVersion> versions);
 
 v1::ItemError ToItemError(const absl::Status& status);
 google::protobuf::Timestamp ToTimestamp(absl::Time time);

@@ -81,6 +81,9 @@ void KeyService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::RotateKeyRequest, v1::RotateKeyResponse>(
       "KeyService", "RotateKey", lane,
       [this](auto& request, auto reply) { RotateKey(request, std::move(reply)); });
+  methods.AddUnary<v1::AttachCertificateRequest, v1::AttachCertificateResponse>(
+      "KeyService", "AttachCertificate", lane,
+      [this](auto& request, auto reply) { AttachCertificate(request, std::move(reply)); });
   methods.AddUnary<v1::DeliverKeyRequest, v1::DeliverKeyResponse>(
       "KeyService", "DeliverKey", lane,
       [this](auto& request, auto reply) { DeliverKey(request, std::move(reply)); });
@@ -128,6 +131,18 @@ void KeyService::RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyRes
   const Urgency urgency = request.at_once() ? Urgency::kSoon : Urgency::kInDueTime;
   reply.Answer(registry_.Rotate(permit, name, request.request_id(), urgency),
                [this, &name](const auto&) { return WithKey<v1::RotateKeyResponse>(name); });
+}
+
+void KeyService::AttachCertificate(v1::AttachCertificateRequest& request,
+                                   Reply<v1::AttachCertificateResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, const keys::KeyVersionName name, ParseKeyOrVersion(request.name()));
+  ASSIGN_OR_REFUSE(reply, const policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kAttachCertificate, name.key.ToString(),
+                             request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
+  reply.Answer(
+      registry_.AttachCertificates(permit, name, request.pem(), request.request_id()),
+      [this, &name](const auto&) { return WithKey<v1::AttachCertificateResponse>(name.key); });
 }
 
 void KeyService::DeliverKey(v1::DeliverKeyRequest& request, Reply<v1::DeliverKeyResponse> reply) {

@@ -36,6 +36,8 @@ class KeyService {
   void CreateKeyVersion(v1::CreateKeyVersionRequest& request,
                         Reply<v1::CreateKeyVersionResponse> reply);
   void RotateKey(v1::RotateKeyRequest& request, Reply<v1::RotateKeyResponse> reply);
+  void AttachCertificate(v1::AttachCertificateRequest& request,
+                         Reply<v1::AttachCertificateResponse> reply);
   void DeliverKey(v1::DeliverKeyRequest& request, Reply<v1::DeliverKeyResponse> reply);
   void LockKeys(v1::LockKeysRequest& request, Reply<v1::LockKeysResponse> reply);
 

@@ -13,9 +13,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "crypto/certificate_chain.h"
 #include "http/message.h"
 #include "http/webhook.h"
-#include "keysvc/keys/accepted_nonce.h"
 #include "keysvc/keys/batch.h"
 #include "keysvc/keys/cose_signature.h"
 #include "keysvc/keys/csr_signature.h"
@@ -23,12 +23,9 @@
 #include "keysvc/keys/jwks.h"
 #include "keysvc/keys/jws_signature.h"
 #include "keysvc/keys/key_name.h"
-#include "keysvc/keys/message_signature.h"
-#include "keysvc/keys/partner_key.h"
 #include "keysvc/keys/presented_cose.h"
 #include "keysvc/keys/presented_http_message.h"
 #include "keysvc/keys/presented_jws.h"
-#include "keysvc/keys/presented_message.h"
 #include "keysvc/keys/presented_timestamped_webhook.h"
 #include "keysvc/keys/presented_webhook.h"
 #include "keysvc/keys/signature_format.h"
@@ -36,6 +33,7 @@
 #include "keysvc/keys/webhook_signature.h"
 #include "keysvc/rpc/access.h"
 #include "keysvc/rpc/convert.h"
+#include "keysvc/rpc/signature_convert.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -49,15 +47,6 @@ using Format = std::shared_ptr<const keys::SignatureFormat>;
 constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
 
 static_assert(static_cast<int>(keys::Fault::kReplayed) == v1::SIGNATURE_FAULT_REPLAYED);
-
-// A key, or one version of it, or a partner's key.
-absl::StatusOr<keys::VerifyingKeyName> ParseVerifyingKey(std::string_view name) {
-  if (absl::StatusOr<keys::PartnerKeyName> partners = keys::PartnerKeyName::Parse(name);
-      partners.ok()) {
-    return partners;
-  }
-  return ParseKeyOrVersion(name);
-}
 
 // The version, or the primary one for version 0, whatever its state: what was signed with a key
 // that is no longer in use is still to be verified.
@@ -75,37 +64,12 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
     ASSIGN_OR_RETURN(const std::string point, half->key->Ed25519Point());
     message.set_webhook_key(http::WebhookPublicKey(point));
   }
+  if (!version.certificates.empty()) {
+    ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
+                     crypto::CertificateChainFromDer(version.certificates));
+    message.set_certificate_pem(crypto::ToPem(chain));
+  }
   return message;
-}
-
-crypto::CertificateSubject SubjectOf(const v1::CertificateSubject& message) {
-  return {.common_name = message.common_name(),
-          .organization = message.organization(),
-          .organizational_unit = message.organizational_unit(),
-          .locality = message.locality(),
-          .state = message.state(),
-          .country = message.country(),
-          .dns_names = {message.dns_names().begin(), message.dns_names().end()}};
-}
-
-// 0: any age.
-absl::StatusOr<std::optional<absl::Duration>> MaxAgeOf(std::int64_t seconds) {
-  if (seconds < 0) {
-    return Error(Reason::kFieldInvalid, "an age is not negative", "max_age_seconds");
-  }
-  if (seconds == 0) return std::nullopt;
-  return absl::Seconds(seconds);
-}
-
-// A signature must not be accepted for longer than its nonce is kept.
-absl::Status CheckOnce(bool once, std::optional<absl::Duration> max_age) {
-  if (!once) return absl::OkStatus();
-  if (!max_age.has_value()) {
-    return Error(Reason::kFieldRequired, "what is accepted once needs an age", "max_age_seconds");
-  }
-  if (*max_age <= keys::kNonceKept) return absl::OkStatus();
-  return Error(Reason::kFieldInvalid, "what is accepted once is at most 31 days old",
-               "max_age_seconds");
 }
 
 // Of all but bare messages.
@@ -133,32 +97,20 @@ Response FieldsOf(const keys::Signature& signature) {
   return message;
 }
 
-template <typename WireFields>
-std::vector<http::Field> TakeFields(WireFields& wire) {
-  std::vector<http::Field> fields;
-  for (v1::HttpField& field : wire) {
-    fields.push_back({std::move(*field.mutable_name()), std::move(*field.mutable_value())});
-  }
-  return fields;
-}
-
 // The payload of a detached signature.
 std::optional<std::string> PayloadBeside(auto& request) {
   if (request.payload().empty()) return std::nullopt;
   return std::move(*request.mutable_payload());
 }
 
-http::Message TakeMessage(v1::HttpMessage& wire) {
-  http::Message message;
-  message.method = std::move(*wire.mutable_method());
-  message.scheme = std::move(*wire.mutable_scheme());
-  message.authority = std::move(*wire.mutable_authority());
-  message.path = std::move(*wire.mutable_path());
-  message.query = std::move(*wire.mutable_query());
-  if (wire.status() != 0) message.status = wire.status();
-  message.fields = TakeFields(*wire.mutable_fields());
-  if (!wire.body().empty()) message.body = std::move(*wire.mutable_body());
-  return message;
+// Who signs digests has to be allowed messages too, since a digest may be any message's.
+absl::StatusOr<policy::Permit> AuthorizeToSign(const policy::Gate& gate, AnyReply& reply,
+                                               policy::Action action, std::string key,
+                                               std::string_view request_id) {
+  if (action == policy::Action::kSignDigest) {
+    RETURN_IF_ERROR(Authorize(gate, reply, policy::Action::kSign, key, request_id).status());
+  }
+  return Authorize(gate, reply, action, std::move(key), request_id);
 }
 
 // The pieces of a call take their turns in a lane, as their caller's.
@@ -166,13 +118,6 @@ keys::InTurn InTurnOf(Lane& lane, const AnyReply& reply) {
   return [&lane, principal = reply.caller().principal](keys::Pieces pieces) {
     lane.Continue(principal, std::move(pieces));
   };
-}
-
-v1::VerifyResponse ToMessage(const keys::Verification& verification) {
-  v1::VerifyResponse message;
-  message.set_valid(verification.valid());
-  if (message.valid()) message.set_key_version(verification.key_version);
-  return message;
 }
 
 }  // namespace
@@ -237,8 +182,9 @@ void SigningService::SignAs(policy::Action action, const Request& request, Reply
                             Make make, ToResponse to_response) {
   keys::SignRequest sign;
   ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
-  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
-                   Authorize(gate_, reply, action, sign.key.ToString(), request.request_id()));
+  ASSIGN_OR_REFUSE(
+      reply, policy::Permit permit,
+      AuthorizeToSign(gate_, reply, action, sign.key.ToString(), request.request_id()));
   ASSIGN_OR_REFUSE(reply, sign.format, make());
   sign.request_id = request.request_id();
   sign.trace_id = reply.record().trace_id;
@@ -269,12 +215,11 @@ void SigningService::VerifyAs(const Request& request, Reply<Response> reply, Rea
 
 void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply) {
   SignAs(
-      policy::Action::kSign, request, std::move(reply),
+      request.has_digest() ? policy::Action::kSignDigest : policy::Action::kSign, request,
+      std::move(reply),
       [&request]() -> absl::StatusOr<Format> {
-        ASSIGN_OR_RETURN(const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
-        ASSIGN_OR_RETURN(const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
-        return std::make_shared<keys::MessageSignature>(std::move(*request.mutable_message()),
-                                                        encoding, padding);
+        ASSIGN_OR_RETURN(Formats formats, TakeFormats(request));
+        return std::move(formats.front());
       },
       [](keys::Signature signature) {
         v1::SignResponse message;
@@ -289,16 +234,12 @@ void SigningService::BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSig
                                Lane& lane) {
   keys::BatchSignRequest sign;
   ASSIGN_OR_REFUSE(reply, sign.key, keys::KeyName::Parse(request.name()));
+  const bool digests = request.digests_size() > 0;
   ASSIGN_OR_REFUSE(
       reply, policy::Permit permit,
-      Authorize(gate_, reply, policy::Action::kSign, sign.key.ToString(), request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckBatchSize(request.messages_size()));
-  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
-  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
-  for (std::string& message : *request.mutable_messages()) {
-    sign.formats.push_back(
-        std::make_shared<keys::MessageSignature>(std::move(message), encoding, padding));
-  }
+      AuthorizeToSign(gate_, reply, digests ? policy::Action::kSignDigest : policy::Action::kSign,
+                      sign.key.ToString(), request.request_id()));
+  ASSIGN_OR_REFUSE(reply, sign.formats, TakeFormats(request));
   sign.request_id = request.request_id();
   sign.trace_id = reply.record().trace_id;
 
@@ -327,11 +268,8 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
-        ASSIGN_OR_RETURN(const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
-        ASSIGN_OR_RETURN(const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
-        verify.presented = std::make_shared<keys::PresentedMessage>(
-            std::move(*request.mutable_message()), std::move(*request.mutable_signature()),
-            encoding, padding);
+        ASSIGN_OR_RETURN(Presented presented, TakePresented(request));
+        verify.presented = std::move(presented.front());
         return absl::OkStatus();
       },
       [](const keys::Verification& verification) { return ToMessage(verification); });
@@ -344,14 +282,7 @@ void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kVerify, ResourceOf(verify.key),
                              request.request_id()));
-  REFUSE_IF_ERROR(reply, CheckBatchSize(request.signed_messages_size()));
-  ASSIGN_OR_REFUSE(reply, const keys::SignatureEncoding encoding, EncodingOf(request.encoding()));
-  ASSIGN_OR_REFUSE(reply, const keys::RsaPadding padding, PaddingOf(request.rsa_padding()));
-  for (v1::SignedMessage& item : *request.mutable_signed_messages()) {
-    verify.presented.push_back(std::make_shared<keys::PresentedMessage>(
-        std::move(*item.mutable_message()), std::move(*item.mutable_signature()), encoding,
-        padding));
-  }
+  ASSIGN_OR_REFUSE(reply, verify.presented, TakePresented(request));
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 

@@ -124,6 +124,28 @@ absl::StatusOr<std::string> SignWithPair(EVP_PKEY* pair, Mechanism mechanism,
   return signature;
 }
 
+absl::StatusOr<std::string> SignDigestWithPair(EVP_PKEY* pair, Mechanism mechanism,
+                                               std::string_view digest) {
+  const PkeyContext context(EVP_PKEY_CTX_new(pair, nullptr));
+  if (EVP_PKEY_sign_init(context.get()) != 1) return Broken();
+  if (EVP_PKEY_get_base_id(pair) == EVP_PKEY_RSA) {
+    const bool pss = mechanism == Mechanism::kRsaPssSha256 ||
+                     mechanism == Mechanism::kRsaPssSha384 || mechanism == Mechanism::kRsaPssSha512;
+    EVP_PKEY_CTX_set_rsa_padding(context.get(), pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING);
+    if (pss) EVP_PKEY_CTX_set_rsa_pss_saltlen(context.get(), RSA_PSS_SALTLEN_DIGEST);
+  }
+  EVP_PKEY_CTX_set_signature_md(context.get(), DigestOf(mechanism));
+  std::string signature(512, '\0');
+  std::size_t size = signature.size();
+  if (EVP_PKEY_sign(context.get(), Bytes(signature), &size, Bytes(digest), digest.size()) != 1) {
+    return Broken();
+  }
+  signature.resize(size);
+  if (mechanism == Mechanism::kEcdsaP256Sha256) return DerToP1363(signature, 32);
+  if (mechanism == Mechanism::kEcdsaP384Sha384) return DerToP1363(signature, 48);
+  return signature;
+}
+
 absl::StatusOr<std::string> Tag(std::string_view key, Mechanism mechanism,
                                 std::string_view message) {
   const char* digest =
@@ -371,6 +393,15 @@ absl::StatusOr<std::string> FakeHsm::Sign(std::string_view label, Mechanism mech
   if (!pkcs11::Allows(key->kind, mechanism)) return Unsupported();
   if (key->pair == nullptr) return Tag(key->secret, mechanism, message);
   return SignWithPair(key->pair.get(), mechanism, message);
+}
+
+absl::StatusOr<std::string> FakeHsm::SignDigest(std::string_view label, Mechanism mechanism,
+                                                std::string_view digest) {
+  RETURN_IF_ERROR(pkcs11::CheckDigest(mechanism, digest));
+  RETURN_IF_ERROR(Enter(HsmVerb::kSign));
+  ASSIGN_OR_RETURN(const auto key, Find(label));
+  if (!pkcs11::Allows(key->kind, mechanism)) return Unsupported();
+  return SignDigestWithPair(key->pair.get(), mechanism, digest);
 }
 
 absl::StatusOr<std::string> FakeHsm::Wrap(std::string_view label, crypto::ByteView secret,

@@ -71,6 +71,9 @@ class FakeHsm final : public pkcs11::Hsm {
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;
   absl::StatusOr<std::string> Sign(std::string_view label, pkcs11::Mechanism mechanism,
                                    std::string_view message) override;
+  // Counts and fails as kSign does.
+  absl::StatusOr<std::string> SignDigest(std::string_view label, pkcs11::Mechanism mechanism,
+                                         std::string_view digest) override;
   absl::StatusOr<std::string> Wrap(std::string_view label, crypto::ByteView secret,
                                    std::string_view aad) override;
   absl::StatusOr<crypto::SecretBytes> Unwrap(std::string_view label, std::string_view wrapped,

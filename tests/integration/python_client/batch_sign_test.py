@@ -2,6 +2,8 @@
 """Batches of signatures, by a client that shares no code with the service: each signature holds for
 its own message and no other, each item has its own result, and the batch is one record."""
 
+import base64
+import json
 import unittest
 import uuid
 
@@ -108,6 +110,27 @@ class BatchSign(unittest.TestCase):
                         message=b"x", signature=b"x")]), timeout=SECONDS), "POLICY_DENIED")):
             with self.subTest(reason=reason):
                 self.assertEqual(refusal(call).reason, reason)
+
+    def test_the_command_line_signs_a_file_line_by_line(self):
+        lines = [b"%d" % number for number in range(250)]
+        lines[7] = b""
+        lines[100] = b"x" * (64 * 1024 + 1)
+        file = self.deployment.folder / "messages"
+        file.write_bytes(b"\n".join(lines) + b"\n")
+        signed = self.deployment.command("settlement", "--output", "json", "sign", "--key", self.key,
+                                         "--lines", file)
+        self.assertEqual(signed.returncode, 1, signed.stderr)
+        rows = [json.loads(row) for row in signed.stdout.splitlines()]
+        self.assertEqual([row["line"] for row in rows], list(range(1, 251)))
+        public = serialization.load_der_public_key(self.settlement.GetPublicKey(
+            signing.GetPublicKeyRequest(name=self.key), timeout=SECONDS).der)
+        for line, row in zip(lines, rows):
+            if row["error"]:
+                continue
+            self.assertEqual(row["key_version"], f"{self.key}/versions/1")
+            public.verify(base64.b64decode(row["signature"]), line, ec.ECDSA(hashes.SHA256()))
+        self.assertEqual([(row["line"], row["error"].split(":")[0]) for row in rows if row["error"]],
+                         [(8, "FIELD_REQUIRED"), (101, "MESSAGE_TOO_LARGE")])
 
 
 if __name__ == "__main__":

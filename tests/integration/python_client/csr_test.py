@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Certificate signing requests: read, checked and certified by a library and a program that the service
-does not use."""
+"""Certificate signing requests, read, checked and certified by a library and a program that the service
+does not use, and the certificates that come of them."""
 
+import base64
 import datetime
+import json
 import subprocess
 import unittest
 import uuid
@@ -12,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from deployment import Deployment
+from jwcrypto import jwk, jws
 from wire import SECONDS, Client, keys, new_key, refusal, signing
 
 ALGORITHMS = {keys.KEY_ALGORITHM_EC_P256: keys.KEY_PURPOSE_SIGN,
@@ -110,6 +113,105 @@ class CertificateSigningRequests(unittest.TestCase):
             with self.subTest(reason=reason, field=field):
                 refused = refusal(call)
                 self.assertEqual((refused.reason, refused.field), (reason, field))
+
+    def authority(self, name: str, *extensions: str) -> None:
+        """An authority of the openssl program's."""
+        folder = self.deployment.folder
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "20",
+                        "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out",
+                        folder / f"{name}.pem", *extensions], check=True, capture_output=True)
+
+    def certified(self, key: str, authority: str, days: int = 10) -> str:
+        """The certificate that the authority makes of the key's request, and the authority's."""
+        folder = self.deployment.folder
+        (folder / "request.csr").write_text(self.create(key).pem)
+        subprocess.run(["openssl", "x509", "-req", "-in", folder / "request.csr", "-days",
+                        str(days), "-CA", folder / f"{authority}.pem", "-CAkey",
+                        folder / f"{authority}.key", "-out", folder / "made.pem"], check=True,
+                       capture_output=True)
+        return (folder / "made.pem").read_text() + (folder / f"{authority}.pem").read_text()
+
+    def attach(self, name: str, pem: str, **options):
+        return self.officer.keys.AttachCertificate(
+            keys.AttachCertificateRequest(name=name, pem=pem, **options), timeout=SECONDS).key
+
+    def key_set(self, key: str) -> list[dict]:
+        answer = self.settlement.GetJwks(signing.GetJwksRequest(name=key), timeout=SECONDS)
+        return json.loads(answer.jwks)["keys"]
+
+    def test_what_an_authority_certified_is_published_with_the_key(self):
+        self.authority("bank-ca")
+        key = new_key(self.officer, keys.KEY_ALGORITHM_EC_P256, keys.KEY_PURPOSE_JWS)
+        self.assertNotIn("x5c", self.key_set(key)[0])
+        chain = self.certified(key, "bank-ca")
+        attached = self.attach(key, chain)
+        leaf = x509.load_pem_x509_certificate(chain.encode())
+        self.assertEqual(attached.versions[0].certificate_end_time.ToDatetime(),
+                         leaf.not_valid_after)
+        answer = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=key),
+                                              timeout=SECONDS)
+        self.assertEqual(answer.certificate_pem, chain)
+        published = jwk.JWK(**self.key_set(key)[0])
+        first, authority = (x509.load_der_x509_certificate(base64.b64decode(one))
+                            for one in published["x5c"])
+        self.assertEqual((first, authority.subject.rfc4514_string()), (leaf, "CN=bank-ca"))
+        self.assertEqual(base64.urlsafe_b64decode(published["x5t#S256"] + "="),
+                         leaf.fingerprint(hashes.SHA256()))
+        signed = self.settlement.SignJws(signing.SignJwsRequest(name=key, payload=b"{}"),
+                                         timeout=SECONDS).jws
+        opened = jws.JWS()
+        opened.deserialize(signed, jwk.JWK.from_pyca(leaf.public_key()))
+        # A later one takes its place; the next version has none yet.
+        renewed = self.certified(key, "bank-ca", 15)
+        self.attach(f"{key}/versions/1", renewed)
+        rotated = self.officer.keys.RotateKey(keys.RotateKeyRequest(name=key), timeout=SECONDS).key
+        self.assertEqual([one.HasField("certificate_end_time") for one in rotated.versions],
+                         [False, True])
+        self.assertEqual(self.settlement.GetPublicKey(signing.GetPublicKeyRequest(
+            name=f"{key}/versions/1"), timeout=SECONDS).certificate_pem, renewed)
+
+    def test_what_does_not_certify_the_key_is_refused(self):
+        self.authority("one-ca")
+        self.authority("other-ca")
+        key = new_key(self.officer, keys.KEY_ALGORITHM_EC_P256)
+        chain = self.certified(key, "one-ca")
+        leaf = chain[:chain.index("-----END CERTIFICATE-----") + 26]
+        stranger = (self.deployment.folder / "other-ca.pem").read_text()
+        private = (self.deployment.folder / "other-ca.key").read_text()
+        for pem, reason in ((leaf + stranger, "FIELD_INVALID"), (stranger, "FIELD_INVALID"),
+                            (chain[len(leaf):] + leaf, "FIELD_INVALID"), ("", "FIELD_REQUIRED"),
+                            (leaf * 6, "FIELD_INVALID"), (leaf + private, "PRIVATE_KEY_PRESENTED"),
+                            (self.create(key).pem, "FIELD_INVALID")):
+            refused = refusal(lambda p=pem: self.attach(key, p))
+            self.assertEqual((refused.reason, refused.field), (reason, "pem"))
+        ended = self.certified(key, "one-ca", 0)
+        self.assertEqual(refusal(lambda: self.attach(key, ended)).reason, "FIELD_INVALID")
+        self.assertEqual(self.officer.signing.GetPublicKey(signing.GetPublicKeyRequest(
+            name=key), timeout=SECONDS).certificate_pem, "")
+        mac = new_key(self.officer, keys.KEY_ALGORITHM_HMAC_SHA256, keys.KEY_PURPOSE_MAC)
+        self.assertEqual(refusal(lambda: self.attach(mac, chain)).reason, "KEY_PURPOSE_MISMATCH")
+        with Client(self.deployment, "settlement") as settlement:
+            refused = refusal(lambda: settlement.keys.AttachCertificate(
+                keys.AttachCertificateRequest(name=key, pem=chain), timeout=SECONDS))
+        self.assertEqual(refused.reason, "POLICY_DENIED")
+
+    def test_the_command_line_attaches_and_shows_what_openssl_verifies(self):
+        self.authority("cli-ca")
+        folder = self.deployment.folder
+        (folder / "chain.pem").write_text(self.certified(self.key, "cli-ca"))
+        attached = self.deployment.command("officer-1", "keys", "attach-certificate", self.key,
+                                           "--in", folder / "chain.pem")
+        self.assertEqual(attached.returncode, 0, attached.stderr)
+        self.assertIn("CERTIFICATE END", attached.stdout)
+        shown = self.deployment.command("settlement", "keys", "public-key", self.key,
+                                        "--certificate", "--out", folder / "shown.pem")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        verified = subprocess.run(["openssl", "verify", "-CAfile", folder / "cli-ca.pem",
+                                   folder / "shown.pem"], capture_output=True, check=False)
+        self.assertEqual(verified.returncode, 0, verified.stderr)
+        private = self.deployment.command("officer-1", "keys", "attach-certificate", self.key,
+                                          "--in", folder / "cli-ca.key")
+        self.assertIn("PRIVATE_KEY_PRESENTED", private.stderr)
 
     def test_who_signs_may_not_ask_for_certificates(self):
         self.assertEqual(refusal(lambda: self.create(self.key, stub=self.settlement)).reason,

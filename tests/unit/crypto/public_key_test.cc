@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/digest.h"
 #include "crypto/known_answers.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -67,6 +68,21 @@ std::vector<Case> Cases() {
 TEST(PublicKeyTest, PublishedSignaturesVerify) {
   for (const Case& c : Cases()) {
     EXPECT_TRUE(c.key->Verify(c.algorithm, c.message, c.signature)) << c.name;
+  }
+}
+
+TEST(PublicKeyTest, ASignatureVerifiesForTheHashOfItsMessageAndNoOther) {
+  for (const Case& c : Cases()) {
+    const HashAlgorithm hash =
+        c.algorithm == kEcdsaP384Sha384 ? HashAlgorithm::kSha384 : HashAlgorithm::kSha256;
+    const std::string digest = HashOf(hash, c.message);
+    // Ed25519 takes the message itself.
+    EXPECT_EQ(c.key->VerifyDigest(c.algorithm, digest, c.signature), c.algorithm != kEd25519)
+        << c.name;
+    EXPECT_FALSE(c.key->VerifyDigest(c.algorithm, Flipped(digest, 0), c.signature)) << c.name;
+    EXPECT_FALSE(c.key->VerifyDigest(c.algorithm, digest + '\0', c.signature)) << c.name;
+    EXPECT_FALSE(c.key->VerifyDigest(c.algorithm, digest.substr(0, 20), c.signature)) << c.name;
+    EXPECT_FALSE(c.key->VerifyDigest(c.algorithm, c.message, c.signature)) << c.name;
   }
 }
 

@@ -49,6 +49,10 @@ class HalfReplaced final : public pkcs11::Hsm {
                                    std::string_view message) override {
     return now_.Sign(label, mechanism, message);
   }
+  absl::StatusOr<std::string> SignDigest(std::string_view label, pkcs11::Mechanism mechanism,
+                                         std::string_view digest) override {
+    return now_.SignDigest(label, mechanism, digest);
+  }
   absl::StatusOr<std::string> Wrap(std::string_view label, crypto::ByteView secret,
                                    std::string_view aad) override {
     return now_.Wrap(label, secret, aad);

@@ -144,5 +144,40 @@ TEST(KeyParametersTest, ACryptoperiodIsOneDayToThreeYears) {
   }
 }
 
+TEST(KeyParametersTest, OnlyWhatTheServiceAloneSignsWithIsCounted) {
+  KeyParameters parameters;
+  for (const std::uint64_t good : {std::uint64_t{1}, std::uint64_t{1} << 40}) {
+    parameters.max_signatures = good;
+    EXPECT_OK(CheckParameters(parameters));
+  }
+  parameters.max_signatures = (std::uint64_t{1} << 40) + 1;
+  EXPECT_THAT(CheckParameters(parameters), HasReason(Reason::kFieldInvalid));
+  EXPECT_OK(CheckParameters({.purpose = Purpose::kMac,
+                             .algorithm = Algorithm::kHmacSha256,
+                             .protection = Protection::kHsm,
+                             .max_signatures = 10}));
+  EXPECT_THAT(CheckParameters({.purpose = Purpose::kWebhook,
+                               .algorithm = Algorithm::kHmacSha256,
+                               .protection = Protection::kShared,
+                               .max_signatures = 10}),
+              HasReason(Reason::kFieldInvalid));
+  EXPECT_THAT(CheckParameters({.purpose = Purpose::kIndex,
+                               .algorithm = Algorithm::kHmacSha256,
+                               .protection = Protection::kEnvelope,
+                               .max_signatures = 10}),
+              HasReason(Reason::kFieldInvalid));
+}
+
+TEST(KeyParametersTest, OnlyEcdsaKeysMayAskForLowS) {
+  for (const Algorithm algorithm : Algorithms()) {
+    KeyParameters parameters{IsMac(algorithm) ? Purpose::kMac : Purpose::kSign, algorithm,
+                             Protection::kHsm, kYear};
+    if (!CheckParameters(parameters).ok()) continue;
+    parameters.low_s = true;
+    const bool ecdsa = algorithm == Algorithm::kEcP256 || algorithm == Algorithm::kEcP384;
+    EXPECT_EQ(CheckParameters(parameters).ok(), ecdsa) << NameOf(algorithm);
+  }
+}
+
 }  // namespace
 }  // namespace keysvc::keys

@@ -212,6 +212,28 @@ TEST_F(KeyRegistryTest, ARepeatedChangeIsDoneOnce) {
   EXPECT_EQ(later->name.version, 3u);
 }
 
+TEST_F(KeyRegistryTest, LowSIsAskedForOnceAndKeptByEveryVersion) {
+  constexpr char kRequest[] = "0b9d3e0c-55b5-4c43-8f0d-3a1f2f5b7c11";
+  const auto create = [&](const KeyParameters& parameters) {
+    return world_.registry()
+        .Create(world_.PermitFor(policy::Action::kCreateKey, kWebhook.ToString()), kWebhook,
+                parameters, kRequest)
+        ->value;
+  };
+  KeyParameters low = kEcSign;
+  low.low_s = true;
+  ASSERT_OK(create(low));
+  EXPECT_THAT(create(kEcSign), HasReason(Reason::kRequestIdReused));
+  EXPECT_OK(create(low));
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  ASSERT_OK(world_.Rotate(kWebhook, KeyRegistry::Urgency::kSoon));
+  ASSERT_OK(world_.Restart());
+  const std::vector<KeyVersion> versions = *world_.registry().Versions(kWebhook);
+  for (const KeyVersion& version : versions) {
+    EXPECT_TRUE(version.parameters.low_s) << version.name.ToString();
+  }
+}
+
 TEST_F(KeyRegistryTest, AKeptVersionThatWasChangedIsNotGiven) {
   ASSERT_OK(world_.Create(kWebhook, kEcSign));
   const auto rotate = [&] {

@@ -1,5 +1,6 @@
 #include "keysvc/keys/key_uses.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -99,6 +100,39 @@ TEST_F(KeyUsesTest, SixtyFourThreadsGetNoUseTwice) {
   EXPECT_EQ(given, uses.taken());
   EXPECT_LE(given, kLimits.stop);
   EXPECT_GE(given, kLimits.stop - 4);
+}
+
+TEST_F(KeyUsesTest, WhoWaitsGetsTheNextBlockAndNotForEver) {
+  const auto uses = Uses(100, 100);
+  EXPECT_THAT(uses->TakeWithin(1, absl::ZeroDuration()), HasReason(Reason::kKeyUsesNotReserved));
+  absl::Status waited;
+  {
+    std::jthread waiting([&] { waited = uses->TakeWithin(1, absl::Minutes(1)); });
+    uses->Grant(200);
+  }
+  EXPECT_OK(waited);
+  EXPECT_EQ(uses->taken(), 101u);
+}
+
+TEST_F(KeyUsesTest, ACeilingIsReachedExactlyAndARestartLosesAHundredthOfIt) {
+  KeyParameters parameters;
+  EXPECT_EQ(LimitsOf(parameters, kSmall), std::nullopt);
+  for (const std::uint64_t most : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{99},
+                                   std::uint64_t{10'000}, std::uint64_t{1} << 40}) {
+    parameters.max_signatures = most;
+    const auto limits = LimitsOf(parameters, kSmall);
+    ASSERT_TRUE(limits.has_value());
+    EXPECT_EQ(limits->stop, most);
+    EXPECT_GE(limits->block, 1u);
+    EXPECT_LE(limits->block, std::max<std::uint64_t>(1, most / 100));
+    EXPECT_GT(limits->due(), 0u);
+    EXPECT_LE(limits->due(), most);
+    EXPECT_EQ(limits->Next(most - 1), most);
+  }
+  parameters = {.purpose = Purpose::kData,
+                .algorithm = Algorithm::kAes256,
+                .protection = Protection::kEnvelope};
+  EXPECT_EQ(LimitsOf(parameters, kSmall)->stop, kSmall.stop);
 }
 
 TEST_F(KeyUsesTest, AThousandRestartsCostAnEighthOfTheLimit) {

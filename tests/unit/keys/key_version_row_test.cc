@@ -129,6 +129,40 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheFormatOfTheKeysTokens) {
   EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
 }
 
+// Golden: what a fourth format adds to the third.
+TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheTermsThatAKeySignsOn) {
+  KeyRecord record = SomeRecord();
+  record.recovery = "sealed";
+  record.reserved_uses = 258;
+  record.version.parameters.token_format = "ff1 1";
+  std::string expected = MacInputOf(*rows_.Seal(record));
+  record.version.parameters.low_s = true;
+  record.version.parameters.max_signatures = 259;
+  record.version.certificates = "der";
+  auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  expected[18] = 4;
+  expected += crypto::known::Bytes(
+                  "010000000000000103"
+                  "00000003") +
+              "der";
+  EXPECT_EQ(MacInputOf(*row), expected);
+  const auto opened = rows_.Open(*row);
+  ASSERT_OK(opened);
+  EXPECT_TRUE(opened->version.parameters.low_s);
+  EXPECT_EQ(opened->version.parameters.max_signatures, 259u);
+  EXPECT_EQ(opened->version.certificates, "der");
+  row->low_s = false;
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->low_s = true;
+  row->max_signatures = 260;
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->max_signatures = 259;
+  EXPECT_OK(rows_.Open(*row));
+  row->certificates.clear();
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(KeyVersionRowTest, ARowIsNotTakenBackToTheFirstFormat) {
   KeyRecord record = SomeRecord();
   record.recovery = "sealed";

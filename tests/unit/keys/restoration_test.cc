@@ -166,6 +166,13 @@ TEST_F(RestorationTest, AnFf1KeyGoesOnAsItWasSinceItsTokensLieWithOthers) {
   EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
 }
 
+TEST_F(RestorationTest, TheLogSaysWhetherAKeyAsksForLowS) {
+  ASSERT_OK(Check(Rows()));
+  std::vector<store::KeyVersionRow> rows = Rows();
+  for (store::KeyVersionRow& row : rows) row.low_s = row.key == "webhook";
+  EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(RestorationTest, AKeyThatLivedInTheLostHsmOnlyIsDestroyedAndNamed) {
   const auto restored = Restore();
   ASSERT_OK(restored);
@@ -190,7 +197,7 @@ TEST_F(RestorationTest, NoVersionThatCountsItsUsesSealsOn) {
   // With an older store nobody knows how often the versions of before have sealed.
   std::size_t counted = 0;
   for (const store::KeyVersionRow& old : Rows()) {
-    if (!CountsUses(*PurposeNamed(old.purpose))) continue;
+    if (*PurposeNamed(old.purpose) != Purpose::kData) continue;
     ++counted;
     const auto restored = Restore();
     ASSERT_OK(restored);
@@ -224,6 +231,28 @@ TEST_F(RestorationTest, AnOlderStoreOnTheTokenThatItHadKeepsWhatTheTokenHolds) {
       EXPECT_OK(world_.wrapping.Unwrap(row.wrapped, WrapContextOf(record->version)));
     }
   }
+}
+
+TEST_F(RestorationTest, AKeyWithACeilingSignsNoMoreWithAnOlderStore) {
+  const KeyName bank{"acme", "bank"};
+  KeyParameters parameters;
+  parameters.max_signatures = 1000;
+  ASSERT_OK(world_.Create(bank, parameters));
+  ASSERT_OK(Check(Rows()));
+  const auto restored = RestoreOnto(world_.hsm, 1);
+  ASSERT_OK(restored);
+  const auto row =
+      std::find_if(restored->mutation.keys.begin(), restored->mutation.keys.end(),
+                   [](const store::KeyVersionRow& after) { return after.key == "bank"; });
+  ASSERT_NE(row, restored->mutation.keys.end());
+  EXPECT_EQ(row->reserved_uses, 1000U);
+  EXPECT_TRUE(row->primary);
+
+  std::vector<store::KeyVersionRow> rows = Rows();
+  for (store::KeyVersionRow& changed : rows) {
+    if (changed.key == "bank") changed.max_signatures = 2000;
+  }
+  EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
 }
 
 TEST_F(RestorationTest, AnotherKeyUnderTheLabelOfALostOneDoesNotReplaceIt) {

@@ -4,8 +4,13 @@
 #include <string>
 #include <utility>
 
+#include "crypto/digest.h"
+#include "crypto/ecdsa_low_s.h"
+#include "crypto/public_key.h"
 #include "gtest/gtest.h"
+#include "keysvc/keys/digest_signature.h"
 #include "keysvc/keys/message_signature.h"
+#include "keysvc/keys/presented_digest.h"
 #include "keysvc/keys/presented_message.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
@@ -189,6 +194,160 @@ TEST_F(SignerTest, ASignatureHoldsUnderThePublishedKey) {
   ASSERT_OK(key);
   EXPECT_TRUE(
       (*key)->Verify(crypto::SignatureAlgorithm::kEcdsaP256Sha256, kMessage, signature->bytes));
+}
+
+TEST_F(SignerTest, EverySignatureOfAKeyThatAsksForLowSHasIt) {
+  // Of as many without that, all are low once in 2^64 runs.
+  constexpr int kSignatures = 64;
+  for (const Algorithm algorithm : {Algorithm::kEcP256, Algorithm::kEcP384}) {
+    const std::size_t coordinate = algorithm == Algorithm::kEcP256 ? 32 : 48;
+    for (const bool low : {true, false}) {
+      const KeyName key{"acme", std::string(low ? "low-" : "any-") + std::to_string(coordinate)};
+      KeyParameters parameters = Parameters(algorithm);
+      parameters.low_s = low;
+      ASSERT_OK(world_.Create(key, parameters));
+      int high = 0;
+      for (int i = 0; i < kSignatures; ++i) {
+        Asked request = Request();
+        request.key = key;
+        request.message += std::to_string(i);
+        request.encoding = i % 2 == 0 ? SignatureEncoding::kDer : SignatureEncoding::kP1363;
+        const auto signature = Sign(request);
+        ASSERT_OK(signature);
+        const std::string raw = request.encoding == SignatureEncoding::kP1363
+                                    ? signature->bytes
+                                    : *crypto::EcdsaDerToP1363(signature->bytes, coordinate);
+        if (!crypto::HasLowS(raw)) ++high;
+        Presented check = Check(signature->bytes);
+        check.key = key;
+        check.message = request.message;
+        check.encoding = request.encoding;
+        EXPECT_TRUE(Verify(check)->valid());
+      }
+      if (low) {
+        EXPECT_EQ(high, 0) << NameOf(algorithm);
+      } else {
+        EXPECT_GT(high, 0) << NameOf(algorithm);
+        EXPECT_LT(high, kSignatures) << NameOf(algorithm);
+      }
+    }
+  }
+}
+
+TEST_F(SignerTest, TheOtherSOfASignatureIsWrongWhereTheKeyAsksForLowS) {
+  const KeyName key{"acme", "low"};
+  KeyParameters parameters = Parameters(Algorithm::kEcP256);
+  parameters.low_s = true;
+  const auto version = world_.Create(key, parameters);
+  ASSERT_OK(version);
+  Asked request = Request();
+  request.key = key;
+  request.encoding = SignatureEncoding::kP1363;
+  const auto signature = Sign(request);
+  ASSERT_OK(signature);
+  // The HSM's own, until one of them is high.
+  std::string high;
+  while (high.empty() || crypto::HasLowS(high)) {
+    high = *world_.hsm.Sign(version->hsm_label, pkcs11::Mechanism::kEcdsaP256Sha256, kMessage);
+  }
+  const auto public_key = *crypto::PublicKey::FromSpki(version->public_key);
+  const std::string der = *crypto::EcdsaP1363ToDer(high);
+  ASSERT_TRUE(public_key->Verify(crypto::SignatureAlgorithm::kEcdsaP256Sha256, kMessage, der));
+  Presented check = Check(high);
+  check.key = key;
+  check.encoding = SignatureEncoding::kP1363;
+  EXPECT_EQ(Verify(check)->fault, Fault::kSignatureWrong);
+  check.signature = *crypto::WithLowS(high);
+  EXPECT_TRUE(Verify(check)->valid());
+  check.signature = der;
+  check.encoding = SignatureEncoding::kDer;
+  EXPECT_EQ(Verify(check)->fault, Fault::kSignatureWrong);
+}
+
+TEST_F(SignerTest, ADigestIsSignedAsItsMessageIsWhereTheAlgorithmHashes) {
+  int number = 0;
+  for (const Algorithm algorithm : {Algorithm::kEcP256, Algorithm::kEcP384, Algorithm::kRsa2048,
+                                    Algorithm::kRsa2048Sha384, Algorithm::kRsa2048Sha512}) {
+    for (const RsaPadding padding : {RsaPadding::kPss, RsaPadding::kPkcs1}) {
+      const KeyName key{"acme", "key-" + std::to_string(++number)};
+      ASSERT_OK(world_.Create(key, Parameters(algorithm)));
+      const crypto::HashAlgorithm hash =
+          algorithm == Algorithm::kEcP384
+              ? crypto::HashAlgorithm::kSha384
+              : RsaHashOf(algorithm).value_or(crypto::HashAlgorithm::kSha256);
+      const std::string digest = crypto::HashOf(hash, kMessage);
+      const auto sign = [&](const std::string& input) {
+        return Sign({key,
+                     std::make_shared<DigestSignature>(input, SignatureEncoding::kDer, padding),
+                     {},
+                     {}});
+      };
+      const auto verify = [&](const std::string& input, const std::string& signature) {
+        VerifyRequest request;
+        request.key = KeyVersionName{key, 0};
+        request.presented =
+            std::make_shared<PresentedDigest>(input, signature, SignatureEncoding::kDer, padding);
+        return Verify(request);
+      };
+      const auto signature = sign(digest);
+      ASSERT_OK(signature);
+      Presented check = Check(signature->bytes);
+      check.key = key;
+      check.padding = padding;
+      EXPECT_TRUE(Verify(check)->valid());
+      EXPECT_TRUE(verify(digest, signature->bytes)->valid());
+      std::string other = digest;
+      other.front() = static_cast<char>(other.front() ^ 1);
+      EXPECT_EQ(verify(other, signature->bytes)->fault, Fault::kSignatureWrong);
+      for (const std::string& wrong : {digest + "x", digest.substr(1), std::string(kMessage)}) {
+        EXPECT_THAT(sign(wrong), HasReason(Reason::kFieldInvalid));
+        EXPECT_THAT(verify(wrong, signature->bytes), HasReason(Reason::kFieldInvalid));
+      }
+      EXPECT_THAT(sign(""), HasReason(Reason::kFieldRequired));
+      EXPECT_THAT(verify("", signature->bytes), HasReason(Reason::kFieldRequired));
+    }
+  }
+}
+
+TEST_F(SignerTest, WhatTakesMessagesOnlySignsNoDigest) {
+  int number = 0;
+  for (const Algorithm algorithm :
+       {Algorithm::kEd25519, Algorithm::kHmacSha256, Algorithm::kAes256Cmac}) {
+    const KeyName key{"acme", "key-" + std::to_string(++number)};
+    ASSERT_OK(world_.Create(key, Parameters(algorithm)));
+    const std::string digest(32, 'd');
+    EXPECT_THAT(
+        Sign({key,
+              std::make_shared<DigestSignature>(digest, SignatureEncoding::kDer, RsaPadding::kPss),
+              {},
+              {}}),
+        HasReason(Reason::kAlgorithmUnsupported));
+    VerifyRequest request;
+    request.key = KeyVersionName{key, 0};
+    request.presented = std::make_shared<PresentedDigest>(
+        digest, "signature", SignatureEncoding::kDer, RsaPadding::kPss);
+    EXPECT_THAT(Verify(request), HasReason(Reason::kAlgorithmUnsupported));
+  }
+}
+
+TEST_F(SignerTest, ADigestIsAnotherRequestThanAMessageOfTheSameBytesAndNeedsAPermitOfItsOwn) {
+  const std::string digest(32, 'd');
+  const SignRequest request{
+      kKey,
+      std::make_shared<DigestSignature>(digest, SignatureEncoding::kDer, RsaPadding::kPss),
+      kRequestId,
+      {}};
+  const auto first = Sign(request);
+  ASSERT_OK(first);
+  EXPECT_EQ(Sign(request)->bytes, first->bytes);
+  Asked message = Request(kRequestId);
+  message.message = digest;
+  EXPECT_THAT(Sign(message), HasReason(Reason::kRequestIdReused));
+  const auto signature = Await<Signature>([&](auto done) {
+    signer_->Sign(world_.PermitFor(policy::Action::kSign, kKey.ToString()), request,
+                  std::move(done));
+  });
+  EXPECT_THAT(signature, HasReason(Reason::kInternal));
 }
 
 TEST_F(SignerTest, OldVersionsVerifyAfterRotationAndTheNewOneSigns) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/digest.h"
 #include "crypto/public_key.h"
 #include "crypto/secret_access.h"
 #include "gtest/gtest.h"
@@ -133,6 +134,22 @@ TEST_P(HsmContract, SignaturesVerifyUnderThePublicKey) {
     }
     EXPECT_TRUE((*public_key)->Verify(c.algorithm, "a message", *signature));
     EXPECT_FALSE((*public_key)->Verify(c.algorithm, "another message", *signature));
+    const auto hash = HashOf(c.mechanism);
+    auto of_digest = hsm_->SignDigest(
+        NameOf(c.kind), c.mechanism,
+        crypto::HashOf(hash.value_or(crypto::HashAlgorithm::kSha256), "a message"));
+    if (!hash.has_value()) {
+      EXPECT_THAT(of_digest, HasReason(Reason::kAlgorithmUnsupported));
+      continue;
+    }
+    ASSERT_OK(of_digest);
+    if (c.kind == KeyKind::kEcP256 || c.kind == KeyKind::kEcP384) {
+      of_digest = crypto::EcdsaP1363ToDer(*of_digest);
+      ASSERT_OK(of_digest);
+    }
+    EXPECT_TRUE((*public_key)->Verify(c.algorithm, "a message", *of_digest));
+    EXPECT_THAT(hsm_->SignDigest(NameOf(c.kind), c.mechanism, "a message"),
+                HasReason(Reason::kFieldInvalid));
   }
 }
 
@@ -171,6 +188,8 @@ TEST_P(HsmContract, RefusesAMechanismThatIsNotForTheKind) {
   ASSERT_OK(hsm_->Generate("ec", KeyKind::kEcP256));
   const auto unsupported = HasReason(Reason::kAlgorithmUnsupported);
   EXPECT_THAT(hsm_->Sign("wrap", Mechanism::kHmacSha256, "m"), unsupported);
+  EXPECT_THAT(hsm_->SignDigest("mac", Mechanism::kHmacSha256, std::string(32, 'x')), unsupported);
+  EXPECT_THAT(hsm_->SignDigest("ec", Mechanism::kRsaPssSha256, std::string(32, 'x')), unsupported);
   EXPECT_THAT(hsm_->Sign("ec", Mechanism::kRsaPssSha256, "m"), unsupported);
   EXPECT_THAT(hsm_->Sign("ec", Mechanism::kEcdsaP384Sha384, "m"), unsupported);
   EXPECT_THAT(hsm_->Sign("mac", Mechanism::kHmacSha512, "m"), unsupported);

@@ -13,6 +13,7 @@ namespace keysvc::pkcs11 {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::HasReason;
 using ::testing::IsEmpty;
 using testing::IsOk;
 
@@ -81,6 +82,25 @@ TEST(Mechanisms, HashesOutsideForEcdsaAndRsa) {
   EXPECT_EQ(SigningInput(Mechanism::kRsaPssSha512, "abc"), sha512);
   EXPECT_TRUE(SigningInput(Mechanism::kRsaPkcs1Sha384, "abc").ends_with(sha384));
   EXPECT_TRUE(SigningInput(Mechanism::kRsaPkcs1Sha512, "abc").ends_with(sha512));
+}
+
+TEST(Mechanisms, ADigestIsSignedAsItsMessageIs) {
+  for (const Mechanism mechanism :
+       {Mechanism::kEcdsaP256Sha256, Mechanism::kEcdsaP384Sha384, Mechanism::kRsaPkcs1Sha256,
+        Mechanism::kRsaPkcs1Sha384, Mechanism::kRsaPkcs1Sha512, Mechanism::kRsaPssSha256,
+        Mechanism::kRsaPssSha384, Mechanism::kRsaPssSha512}) {
+    const std::string digest = crypto::HashOf(*HashOf(mechanism), "abc");
+    EXPECT_OK(CheckDigest(mechanism, digest));
+    EXPECT_EQ(DigestSigningInput(mechanism, digest), SigningInput(mechanism, "abc"));
+    EXPECT_THAT(CheckDigest(mechanism, digest + "x"), HasReason(Reason::kFieldInvalid));
+    EXPECT_THAT(CheckDigest(mechanism, digest.substr(1)), HasReason(Reason::kFieldInvalid));
+  }
+  for (const Mechanism mechanism :
+       {Mechanism::kEd25519, Mechanism::kHmacSha256, Mechanism::kHmacSha384, Mechanism::kHmacSha512,
+        Mechanism::kAesCmac}) {
+    EXPECT_THAT(CheckDigest(mechanism, std::string(32, 'x')),
+                HasReason(Reason::kAlgorithmUnsupported));
+  }
 }
 
 TEST(Mechanisms, ASaltIsAsLongAsTheHashAndMasksAreByTheSame) {

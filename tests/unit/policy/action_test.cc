@@ -15,15 +15,15 @@ namespace {
 TEST(ActionTest, TheActionsAreExactlyThese) {
   std::vector<std::string_view> names;
   for (const Action action : AllActions()) names.push_back(NameOf(action));
-  EXPECT_THAT(
-      names,
-      ::testing::ElementsAre(
-          "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken", "UpdateTokenCard",
-          "ImportTokens", "FingerprintCard", "SuspendToken", "ResumeToken", "DeleteToken",
-          "ListTokens", "GetRetentionReport", "Sign", "SignJws", "SignHttpMessage", "SignWebhook",
-          "SignCose", "Verify", "GetPublicKey", "CreateKey", "RotateKey", "DeliverKey",
-          "CreateCertificateSigningRequest", "ListKeys", "GetKey", "LockKeys", "CreatePartnerKey",
-          "DisablePartnerKey", "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
+  EXPECT_THAT(names, ::testing::ElementsAre(
+                         "Tokenize", "Detokenize", "GetToken", "LookUpToken", "ConvertToken",
+                         "UpdateTokenCard", "ImportTokens", "FingerprintCard", "SuspendToken",
+                         "ResumeToken", "DeleteToken", "ListTokens", "GetRetentionReport", "Sign",
+                         "SignDigest", "SignJws", "SignHttpMessage", "SignWebhook", "SignCose",
+                         "Verify", "GetPublicKey", "CreateKey", "RotateKey", "DeliverKey",
+                         "CreateCertificateSigningRequest", "AttachCertificate", "ListKeys",
+                         "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
+                         "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 
 TEST(ActionTest, EveryActionIsFoundByItsName) {

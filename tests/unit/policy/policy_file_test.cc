@@ -438,10 +438,10 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   for (const char* officer : {"officer-1", "officer-2"}) {
     EXPECT_EQ(allowed(officer, key),
               "GetPublicKey CreateKey RotateKey DeliverKey CreateCertificateSigningRequest "
-              "ListKeys GetKey");
+              "AttachCertificate ListKeys GetKey");
     EXPECT_EQ(allowed(officer, "tenants/acme/keys"),
               "GetPublicKey CreateKey RotateKey DeliverKey CreateCertificateSigningRequest "
-              "ListKeys GetKey");
+              "AttachCertificate ListKeys GetKey");
     EXPECT_EQ(allowed(officer, cards), "");
     EXPECT_EQ(allowed(officer, "auditLog"), "");
   }

@@ -196,7 +196,7 @@ TEST(ToMessage, ListsVersionsNewestFirst) {
     versions[i].name = {.key = {.tenant = "acme", .key = "orders"}, .version = i + 1};
     versions[i].state = i == 2 ? keys::KeyState::kActive : keys::KeyState::kDeactivated;
   }
-  const v1::Key key = ToMessage(versions);
+  const v1::Key key = ToMessage(versions).value();
   EXPECT_EQ(key.name(), "tenants/acme/keys/orders");
   EXPECT_EQ(key.purpose(), v1::KEY_PURPOSE_SIGN);
   ASSERT_EQ(key.versions_size(), 3);
@@ -204,6 +204,12 @@ TEST(ToMessage, ListsVersionsNewestFirst) {
   EXPECT_EQ(key.versions(0).state(), v1::KEY_STATE_ACTIVE);
   EXPECT_EQ(key.versions(0).algorithm(), v1::KEY_ALGORITHM_EC_P256);
   EXPECT_EQ(key.versions(2).state(), v1::KEY_STATE_DEACTIVATED);
+}
+
+TEST(ToMessage, SaysNothingOfAKeyWhoseCertificatesCannotBeRead) {
+  std::vector<keys::KeyVersion> versions(1);
+  versions.front().certificates = "der";
+  EXPECT_THAT(ToMessage(versions), HasReason(Reason::kIntegrityFailure));
 }
 
 TEST(ToTimestamp, HasNanosecondsNeverNegative) {

@@ -39,6 +39,10 @@ rules:
     roles: [data]
     actions: [FingerprintCard, Sign, SignWebhook, Verify, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
+  - id: digests
+    roles: [data]
+    actions: [SignDigest]
+    resources: [tenants/acme/keys/hashed, tenants/beta/keys/hashed]
   - id: partners
     roles: [data]
     actions: [Verify]
@@ -49,7 +53,7 @@ rules:
     resources: ["tenants/acme/partnerKeys/*"]
   - id: keys
     roles: [keys]
-    actions: [CreateKey, RotateKey, DeliverKey, ListKeys, GetKey, GetPublicKey]
+    actions: [CreateKey, RotateKey, AttachCertificate, DeliverKey, ListKeys, GetKey, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
   - id: lock
     roles: [keys]

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "crypto/digest.h"
 #include "crypto/public_key.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -61,6 +62,66 @@ TEST_F(ServicesTest, SignWhatTheOfficersKeyVerifies) {
     ASSERT_TRUE(signing->Verify(&context, verify, &verified).ok());
     EXPECT_EQ(verified.valid(), valid);
     EXPECT_EQ(verified.key_version(), valid ? signature.key_version() : "");
+  }
+}
+
+TEST_F(ServicesTest, SignADigestForWhoMaySignMessagesAndDigests) {
+  v1::CreateKeyResponse created;
+  ASSERT_TRUE(CreateKey("hashed", &created).ok());
+  ASSERT_TRUE(CreateKey("orders", &created).ok());
+  const std::string digest = crypto::HashOf(crypto::HashAlgorithm::kSha256, "pay 10 EUR");
+  v1::SignRequest sign;
+  sign.set_name("tenants/acme/keys/hashed");
+  sign.set_digest(digest);
+  v1::SignResponse signature;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->Sign(&context, sign, &signature).ok());
+  }
+  EXPECT_TRUE(edge.Records("\"SigningService.Sign\"").back().Has("\"input\":\"digest\""));
+  v1::BatchVerifyRequest verify;
+  verify.set_name(sign.name());
+  verify.add_signed_messages()->set_message("pay 10 EUR");
+  verify.add_signed_messages()->set_digest(digest);
+  verify.add_signed_messages()->set_digest(digest.substr(1));
+  for (v1::SignedMessage& item : *verify.mutable_signed_messages()) {
+    item.set_signature(signature.signature());
+  }
+  v1::BatchVerifyResponse verified;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->BatchVerify(&context, verify, &verified).ok());
+  }
+  EXPECT_TRUE(verified.results(0).verification().valid());
+  EXPECT_TRUE(verified.results(1).verification().valid());
+  EXPECT_EQ(verified.results(2).error().reason(), "FIELD_INVALID");
+
+  v1::BatchSignRequest batch;
+  batch.set_name(sign.name());
+  batch.add_digests(digest);
+  batch.add_digests("short");
+  v1::BatchSignResponse made;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->BatchSign(&context, batch, &made).ok());
+  }
+  EXPECT_FALSE(made.results(0).signature().empty());
+  EXPECT_EQ(made.results(1).error().reason(), "FIELD_INVALID");
+  batch.add_messages("pay 10 EUR");
+  {
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(signing->BatchSign(&context, batch, &made)), "FIELD_INVALID");
+  }
+
+  // Either right alone is not enough.
+  for (const char* key : {"tenants/acme/keys/orders", "tenants/beta/keys/hashed"}) {
+    sign.set_name(key);
+    Deadline context;
+    EXPECT_EQ(ReasonOnWire(signing->Sign(&context, sign, &signature)), "POLICY_DENIED") << key;
+    batch.clear_messages();
+    batch.set_name(key);
+    Deadline second;
+    EXPECT_EQ(ReasonOnWire(signing->BatchSign(&second, batch, &made)), "POLICY_DENIED") << key;
   }
 }
 

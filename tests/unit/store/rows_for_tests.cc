@@ -62,8 +62,11 @@ KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {
           .wrapped = "wrapped" + kBytes,
           .public_key = "der" + kBytes,
           .token_format = "format",
+          .low_s = true,
+          .max_signatures = 10,
           .recovery = "recovery" + kBytes,
           .reserved_uses = 9,
+          .certificates = "certificates" + kBytes,
           .state = "active",
           .primary = true,
           .revision = revision,
@@ -123,7 +126,8 @@ bool SameKey(const KeyVersionRow& a, const KeyVersionRow& b) {
     return std::tie(row.tenant, row.key, row.version, row.purpose, row.algorithm, row.protection,
                     row.environment, row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                     row.hsm_label, row.wrapped, row.public_key, row.recovery, row.reserved_uses,
-                    row.state, row.primary, row.revision, row.mac, row.token_format);
+                    row.state, row.primary, row.revision, row.mac, row.token_format, row.low_s,
+                    row.certificates, row.max_signatures);
   };
   return all(a) == all(b);
 }

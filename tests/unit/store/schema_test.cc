@@ -53,6 +53,9 @@ TEST_F(SchemaTest, AStoreOfVersion1OpensAndReads) {
   key.recovery.clear();
   key.reserved_uses = 0;
   key.token_format.clear();
+  key.low_s = false;
+  key.max_signatures = 0;
+  key.certificates.clear();
   EXPECT_TRUE(SameKey(store->ListKeyVersions().value().at(0), key));
   const auto answer = IdempotencyRowOf("r", 10);
   EXPECT_TRUE(

@@ -1,0 +1,31 @@
+// The keys that token profiles have, as a declaration finds them.
+#ifndef KEYSVC_KEYSVC_KEYS_PROFILE_KEYS_H_
+#define KEYSVC_KEYSVC_KEYS_PROFILE_KEYS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "keysvc/keys/key_name.h"
+#include "keysvc/keys/key_parameters.h"
+#include "keysvc/keys/key_rings.h"
+#include "tokenizer/profile.h"
+
+namespace keysvc::keys {
+
+// FAILED_PRECONDITION/PROFILE_CHANGED.
+absl::Status Changed(const tokenizer::Profile& profile,
+                     const char* why = "its tokens could not be read: declare another profile");
+
+// CONFIG_INVALID unless the profile's issued range overlaps none that was declared once.
+absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile);
+
+// Whether the key is there and for this. A caller's key may have the name from before it was the
+// service's.
+bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose);
+
+// Of the primary version, which is there.
+std::string FormatOf(const KeyRings& rings, const KeyName& name);
+
+}  // namespace keysvc::keys
+
+#endif  // KEYSVC_KEYSVC_KEYS_PROFILE_KEYS_H_
