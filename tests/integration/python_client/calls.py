@@ -10,7 +10,7 @@ import cards
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from google.protobuf.timestamp_pb2 import Timestamp
-from ledger import (CLOSED, DETERMINISTIC, HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME, OPAQUE, RECEIPTS,
+from ledger import (CLOSED, DETERMINISTIC, FORMER_VAULT, HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME, OPAQUE, RECEIPTS,
                     SPENT, TILL_NUMBERS, Fault, Ledger, Life, Token, Work)
 from wire import CARDS, keys, partners, signing, tokens
 
@@ -84,6 +84,23 @@ class Calls:
                 raise Fault("a token for what is no card")
 
         return Work("checkout", "TokenService.BatchTokenize", request, changes=True, heard=heard)
+
+    def bring(self, source: random.Random) -> Work:
+        """Cards of a former vault, every other one with the token that it had there."""
+        pans = [self.new_card(source) for _ in range(source.randint(2, 6))]
+        had = [f"former-{new_id()[:8]}x" if i % 2 == 0 else "" for i in range(len(pans))]
+        request = tokens.ImportTokensRequest(
+            parent=FORMER_VAULT, request_id=new_id(),
+            cards=[tokens.ImportedCard(card=tokens.Card(pan=pan), token=token)
+                   for pan, token in zip(pans, had)])
+
+        def heard(answer) -> None:
+            for pan, token, result in zip(pans, had, answer.results):
+                if not result.token.name or (token and result.token.token != token):
+                    raise Fault(f"a card was imported as {result}")
+                self.ledger.made(FORMER_VAULT, pan, result.token)
+
+        return Work("migration", "TokenService.ImportTokens", request, changes=True, heard=heard)
 
     def known_token(self, source: random.Random, *profiles: str) -> Token | None:
         with self.ledger.lock:
@@ -353,7 +370,7 @@ class Calls:
 
     def next_work(self, source: random.Random) -> Work:
         kinds = {
-            self.tokenize: 8, self.batch_tokenize: 2, self.detokenize: 4, self.use_up: 1,
+            self.tokenize: 8, self.batch_tokenize: 2, self.bring: 1, self.detokenize: 4, self.use_up: 1,
             self.describe: 1, self.denied: 1, self.forged: 1, self.no_card: 1, self.convert: 2,
             self.look_up: 1, self.fingerprint: 1, self.live: 6, self.sign: 3, self.batch_sign: 1,
             self.verify: 1, self.verify_partner: 1, self.repeat: 4}

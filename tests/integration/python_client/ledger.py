@@ -18,8 +18,9 @@ TILL_NUMBERS = "tenants/acme/tokenProfiles/till-numbers"
 HOST_NUMBERS = "tenants/acme/tokenProfiles/host-numbers"
 NETWORK_TOKENS = "tenants/acme/tokenProfiles/network-tokens"
 ONE_TIME = "tenants/acme/tokenProfiles/one-time"
+FORMER_VAULT = "tenants/acme/tokenProfiles/former-vault"
 # Where a card always gets the same token.
-DETERMINISTIC = (CARDS, TILL_NUMBERS, HOST_NUMBERS)
+DETERMINISTIC = (CARDS, TILL_NUMBERS, HOST_NUMBERS, FORMER_VAULT)
 # Whose tokens name their profile.
 OPAQUE = (CARDS, RECEIPTS, ONE_TIME)
 
@@ -38,6 +39,7 @@ CLOSED = {tokens.TOKEN_STATE_ACTIVE: (), tokens.TOKEN_STATE_SUSPENDED: ("TOKEN_S
 # What is done once for a request id, however often it is sent.
 DONE_ONCE = frozenset({
     "TokenService.Tokenize", "TokenService.BatchTokenize", "TokenService.ConvertToken",
+    "TokenService.ImportTokens",
     "TokenService.SuspendToken", "TokenService.ResumeToken", "TokenService.DeleteToken",
     "SigningService.Sign", "SigningService.BatchSign", "KeyService.CreateKey",
     "KeyService.CreateKeyVersion", "KeyService.RotateKey", "PartnerKeyService.CreatePartnerKey",

@@ -14,7 +14,7 @@ from deployment import Deployment
 from ledger import ONE_TIME, OPAQUE, Auditor, Fault, Token, Work
 from wire import SECONDS, Client, keys, partners, tokens
 
-PRINCIPALS = ("checkout", "settlement", "fraud", "officer-1", "auditor")
+PRINCIPALS = ("checkout", "settlement", "fraud", "migration", "officer-1", "auditor")
 STUBS = {"TokenService": "tokens", "SigningService": "signing", "KeyService": "keys",
          "PartnerKeyService": "partners"}
 WORKERS = 6
