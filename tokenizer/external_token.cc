@@ -5,10 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <vector>
 
+#include "absl/strings/str_split.h"
 #include "crypto/base32.h"
 #include "crypto/bytes.h"
 #include "policy/name.h"
+#include "status/abseil.h"
 #include "status/reason.h"
 #include "tokenizer/opaque_token.h"
 
@@ -59,13 +62,27 @@ std::string DigitsOf(std::string_view text) {
   return digits;
 }
 
+// Whether digits between separators, or several of these together, may be a card number.
+bool AnyPartMayBePan(std::string_view digits_and_separators) {
+  const std::vector<std::string> parts =
+      absl::StrSplit(ToAbsl(digits_and_separators), absl::ByAnyChar("._-"), absl::SkipEmpty());
+  for (std::size_t first = 0; first < parts.size(); ++first) {
+    std::string together;
+    for (std::size_t last = first; last < parts.size(); ++last) {
+      together += parts[last];
+      if (MayBePan(together)) return true;
+    }
+  }
+  return false;
+}
+
 // Whether digits that at most separators part may be a card number.
 bool HasPan(std::string_view text) {
   while (!text.empty()) {
     const auto end =
         std::find_if_not(text.begin(), text.end(), [](char c) { return IsDigit(c) || Parts(c); });
     const auto length = static_cast<std::size_t>(end - text.begin());
-    if (MayBePan(DigitsOf(text.substr(0, length)))) return true;
+    if (AnyPartMayBePan(text.substr(0, length))) return true;
     text.remove_prefix(std::min(length + 1, text.size()));
   }
   return false;

@@ -13,10 +13,10 @@
 
 namespace keysvc::tokenizer {
 
-// Whether a text may be such a token: 8 to 64 letters, digits, ".", "_" and "-". Digits that
-// nothing but these three part may not be a card number: 12 to 19 with a right Luhn sum, or more.
-// But a UUID, or 32 hexadecimal digits, also behind a prefix without digits such as "tok_", may
-// have any. None has the form of an opaque token.
+// Whether a text may be such a token: 8 to 64 letters, digits, ".", "_" and "-". Digits between
+// these three, one part of them or several together, may not be a card number: 12 to 19 with a
+// right Luhn sum, or more. But a UUID, or 32 hexadecimal digits, also behind a prefix without
+// digits such as "tok_", may have any. None has the form of an opaque token.
 bool IsExternalToken(std::string_view text);
 
 // "ext_" and 26 characters of base32 (RFC 4648, lower case, no padding) over 16 random bytes.

@@ -143,69 +143,83 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::ComputeTokens(const Cards& cards
 }
 
 absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Cards& cards) {
+  ASSIGN_OR_RETURN(std::vector<Group> single, ReadCards(cards));
+  ASSIGN_OR_RETURN(std::set<std::string> taken, FindTaken());
   std::vector<Group> groups;
   std::map<std::string, std::size_t> group_with;
-  std::vector<std::string> pan_indexes;
-  ASSIGN_OR_RETURN(const auto named, FindNamed());
-  std::map<std::string_view, std::string> claimed;  // by which card, of tokens
   for (std::size_t i = 0; i < cards.size(); ++i) {
     if (!cards[i].ok()) continue;
-    Group group{.card = *cards[i]};
-    if (!domains_.empty()) group.domain = domains_[i];
-    if (!tokens_.empty()) group.token = tokens_[i];
-    if (!metadata_.empty()) group.metadata = metadata_[i];
-    const Pan& pan = group.card->pan;
+    Group& group = single[i];
     if (profile_.deterministic) {
-      ASSIGN_OR_RETURN(group.pan_index, index_.IndexOf(pan));
-    }
-    if (!group.token.empty()) {
-      // Only by its index is a card known to be the one that has the token.
-      const auto holder = named.find(group.token);
-      const auto [claim, first] = claimed.emplace(group.token, group.pan_index);
-      const bool others = (holder != named.end() && holder->second.pan_index != group.pan_index) ||
-                          (!first && claim->second != group.pan_index);
-      const bool unknown = group.pan_index.empty() && (holder != named.end() || !first);
-      if (others || unknown) {
-        refused_[i] = TokenTaken();
-        continue;
-      }
-    }
-    group_of_[i] = groups.size();
-    if (profile_.deterministic) {
-      const auto [found, first] = group_with.emplace(group.pan_index, groups.size());
-      group_of_[i] = found->second;
-      if (!first) {
-        if (!group.token.empty() && group.token != groups[found->second].token) {
-          group_of_[i].reset();
+      const auto found = group_with.find(group.pan_index);
+      if (found != group_with.end()) {
+        if (group.token.empty() || group.token == groups[found->second].Token()) {
+          group_of_[i] = found->second;
+        } else {
           refused_[i] = CardHasAnotherToken();
         }
         continue;
       }
-      pan_indexes.push_back(group.pan_index);
     }
+    if (absl::Status refused = Claim(group, taken); !refused.ok()) {
+      refused_[i] = std::move(refused);
+      continue;
+    }
+    const Pan& pan = group.card->pan;
     ASSIGN_OR_RETURN(group.account_reference, AccountReferenceOf(pan, profile_, keys_));
     group.told =
         MayTell(pan, group.account_reference.empty() ? group.pan_index : group.account_reference);
+    group_of_[i] = groups.size();
+    if (profile_.deterministic) group_with.emplace(group.pan_index, groups.size());
     groups.push_back(std::move(group));
   }
-  if (!profile_.deterministic) return groups;
-  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, index_.Find(pan_indexes));
-  for (std::size_t i = 0; i < groups.size(); ++i) groups[i].row = std::move(rows[i]);
   return groups;
 }
 
-absl::StatusOr<std::map<std::string, store::TokenRow>> TokenMaker::FindNamed() const {
-  std::vector<std::string> digits;
-  std::copy_if(tokens_.begin(), tokens_.end(), std::back_inserter(digits),
-               [](const std::string& token) { return !token.empty(); });
-  std::map<std::string, store::TokenRow> named;
-  if (digits.empty()) return named;
-  ASSIGN_OR_RETURN(auto rows,
-                   services_.store.FindTokensByDigits(profile_.tenant, profile_.number, digits));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].has_value()) named.emplace(std::move(digits[i]), *std::move(rows[i]));
+absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::ReadCards(const Cards& cards) {
+  std::vector<Group> single(cards.size());
+  std::vector<std::size_t> items;
+  std::vector<std::string> pan_indexes;
+  for (std::size_t i = 0; i < cards.size(); ++i) {
+    if (!cards[i].ok()) continue;
+    single[i].card = *cards[i];
+    if (!domains_.empty()) single[i].domain = domains_[i];
+    if (!tokens_.empty()) single[i].token = tokens_[i];
+    if (!metadata_.empty()) single[i].metadata = metadata_[i];
+    if (!profile_.deterministic) continue;
+    ASSIGN_OR_RETURN(single[i].pan_index, index_.IndexOf(single[i].card->pan));
+    items.push_back(i);
+    pan_indexes.push_back(single[i].pan_index);
   }
-  return named;
+  if (items.empty()) return single;
+  ASSIGN_OR_RETURN(std::vector<std::optional<store::TokenRow>> rows, index_.Find(pan_indexes));
+  for (std::size_t i = 0; i < items.size(); ++i) single[items[i]].row = std::move(rows[i]);
+  return single;
+}
+
+absl::StatusOr<std::set<std::string>> TokenMaker::FindTaken() const {
+  std::vector<std::string> tokens;
+  std::copy_if(tokens_.begin(), tokens_.end(), std::back_inserter(tokens),
+               [](const std::string& token) { return !token.empty(); });
+  std::set<std::string> taken;
+  if (tokens.empty()) return taken;
+  ASSIGN_OR_RETURN(const auto rows,
+                   services_.store.FindTokensByDigits(profile_.tenant, profile_.number, tokens));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].has_value()) taken.insert(std::move(tokens[i]));
+  }
+  return taken;
+}
+
+absl::Status TokenMaker::Claim(const Group& group, std::set<std::string>& taken) {
+  if (group.token.empty()) return absl::OkStatus();
+  if (!group.row.has_value()) {
+    return taken.insert(group.token).second ? absl::OkStatus() : TokenTaken();
+  }
+  if (group.row->digits == group.token) return absl::OkStatus();
+  // Not before the row is proven to be this card's.
+  RETURN_IF_ERROR(TokenOfRow(*group.row).status());
+  return CardHasAnotherToken();
 }
 
 absl::Status TokenMaker::HoldKeys(bool fresh) {

@@ -76,14 +76,22 @@ class TokenMaker {
     std::string account_reference = {};
     absl::Status told = {};                   // whether the caller may hear of the token
     std::optional<store::TokenRow> row = {};  // of a card that has a token
+
+    // That it has, or is to have; empty where it is to be made, or is opaque.
+    const std::string& Token() const { return row.has_value() ? row->digits : token; }
   };
 
   // The tokens of an FF1 profile.
   absl::StatusOr<Results> ComputeTokens(const Cards& cards);
   // Sorts the cards into groups; `group_of_` tells which card is in which.
   absl::StatusOr<std::vector<Group>> MakeGroups(const Cards& cards);
-  // The rows of the tokens that cards are imported with, as far as there are any.
-  absl::StatusOr<std::map<std::string, store::TokenRow>> FindNamed() const;
+  // What is known of each card by itself; of those that are errors nothing.
+  absl::StatusOr<std::vector<Group>> ReadCards(const Cards& cards);
+  // Which of the tokens that cards are imported with the store has already, whosever they are.
+  absl::StatusOr<std::set<std::string>> FindTaken() const;
+  // Whether the first card of a group can have the token that it is imported with, which is taken
+  // from then on.
+  absl::Status Claim(const Group& group, std::set<std::string>& taken);
   // Whether the caller may hear of a card, which `card` stands for in answers that tell it from
   // others; counts it as one that the caller may be guessing.
   absl::Status MayTell(const Pan& pan, std::string_view card);

@@ -19,7 +19,6 @@
 namespace keysvc::tokenizer {
 namespace {
 
-constexpr std::size_t kMostFields = 8;
 constexpr std::size_t kLongestName = 32;
 constexpr std::size_t kMostValues = 64;
 // Where the groups of a UUID begin among its 32 digits.

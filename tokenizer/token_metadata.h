@@ -47,6 +47,9 @@ struct MetadataField {
 // at most 8.
 absl::Status CheckFields(const std::vector<MetadataField>& fields);
 
+// Of a profile, and so of a token.
+constexpr std::size_t kMostFields = 8;
+
 using TokenMetadata = std::vector<store::MetadataValue>;
 
 // The metadata that a token is made with: what is stated, canonical and in the order of the fields'

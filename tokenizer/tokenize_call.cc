@@ -18,11 +18,11 @@ namespace {
 
 constexpr int kMaxAttempts = 5;
 
-// Whether an import was refused for what it is, and not for a cause that passes.
+// Whether a card is refused for what it, its token or its row is, and not for a cause that passes.
 bool IsVerdict(const absl::Status& refused) {
   const std::optional<Reason> reason = ReasonOf(refused);
   return reason == Reason::kTokenTaken || reason == Reason::kCardAlreadyTokenized ||
-         reason == Reason::kTokensExhausted;
+         reason == Reason::kTokensExhausted || reason == Reason::kIntegrityFailure;
 }
 
 }  // namespace

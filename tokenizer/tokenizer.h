@@ -233,8 +233,8 @@ class Tokenizer {
                 audit::Done<TokenView> done);
 
   // Tokens of the profile, in the order of their making; the permit is for the profile. A page may
-  // have fewer than it could, or none, with more to come. What is made meanwhile comes on a later
-  // page, and nothing comes twice. FIELD_INVALID for a filter that is none of the profile's or a
+  // have fewer than it could, or none, with more to come. What is made meanwhile may come
+  // on none, and nothing comes twice. FIELD_INVALID for a filter that is none of the profile's or a
   // page of another query. Profiles of the family kFf1, which keep nothing, have none.
   void List(policy::Permit permit, const Profile& profile, ListingQuery query, RequestFacts facts,
             audit::Done<TokenPage> done);

@@ -13,11 +13,16 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "audit/canonical_json.h"
+#include "crypto/bytes.h"
+#include "crypto/digest.h"
 #include "keysvc/cli/card_reader.h"
 #include "keysvc/cli/import_results.h"
 #include "keysvc/cli/request_id.h"
 #include "keysvc/v1/token_service.grpc.pb.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -154,13 +159,24 @@ class Import {
   ImportResults& results_;
 };
 
+// What the results are of: the form of the lines, and a digest of what is stated of all tokens.
+std::string FormOf(const ImportOptions& options) {
+  std::string form = options.tokens ? "tokens" : "cards";
+  const std::string stated =
+      options.domain.SerializeAsString() + options.metadata.SerializeAsString();
+  if (stated.empty()) return form;
+  const std::string digest =
+      absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(stated)))).substr(0, 16);
+  return absl::StrCat(form, "+", digest);
+}
+
 }  // namespace
 
 ExitCode ImportTokens(const Connection& connection, const ImportOptions& options, Output& output) {
   absl::StatusOr<CardReader> cards = CardReader::Open(options.file);
   if (!cards.ok()) return Report(cards.status());
-  const auto results = ImportResults::Open(options.results, options.profile,
-                                           options.tokens ? "tokens" : "cards", kRowsPerCall);
+  const auto results =
+      ImportResults::Open(options.results, options.profile, FormOf(options), kRowsPerCall);
   if (!results.ok()) return Report(results.status());
   Import import(connection, options, *std::move(cards), **results);
   const absl::Status done = import.Run();

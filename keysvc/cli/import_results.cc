@@ -105,7 +105,7 @@ absl::Status ImportResults::TakeUp(std::string_view terms, std::int64_t rows_per
   if (words.size() != 2 || !policy::IsUuid(words[0])) return NotResults();
   if (words[1] != terms) {
     return Error(Reason::kFieldInvalid,
-                 "the results are of an import into another profile, or with and without tokens",
+                 "the results are of an import into another profile or with other options",
                  "results");
   }
   id_ = words[0];

@@ -20,10 +20,9 @@ struct ImportedLine {
 };
 
 // The results of an import: a file by which one that was broken off goes on where it was. It begins
-// with a line "# keysvc import ID PROFILE FORM", where FORM says whether the lines of cards begin
-// with tokens ("tokens") or not ("cards"); each later one is "LINE,TOKEN,REASON", and the last one
-// of an import that has ended "# done". No card is in it. Not thread-safe; held by one process at a
-// time.
+// with a line "# keysvc import ID PROFILE FORM", where FORM is a word for what the cards are
+// imported with; each later one is "LINE,TOKEN,REASON", and the last one of an import that has
+// ended "# done". No card is in it. Not thread-safe; held by one process at a time.
 class ImportResults {
  public:
   // Begins the file, or takes up what it has: all of an import that has ended, else of calls with

@@ -41,10 +41,12 @@ absl::Status TakeStated(const Stated& stated, std::string_view field, auto parse
     return Error(Reason::kFieldInvalid, "one for all items is expected, or one for each", field);
   }
   parsed.resize(items.size());
+  auto stated_one = stated.begin();
+  auto one = parse(*stated_one);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    auto one = parse(*std::next(stated.begin(), static_cast<std::ptrdiff_t>(count == 1 ? 0 : i)));
+    if (i > 0 && count > 1) one = parse(*++stated_one);
     if (one.ok()) {
-      parsed[i] = *std::move(one);
+      parsed[i] = *one;
     } else if (items[i].ok()) {
       items[i] = one.status();
     }
@@ -67,8 +69,13 @@ absl::Status TakeDomains(const auto& domains, std::vector<absl::StatusOr<Item>>&
 template <typename Item>
 absl::Status TakeMetadata(const auto& metadata, std::vector<absl::StatusOr<Item>>& items,
                           tokenizer::RequestFacts& facts) {
-  const auto parse = [](const v1::TokenMetadata& stated) {
-    return absl::StatusOr<tokenizer::TokenMetadata>(MetadataOf(stated.values()));
+  // Which no profile declares more of: else a small message made much of, once for each item.
+  const auto parse =
+      [](const v1::TokenMetadata& stated) -> absl::StatusOr<tokenizer::TokenMetadata> {
+    if (stated.values_size() > static_cast<int>(tokenizer::kMostFields)) {
+      return Error(Reason::kFieldInvalid, "at most 8 values are expected", "metadata");
+    }
+    return MetadataOf(stated.values());
   };
   return TakeStated(metadata, "metadata", parse, items, facts.metadata);
 }

@@ -194,7 +194,8 @@ class CommandLine(unittest.TestCase):
         self.write_cards(120)
         self.assertEqual(self.bring().returncode, 0)
         whole, cards = self.results.read_text(), self.cards
-        for other, *more in (["\n" + cards], [""], [cards + cards], [cards, "--tokens"]):
+        for other, *more in (["\n" + cards], [""], [cards + cards], [cards, "--tokens"],
+                            [cards, "--metadata", "store=berlin"]):
             self.cards = other
             done = self.bring(*more)
             self.assertEqual(done.returncode, 1, done.stderr)

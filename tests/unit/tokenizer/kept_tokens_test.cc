@@ -3,6 +3,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -167,6 +168,19 @@ TEST_F(KeptTokensTest, TheFingerprintDependsOnAllOfTheRequest) {
   EXPECT_NE(one, Fingerprint(List(Card("4111111111111112"))));
   EXPECT_NE(Fingerprint(List(Card("4111111111111111"), Card("4242424242424242"))),
             Fingerprint(List(Card("4242424242424242"), Card("4111111111111111"))));
+  const auto with = [this](const std::vector<std::string>& tokens,
+                           const std::vector<std::string>& metadata) {
+    return Fingerprint(List(Card("4111111111111111")), kProfile, {}, tokens, metadata);
+  };
+  EXPECT_EQ(with({"tok_a"}, {"store=berlin"}), with({"tok_a"}, {"store=berlin"}));
+  const std::set<std::string> all = {one,
+                                     with({""}, {}),
+                                     with({"tok_a"}, {}),
+                                     with({"tok_b"}, {}),
+                                     with({}, {"store=berlin"}),
+                                     with({"tok_a"}, {"store=berlin"}),
+                                     with({"tok_a"}, {"store=vienna"})};
+  EXPECT_EQ(all.size(), 7U);
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ TEST(TokenMetadataTest, WhatIsOfAnotherFormIsRefusedByItsField) {
   }
 }
 
-TEST(TokenMetadataTest, ACardNumberHidesInNoType) {
+TEST(TokenMetadataTest, ACardNumberIsWrittenIntoNoTypeByMistake) {
   const std::string pan = "4111111111111111";
   const std::vector<std::pair<std::string, std::string>> hidden = {
       {"store", pan},

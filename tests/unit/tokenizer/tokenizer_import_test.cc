@@ -135,6 +135,37 @@ TEST_P(TokenizerImportTest, ARowThatIsRefusedDoesNotDecideOverTheNextOneOfItsCar
   EXPECT_EQ(imported->at(2)->name.token, "tok_free1");
 }
 
+TEST_P(TokenizerImportTest, ARefusedRowClaimsNoToken) {
+  constexpr std::string_view kMastercard = "5555555555554444";
+  const std::string first = "token-of-the-former-vault-1";
+  const std::string second = "token-of-the-former-vault-2";
+  const std::string third = "token-of-the-former-vault-3";
+  ASSERT_OK(service_->ImportOne(kAmex, third, kFormer));
+  const auto imported =
+      service_->Import(List(Card(kAmex), Card(kAmex), Card(kVisa), Card(kVisa), Card(kMastercard)),
+                       {first, "", first, second, second}, kFormer);
+  ASSERT_OK(imported);
+  EXPECT_THAT(imported->at(0), HasReason(Reason::kCardAlreadyTokenized));
+  EXPECT_EQ(imported->at(1)->name.token, third);
+  EXPECT_EQ(imported->at(2)->name.token, first);
+  EXPECT_THAT(imported->at(3), HasReason(Reason::kCardAlreadyTokenized));
+  EXPECT_EQ(imported->at(4)->name.token, second);
+}
+
+TEST_P(TokenizerImportTest, MetadataComesWithTheCardsAndIsOfTheRequest) {
+  const auto import = [&](const char* store) {
+    return service_->Import(List(Card(kVisa), Card(kAmex)), {"", ""}, kOrders, kRequest,
+                            {{{"store", store}}, {}});
+  };
+  const auto imported = import("berlin");
+  ASSERT_OK(imported);
+  ASSERT_OK(imported->at(0));
+  EXPECT_THAT(imported->at(1), HasReason(Reason::kFieldRequired));
+  EXPECT_EQ(service_->Describe(imported->at(0)->name)->metadata,
+            (TokenMetadata{{"store", "berlin"}}));
+  EXPECT_THAT(import("vienna").status(), HasReason(Reason::kRequestIdReused));
+}
+
 TEST_P(TokenizerImportTest, WhatPassesFailsTheCallAndNotTheCardForGood) {
   ASSERT_OK(service_->ImportOne(kVisa, "tok_first", kFormer));
   const auto import = [&] {

@@ -113,7 +113,7 @@ TEST_P(TokenizerListingTest, AStateChoosesAmongThemAndDeletedTokensHaveNoMetadat
   EXPECT_THAT(Listed(kOrders, {}), ElementsAre(active, suspended, deleted));
 }
 
-TEST_P(TokenizerListingTest, WhatIsMadeMeanwhileComesOnALaterPageAndNothingComesTwice) {
+TEST_P(TokenizerListingTest, WhatIsMadeBetweenPagesComesOnALaterOneAndNothingComesTwice) {
   std::vector<std::string> made;
   for (int i = 0; i < 5; ++i) made.push_back(Made("berlin", 1));
   ListingQuery query{.filter = {{"store", "berlin"}, {"count", "1"}}, .size = 2};

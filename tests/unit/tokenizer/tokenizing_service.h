@@ -280,13 +280,16 @@ class Service {
   // Takes over cards, each with its token or with an empty text.
   absl::StatusOr<Issued> Import(std::vector<absl::StatusOr<CardData>> cards,
                                 std::vector<std::string> tokens, std::string_view profile,
-                                std::string_view request_id = {}) {
+                                std::string_view request_id = {},
+                                std::vector<TokenMetadata> metadata = {}) {
     return Wait<Issued>([&](audit::Done<Issued> done) {
-      tokenizer_->Import(
-          PermitFor("checkout", policy::Action::kImportTokens, profile), ProfileNamed(profile),
-          std::move(cards),
-          {.request_id = std::string(request_id), .trace_id = "trace", .tokens = std::move(tokens)},
-          std::move(done));
+      tokenizer_->Import(PermitFor("checkout", policy::Action::kImportTokens, profile),
+                         ProfileNamed(profile), std::move(cards),
+                         {.request_id = std::string(request_id),
+                          .trace_id = "trace",
+                          .tokens = std::move(tokens),
+                          .metadata = std::move(metadata)},
+                         std::move(done));
     });
   }
 
