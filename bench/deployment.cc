@@ -41,6 +41,8 @@ std::string LinesOf(tokenizer::Family family) {
       break;
     case tokenizer::Family::kNumeric:
       return "    deterministic: true\n    family: numeric\n";
+    case tokenizer::Family::kExternal:
+      return "    deterministic: true\n    family: external\n";
     case tokenizer::Family::kEmv:
       return "    deterministic: false\n"
              "    family: emv\n"

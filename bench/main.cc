@@ -23,7 +23,8 @@ const std::map<std::string, tokenizer::Family> kFamilies = {
     {"opaque", tokenizer::Family::kOpaque},
     {"numeric", tokenizer::Family::kNumeric},
     {"emv", tokenizer::Family::kEmv},
-    {"ff1", tokenizer::Family::kFf1}};
+    {"ff1", tokenizer::Family::kFf1},
+    {"external", tokenizer::Family::kExternal}};
 
 constexpr char kExitCodes[] =
     "Exit codes: 0 measured, whatever the figures; 1 a call failed or something could not be\n"
@@ -128,7 +129,7 @@ int Main(int argc, char** argv) {
       ->option_text("tenants/T/tokenProfiles/P")
       ->needs(server);
   app.add_option("--family", run.family, "The family of the tokens [opaque]")
-      ->option_text("opaque|numeric|emv|ff1")
+      ->option_text("opaque|numeric|emv|ff1|external")
       ->transform(CLI::CheckedTransformer(kFamilies));
   app.require_subcommand(0, 1);
   std::string config;

@@ -37,11 +37,11 @@ struct RequestFacts {
   std::vector<TokenUse> uses = {};
   // What each token that is made is to be for; likewise.
   std::vector<TokenDomain> domains = {};
+  // What each token that is made is to have with it; likewise. Not recorded: records stay.
+  std::vector<TokenMetadata> metadata = {};
   // What each token that is imported was called where it was issued, empty where the service is to
   // make one; none: nothing is imported.
   std::vector<std::string> tokens = {};
-  // What each token that is made is to have with it; likewise. Not recorded: records stay.
-  std::vector<TokenMetadata> metadata = {};
 };
 
 // "tenants/{tenant}/tokens": what a permit is for until a token has told its profile.

@@ -68,7 +68,7 @@ class Bench(unittest.TestCase):
                          {"figures.json", "ratios.svg"})
 
     def test_tokens_of_every_family_are_measured(self):
-        for family in ("numeric", "emv", "ff1"):
+        for family in ("numeric", "emv", "ff1", "external"):
             with self.subTest(family):
                 self.bench("--family", family, "--only", "detokenize")
                 figures = self.figures()

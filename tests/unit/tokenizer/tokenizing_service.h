@@ -287,8 +287,8 @@ class Service {
                          ProfileNamed(profile), std::move(cards),
                          {.request_id = std::string(request_id),
                           .trace_id = "trace",
-                          .tokens = std::move(tokens),
-                          .metadata = std::move(metadata)},
+                          .metadata = std::move(metadata),
+                          .tokens = std::move(tokens)},
                          std::move(done));
     });
   }
