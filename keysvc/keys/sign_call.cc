@@ -146,11 +146,10 @@ absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format)
 absl::Status SignCall::TakeUse(const KeyVersion& version) {
   if (version.parameters.max_signatures == 0) return absl::OkStatus();
   const auto uses = services_.registry.uses().Find(version.name);
-  // Of one that waits to become primary, which signs the request for its certificate only.
-  if (uses == nullptr) return absl::OkStatus();
-  const absl::Status taken = uses->TakeWithin(1, uses_late_ ? absl::ZeroDuration() : kAwaitUses);
-  if (ReasonOf(taken) == Reason::kKeyUsesNotReserved) uses_late_ = true;
-  return taken;
+  if (uses != nullptr) return uses->TakeWithin(1, kAwaitUses);
+  // One that waits to become primary signs the request for its certificate only.
+  if (IsPrepared(version)) return absl::OkStatus();
+  return Error(Reason::kInternal, "the uses of a key with a ceiling are not counted");
 }
 
 void SignCall::RecordFirst() {
