@@ -48,8 +48,16 @@ void SignCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
 absl::Status SignCall::Prepare(const policy::Permit& permit) {
   const SignatureFormat& first = *request_.formats.front();
   RETURN_IF_ERROR(CheckPermit(permit, first.action(), request_.key.ToString()));
+  std::optional<KeyParameters> parameters;
+  // What is no digest must not keep the others from being repeated; of messages the key says
+  // nothing.
+  if (permit.action() == policy::Action::kSignDigest) {
+    const auto primary = services_.registry.Version({request_.key, 0});
+    if (primary.ok()) parameters = primary->parameters;
+  }
   for (const auto& format : request_.formats) {
-    const absl::Status checked = format->Check();
+    absl::Status checked = format->Check();
+    if (checked.ok() && parameters.has_value()) checked = format->CheckFor(*parameters);
     if (checked.ok()) sound_.push_back(results_.size());
     results_.emplace_back(checked.ok() ? absl::UnknownError("not signed yet") : checked);
   }
