@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -71,10 +72,14 @@ absl::StatusOr<CertificateChain> ChainOf(const std::vector<X509Certificate>& cer
   for (const X509Certificate& certificate : certificates) {
     chain.certificates.push_back(DerOf(certificate.get()));
   }
-  const std::optional<X509Validity> validity = ValidityOf(certificates.front().get());
-  if (!validity.has_value()) return Invalid("the certificate has no validity that can be read");
-  chain.not_before = validity->not_before;
-  chain.not_after = validity->not_after;
+  chain.not_before = absl::InfinitePast();
+  chain.not_after = absl::InfiniteFuture();
+  for (const X509Certificate& certificate : certificates) {
+    const std::optional<X509Validity> validity = ValidityOf(certificate.get());
+    if (!validity.has_value()) return Invalid("a certificate has no validity that can be read");
+    chain.not_before = std::max(chain.not_before, validity->not_before);
+    chain.not_after = std::min(chain.not_after, validity->not_after);
+  }
   return chain;
 }
 
@@ -82,14 +87,19 @@ absl::Status CheckChain(const std::vector<X509Certificate>& certificates, std::s
                         absl::Time now) {
   X509* own = certificates.front().get();
   if (SpkiOf(own) != spki) return Invalid("the first certificate is for another key");
-  // All bits are set where the certificate says nothing.
-  if ((X509_get_key_usage(own) & KU_DIGITAL_SIGNATURE) == 0) {
-    return Invalid("the certificate's key usage does not have digitalSignature");
+  if (!IsForSignatures(own)) {
+    return Invalid(
+        "the certificate's key usage has neither digitalSignature nor contentCommitment");
   }
   for (std::size_t i = 0; i < certificates.size(); ++i) {
     const auto validity = ValidityOf(certificates[i].get());
     if (!validity.has_value() || validity->not_after <= now)
       return Invalid("a certificate has ended");
+    // A sound hash is of no use under a key that can be found.
+    EVP_PKEY* key = X509_get0_pubkey(certificates[i].get());
+    if (key == nullptr || EVP_PKEY_get_security_bits(key) < kSecurityBits) {
+      return Invalid("the key of a certificate has less than 112 bits of security");
+    }
     if (i + 1 == certificates.size()) break;
     RETURN_IF_ERROR(CheckLink(certificates[i].get(), certificates[i + 1].get()));
   }
@@ -107,7 +117,11 @@ absl::StatusOr<CertificateChain> ReadCertificateChain(std::string_view pem, std:
   const absl::Status checked = CheckChain(certificates, spki, now);
   ERR_clear_error();
   RETURN_IF_ERROR(checked);
-  return ChainOf(certificates);
+  ASSIGN_OR_RETURN(CertificateChain chain, ChainOf(certificates));
+  if (chain.not_after < chain.not_before) {
+    return Invalid("there is no time when all certificates are valid");
+  }
+  return chain;
 }
 
 std::string ToDer(const CertificateChain& chain) {

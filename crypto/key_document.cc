@@ -4,7 +4,6 @@
 #include <openssl/x509v3.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -59,13 +58,14 @@ absl::StatusOr<std::unique_ptr<PublicKey>> ReadKey(std::string_view spki, std::s
 }
 
 absl::Status CheckUsage(X509* certificate, KeyUsage usage, std::string_view field) {
-  // All bits are set where the certificate says nothing.
-  const std::uint32_t allowed = X509_get_key_usage(certificate);
-  if (usage == KeyUsage::kDigitalSignature && (allowed & KU_DIGITAL_SIGNATURE) == 0) {
+  if (usage == KeyUsage::kDigitalSignature && !IsForSignatures(certificate)) {
     return Error(Reason::kFieldInvalid,
-                 "the certificate's key usage does not have digitalSignature", field);
+                 "the certificate's key usage has neither digitalSignature nor contentCommitment",
+                 field);
   }
-  if (usage == KeyUsage::kKeyEncipherment && (allowed & KU_KEY_ENCIPHERMENT) == 0) {
+  // All bits are set where the certificate says nothing.
+  if (usage == KeyUsage::kKeyEncipherment &&
+      (X509_get_key_usage(certificate) & KU_KEY_ENCIPHERMENT) == 0) {
     return Error(Reason::kFieldInvalid, "the certificate's key usage does not have keyEncipherment",
                  field);
   }

@@ -12,7 +12,8 @@
 
 namespace keysvc::crypto {
 
-// What a certificate has to allow of its key (RFC 5280 section 4.2.1.3).
+// What a certificate has to allow of its key (RFC 5280 section 4.2.1.3); contentCommitment is as
+// good as digitalSignature.
 enum class KeyUsage { kDigitalSignature, kKeyEncipherment };
 
 // A public key as its owner hands it over.

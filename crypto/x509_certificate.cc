@@ -60,4 +60,9 @@ std::optional<X509Validity> ValidityOf(const X509* certificate) {
   return X509Validity{*not_before, *not_after};
 }
 
+bool IsForSignatures(X509* certificate) {
+  // All bits are set where the certificate says nothing.
+  return (X509_get_key_usage(certificate) & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)) != 0;
+}
+
 }  // namespace keysvc::crypto

@@ -32,6 +32,10 @@ struct X509Validity {
 // nullopt when it cannot be read, or ends before it begins.
 std::optional<X509Validity> ValidityOf(const X509* certificate);
 
+// Whether its key usage, where it states one, has digitalSignature or contentCommitment (once
+// called nonRepudiation): either is for signatures over data (RFC 5280 section 4.2.1.3).
+bool IsForSignatures(X509* certificate);
+
 }  // namespace keysvc::crypto
 
 #endif  // KEYSVC_CRYPTO_X509_CERTIFICATE_H_

@@ -276,6 +276,9 @@ class Run {
       for (const std::string& name : restored_.lost) {
         Say("lost with the HSM, must be issued again: " + name);
       }
+      for (const std::string& name : restored_.given_up) {
+        Say("made ahead and given up, since it may have signed: " + name);
+      }
       for (const std::string& label : restored_.unknown) {
         Say("on the token, and not in the store: " + label);
       }

@@ -8,8 +8,9 @@
 
 namespace keysvc::cli {
 
-// Signs each line of `options.lines` by itself, without its end, in batches; with `options.digest`
-// a line is a digest in hexadecimal. Shows a row for each, and is kNo when any was not signed.
+// Signs each line of `options.lines` by itself, without its end (LF or CR LF), in batches; with
+// `options.digest` a line is a digest in hexadecimal, and all are read before any is signed. Shows
+// a row for each, and is kNo when any was not signed.
 ExitCode SignLines(const Connection& connection, const SignOptions& options, Output& output);
 
 }  // namespace keysvc::cli

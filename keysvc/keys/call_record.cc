@@ -39,8 +39,9 @@ audit::Entry SystemEntry(std::string_view action, std::string_view resource) {
 }
 
 audit::Entry Failed(audit::Entry entry, const absl::Status& status) {
-  entry.outcome = audit::Outcome::kFailed;
-  entry.reason = InfoOf(ReasonOf(status).value_or(Reason::kInternal)).name;
+  const Reason reason = ReasonOf(status).value_or(Reason::kInternal);
+  entry.outcome = IsDenial(reason) ? audit::Outcome::kDenied : audit::Outcome::kFailed;
+  entry.reason = InfoOf(reason).name;
   return entry;
 }
 

@@ -25,6 +25,10 @@ absl::Status DigestSignature::Check() const {
   return Error(Reason::kFieldRequired, "the digest is required", "digest");
 }
 
+absl::Status DigestSignature::CheckFor(const KeyParameters& parameters) const {
+  return DigestSchemeOf(parameters, padding_, digest_).status();
+}
+
 std::string DigestSignature::FingerprintInput(const KeyName& key) const {
   return crypto::CanonicalWriter()
       .Bytes(method())

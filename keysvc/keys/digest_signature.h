@@ -26,6 +26,8 @@ class DigestSignature : public SignatureFormat {
   std::string_view method() const override { return "SigningService.Sign"; }
   // FIELD_REQUIRED when it is empty.
   absl::Status Check() const override;
+  // As DigestSchemeOf: whether it is a digest depends on the key's hash.
+  absl::Status CheckFor(const KeyParameters& parameters) const override;
   std::string FingerprintInput(const KeyName& key) const override;
   absl::StatusOr<Draft> DraftFor(const KeyVersion& version, PublicKeys& public_keys,
                                  absl::Time now) const override;

@@ -159,7 +159,7 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record, Be
   record.version.primary = true;
   record.revision += 1;
   if (const auto limits = LimitsOf(record.version.parameters, limits_); limits.has_value()) {
-    record.reserved_uses = limits->Next(0);
+    record.reserved_uses = limits->Next(record.reserved_uses);
   }
   std::vector<KeyRecord> records{std::move(record)};
   for (const KeyRecord& old : *ring) {

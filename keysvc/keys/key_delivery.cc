@@ -56,6 +56,7 @@ absl::StatusOr<audit::Recorded<DeliveredKey>> KeyDelivery::Deliver(const policy:
       return RecordedDelivery{std::move(receipt), **std::move(earlier)};
     }
   }
+  entry.details["partner_key"] = partner.ToString();
   const auto version = VersionOf(name);
   if (!version.ok()) return Refuse(std::move(entry), version.status());
   const auto recipient = RecipientOf(partner, name.key.tenant, entry.actor);
@@ -114,7 +115,6 @@ absl::StatusOr<KeyDelivery::RecordedDelivery> KeyDelivery::DeliverOnce(
     audit::Entry entry, const KeyVersion& version, const PartnerKey& recipient,
     const std::optional<Request>& request) {
   entry.resource = version.name.ToString();
-  entry.details["partner_key"] = recipient.name.ToString();
   entry.details["spki_sha256"] = PinOf(recipient.terms);
   entry.outcome = audit::Outcome::kIntent;
   doubtful_ = true;

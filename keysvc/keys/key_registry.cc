@@ -1,5 +1,6 @@
 #include "keysvc/keys/key_registry.h"
 
+#include <cstdint>
 #include <mutex>
 #include <utility>
 
@@ -234,6 +235,9 @@ absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& nam
     if (const auto uses = uses_.Find(version.name)) {
       version.uses = uses->taken();
       version.use_limit = uses->limits().stop;
+    } else if (IsPrepared(version)) {
+      const auto limits = LimitsOf(version.parameters, uses_.limits());
+      version.use_limit = limits.has_value() ? limits->stop : 0;
     }
   }
   return versions;
@@ -435,8 +439,10 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddVersion(const audit::Entry& entr
     KeyRings rings = *Rings();
     absl::Status failure = ceremony_.Settle(rings);
     if (failure.ok()) {
+      const KeyRecord* prepared = rings.FindPrepared(name);
+      const std::uint64_t gone = prepared == nullptr ? 0 : prepared->reserved_uses;
       auto added = AddOrRepeat(entry, name, request, decide, rings);
-      if (added.ok() && added->value.ok()) uses_.Open(*rings.FindVersion(added->value->name));
+      if (added.ok() && added->value.ok()) uses_.Open(*rings.FindVersion(added->value->name), gone);
       Publish(std::move(rings));
       if (added.ok()) return added;
       failure = added.status();

@@ -39,6 +39,7 @@ KeyUses::KeyUses(KeyVersionName version, UseLimits limits, std::uint64_t taken,
       limits_(limits),
       taken_(taken),
       reserved_(reserved),
+      exhausted_(taken >= limits.stop),
       wanted_(std::move(wanted)) {}
 
 absl::Status KeyUses::Take(std::uint64_t seals) {
@@ -49,10 +50,12 @@ absl::Status KeyUses::Take(std::uint64_t seals) {
       reserved = reserved_.load();
       continue;
     }
-    if (reserved < limits_.stop && reserved - taken - seals < limits_.block / 2) WantBlock();
+    if (reserved < limits_.stop && reserved - taken - seals <= limits_.block / 2) WantBlock();
+    if (taken + seals >= limits_.stop) SayExhausted();
     return absl::OkStatus();
   }
   if (reserved >= limits_.stop) {
+    SayExhausted();
     return Error(Reason::kKeyUsesExhausted, "the key version was used as often as it may be");
   }
   WantBlock();
@@ -66,6 +69,7 @@ void KeyUses::Grant(std::uint64_t reserved) {
   if (known >= reserved) return;
   asked_ = false;
   const std::lock_guard lock(mutex_);
+  late_ = false;
   granted_.notify_all();
 }
 
@@ -74,13 +78,21 @@ absl::Status KeyUses::TakeWithin(std::uint64_t uses, absl::Duration within) {
   std::unique_lock lock(mutex_);
   while (true) {
     absl::Status taken = Take(uses);
-    if (ReasonOf(taken) != Reason::kKeyUsesNotReserved) return taken;
-    if (granted_.wait_until(lock, deadline) == std::cv_status::timeout) return Take(uses);
+    if (ReasonOf(taken) != Reason::kKeyUsesNotReserved || late_) return taken;
+    if (granted_.wait_until(lock, deadline) == std::cv_status::timeout) {
+      taken = Take(uses);
+      late_ = ReasonOf(taken) == Reason::kKeyUsesNotReserved;
+      return taken;
+    }
   }
 }
 
 void KeyUses::WantBlock() {
   if (!asked_.exchange(true)) wanted_->Add(version_);
+}
+
+void KeyUses::SayExhausted() {
+  if (!exhausted_.exchange(true)) wanted_->Add(version_);
 }
 
 std::shared_ptr<KeyUses> UseBook::Find(const KeyVersionName& version) const {
@@ -89,9 +101,9 @@ std::shared_ptr<KeyUses> UseBook::Find(const KeyVersionName& version) const {
   return found == uses_.end() ? nullptr : found->second;
 }
 
-void UseBook::Open(const KeyRecord& made) {
+void UseBook::Open(const KeyRecord& made, std::uint64_t taken) {
   const std::lock_guard lock(mutex_);
-  Add(made, 0);
+  Add(made, taken);
 }
 
 void UseBook::Sync(const KeyRings& rings) {

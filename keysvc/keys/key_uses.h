@@ -39,7 +39,7 @@ struct UseLimits {
 // of its own for one that may sign so often only; nullopt when uses are not counted.
 std::optional<UseLimits> LimitsOf(const KeyParameters& parameters, const UseLimits& sealing);
 
-// The versions whose next block should be reserved. Thread-safe.
+// The versions whose next block should be reserved, or which have none left. Thread-safe.
 class WantedBlocks {
  public:
   void Add(const KeyVersionName& version);
@@ -61,7 +61,8 @@ class KeyUses final : public tokenizer::SealCounter {
           std::shared_ptr<WantedBlocks> wanted);
 
   absl::Status Take(std::uint64_t seals) override;
-  // The same, and waits for as long as `within` while the next uses are not recorded yet.
+  // The same, and waits for as long as `within` while the next uses are not recorded yet; once that
+  // was in vain, nobody waits any more until the next bound is granted.
   absl::Status TakeWithin(std::uint64_t uses, absl::Duration within);
   // A new bound has become durable. A lower one than known changes nothing.
   void Grant(std::uint64_t reserved);
@@ -69,19 +70,23 @@ class KeyUses final : public tokenizer::SealCounter {
   std::uint64_t taken() const { return taken_; }
   std::uint64_t reserved() const { return reserved_; }
   bool empty() const { return taken_ >= reserved_; }
-  bool exhausted() const { return taken_ >= limits_.stop; }
+  // Whether the last use was taken, or more than are left were asked for.
+  bool exhausted() const { return exhausted_; }
   const UseLimits& limits() const { return limits_; }
 
  private:
   void WantBlock();
+  void SayExhausted();
 
   const KeyVersionName version_;
   const UseLimits limits_;
   std::atomic<std::uint64_t> taken_;
   std::atomic<std::uint64_t> reserved_;
   std::atomic<bool> asked_ = false;
+  std::atomic<bool> exhausted_;
   const std::shared_ptr<WantedBlocks> wanted_;
-  std::mutex mutex_;  // of nothing but the wait
+  std::mutex mutex_;  // of the wait, and of what follows
+  bool late_ = false;
   std::condition_variable granted_;
 };
 
@@ -92,8 +97,9 @@ class UseBook {
 
   // nullptr when the version is not known or not counted.
   std::shared_ptr<KeyUses> Find(const KeyVersionName& version) const;
-  // Starts the count of a version that this process has just made.
-  void Open(const KeyRecord& made);
+  // Starts the count of a version that this process has just made or activated. Uses below `taken`
+  // were reserved before, and are gone.
+  void Open(const KeyRecord& made, std::uint64_t taken);
   // Takes over what is stored. Of a version that is new here all that was reserved is gone: another
   // process may have used it.
   void Sync(const KeyRings& rings);

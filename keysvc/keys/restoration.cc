@@ -115,6 +115,13 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
     // Nobody knows how often it has signed since.
     if (version.parameters.max_signatures != 0) {
       record.reserved_uses = version.parameters.max_signatures;
+      // The rotation that is to help would activate one that signs no more either.
+      if (IsPrepared(version)) {
+        version.state = KeyState::kDestroyed;
+        restored.given_up.push_back(version.name.ToString());
+        restored.items.push_back({version.name.ToString(), audit::Outcome::kFailed,
+                                  std::string(InfoOf(Reason::kKeyUsesExhausted).name)});
+      }
     }
     if (IsRotatedByRestoration(version)) {
       RETURN_IF_ERROR(

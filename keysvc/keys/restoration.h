@@ -35,9 +35,10 @@ absl::StatusOr<crypto::SecretKey<32>> RecoverDatabaseKey(const Deployment& deplo
 // What a restoration writes, and says.
 struct RestoredKeys {
   store::Mutation mutation;
-  std::vector<audit::Item> items;              // rotated versions, and (failed) lost ones
+  std::vector<audit::Item> items;  // rotated versions, and (failed) lost ones and given up
   std::map<std::string, std::string> details;  // the digests of the new copies, by version
-  std::vector<std::string> rotated, lost;      // resource names of versions
+  // Resource names of versions; given up are those that were made ahead and may have signed since.
+  std::vector<std::string> rotated, lost, given_up;
   std::vector<std::string> unknown;  // labels on the token of versions that the store does not have
   std::size_t opened = 0;
 };
@@ -57,7 +58,8 @@ class Restoration {
   // Wraps every key by `wrapping` and authenticates every row with `rows`. Keys of purpose token
   // and data get a new primary version, sealed by `wrapping` too: an older store may give again
   // what was given with the versions before. Keys that live in an HSM only become destroyed unless
-  // `hsm` holds them: another key under the label of one does not count.
+  // `hsm` holds them: another key under the label of one does not count. Of a key that may sign so
+  // often only the primary version signs no more, and one that was made ahead becomes destroyed.
   absl::StatusOr<RestoredKeys> Rewrap(pkcs11::Hsm& hsm, KeyWrapping& wrapping,
                                       const KeyVersionRows& rows, absl::Time now);
 

@@ -48,8 +48,16 @@ void SignCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
 absl::Status SignCall::Prepare(const policy::Permit& permit) {
   const SignatureFormat& first = *request_.formats.front();
   RETURN_IF_ERROR(CheckPermit(permit, first.action(), request_.key.ToString()));
+  std::optional<KeyParameters> parameters;
+  // What is no digest must not keep the others from being repeated; of messages the key says
+  // nothing.
+  if (permit.action() == policy::Action::kSignDigest) {
+    const auto primary = services_.registry.Version({request_.key, 0});
+    if (primary.ok()) parameters = primary->parameters;
+  }
   for (const auto& format : request_.formats) {
-    const absl::Status checked = format->Check();
+    absl::Status checked = format->Check();
+    if (checked.ok() && parameters.has_value()) checked = format->CheckFor(*parameters);
     if (checked.ok()) sound_.push_back(results_.size());
     results_.emplace_back(checked.ok() ? absl::UnknownError("not signed yet") : checked);
   }
@@ -146,11 +154,10 @@ absl::StatusOr<Signature> SignCall::MakeSignature(const SignatureFormat& format)
 absl::Status SignCall::TakeUse(const KeyVersion& version) {
   if (version.parameters.max_signatures == 0) return absl::OkStatus();
   const auto uses = services_.registry.uses().Find(version.name);
-  // Of one that waits to become primary, which signs the request for its certificate only.
-  if (uses == nullptr) return absl::OkStatus();
-  const absl::Status taken = uses->TakeWithin(1, uses_late_ ? absl::ZeroDuration() : kAwaitUses);
-  if (ReasonOf(taken) == Reason::kKeyUsesNotReserved) uses_late_ = true;
-  return taken;
+  if (uses != nullptr) return uses->TakeWithin(1, kAwaitUses);
+  // One that waits to become primary signs the request for its certificate only.
+  if (IsPrepared(version)) return absl::OkStatus();
+  return Error(Reason::kInternal, "the uses of a key with a ceiling are not counted");
 }
 
 void SignCall::RecordFirst() {

@@ -76,7 +76,6 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   std::vector<KeyVersion> versions_;   // the primary one first
   std::atomic<std::size_t> left_ = 0;  // to sign
   std::atomic<bool> hsm_away_ = false;
-  std::atomic<bool> uses_late_ = false;  // the next ones are not reserved in time
   // With a request id only.
   tokenizer::RequestKeys keys_;
   std::string fingerprint_;

@@ -30,6 +30,11 @@ class SignatureFormat {
   // INVALID_ARGUMENT for what no key could sign.
   virtual absl::Status Check() const = 0;
 
+  // The same for what no version of a key with these parameters could sign.
+  virtual absl::Status CheckFor(const KeyParameters& /*parameters*/) const {
+    return absl::OkStatus();
+  }
+
   // All that tells this request from others, in canonical form (docs/formats.md).
   virtual std::string FingerprintInput(const KeyName& key) const = 0;
 

@@ -1,6 +1,7 @@
 #include "keysvc/keys/use_reservations.h"
 
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -15,12 +16,13 @@ absl::StatusOr<std::unique_ptr<UseReservations>> UseReservations::Start(KeyRegis
   std::unique_ptr<UseReservations> reservations(
       new UseReservations(registry, std::move(alarm), retry));
   for (const KeyVersion& version : registry.CountedVersions()) {
-    const bool seals = version.parameters.purpose == Purpose::kData;
-    if (seals && registry.uses().Find(version.name)->empty()) {
+    const auto uses = registry.uses().Find(version.name);
+    if (version.parameters.purpose == Purpose::kData && uses->empty()) {
       RETURN_IF_ERROR(reservations->Reserve(version.name));
-    } else {
-      reservations->Warn(version.name);
+    } else if (!uses->exhausted()) {
+      reservations->WarnDue(version.name, *uses);
     }
+    reservations->WarnExhausted(version.name, *uses);
   }
   UseReservations* started = reservations.get();
   started->thread_ = std::jthread([started](const std::stop_token& stop) { started->Run(stop); });
@@ -33,17 +35,21 @@ UseReservations::UseReservations(KeyRegistry& registry, Alarm alarm, absl::Durat
 UseReservations::~UseReservations() = default;
 
 absl::Status UseReservations::Reserve(const KeyVersionName& version) {
+  const auto uses = registry_.uses().Find(version);
+  const std::uint64_t before = uses->reserved();
   RETURN_IF_ERROR(registry_.ReserveUses(version));
-  Warn(version);
+  if (uses->reserved() > before) WarnDue(version, *uses);
+  WarnExhausted(version, *uses);
   return absl::OkStatus();
 }
 
-void UseReservations::Warn(const KeyVersionName& version) const {
-  const auto uses = registry_.uses().Find(version);
-  if (uses->exhausted()) {
+void UseReservations::WarnDue(const KeyVersionName& version, const KeyUses& uses) const {
+  if (uses.reserved() >= uses.limits().due()) alarm_("KEY_USES_DUE", version.ToString());
+}
+
+void UseReservations::WarnExhausted(const KeyVersionName& version, const KeyUses& uses) {
+  if (uses.exhausted() && exhausted_.insert(version).second) {
     alarm_("KEY_USES_EXHAUSTED", version.ToString());
-  } else if (uses->reserved() >= uses->limits().due()) {
-    alarm_("KEY_USES_DUE", version.ToString());
   }
 }
 
@@ -54,8 +60,8 @@ void UseReservations::Run(const std::stop_token& stop) {
     const std::set<KeyVersionName> wanted = registry_.uses().wanted().Await(stop);
     bool failed = false;
     for (const KeyVersionName& version : wanted) {
-      if (stop.stop_requested()) return;
-      if (Reserve(version).ok()) continue;
+      // What is not reserved any more here is wanted all the same.
+      if (!stop.stop_requested() && Reserve(version).ok()) continue;
       registry_.uses().wanted().Add(version);
       failed = true;
     }

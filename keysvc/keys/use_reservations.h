@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <stop_token>
 #include <string_view>
 #include <thread>
@@ -20,7 +21,8 @@ class UseReservations {
   // Gives every version that seals a block to start with, and blocks until that is durable; one
   // that signs gets its next block with its next signature. The registry outlives this. `alarm` is
   // told of every version that should be rotated (KEY_USES_DUE) or that must not be used any more
-  // (KEY_USES_EXHAUSTED), at the start and then when it gets there.
+  // (KEY_USES_EXHAUSTED): at the start, then of the one with each block from four fifths on, and
+  // once of the other when the last use was taken or one was refused.
   using Alarm = std::function<void(std::string_view word, std::string_view version)>;
   static absl::StatusOr<std::unique_ptr<UseReservations>> Start(
       KeyRegistry& registry, Alarm alarm, absl::Duration retry = absl::Seconds(1));
@@ -32,13 +34,15 @@ class UseReservations {
  private:
   UseReservations(KeyRegistry& registry, Alarm alarm, absl::Duration retry);
   absl::Status Reserve(const KeyVersionName& version);
-  void Warn(const KeyVersionName& version) const;
+  void WarnDue(const KeyVersionName& version, const KeyUses& uses) const;
+  void WarnExhausted(const KeyVersionName& version, const KeyUses& uses);
   void Run(const std::stop_token& stop);
 
   KeyRegistry& registry_;
   const Alarm alarm_;
   const absl::Duration retry_;
-  std::jthread thread_;  // last: it uses all the others
+  std::set<KeyVersionName> exhausted_;  // of which the alarm was told; of the thread, once it runs
+  std::jthread thread_;                 // last: it uses all the others
 };
 
 }  // namespace keysvc::keys

@@ -108,6 +108,7 @@ absl::StatusOr<policy::Permit> AuthorizeToSign(const policy::Gate& gate, AnyRepl
                                                policy::Action action, std::string key,
                                                std::string_view request_id) {
   if (action == policy::Action::kSignDigest) {
+    reply.record().details["input"] = "digest";
     RETURN_IF_ERROR(Authorize(gate, reply, policy::Action::kSign, key, request_id).status());
   }
   return Authorize(gate, reply, action, std::move(key), request_id);

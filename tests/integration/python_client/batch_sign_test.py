@@ -132,6 +132,24 @@ class BatchSign(unittest.TestCase):
         self.assertEqual([(row["line"], row["error"].split(":")[0]) for row in rows if row["error"]],
                          [(8, "FIELD_REQUIRED"), (101, "MESSAGE_TOO_LARGE")])
 
+    def test_the_command_line_takes_lines_of_other_systems_and_signs_none_before_all_are_read(self):
+        file = self.deployment.folder / "lines"
+        file.write_bytes(b"first\r\nsecond\r\n")
+        signed = self.deployment.command("settlement", "--output", "json", "sign", "--key", self.key,
+                                         "--lines", file)
+        self.assertEqual(signed.returncode, 0, signed.stderr)
+        public = serialization.load_der_public_key(self.settlement.GetPublicKey(
+            signing.GetPublicKeyRequest(name=self.key), timeout=SECONDS).der)
+        for line, row in zip((b"first", b"second"), signed.stdout.splitlines(), strict=True):
+            public.verify(base64.b64decode(json.loads(row)["signature"]), line,
+                          ec.ECDSA(hashes.SHA256()))
+        # The 101st is of the second call.
+        file.write_text(("00" * 32 + "\n") * 100 + "no digest\n")
+        refused = self.deployment.command("settlement", "sign", "--key", self.key, "--digest",
+                                          "--lines", file)
+        self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+        self.assertIn("FIELD_INVALID: line 101 is no digest", refused.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -21,6 +21,8 @@ using keysvc::testing::ReadFile;
 using keysvc::testing::RunOpenssl;
 using keysvc::testing::TemporaryDirectory;
 
+constexpr char kEcP256[] = "EC -pkeyopt ec_paramgen_curve:P-256";
+
 const auto kRefused = HasReason(Reason::kFieldInvalid);
 
 // A root, an authority below it, and a key that the authority certifies; made by the openssl
@@ -38,13 +40,12 @@ class CertificateChainTest : public ::testing::Test {
   std::string File(const std::string& name) const { return folder_.File(name); }
   void Run(const std::string& arguments) const { RunOpenssl(arguments, File("log")); }
 
-  void Key(const std::string& name) const {
-    Run(absl::StrCat("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ",
-                     File(name + ".key")));
+  void Key(const std::string& name, const std::string& algorithm = kEcP256) const {
+    Run(absl::StrCat("genpkey -algorithm ", algorithm, " -out ", File(name + ".key")));
     Run(absl::StrCat("pkey -in ", File(name + ".key"), " -pubout -out ", File(name + ".pub")));
   }
-  void Root(const std::string& name) const {
-    Key(name);
+  void Root(const std::string& name, const std::string& algorithm = kEcP256) const {
+    Key(name, algorithm);
     Run(absl::StrCat("req -x509 -new -key ", File(name + ".key"), " -subj /CN=", name,
                      " -days 30 -out ", File(name + ".pem")));
   }
@@ -53,7 +54,8 @@ class CertificateChainTest : public ::testing::Test {
     keysvc::testing::WriteFile(File("ca.cnf"),
                                "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n"
                                "[none]\nbasicConstraints=CA:FALSE\n[encrypts]\n"
-                               "keyUsage=keyEncipherment\n[unnamed]\nsubjectKeyIdentifier=none\n"
+                               "keyUsage=keyEncipherment\n[commits]\nkeyUsage=nonRepudiation\n"
+                               "[unnamed]\nsubjectKeyIdentifier=none\n"
                                "authorityKeyIdentifier=none\n");
     const std::string extensions = options.empty() ? "-extensions none" : options;
     Run(absl::StrCat("x509 -new -force_pubkey ", File(name + ".pub"), " -subj /CN=", name, " -CA ",
@@ -141,12 +143,36 @@ TEST_F(CertificateChainTest, AKeyUsageHasToAllowSignatures) {
   Certify("leaf", "issuer", "-extensions encrypts");
   spki_ = ReadKeyDocument(Pem({"leaf"}), "pem", KeyUsage::kKeyEncipherment).value().key->ToSpki();
   EXPECT_THAT(Read({"leaf"}), kRefused);
+  Certify("leaf", "issuer", "-extensions commits");
+  EXPECT_OK(Read({"leaf"}));
 }
 
 TEST_F(CertificateChainTest, AWeakSignatureOnTheWayIsRefused) {
   Certify("leaf", "issuer", "-extensions none -sha1");
   EXPECT_OK(Read({"leaf"})) << "it is for whoever has the issuer's certificate to judge";
   EXPECT_THAT(Read({"leaf", "issuer"}), kRefused);
+}
+
+TEST_F(CertificateChainTest, AWeakKeyOnTheWayIsRefusedHoweverItSigns) {
+  for (const int bits : {1024, 2048}) {
+    Root("rsa", absl::StrCat("RSA -pkeyopt rsa_keygen_bits:", bits));
+    Certify("leaf", "rsa", "-extensions none -sha256");
+    EXPECT_OK(Read({"leaf"})) << "it is for whoever has the issuer's certificate to judge";
+    if (bits < 2048) {
+      EXPECT_THAT(Read({"leaf", "rsa"}), kRefused);
+    } else {
+      EXPECT_OK(Read({"leaf", "rsa"}));
+    }
+  }
+}
+
+TEST_F(CertificateChainTest, AChainIsValidWhileAllOfItIs) {
+  Certify("issuer", "root", "-extensions ca", 5);
+  Certify("leaf", "issuer", "", 10);
+  const auto chain = Read({"leaf", "issuer", "root"});
+  ASSERT_OK(chain);
+  EXPECT_LT(absl::AbsDuration(chain->not_after - absl::Now() - absl::Hours(120)), absl::Minutes(5));
+  EXPECT_EQ(CertificateChainFromDer(ToDer(*chain))->not_after, chain->not_after);
 }
 
 TEST_F(CertificateChainTest, WhatAreNotAFewCertificatesIsRefused) {

@@ -53,6 +53,7 @@ TEST(KeyDocumentTest, ACertificateGivesItsKeyAndItsValidity) {
   EXPECT_LT(absl::AbsDuration(document->validity->not_after - now - absl::Hours(24 * 30)),
             absl::Minutes(5));
   EXPECT_OK(ReadKeyDocument(partner.Certificate(30), "pem")) << "no key usage is any key usage";
+  EXPECT_OK(ReadKeyDocument(partner.Certificate(30, "-addext keyUsage=nonRepudiation"), "pem"));
 }
 
 TEST(KeyDocumentTest, TextAroundTheBlockDoesNotMatter) {

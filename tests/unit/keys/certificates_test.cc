@@ -40,8 +40,12 @@ class CertificatesTest : public ::testing::Test {
     // Certificates begin at the openssl program's time.
     world_.JumpWallClock(absl::Now() - world_.Now() + absl::Minutes(1));
     ASSERT_OK(world_.Create(kKey, {Purpose::kJws, Algorithm::kEcP256, Protection::kHsm, kYear}));
-    RunOpenssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=CA -days 100 -keyout " +
-                   File("ca.key") + " -out " + File("ca.pem"),
+    MakeAuthority(100);
+  }
+
+  void MakeAuthority(int days) {
+    RunOpenssl(absl::StrCat("req -x509 -newkey rsa:2048 -nodes -subj /CN=CA -days ", days,
+                            " -keyout ", File("ca.key"), " -out ", File("ca.pem")),
                File("log"));
   }
 
@@ -165,6 +169,14 @@ TEST_F(CertificatesTest, VerifiersGetThemWithTheKeySetWhileTheyAreValid) {
   world_.Advance(absl::Hours(24 * 31));
   EXPECT_THAT(Jwks(), Not(HasSubstr("\"x5")));
   EXPECT_THAT(Jwks(), HasSubstr("\"kid\"")) << "the key goes on";
+}
+
+TEST_F(CertificatesTest, AKeySetLeavesThemOutOnceAnIssuersHasEnded) {
+  MakeAuthority(10);
+  ASSERT_OK(Attach(1, Chain(1, 30)));
+  EXPECT_THAT(Jwks(), HasSubstr("\"x5c\":[\"MII"));
+  world_.Advance(absl::Hours(24 * 11));
+  EXPECT_THAT(Jwks(), Not(HasSubstr("\"x5")));
 }
 
 }  // namespace

@@ -143,6 +143,7 @@ TEST_F(KeyDeliveryTest, WhoRegisteredThePartnersKeyDoesNotDeliverToIt) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(LastCall(world_.store).outcome, "denied");
   EXPECT_EQ(LastCall(world_.store).reason, "SEPARATION_OF_DUTIES");
+  EXPECT_EQ(LastCall(world_.store).partner_key, kShop.ToString());
   EXPECT_OK(Deliver(primary));
 }
 

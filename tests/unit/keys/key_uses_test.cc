@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -46,7 +47,7 @@ TEST_F(KeyUsesTest, WhatIsReservedIsGivenOutOnceAndNothingBeyond) {
 
 TEST_F(KeyUsesTest, TheNextBlockIsAskedForOnceWhenHalfIsLeft) {
   const auto uses = Uses(0, 100);
-  ASSERT_OK(uses->Take(50));
+  ASSERT_OK(uses->Take(49));
   EXPECT_TRUE(Wanted().empty());
   ASSERT_OK(uses->Take(1));
   EXPECT_THAT(Wanted(), ElementsAre(kVersion));
@@ -57,11 +58,33 @@ TEST_F(KeyUsesTest, TheNextBlockIsAskedForOnceWhenHalfIsLeft) {
   EXPECT_THAT(Wanted(), ElementsAre(kVersion));
 }
 
-TEST_F(KeyUsesTest, TheStopIsFinal) {
-  const auto uses = Uses(999, 1000);
+TEST_F(KeyUsesTest, OfASmallCeilingTheNextUseIsAskedForWhenTheLastOneIsTaken) {
+  KeyParameters parameters;
+  for (const std::uint64_t most : {2U, 10U, 199U}) {
+    parameters.max_signatures = most;
+    KeyUses uses(kVersion, *LimitsOf(parameters, kSmall), 0, 1, wanted_);
+    ASSERT_OK(uses.Take(1));
+    EXPECT_THAT(Wanted(), ElementsAre(kVersion)) << most;
+  }
+}
+
+TEST_F(KeyUsesTest, TheStopIsFinalAndSaidOnce) {
+  const auto uses = Uses(998, 1000);
   EXPECT_OK(uses->Take(1));
+  EXPECT_FALSE(uses->exhausted());
+  EXPECT_TRUE(Wanted().empty());
+  EXPECT_OK(uses->Take(1));
+  EXPECT_TRUE(uses->exhausted());
+  EXPECT_THAT(Wanted(), ElementsAre(kVersion));
   EXPECT_THAT(uses->Take(1), HasReason(Reason::kKeyUsesExhausted));
   EXPECT_TRUE(Wanted().empty());
+  const auto few = Uses(998, 1000);
+  EXPECT_THAT(few->Take(3), HasReason(Reason::kKeyUsesExhausted));
+  EXPECT_TRUE(few->exhausted());
+  EXPECT_THAT(Wanted(), ElementsAre(kVersion));
+  EXPECT_OK(few->Take(2));
+  EXPECT_TRUE(Wanted().empty());
+  EXPECT_TRUE(Uses(1000, 1000)->exhausted());
   EXPECT_EQ(kSmall.Next(950), 1000u);
   EXPECT_EQ(kSmall.Next(1000), 1000u);
 }
@@ -102,9 +125,8 @@ TEST_F(KeyUsesTest, SixtyFourThreadsGetNoUseTwice) {
   EXPECT_GE(given, kLimits.stop - 4);
 }
 
-TEST_F(KeyUsesTest, WhoWaitsGetsTheNextBlockAndNotForEver) {
+TEST_F(KeyUsesTest, WhoWaitsGetsTheNextBlock) {
   const auto uses = Uses(100, 100);
-  EXPECT_THAT(uses->TakeWithin(1, absl::ZeroDuration()), HasReason(Reason::kKeyUsesNotReserved));
   absl::Status waited;
   {
     std::jthread waiting([&] { waited = uses->TakeWithin(1, absl::Minutes(1)); });
@@ -112,6 +134,24 @@ TEST_F(KeyUsesTest, WhoWaitsGetsTheNextBlockAndNotForEver) {
   }
   EXPECT_OK(waited);
   EXPECT_EQ(uses->taken(), 101u);
+}
+
+TEST_F(KeyUsesTest, OnceOneHasWaitedInVainTheOthersHearItAtOnceUntilTheNextBlock) {
+  const auto uses = Uses(100, 100);
+  const auto late = HasReason(Reason::kKeyUsesNotReserved);
+  EXPECT_THAT(uses->TakeWithin(1, absl::Milliseconds(1)), late);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(uses->TakeWithin(1, absl::Seconds(5)), late);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  uses->Grant(200);
+  EXPECT_OK(uses->TakeWithin(100, absl::Minutes(1)));
+  absl::Status waited;
+  {
+    std::jthread waiting([&] { waited = uses->TakeWithin(1, absl::Minutes(1)); });
+    while (Wanted().empty()) std::this_thread::yield();
+    uses->Grant(300);
+  }
+  EXPECT_OK(waited);
 }
 
 TEST_F(KeyUsesTest, ACeilingIsReachedExactlyAndARestartLosesAHundredthOfIt) {

@@ -47,7 +47,7 @@ std::vector<LoggedRecord> LoggedRecords(store::Store& store) {
     records.push_back({leaf.index, header.at("action"), header.at("outcome"), header.at("actor"),
                        body.value("resource", ""), body.value("reason", ""),
                        details.value("intent", ""), details.value("orphan_in_hsm", ""),
-                       details.value("fault", "")});
+                       details.value("fault", ""), details.value("partner_key", "")});
   }
   return records;
 }

@@ -32,7 +32,7 @@ constexpr char kAnother[] = "another";  // who may do the same
 struct LoggedRecord {
   std::uint64_t index = 0;
   std::string action, outcome, actor, resource, reason;
-  std::string intent, orphan, fault;  // of its details
+  std::string intent, orphan, fault, partner_key;  // of its details
 };
 std::vector<LoggedRecord> LoggedRecords(store::Store& store);
 // The newest one that is not about the log itself.

@@ -12,6 +12,8 @@
 #include "keysvc/keys/key_history.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_uses.h"
+#include "keysvc/keys/key_version_row.h"
+#include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/own_keys.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "store/sidecar.h"
@@ -253,6 +255,60 @@ TEST_F(RestorationTest, AKeyWithACeilingSignsNoMoreWithAnOlderStore) {
     if (changed.key == "bank") changed.max_signatures = 2000;
   }
   EXPECT_THAT(Check(rows), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(RestorationTest, TheNextVersionOfAKeyWithACeilingIsGivenUpWithAnOlderStore) {
+  const KeyName bank{"acme", "bank"};
+  KeyParameters parameters;
+  parameters.max_signatures = 1000;
+  ASSERT_OK(world_.Create(bank, parameters));
+  ASSERT_OK(world_.CreateVersion(bank));
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  const auto restored = RestoreOnto(world_.hsm, 1);
+  ASSERT_OK(restored);
+  EXPECT_THAT(restored->lost, IsEmpty());
+  EXPECT_THAT(restored->given_up, ElementsAre("tenants/acme/keys/bank/versions/2"));
+  audit::Entry entry;
+  entry.action = "Log.Restored";
+  entry.actor = "system";
+  entry.items = restored->items;
+  entry.details = restored->details;
+  ASSERT_OK(world_.journal().Record(entry, restored->mutation));
+  ASSERT_OK(world_.Restart());
+  EXPECT_EQ(world_.Rotate(bank, KeyRegistry::Urgency::kSoon)->name.version, 3U);
+  const auto versions = world_.registry().Versions(bank);
+  EXPECT_EQ(versions->at(0).uses, 1000U);
+  EXPECT_EQ(versions->at(1).state, KeyState::kDestroyed);
+  EXPECT_EQ(versions->at(2).uses, 0U);
+  // Another one is no worse for having signed.
+  EXPECT_EQ(world_.Rotate(kWebhook, KeyRegistry::Urgency::kSoon)->name.version, 2U);
+}
+
+TEST_F(RestorationTest, AVersionThatIsActivatedGetsNothingBackOfWhatWasReserved) {
+  const KeyName bank{"acme", "bank"};
+  KeyParameters parameters;
+  parameters.max_signatures = 1000;
+  ASSERT_OK(world_.Create(bank, parameters));
+  ASSERT_OK(world_.CreateVersion(bank));
+  const KeyVersionRows rows(world_.hsm, deployment_.RegistryLabel());
+  store::Mutation mutation;
+  for (const store::KeyVersionRow& row : Rows()) {
+    if (row.key != bank.key || row.version != 2) continue;
+    KeyRecord record = *rows.Open(row);
+    record.reserved_uses = 995;
+    ++record.revision;
+    mutation.keys.push_back(*rows.Seal(record));
+  }
+  audit::Entry entry;
+  entry.action = "KeyService.Reload";
+  entry.actor = "system";
+  entry.details["keys"] = KeyRowsDigest(Rows(), mutation.keys);
+  ASSERT_OK(world_.journal().Record(entry, mutation));
+  ASSERT_OK(world_.Restart());
+  ASSERT_OK(world_.Rotate(bank, KeyRegistry::Urgency::kSoon));
+  const auto uses = world_.registry().uses().Find({bank, 2});
+  EXPECT_EQ(uses->taken(), 995U);
+  EXPECT_EQ(uses->reserved(), 1000U);
 }
 
 TEST_F(RestorationTest, AnotherKeyUnderTheLabelOfALostOneDoesNotReplaceIt) {

@@ -330,6 +330,25 @@ TEST_F(SignerTest, WhatTakesMessagesOnlySignsNoDigest) {
   }
 }
 
+TEST_F(SignerTest, AWrongDigestTakesNoRepetitionFromTheOthersOfItsBatch) {
+  BatchSignRequest batch;
+  batch.key = kKey;
+  batch.request_id = kRequestId;
+  for (const std::string& digest : {std::string(32, 'd'), std::string("short"), std::string()}) {
+    batch.formats.push_back(
+        std::make_shared<DigestSignature>(digest, SignatureEncoding::kDer, RsaPadding::kPss));
+  }
+  const auto first = SignBatch(batch);
+  ASSERT_OK(first);
+  ASSERT_OK(first->at(0));
+  EXPECT_THAT(first->at(1), HasReason(Reason::kFieldInvalid));
+  EXPECT_THAT(first->at(2), HasReason(Reason::kFieldRequired));
+  const auto again = SignBatch(batch);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->at(0)->bytes, first->at(0)->bytes);
+  EXPECT_THAT(again->at(1), HasReason(Reason::kFieldInvalid));
+}
+
 TEST_F(SignerTest, ADigestIsAnotherRequestThanAMessageOfTheSameBytesAndNeedsAPermitOfItsOwn) {
   const std::string digest(32, 'd');
   const SignRequest request{

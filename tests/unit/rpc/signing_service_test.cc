@@ -122,6 +122,11 @@ TEST_F(ServicesTest, SignADigestForWhoMaySignMessagesAndDigests) {
     batch.set_name(key);
     Deadline second;
     EXPECT_EQ(ReasonOnWire(signing->BatchSign(&second, batch, &made)), "POLICY_DENIED") << key;
+    for (const char* method : {"\"SigningService.Sign\"", "\"SigningService.BatchSign\""}) {
+      const LoggedRecord denied = edge.Records(method).back();
+      EXPECT_TRUE(denied.Has("\"outcome\":\"denied\"")) << method << key;
+      EXPECT_TRUE(denied.Has("\"input\":\"digest\"")) << method << key;
+    }
   }
 }
 
