@@ -110,9 +110,9 @@ TEST_F(ImportResultsTest, OfAnotherProfileOrOfNothingAreLeftAlone) {
   EXPECT_EQ(Content(), sound);
   for (const std::string& content :
        {std::string("4111111111111111\n"), std::string("4111"), std::string("# keysvc import\n"),
-        std::string("# keysvc import x ") + kProfile + " tokens\n",
-        sound.substr(0, sound.size() - 1), sound + "1;tok_a;\n", sound + "x,tok_a,\n",
-        sound + "1,tok_a,PAN_INVALID\n", sound + "1,,\n"}) {
+        std::string("# keysvc import x ") + kProfile + " tokens\n", sound + "# done\n1,tok_a,\n",
+        sound + "1;tok_a;\n", sound + "x,tok_a,\n", sound + "1,tok_a,PAN_INVALID\n",
+        sound + "1,,\n"}) {
     keysvc::testing::WriteFile(path_, content);
     EXPECT_THAT(Open().status(), HasReason(Reason::kFieldInvalid)) << content;
     EXPECT_EQ(Content(), content);

@@ -269,7 +269,7 @@ TEST(Config, ReadsAnFf1Profile) {
   EXPECT_EQ(profile.name, "legacy");
   EXPECT_EQ(profile.family, tokenizer::Family::kFf1);
   EXPECT_EQ(profile.ff1.ToString(), "ff1 1 cards=16-19 first=6 last=4 offset=3 prefix=ppt_");
-  EXPECT_EQ(config->profiles.back().family, tokenizer::Family::kOpaque);
+  EXPECT_EQ(config->profiles[1].family, tokenizer::Family::kOpaque);
   const auto opaque = Parse(ExampleWithProfile("    deterministic: false\n    family: opaque\n"));
   ASSERT_OK(opaque);
   EXPECT_EQ(opaque->profiles.front().family, tokenizer::Family::kOpaque);
@@ -440,7 +440,7 @@ TEST(Config, RefusesFf1ProfilesThatContradictThemselves) {
   ExpectFault(ExampleWithProfile(deterministic + "    family: ff1\n    ff1: {keep_first: 6}\n"),
               "shortest_card");
   ExpectFault(ExampleWithProfile(deterministic + "    family: ff3\n"),
-              "opaque, numeric, emv or ff1");
+              "opaque, numeric, emv, ff1 or external");
   ExpectFault(ExampleWithProfile(deterministic + "    ff1: {keep_first: 6}\n"),
               "only a profile of the family ff1");
   std::string random = ExampleWithProfile(Ff1Lines("16", "6", "0", "3"));
