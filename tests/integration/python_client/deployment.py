@@ -176,7 +176,7 @@ class Deployment:
         if principal is not None:
             connection = ["--profile-file", self.folder / f"clients/{principal}.ini"]
         return subprocess.run([KEYSVC, *connection, *arguments], input=stdin, capture_output=True,
-                              text=True, check=False, timeout=60)
+                              text=True, errors="surrogateescape", check=False, timeout=60)
 
     def files(self) -> Iterator[pathlib.Path]:
         return (path for path in self.folder.rglob("*") if path.is_file())
