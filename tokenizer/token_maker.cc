@@ -143,8 +143,10 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::ComputeTokens(const Cards& cards
 }
 
 absl::StatusOr<std::vector<TokenMaker::Group>> TokenMaker::MakeGroups(const Cards& cards) {
-  ASSIGN_OR_RETURN(std::vector<Group> single, ReadCards(cards));
+  // In this order: a token that another call has brought for the same card since is then found to
+  // be that card's.
   ASSIGN_OR_RETURN(std::set<std::string> taken, FindTaken());
+  ASSIGN_OR_RETURN(std::vector<Group> single, ReadCards(cards));
   std::vector<Group> groups;
   std::map<std::string, std::size_t> group_with;
   for (std::size_t i = 0; i < cards.size(); ++i) {

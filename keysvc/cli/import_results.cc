@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,6 +55,8 @@ absl::StatusOr<std::unique_ptr<ImportResults>> ImportResults::Open(const std::st
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     return Error(Reason::kFieldInvalid, "another import writes these results", "results");
   }
+  struct stat file_status {};
+  if (fstat(descriptor, &file_status) != 0 || !S_ISREG(file_status.st_mode)) return NotResults();
   const std::string terms = absl::StrCat(ToAbsl(profile), " ", ToAbsl(form));
   std::ifstream file(path);
   std::string heading;

@@ -76,12 +76,14 @@ void KeyUses::Grant(std::uint64_t reserved) {
 absl::Status KeyUses::TakeWithin(std::uint64_t uses, absl::Duration within) {
   const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(within);
   std::unique_lock lock(mutex_);
+  const std::uint64_t reserved = reserved_.load();
   while (true) {
     absl::Status taken = Take(uses);
     if (ReasonOf(taken) != Reason::kKeyUsesNotReserved || late_) return taken;
     if (granted_.wait_until(lock, deadline) == std::cv_status::timeout) {
       taken = Take(uses);
-      late_ = ReasonOf(taken) == Reason::kKeyUsesNotReserved;
+      // Who found nothing left of what was granted says nothing of the next grant.
+      late_ = ReasonOf(taken) == Reason::kKeyUsesNotReserved && reserved_.load() == reserved;
       return taken;
     }
   }

@@ -2,6 +2,7 @@
 """The cards of a former vault, from outside: they keep their tokens, what is broken off goes on, and nothing
 is made twice."""
 
+import concurrent.futures
 import json
 import os
 import random
@@ -118,6 +119,15 @@ class Imports(unittest.TestCase):
         self.assertEqual(self.bring(rows, request_id=request_id), first)
         refused = refusal(lambda: self.bring(rows[:1], request_id=request_id))
         self.assertEqual(refused[:2], ("INVALID_ARGUMENT", "REQUEST_ID_REUSED"))
+
+    def test_the_same_request_twice_at_once_has_one_answer(self):
+        for _ in range(100):
+            request_id, rows = str(uuid.uuid4()), [row(invented(), f"t-{uuid.uuid4()}")
+                                                   for _ in range(30)]
+            with concurrent.futures.ThreadPoolExecutor(2) as both:
+                one, other = both.map(lambda _: self.bring(rows, request_id=request_id), range(2))
+            self.assertEqual(one, other)
+            self.assertFalse(any(result.HasField("error") for result in one))
 
     def test_records_name_the_tokens_and_no_cards(self):
         pan, token = invented(), f"recorded-{uuid.uuid4().hex[:6]}x"

@@ -119,6 +119,11 @@ TEST_F(ImportResultsTest, OfAnotherProfileOrOfNothingAreLeftAlone) {
   }
 }
 
+TEST_F(ImportResultsTest, AreAFileAndNoDevice) {
+  EXPECT_THAT(ImportResults::Open("/dev/full", kProfile, "cards", kRows).status(),
+              HasReason(Reason::kFieldInvalid));
+}
+
 TEST_F(ImportResultsTest, HaveOneWriterAtATime) {
   const auto results = Open();
   ASSERT_OK(results);
