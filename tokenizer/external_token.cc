@@ -24,6 +24,7 @@ constexpr std::size_t kShortest = 8;
 constexpr std::size_t kLongest = 64;
 
 constexpr std::size_t kHexDigits = 32;
+constexpr std::size_t kUuidLength = kHexDigits + 4;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsHexLetter(char c) { return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -33,14 +34,8 @@ bool IsAllowed(char c) {
 }
 
 // A UUID that says of which version and variant it is (RFC 9562 section 4), or as many hexadecimal
-// digits without dashes, behind a prefix without digits such as "tok_". In 16 random bytes digits
-// follow one another as chance has it.
-bool IsOfRandomBytes(std::string_view text) {
-  const std::size_t prefix = text.rfind('_') == std::string_view::npos ? 0 : text.rfind('_') + 1;
-  if (std::any_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(prefix), IsDigit)) {
-    return false;
-  }
-  text.remove_prefix(prefix);
+// digits without dashes. In 16 random bytes digits follow one another as chance has it.
+bool IsRandomBytes(std::string_view text) {
   if (std::none_of(text.begin(), text.end(), IsHexLetter)) return false;
   if (policy::IsUuid(text)) {
     constexpr std::string_view kVariant = "89abAB";
@@ -48,6 +43,18 @@ bool IsOfRandomBytes(std::string_view text) {
   }
   return text.size() == kHexDigits &&
          std::all_of(text.begin(), text.end(), [](char c) { return IsDigit(c) || IsHexLetter(c); });
+}
+
+// The same, also behind a prefix without digits such as "tok_".
+bool EndsInRandomBytes(std::string_view text) {
+  for (const std::size_t length : {kUuidLength, kHexDigits}) {
+    if (text.size() < length) continue;
+    const std::string_view prefix = text.substr(0, text.size() - length);
+    const bool plain = prefix.empty() || (Parts(prefix.back()) &&
+                                          std::none_of(prefix.begin(), prefix.end(), IsDigit));
+    if (plain && IsRandomBytes(text.substr(prefix.size()))) return true;
+  }
+  return false;
 }
 
 // Whether so many digits in a row may be a card number.
@@ -103,7 +110,7 @@ bool IsExternalToken(std::string_view text) {
   }
   // Else records could not tell one from the other.
   if (TokenKeyVersion(text).ok()) return false;
-  return IsOfRandomBytes(text) || !HasPan(text);
+  return EndsInRandomBytes(text) || !HasPan(text);
 }
 
 std::string DrawExternalToken(const RandomSource& random) {
