@@ -7,9 +7,6 @@
 
 namespace keysvc::audit {
 
-// Whether all of it is UTF-8 (RFC 3629).
-bool IsUtf8(std::string_view text);
-
 // Appends `text` as a JSON string in the form of RFC 8785 section 3.2.2.2: only what must be
 // escaped is. Bytes that are not UTF-8 become U+FFFD, so that the result always is.
 void AppendJsonString(std::string& out, std::string_view text);

@@ -27,4 +27,12 @@ bool IsUuid(std::string_view text) {
   return valid;
 }
 
+bool HasUuidVersion(std::string_view uuid) {
+  constexpr std::size_t kVersionAt = 14;
+  constexpr std::size_t kVariantAt = 19;
+  constexpr std::string_view kVariant = "89abAB";
+  return uuid[kVersionAt] >= '1' && uuid[kVersionAt] <= '8' &&
+         kVariant.find(uuid[kVariantAt]) != std::string_view::npos;
+}
+
 }  // namespace keysvc::policy

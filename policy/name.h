@@ -12,6 +12,8 @@ bool IsName(std::string_view text);
 
 // Whether `text` is a UUID in its usual spelling (RFC 9562 section 4), in lower or upper case.
 bool IsUuid(std::string_view text);
+// Whether such a text says its version, 1 to 8, and the variant of RFC 9562.
+bool HasUuidVersion(std::string_view uuid);
 
 }  // namespace keysvc::policy
 

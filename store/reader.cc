@@ -40,9 +40,7 @@ constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
     "state, is_primary, revision, mac, token_format, low_s, certificates, max_signatures FROM "
-    "key_versions ORDER "
-    "BY tenant, "
-    "name, version";
+    "key_versions ORDER BY tenant, name, version";
 constexpr char kPartnerKeys[] =
     "SELECT tenant, name, purpose, algorithm, kid, not_before_ms, not_after_ms, public_key, "
     "created_ms, registered_by, state, revision, mac FROM partner_keys ORDER BY tenant, name";
@@ -314,10 +312,11 @@ absl::StatusOr<std::vector<TokenRow>> Reader::FindEndedTokens(std::string_view t
 
 absl::StatusOr<TokenList> Reader::ListTokens(std::string_view tenant, std::uint16_t profile,
                                              std::span<const MetadataValue> filter,
-                                             std::int64_t after, std::size_t limit) {
+                                             std::optional<std::uint8_t> state, std::int64_t after,
+                                             std::size_t limit) {
   // One for all that is read, so that no entry of the index is older or newer than its row.
   RETURN_IF_ERROR(RenewSnapshot());
-  if (filter.empty()) return ListByHandle(tenant, profile, after, limit);
+  if (filter.empty()) return ListByHandle(tenant, profile, state, after, limit);
   TokenList list;
   std::int64_t next = after + 1;  // the least handle that may be one
   std::size_t agreeing = 0;       // how many of the filter's last values have it
@@ -339,17 +338,19 @@ absl::StatusOr<TokenList> Reader::ListTokens(std::string_view tenant, std::uint1
     if (!row.has_value()) {
       return Error(Reason::kIntegrityFailure, "the index over metadata is not what was written");
     }
+    ++next;
+    agreeing = 0;
+    if (state.value_or(row->state) != row->state) continue;
     list.rows.push_back(*std::move(row));
     if (list.rows.size() == limit) {
       list.last = handle;
       return list;
     }
-    ++next;
-    agreeing = 0;
   }
 }
 
 absl::StatusOr<TokenList> Reader::ListByHandle(std::string_view tenant, std::uint16_t profile,
+                                               std::optional<std::uint8_t> state,
                                                std::int64_t after, std::size_t limit) {
   TokenList list;
   std::int64_t last = after;
@@ -359,6 +360,7 @@ absl::StatusOr<TokenList> Reader::ListByHandle(std::string_view tenant, std::uin
     if (!found) return list;
     last = row.Integer(0);
     if (row.Integer(2) != profile || row.Bytes(1) != tenant) continue;
+    if (state.has_value() && row.Integer(8) != *state) continue;
     list.rows.push_back(TokenFrom(row));
     if (list.rows.size() == limit) break;
   }

@@ -55,7 +55,8 @@ class Reader {
                                                         std::uint16_t profile, std::uint8_t state,
                                                         std::int64_t by_ms, std::size_t limit);
   absl::StatusOr<TokenList> ListTokens(std::string_view tenant, std::uint16_t profile,
-                                       std::span<const MetadataValue> filter, std::int64_t after,
+                                       std::span<const MetadataValue> filter,
+                                       std::optional<std::uint8_t> state, std::int64_t after,
                                        std::size_t limit);
   absl::StatusOr<std::uint64_t> CountMetadata();
   absl::StatusOr<std::vector<KeyVersionRow>> ListKeyVersions();
@@ -86,7 +87,8 @@ class Reader {
 
   // Without a filter.
   absl::StatusOr<TokenList> ListByHandle(std::string_view tenant, std::uint16_t profile,
-                                         std::int64_t after, std::size_t limit);
+                                         std::optional<std::uint8_t> state, std::int64_t after,
+                                         std::size_t limit);
 
   std::unique_ptr<Connection> connection_;
   const RecentTokens& recent_;

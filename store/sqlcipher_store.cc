@@ -163,10 +163,12 @@ class SqlcipherStore : public Store {
   }
 
   absl::StatusOr<TokenList> ListTokens(std::string_view tenant, std::uint16_t profile,
-                                       std::span<const MetadataValue> filter, std::int64_t after,
+                                       std::span<const MetadataValue> filter,
+                                       std::optional<std::uint8_t> state, std::int64_t after,
                                        std::size_t limit) override {
-    return readers_.Use(
-        [&](Reader& reader) { return reader.ListTokens(tenant, profile, filter, after, limit); });
+    return readers_.Use([&](Reader& reader) {
+      return reader.ListTokens(tenant, profile, filter, state, after, limit);
+    });
   }
 
   absl::StatusOr<std::uint64_t> CountMetadata() override {

@@ -79,13 +79,15 @@ class Store {
                                                                 std::int64_t by_ms,
                                                                 std::size_t limit) = 0;
 
-  // At most `limit` (at least 1) rows of the profile with handles above `after` whose metadata the
-  // index has under every value of the filter, whose fields differ; without a filter all of its
-  // rows. What the rows say is the caller's to compare. May end before `limit` with more to come:
-  // one call looks at some thousand entries. Finding them takes as long as there are entries of the
-  // filter's rarest value; without a filter it reads the rows of all profiles.
+  // At most `limit` (at least 1) rows of the profile with handles above `after`, in this state
+  // where one is given, whose metadata the index has under every value of the filter, whose fields
+  // differ; without a filter all of its rows. What the rows say is the caller's to compare. May end
+  // before `limit` with more to come: one call looks at some thousand entries. Finding them takes
+  // as long as there are entries of the filter's rarest value; without a filter it reads the rows
+  // of all profiles.
   virtual absl::StatusOr<TokenList> ListTokens(std::string_view tenant, std::uint16_t profile,
                                                std::span<const MetadataValue> filter,
+                                               std::optional<std::uint8_t> state,
                                                std::int64_t after, std::size_t limit) = 0;
   // How many entries the index over metadata has.
   virtual absl::StatusOr<std::uint64_t> CountMetadata() = 0;

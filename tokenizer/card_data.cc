@@ -6,6 +6,7 @@
 
 #include "crypto/bytes.h"
 #include "crypto/canonical.h"
+#include "crypto/utf8.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -21,26 +22,15 @@ constexpr std::size_t kLongestName = 128;
 constexpr std::uint16_t kFirstYear = 2000;
 constexpr std::uint16_t kLastYear = 2099;
 
-// Takes one code point off well-formed UTF-8 (RFC 3629); nullopt for what is not.
-std::optional<char32_t> NextCodePoint(crypto::ByteView& bytes) {
-  const std::uint8_t lead = bytes[0];
-  const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || bytes.size() < size) return std::nullopt;
-  char32_t point = size == 1 ? lead : lead & (0xffU >> (size + 1));
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((bytes[i] & 0xc0U) != 0x80U) return std::nullopt;
-    point = (point << 6U) | (bytes[i] & 0x3fU);
-  }
-  const bool overlong = (size == 3 && point < 0x800) || (size == 4 && point < 0x10000);
-  if (overlong || (point >= 0xd800 && point <= 0xdfff) || point > 0x10ffff) return std::nullopt;
-  bytes = bytes.subspan(size);
-  return point;
-}
-
-bool IsPrintableUtf8(crypto::ByteView text) {
+// UTF-8 without the controls C0, DEL and C1.
+bool IsPrintableUtf8(std::string_view text) {
   while (!text.empty()) {
-    const std::optional<char32_t> point = NextCodePoint(text);
-    if (!point.has_value() || *point < 0x20 || (*point >= 0x7f && *point < 0xa0)) return false;
+    const std::size_t length = crypto::Utf8SequenceLength(text);
+    if (length == 0 || (length == 1 && (text[0] < ' ' || text[0] == '\x7f')) ||
+        (text[0] == '\xc2' && static_cast<std::uint8_t>(text[1]) < 0xa0)) {
+      return false;
+    }
+    text.remove_prefix(length);
   }
   return true;
 }
@@ -55,7 +45,8 @@ bool MayHoldCardData(crypto::ByteView text) {
 }
 
 absl::Status CheckName(crypto::ByteView name) {
-  if (name.size() > kLongestName || !IsPrintableUtf8(name) || MayHoldCardData(name)) {
+  if (name.size() > kLongestName || !IsPrintableUtf8(crypto::AsText(name)) ||
+      MayHoldCardData(name)) {
     return Error(Reason::kFieldInvalid,
                  "a cardholder name is at most 128 bytes of UTF-8, without control characters and "
                  "card data",

@@ -12,7 +12,6 @@
 #include "crypto/bytes.h"
 #include "policy/name.h"
 #include "status/abseil.h"
-#include "status/reason.h"
 #include "tokenizer/opaque_token.h"
 
 namespace keysvc::tokenizer {
@@ -37,10 +36,7 @@ bool IsAllowed(char c) {
 // digits without dashes. In 16 random bytes digits follow one another as chance has it.
 bool IsRandomBytes(std::string_view text) {
   if (std::none_of(text.begin(), text.end(), IsHexLetter)) return false;
-  if (policy::IsUuid(text)) {
-    constexpr std::string_view kVariant = "89abAB";
-    return text[14] >= '1' && text[14] <= '8' && kVariant.find(text[19]) != std::string_view::npos;
-  }
+  if (policy::IsUuid(text)) return policy::HasUuidVersion(text);
   return text.size() == kHexDigits &&
          std::all_of(text.begin(), text.end(), [](char c) { return IsDigit(c) || IsHexLetter(c); });
 }
@@ -61,12 +57,6 @@ bool EndsInRandomBytes(std::string_view text) {
 bool MayBePan(std::string_view digits) {
   if (digits.size() < kShortestPan) return false;
   return digits.size() > kLongestPan || PassesLuhn(crypto::AsBytes(digits));
-}
-
-std::string DigitsOf(std::string_view text) {
-  std::string digits;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), IsDigit);
-  return digits;
 }
 
 // Whether digits between separators, or several of these together, may be a card number.
@@ -95,12 +85,6 @@ bool HasPan(std::string_view text) {
   return false;
 }
 
-bool HoldsNumberOf(const Pan& pan, std::string_view token) {
-  const std::string digits = DigitsOf(token);
-  return digits.find(crypto::AsText(pan.Expose(crypto::SecretAccess::kGranted))) !=
-         std::string::npos;
-}
-
 }  // namespace
 
 bool IsExternalToken(std::string_view text) {
@@ -122,30 +106,6 @@ std::string DrawExternalToken(const RandomSource& random) {
     token = std::string(kPrefix) + crypto::ToBase32(crypto::AsText(bytes));
   } while (!IsExternalToken(token));
   return token;
-}
-
-absl::Status CheckImportedToken(const Profile& profile, const CardData& card,
-                                std::string_view token) {
-  const auto refuse = [](std::string_view why) {
-    return Error(Reason::kFieldInvalid, why, "token");
-  };
-  if (token.empty()) return absl::OkStatus();
-  switch (profile.family) {
-    case Family::kExternal:
-      if (IsExternalToken(token) && !HoldsNumberOf(card.pan, token)) return absl::OkStatus();
-      return refuse(
-          "8 to 64 letters, digits, \".\", \"_\" and \"-\" are expected that cannot be taken for a "
-          "card number");
-    case Family::kNumeric:
-      if (MayBeDrawn(profile, token) && KeepsDigitsOf(card.pan, token)) return absl::OkStatus();
-      return refuse(
-          "a numeric token has as many digits as the card, its last four, and a wrong Luhn sum");
-    case Family::kOpaque:
-    case Family::kEmv:
-    case Family::kFf1:
-      break;
-  }
-  return refuse("tokens of this family are made here alone");
 }
 
 }  // namespace keysvc::tokenizer

@@ -72,6 +72,29 @@ absl::Status AddCards(const std::vector<absl::StatusOr<CardData>>& cards,
   return absl::OkStatus();
 }
 
+// `items` are the names or cards of the request.
+absl::StatusOr<std::vector<absl::StatusOr<IssuedToken>>> ResultsOfItems(
+    std::vector<KeptToken> tokens, std::string_view tenant, const auto& items,
+    std::string_view refusal) {
+  if (tokens.size() != items.size()) {
+    return Error(Reason::kIntegrityFailure, "a kept answer is for another number of items");
+  }
+  std::vector<absl::StatusOr<IssuedToken>> results;
+  results.reserve(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].ok()) {
+      results.emplace_back(items[i].status());
+    } else if (tokens[i].refused.has_value()) {
+      results.emplace_back(Error(*tokens[i].refused, refusal));
+    } else {
+      results.emplace_back(IssuedToken{{std::string(tenant), std::move(tokens[i].token)},
+                                       tokens[i].expiry,
+                                       std::move(tokens[i].account_reference)});
+    }
+  }
+  return results;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> FingerprintOf(std::string_view profile_resource,
@@ -133,23 +156,13 @@ std::vector<KeptToken> KeptOf(const std::vector<absl::StatusOr<IssuedToken>>& re
 absl::StatusOr<std::vector<absl::StatusOr<IssuedToken>>> ResultsOf(
     std::vector<KeptToken> tokens, std::string_view tenant,
     const std::vector<absl::StatusOr<TokenName>>& names, std::string_view refusal) {
-  if (tokens.size() != names.size()) {
-    return Error(Reason::kIntegrityFailure, "a kept answer is for another number of tokens");
-  }
-  std::vector<absl::StatusOr<IssuedToken>> results;
-  results.reserve(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!names[i].ok()) {
-      results.emplace_back(names[i].status());
-    } else if (tokens[i].refused.has_value()) {
-      results.emplace_back(Error(*tokens[i].refused, refusal));
-    } else {
-      results.emplace_back(IssuedToken{{std::string(tenant), std::move(tokens[i].token)},
-                                       tokens[i].expiry,
-                                       std::move(tokens[i].account_reference)});
-    }
-  }
-  return results;
+  return ResultsOfItems(std::move(tokens), tenant, names, refusal);
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<IssuedToken>>> ResultsOf(
+    std::vector<KeptToken> tokens, std::string_view tenant,
+    const std::vector<absl::StatusOr<CardData>>& cards, std::string_view refusal) {
+  return ResultsOfItems(std::move(tokens), tenant, cards, refusal);
 }
 
 absl::StatusOr<store::IdempotencyRow> KeepTokens(const std::vector<KeptToken>& tokens,

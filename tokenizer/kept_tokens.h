@@ -56,6 +56,10 @@ std::vector<KeptToken> KeptOf(const std::vector<absl::StatusOr<IssuedToken>>& re
 absl::StatusOr<std::vector<absl::StatusOr<IssuedToken>>> ResultsOf(
     std::vector<KeptToken> tokens, std::string_view tenant,
     const std::vector<absl::StatusOr<TokenName>>& names, std::string_view refusal);
+// The same of a request for cards.
+absl::StatusOr<std::vector<absl::StatusOr<IssuedToken>>> ResultsOf(
+    std::vector<KeptToken> tokens, std::string_view tenant,
+    const std::vector<absl::StatusOr<CardData>>& cards, std::string_view refusal);
 
 // One token for each card or token, empty where there is none; sealed and bound to who asked for
 // it.

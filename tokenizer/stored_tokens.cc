@@ -218,8 +218,9 @@ class Check {
   // That there are no other entries their number says.
   absl::Status FindByMetadata(const store::TokenRow& row) {
     for (const store::MetadataValue& value : store::MetadataOf(row.metadata)) {
-      ASSIGN_OR_RETURN(const store::TokenList found,
-                       store_.ListTokens(row.tenant, row.profile, {&value, 1}, row.handle - 1, 1));
+      ASSIGN_OR_RETURN(
+          const store::TokenList found,
+          store_.ListTokens(row.tenant, row.profile, {&value, 1}, std::nullopt, row.handle - 1, 1));
       if (found.rows.empty() || found.rows.front().handle != row.handle) {
         return Damaged("a token is not found by its metadata");
       }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -87,8 +88,10 @@ absl::StatusOr<TokenPage> ListTokens(const CallServices& services, const policy:
   ASSIGN_OR_RETURN(const RequestKeys request_keys, services.keys.RequestKeysOf(profile.tenant));
   const std::string context = ContextOf(profile, filter, query);
   ASSIGN_OR_RETURN(const std::int64_t after, StartOf(query.page, context, *request_keys.answer));
+  std::optional<std::uint8_t> state;
+  if (query.state.has_value()) state = static_cast<std::uint8_t>(*query.state);
   ASSIGN_OR_RETURN(store::TokenList list,
-                   services.store.ListTokens(profile.tenant, profile.number, filter, after,
+                   services.store.ListTokens(profile.tenant, profile.number, filter, state, after,
                                              std::max<std::size_t>(query.size, 1)));
   HeldKeys keys(profile, services.keys);
   TokenPage page;
@@ -96,7 +99,6 @@ absl::StatusOr<TokenPage> ListTokens(const CallServices& services, const policy:
     ASSIGN_OR_RETURN(const auto row_mac, keys.RowMac());
     TokenMetadata values = store::MetadataOf(row.metadata);
     RETURN_IF_ERROR(CheckFound(row, values, profile, filter, *row_mac));
-    if (query.state.has_value() && StateOf(row) != *query.state) continue;
     ASSIGN_OR_RETURN(std::string name, NameOf(row, keys));
     page.tokens.push_back(
         {std::move(name), StateOf(row), absl::FromUnixMillis(row.created_ms), std::move(values)});

@@ -10,8 +10,8 @@
 #include "tokenizer/account_reference.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/drawn_token.h"
-#include "tokenizer/external_token.h"
 #include "tokenizer/ff1_token.h"
+#include "tokenizer/imported_token.h"
 #include "tokenizer/opaque_token.h"
 #include "tokenizer/token_row.h"
 
@@ -42,7 +42,8 @@ TokenMaker::TokenMaker(const CallServices& services, const policy::Permit& permi
       index_(profile_, keys_, services_.store) {
   for (const TokenMetadata& stated : facts.metadata) {
     const absl::StatusOr<TokenMetadata> canonical = CanonicalMetadata(stated, profile_.metadata);
-    metadata_.push_back(store::MetadataText(canonical.ok() ? *canonical : stated));
+    // What is refused may be anything, a card number too; the item's error stands for it.
+    metadata_.push_back(canonical.ok() ? store::MetadataText(*canonical) : std::string());
     metadata_checked_.push_back(canonical.status());
   }
 }
@@ -96,9 +97,6 @@ absl::StatusOr<TokenMaker::Results> TokenMaker::Make(const Cards& cards,
         tokens.push_back(group.told);
       } else if (group.row.has_value()) {
         tokens.push_back(TokenOfRow(*group.row));
-        const bool another =
-            !group.token.empty() && tokens.back().ok() && tokens.back()->name.token != group.token;
-        if (another) tokens.back() = CardHasAnotherToken();
       } else {
         tokens.push_back(NewRow(group, handle++, mutation));
       }

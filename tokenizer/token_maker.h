@@ -40,7 +40,7 @@ class TokenMaker {
   const Profile& profile() const { return profile_; }
   const std::vector<TokenDomain>& domains() const { return domains_; }
   const std::vector<std::string>& tokens() const { return tokens_; }
-  // What is stated for each token, as its row has it, or none; as it is stated where that is wrong.
+  // What is stated for each token, as its row has it, or none; empty where that is wrong.
   const std::vector<std::string>& metadata() const { return metadata_; }
 
   // Whether the profile takes such a card.

@@ -51,23 +51,10 @@ bool HidesCard(std::string_view digits) {
 }
 
 std::optional<std::string> Uuid(std::string_view text) {
-  constexpr std::string_view kForm = "xxxxxxxx-xxxx-Vxxx-Nxxx-xxxxxxxxxxxx";
+  if (!policy::IsUuid(text) || !policy::HasUuidVersion(text)) return std::nullopt;
   std::string canonical = absl::AsciiStrToLower(ToAbsl(text));
-  if (canonical.size() != kForm.size()) return std::nullopt;
-  std::string digits;
-  for (std::size_t i = 0; i < kForm.size(); ++i) {
-    const char c = canonical[i];
-    if (kForm[i] == '-') {
-      if (c != '-') return std::nullopt;
-      continue;
-    }
-    // The version and the variant of RFC 9562.
-    const std::string_view allowed = kForm[i] == 'V'   ? "12345678"
-                                     : kForm[i] == 'N' ? "89ab"
-                                                       : "0123456789abcdef";
-    if (allowed.find(c) == std::string_view::npos) return std::nullopt;
-    digits += c;
-  }
+  std::string digits = canonical;
+  std::erase(digits, '-');
   if (HidesCard(digits)) return std::nullopt;
   return canonical;
 }

@@ -104,22 +104,8 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
   RETURN_IF_ERROR(TakeGuessesOfRequest());
   ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
-  if (tokens.size() != cards_.size()) {
-    return Error(Reason::kIntegrityFailure, "a kept answer is for another number of cards");
-  }
-  Results results;
-  for (std::size_t i = 0; i < cards_.size(); ++i) {
-    if (tokens[i].refused.has_value()) {
-      results.push_back(Error(*tokens[i].refused, "refused when it was imported first"));
-    } else if (cards_[i].ok()) {
-      results.push_back(IssuedToken{{maker_.profile().tenant, std::move(tokens[i].token)},
-                                    tokens[i].expiry,
-                                    std::move(tokens[i].account_reference)});
-    } else {
-      results.push_back(cards_[i].status());
-    }
-  }
-  return results;
+  return ResultsOf(std::move(tokens), maker_.profile().tenant, cards_,
+                   "refused when it was imported first");
 }
 
 absl::Status TokenizeCall::FindPassing(const Results& results) const {
@@ -133,26 +119,18 @@ absl::Status TokenizeCall::FindPassing(const Results& results) const {
 
 absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutation) {
   if (!request_keys_.has_value()) return absl::OkStatus();
-  std::vector<KeptToken> tokens;
   bool any = false;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    if (!results[i].ok() && cards_[i].ok()) {
-      // What failed for another cause than its content may go well when it is repeated. But of
-      // what is imported nothing may be made twice, which a profile need not notice.
-      if (action_ != policy::Action::kImportTokens) return absl::OkStatus();
-      tokens.push_back({.refused = ReasonOf(results[i].status()).value_or(Reason::kInternal)});
-      continue;
-    }
+    // What failed for another cause than its content may go well when it is repeated. But of what
+    // is imported nothing may be made twice, which a profile need not notice.
+    const bool failed = !results[i].ok() && cards_[i].ok();
+    if (failed && action_ != policy::Action::kImportTokens) return absl::OkStatus();
     any = any || results[i].ok();
-    tokens.push_back(results[i].ok() ? KeptToken{.token = results[i]->name.token,
-                                                 .expiry = results[i]->expiry,
-                                                 .account_reference = results[i]->account_reference}
-                                     : KeptToken{});
   }
   if (!any) return absl::OkStatus();
   ASSIGN_OR_RETURN(
       mutation.idempotency,
-      KeepTokens(tokens, entry_.actor, entry_.request_id, fingerprint_,
+      KeepTokens(KeptOf(results), entry_.actor, entry_.request_id, fingerprint_,
                  services_.clock() + maker_.profile().keep_answers, *request_keys_->answer));
   return absl::OkStatus();
 }

@@ -41,6 +41,8 @@ void AddNames(CLI::App& verb, const std::string& prefix, Stated& stated) {
 
 }  // namespace
 
+bool IsStated(const google::protobuf::Message& stated) { return stated.ByteSizeLong() > 0; }
+
 void AddDomain(CLI::App& verb, const std::string& prefix, v1::TokenDomain& domain) {
   AddNames(verb, prefix, domain);
   verb.add_option_function<std::string>(

@@ -15,10 +15,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "audit/canonical_json.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
+#include "crypto/utf8.h"
 #include "keysvc/cli/card_reader.h"
+#include "keysvc/cli/domain_options.h"
 #include "keysvc/cli/import_results.h"
 #include "keysvc/cli/request_id.h"
 #include "keysvc/v1/token_service.grpc.pb.h"
@@ -93,15 +94,15 @@ class Import {
     const std::string* const texts[] = {&card.token(), &card.card().pan(), &card.card().expiry(),
                                         &card.card().cardholder_name()};
     return std::all_of(std::begin(texts), std::end(texts), [](const std::string* text) {
-      return text->size() <= kLongestText && audit::IsUtf8(*text);
+      return text->size() <= kLongestText && crypto::IsUtf8(*text);
     });
   }
 
   // As many as one call may have; false at the end.
   absl::StatusOr<bool> Read(v1::ImportTokensRequest& request, std::vector<ImportedLine>& lines) {
     request.set_parent(options_.profile);
-    if (options_.domain.ByteSizeLong() > 0) *request.add_domains() = options_.domain;
-    if (options_.metadata.ByteSizeLong() > 0) *request.add_metadata() = options_.metadata;
+    if (IsStated(options_.domain)) *request.add_domains() = options_.domain;
+    if (IsStated(options_.metadata)) *request.add_metadata() = options_.metadata;
     while (std::ssize(lines) < kRowsPerCall) {
       v1::ImportedCard& card = *request.add_cards();
       ASSIGN_OR_RETURN(const bool another, Next(card));

@@ -118,7 +118,7 @@ ExitCode AttachCertificate(const Connection& connection, const AttachCertificate
   v1::AttachCertificateResponse response;
   const auto stub = v1::KeyService::NewStub(connection.channel());
   const grpc::Status status = stub->AttachCertificate(connection.Call().get(), request, &response);
-  if (!status.ok()) return Report(FromWire(status));
+  if (!status.ok()) return ReportRepeatable(FromWire(status), request.request_id());
   ShowKey(response.key(), output);
   return ExitCode::kOk;
 }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keysvc/cli/card_reader.h"
+#include "keysvc/cli/domain_options.h"
 #include "keysvc/cli/item_error.h"
 #include "keysvc/cli/metadata_options.h"
 #include "keysvc/cli/request_id.h"
@@ -35,9 +36,6 @@ std::string_view NameOf(v1::Reveal reveal) {
       return "last-four";
   }
 }
-
-// Whether the command line says anything of what tokens are for, are used for, or have with them.
-bool IsStated(const google::protobuf::Message& stated) { return stated.ByteSizeLong() > 0; }
 
 // Puts names from `begin` on into a request, as many as one call may have: it is for one tenant,
 // "tenants/{tenant}/tokens/{token}". Returns where the next call begins.

@@ -72,7 +72,7 @@ absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   }
   const std::lock_guard lock(ceremony_mutex_);
   if (HasKey(*Rings(), is_ff1 ? data : ff1, is_ff1 ? Purpose::kData : Purpose::kFf1)) {
-    return Changed(profile);
+    return ProfileChanged(profile);
   }
   if (profile.family == tokenizer::Family::kEmv && Rings()->Find(data) == nullptr) {
     RETURN_IF_ERROR(CheckRangeIsNew(*Rings(), profile));
@@ -84,13 +84,13 @@ absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   const KeyName& bound = is_ff1 ? ff1 : data;
   const std::string format = profile.TokenFormat();
   RETURN_IF_ERROR(EnsureKey(bound, is_ff1 ? Purpose::kFf1 : Purpose::kData, format));
-  if (FormatOf(*Rings(), bound) != format) return Changed(profile);
+  if (TokenFormatOf(*Rings(), bound) != format) return ProfileChanged(profile);
   if (!profile.account_reference_issuer.empty()) {
     const KeyName references = AccountReferenceKeyOf(profile.tenant);
     const std::string issuer = profile.AccountReferenceFormat();
     RETURN_IF_ERROR(EnsureKey(references, Purpose::kAccountReference, issuer));
-    if (FormatOf(*Rings(), references) != issuer) {
-      return Changed(profile, "its cards would have other account references");
+    if (TokenFormatOf(*Rings(), references) != issuer) {
+      return ProfileChanged(profile, "its cards would have other account references");
     }
   }
   if (is_ff1 || !profile.deterministic) return absl::OkStatus();

@@ -7,7 +7,7 @@
 
 namespace keysvc::keys {
 
-absl::Status Changed(const tokenizer::Profile& profile, const char* why) {
+absl::Status ProfileChanged(const tokenizer::Profile& profile, const char* why) {
   return Error(Reason::kProfileChanged,
                absl::StrCat(profile.ResourceName(),
                             " was declared otherwise when its key was made, and ", why));
@@ -34,7 +34,7 @@ bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
   return primary != nullptr && primary->version.parameters.purpose == purpose;
 }
 
-std::string FormatOf(const KeyRings& rings, const KeyName& name) {
+std::string TokenFormatOf(const KeyRings& rings, const KeyName& name) {
   return rings.FindPrimary(name)->version.parameters.token_format;
 }
 

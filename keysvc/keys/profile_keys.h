@@ -13,8 +13,9 @@
 namespace keysvc::keys {
 
 // FAILED_PRECONDITION/PROFILE_CHANGED.
-absl::Status Changed(const tokenizer::Profile& profile,
-                     const char* why = "its tokens could not be read: declare another profile");
+absl::Status ProfileChanged(
+    const tokenizer::Profile& profile,
+    const char* why = "its tokens could not be read: declare another profile");
 
 // CONFIG_INVALID unless the profile's issued range overlaps none that was declared once.
 absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile);
@@ -24,7 +25,7 @@ absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& pr
 bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose);
 
 // Of the primary version, which is there.
-std::string FormatOf(const KeyRings& rings, const KeyName& name);
+std::string TokenFormatOf(const KeyRings& rings, const KeyName& name);
 
 }  // namespace keysvc::keys
 

@@ -10,10 +10,9 @@
 #include "keysvc/rpc/convert.h"
 #include "keysvc/rpc/token_items.h"
 #include "status/macros.h"
-#include "tokenizer/external_token.h"
+#include "tokenizer/imported_token.h"
 
 namespace keysvc::rpc {
-
 namespace {
 
 // The token that a card is imported with. What is none may be anything, a card number too, and

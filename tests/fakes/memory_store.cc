@@ -343,7 +343,7 @@ absl::StatusOr<std::vector<TokenRow>> MemoryStore::FindEndedTokens(std::string_v
 
 absl::StatusOr<store::TokenList> MemoryStore::ListTokens(
     std::string_view tenant, std::uint16_t profile, std::span<const store::MetadataValue> filter,
-    std::int64_t after, std::size_t limit) {
+    std::optional<std::uint8_t> state, std::int64_t after, std::size_t limit) {
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(TakeFault(Step::kRead));
   store::TokenList list;
@@ -353,7 +353,7 @@ absl::StatusOr<store::TokenList> MemoryStore::ListTokens(
     const bool fits = std::all_of(filter.begin(), filter.end(), [&](const auto& wanted) {
       return std::find(values.begin(), values.end(), wanted) != values.end();
     });
-    if (!fits) continue;
+    if (!fits || state.value_or(row->second.state) != row->second.state) continue;
     list.rows.push_back(row->second);
     if (list.rows.size() < limit) continue;
     list.last = row->first;

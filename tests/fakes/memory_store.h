@@ -86,7 +86,8 @@ class MemoryStore : public store::Store {
                                                                std::size_t limit) override;
   absl::StatusOr<store::TokenList> ListTokens(std::string_view tenant, std::uint16_t profile,
                                               std::span<const store::MetadataValue> filter,
-                                              std::int64_t after, std::size_t limit) override;
+                                              std::optional<std::uint8_t> state, std::int64_t after,
+                                              std::size_t limit) override;
   absl::StatusOr<std::uint64_t> CountMetadata() override;
   absl::StatusOr<std::vector<store::KeyVersionRow>> ListKeyVersions() override;
   absl::StatusOr<std::vector<store::PartnerKeyRow>> ListPartnerKeys() override;

@@ -38,7 +38,7 @@ READERS = {
     "tokenizer/card_index.cc",
     "tokenizer/card_update_call.cc",
     "tokenizer/drawn_token.cc",
-    "tokenizer/external_token.cc",
+    "tokenizer/imported_token.cc",
     "tokenizer/ff1_token.cc",
     "tokenizer/kept_state_change.cc",
     "tokenizer/kept_tokens.cc",

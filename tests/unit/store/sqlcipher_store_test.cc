@@ -86,7 +86,8 @@ TEST_F(SqlcipherStoreTest, AListLooksAtSomeThousandEntriesInOneGoAndGoesOnBehind
     std::optional<std::int64_t> after = 0;
     int count = 0;
     for (; after.has_value(); ++count) {
-      const auto list = store->ListTokens(rows.tokens[0].tenant, profile, filter, *after, 5);
+      const auto list =
+          store->ListTokens(rows.tokens[0].tenant, profile, filter, std::nullopt, *after, 5);
       EXPECT_OK(list);
       for (const TokenRow& row : list->rows) found.push_back(row.handle);
       after = list->last;

@@ -111,9 +111,10 @@ TEST_P(StoreContractTest, TokensAreListedByAllTheMetadataThatIsAskedFor) {
     std::vector<std::int64_t> found;
     std::int64_t after = 0;
     while (true) {
-      const auto list =
-          store_->ListTokens(rows.tokens[0].tenant, rows.tokens[0].profile, filter, after, limit)
-              .value();
+      const auto list = store_
+                            ->ListTokens(rows.tokens[0].tenant, rows.tokens[0].profile, filter,
+                                         std::nullopt, after, limit)
+                            .value();
       EXPECT_LE(list.rows.size(), limit);
       for (const auto& row : list.rows) {
         EXPECT_TRUE(SameToken(row, rows.tokens[static_cast<std::size_t>(row.handle - 1)]));
@@ -135,13 +136,40 @@ TEST_P(StoreContractTest, TokensAreListedByAllTheMetadataThatIsAskedFor) {
   EXPECT_TRUE(handles({{"yes", "even"}}, 5).empty());
 }
 
+TEST_P(StoreContractTest, TokensAreListedByTheirState) {
+  Mutation rows;
+  for (std::int64_t handle = 1; handle <= 9; ++handle) {
+    rows.tokens.push_back(TokenRowOf(handle, ""));
+    rows.tokens.back().metadata = "store=berlin";
+    rows.tokens.back().state = handle % 4 == 0 ? 2 : 1;
+  }
+  ASSERT_EQ(Write(rows), Applied::kYes);
+  const std::vector<store::MetadataValue> berlin = {{"store", "berlin"}};
+  for (const auto& filter : {std::vector<store::MetadataValue>(), berlin}) {
+    const auto list = store_->ListTokens(rows.tokens[0].tenant, rows.tokens[0].profile, filter,
+                                         std::uint8_t{2}, 0, 1);
+    ASSERT_OK(list);
+    ASSERT_EQ(list->rows.size(), 1u);
+    EXPECT_EQ(list->rows[0].handle, 4);
+    EXPECT_EQ(list->last, 4);
+    const auto rest = store_->ListTokens(rows.tokens[0].tenant, rows.tokens[0].profile, filter,
+                                         std::uint8_t{2}, 4, 5);
+    ASSERT_OK(rest);
+    ASSERT_EQ(rest->rows.size(), 1u);
+    EXPECT_EQ(rest->rows[0].handle, 8);
+    EXPECT_FALSE(rest->last.has_value());
+  }
+}
+
 TEST_P(StoreContractTest, AChangedTokenIsListedByWhatItHasNow) {
   store::TokenRow row = TokenRowOf(5, "");
   row.metadata = "day=2027-01-01,store=berlin";
   ASSERT_EQ(Write({.tokens = {row, TokenRowOf(6, "")}}), Applied::kYes);
   const auto listed = [&](std::string field, std::string value) {
     const std::vector<store::MetadataValue> filter = {{std::move(field), std::move(value)}};
-    return store_->ListTokens(row.tenant, row.profile, filter, 0, 5).value().rows.size();
+    return store_->ListTokens(row.tenant, row.profile, filter, std::nullopt, 0, 5)
+        .value()
+        .rows.size();
   };
   row.revision = 2;
   row.state = 2;
@@ -159,7 +187,8 @@ TEST_P(StoreContractTest, AChangedTokenIsListedByWhatItHasNow) {
   ASSERT_EQ(Write({.tokens = {row}}), Applied::kYes);
   EXPECT_EQ(listed("store", "vienna"), 0u);
   EXPECT_EQ(store_->CountMetadata().value(), 0u);
-  EXPECT_EQ(store_->ListTokens(row.tenant, row.profile, {}, 0, 5).value().rows.size(), 2u);
+  EXPECT_EQ(store_->ListTokens(row.tenant, row.profile, {}, std::nullopt, 0, 5).value().rows.size(),
+            2u);
 }
 
 TEST_P(StoreContractTest, ATokenWithoutAPanIndexIsNotFoundByAnEmptyOne) {

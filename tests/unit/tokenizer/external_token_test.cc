@@ -7,6 +7,7 @@
 #include "crypto/random.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
+#include "tokenizer/imported_token.h"
 
 namespace keysvc::tokenizer {
 namespace {
