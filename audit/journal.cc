@@ -21,8 +21,8 @@ class Journal::Impl {
       : options_(std::move(options)),
         verifier_key_(std::move(verifier_key)),
         writer_(store,
-                WriterOptions{options_.answer_within, options_.queue_limit, options_.group_limit,
-                              options_.clock, options_.steady, log.last_time},
+                WriterOptions{options_.answer_within, options_.queue_limit, options_.actor_limit,
+                              options_.group_limit, options_.clock, options_.steady, log.last_time},
                 log.frontier) {}
 
   void PrepareCheckpoints(CheckpointSigner& signer, CheckpointDirectory outside,

@@ -64,6 +64,7 @@ struct JournalOptions {
   bool hold_checkpoints = false;                    // until BeginCheckpoints()
   absl::Duration answer_within = absl::Seconds(2);  // then a waiting caller hears UNAVAILABLE
   std::size_t queue_limit = 4096;
+  std::size_t actor_limit = 1024;  // how much of the queue one actor's records may take
   std::size_t group_limit = 1000;  // token and key rows, or records without any, per transaction
   std::function<absl::Time()> clock = absl::Now;       // thread-safe
   std::function<absl::Duration()> steady = SinceBoot;  // thread-safe; nobody sets this one
@@ -114,7 +115,8 @@ class Journal {
   // Called once: with a Receipt when entry and mutation are durable; ABORTED/CONFLICT when the
   // mutation's conditions failed (nothing was written, not even the entry: look again and submit
   // again); UNAVAILABLE/AUDIT_UNAVAILABLE when it could not be written, UNAVAILABLE/OUTCOME_UNKNOWN
-  // when that is not known in time, RESOURCE_EXHAUSTED/OVERLOADED when too many wait,
+  // when that is not known in time, RESOURCE_EXHAUSTED/OVERLOADED when too many wait, in
+  // all or of this actor,
   // UNAVAILABLE/SHUTTING_DOWN after Stop. Runs outside any lock, on a journal thread or, for what
   // is refused at once, inside Submit; it must be short and may submit again.
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Receipt>)>;

@@ -28,6 +28,11 @@ Entry EntryOf(const ClockWatch::Step& step) {
   return entry;
 }
 
+// Whose share of the queue it takes; empty for what has no record.
+std::string_view ActorOf(const Submission& submission) {
+  return submission.entry.has_value() ? std::string_view(submission.entry->actor) : "";
+}
+
 std::size_t RowsOf(const Submission& submission) {
   return std::max<std::size_t>(1, submission.mutation.rows());
 }
@@ -59,8 +64,10 @@ void Writer::Enqueue(Submission submission, Source source) {
   absl::Status refusal;
   {
     const std::lock_guard lock(mutex_);
-    refusal = RefusalLocked(source);
+    const std::string_view actor = ActorOf(pending->submission);
+    refusal = RefusalLocked(source, actor);
     if (refusal.ok()) {
+      CountLocked(actor);
       waiting_.push_back(std::move(pending));
       if (waiting_.size() == 1) writer_wakes_.notify_one();
       if (watchdog_idle_) watchdog_wakes_.notify_one();
@@ -70,7 +77,7 @@ void Writer::Enqueue(Submission submission, Source source) {
   pending->submission.done(std::move(refusal));
 }
 
-absl::Status Writer::RefusalLocked(Source source) {
+absl::Status Writer::RefusalLocked(Source source, std::string_view actor) {
   if (stopping_ || (closed_ && source == Source::kCaller)) {
     return Error(Reason::kShuttingDown, "the service is shutting down");
   }
@@ -78,10 +85,28 @@ absl::Status Writer::RefusalLocked(Source source) {
     ++outage_->refused;
     return Away();
   }
-  if (source == Source::kCaller && waiting_.size() >= options_.queue_limit) {
+  if (source == Source::kJournal) return absl::OkStatus();
+  const auto own = waiting_of_.find(actor);
+  // Else one caller of cheap calls fills the queue, and the work of all others is lost.
+  if (waiting_.size() >= options_.queue_limit ||
+      (own != waiting_of_.end() && own->second >= options_.actor_limit)) {
     return Error(Reason::kOverloaded, "too many records are waiting to be written");
   }
   return absl::OkStatus();
+}
+
+void Writer::CountLocked(std::string_view actor) {
+  const auto own = waiting_of_.find(actor);
+  if (own != waiting_of_.end()) {
+    ++own->second;
+  } else {
+    waiting_of_.emplace(actor, 1);
+  }
+}
+
+void Writer::ForgetLocked(std::string_view actor) {
+  const auto own = waiting_of_.find(actor);
+  if (--own->second == 0) waiting_of_.erase(own);
 }
 
 bool Writer::HasLeafAfter(std::uint64_t size) const {
@@ -158,6 +183,7 @@ void Writer::RunWriter() {
 void Writer::TakeGroupLocked() {
   while (!waiting_.empty() && group_rows_ < options_.group_limit) {
     group_rows_ += RowsOf(waiting_.front()->submission);
+    ForgetLocked(ActorOf(waiting_.front()->submission));
     in_flight_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
@@ -301,6 +327,7 @@ void Writer::StartOutageLocked(Answers& answers) {
     answers.emplace_back(std::move(pending->submission.done), Away());
   }
   waiting_.clear();
+  waiting_of_.clear();
 }
 
 void Writer::Recover() {

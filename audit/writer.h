@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -52,6 +55,7 @@ struct Submission {
 struct WriterOptions {
   absl::Duration answer_within;
   std::size_t queue_limit = 0;
+  std::size_t actor_limit = 0;  // how much of the queue one actor's records may take
   std::size_t group_limit = 0;
   std::function<absl::Time()> clock;
   std::function<absl::Duration()> steady;
@@ -117,11 +121,14 @@ class Writer {
 
   enum class Source { kCaller, kJournal };
   void Enqueue(Submission submission, Source source);
-  absl::Status RefusalLocked(Source source);
+  absl::Status RefusalLocked(Source source, std::string_view actor);
 
   void RunWriter();
   // Takes what waits into the group in flight, as far as its limit lets it.
   void TakeGroupLocked();
+  // One more, or one less, of this actor's waits.
+  void CountLocked(std::string_view actor);
+  void ForgetLocked(std::string_view actor);
   // The same while the group is being filled; whether anything came.
   bool TakeMore();
   Fate WriteGroup(const Group& group, Results& results);
@@ -148,6 +155,7 @@ class Writer {
   std::condition_variable writer_wakes_;
   std::condition_variable watchdog_wakes_;
   std::deque<std::unique_ptr<Pending>> waiting_;
+  std::map<std::string, std::size_t, std::less<>> waiting_of_;  // by actor, of those with any
   Group in_flight_;
   std::optional<Outage> outage_;
   std::uint64_t size_;  // of the tree as it is stored

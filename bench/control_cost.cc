@@ -93,6 +93,7 @@ absl::StatusOr<double> ControlCost::Measure(absl::Duration time) {
   audit::Writer writer(*store_,
                        {.answer_within = absl::Seconds(20),
                         .queue_limit = kInFlight,
+                        .actor_limit = kInFlight,
                         .group_limit = kInFlight,
                         .clock = absl::Now,
                         .steady = audit::SinceBoot,

@@ -187,6 +187,31 @@ TEST_F(JournalFaultsTest, BeyondTheQueueLimitASubmissionIsRefusedAtOnce) {
   EXPECT_TRUE(journal->healthy());
 }
 
+TEST_F(JournalFaultsTest, NobodyFillsTheQueueAlone) {
+  options_.queue_limit = 5;
+  options_.actor_limit = 2;
+  options_.answer_within = absl::Minutes(1);
+  const auto journal = Start();
+  const auto by = [](std::string actor) {
+    Entry entry = SomeEntry();
+    entry.actor = std::move(actor);
+    return entry;
+  };
+  Answers answers;
+  // Twice, so that what was written gives its place back.
+  for (const std::size_t before : {std::size_t{0}, std::size_t{4}}) {
+    store_.HoldCommits();
+    journal->Submit(by("first"), {}, answers.Next());
+    store_.AwaitHeldCommit();
+    for (int i = 0; i < 2; ++i) journal->Submit(by("busy"), {}, answers.Next());
+    EXPECT_THAT(journal->Record(by("busy")), HasReason(Reason::kOverloaded));
+    journal->Submit(by("other"), {}, answers.Next());
+    store_.ReleaseCommits();
+    answers.Await(before + 4);
+  }
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_OK(answers.StatusAt(i));
+}
+
 TEST_F(JournalFaultsTest, ATreeThatIsNeitherTheOldNorTheNewKeepsTheLogAway) {
   const auto journal = Start();
   const auto frontier = store_.Snapshot().frontier;

@@ -271,7 +271,7 @@ TEST_F(JournalTest, AnOriginThatIsNoLogNameIsRefused) {
 TEST_F(JournalTest, ManyThreadsAreEachAnsweredOnceAndTheLogIsWhole) {
   constexpr int kThreads = 8;
   constexpr int kEach = 1250;
-  options_.queue_limit = kThreads * kEach;
+  options_.queue_limit = options_.actor_limit = kThreads * kEach;
   options_.answer_within = absl::Minutes(1);
   options_.checkpoint_interval = absl::Milliseconds(20);
   const auto journal = Start();

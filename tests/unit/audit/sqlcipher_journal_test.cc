@@ -96,7 +96,7 @@ TEST_F(SqlcipherJournalTest, ManyThreadsAreEachAnsweredOnceAndTheLogIsWhole) {
   constexpr int kThreads = 8;
   constexpr int kEach = 1250;
   Stop();
-  options_.queue_limit = kThreads * kEach;
+  options_.queue_limit = options_.actor_limit = kThreads * kEach;
   options_.answer_within = absl::Minutes(2);
   options_.checkpoint_interval = absl::Milliseconds(50);
   ASSERT_OK(Open());
