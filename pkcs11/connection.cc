@@ -39,7 +39,8 @@ Connection::Connection(const TokenOptions& options, std::unique_ptr<Module> modu
       module_(std::move(module)),
       pin_file_(options.pin_file, options.pin_marker_file),
       identity_{options.token_label, {}},
-      pool_(options.sessions + options.spare_sessions, options.session_wait) {}
+      pool_(options.sessions + options.spare_sessions, options.session_wait,
+            options.session_regrow) {}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const TokenOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Module> module,

@@ -25,6 +25,8 @@ struct TokenOptions {
   std::size_t sessions = 8;         // how many calls are made at once, each in a session of its own
   std::size_t spare_sessions = 0;   // how many more may be open, for calls that hang
   absl::Duration session_wait = absl::Seconds(2);  // how long a caller waits for one
+  // How often one more is tried while the token gives fewer.
+  absl::Duration session_regrow = absl::Seconds(5);
   // How long a look-up waits for keys that are being made. Shorter than a caller's patience, so
   // that a token that works on a large key is not taken for one that does not answer.
   absl::Duration look_up_wait = absl::Seconds(3);

@@ -19,16 +19,17 @@ absl::Status SessionPool::Lease::Renew() {
   return absl::OkStatus();
 }
 
-SessionPool::SessionPool(std::size_t bound, absl::Duration wait)
+SessionPool::SessionPool(std::size_t bound, absl::Duration wait, absl::Duration regrow)
     : bound_(std::max<std::size_t>(bound, 1)),
-      wait_(absl::ToChronoNanoseconds(std::min(wait, absl::Hours(1)))) {}
+      wait_(absl::ToChronoNanoseconds(std::min(wait, absl::Hours(1)))),
+      regrow_(absl::ToChronoNanoseconds(regrow)) {}
 
 absl::StatusOr<SessionPool::Lease> SessionPool::Borrow() {
   const auto deadline = Deadline();
   std::unique_lock lock(mutex_);
   for (;;) {
     const bool ready = changed_.wait_until(lock, deadline, [this] {
-      return state_ == State::kShut || (state_ == State::kOpen && lent_ < usable_);
+      return state_ == State::kShut || (state_ == State::kOpen && MayLend());
     });
     if (!ready) return Error(Reason::kHsmUnavailable, "no session of the token came free");
     if (state_ == State::kShut) return Error(Reason::kHsmUnavailable, "the token is away");
@@ -49,7 +50,10 @@ absl::StatusOr<SessionPool::Lease> SessionPool::Borrow() {
     lock.lock();
     // The token has fewer sessions than the bound says, yet some are out: one of them will do.
     const bool others_have_some = RecoveryOf(session.status()) == Recovery::kRetry && lent_ > 1;
-    if (others_have_some) usable_ = lent_ - 1;
+    if (others_have_some) {
+      usable_ = lent_ - 1;
+      regrows_at_ = std::chrono::steady_clock::now() + regrow_;
+    }
     lock.unlock();
     { const Lease returned(std::move(lease)); }
     if (!others_have_some) return std::move(session).status();
@@ -93,6 +97,14 @@ bool SessionPool::shut() const {
 std::uint64_t SessionPool::epoch() const {
   const std::lock_guard lock(mutex_);
   return epoch_;
+}
+
+bool SessionPool::MayLend() {
+  if (lent_ < usable_) return true;
+  // What kept the token from opening one may have been others' sessions, which end.
+  if (usable_ == bound_ || std::chrono::steady_clock::now() < regrows_at_) return false;
+  ++usable_;
+  return true;
 }
 
 std::chrono::steady_clock::time_point SessionPool::Deadline() const {

@@ -55,8 +55,9 @@ class SessionPool {
     std::unique_ptr<Session> session_;
   };
 
-  // Shut until Open() is called.
-  SessionPool(std::size_t bound, absl::Duration wait);
+  // Shut until Open() is called. While the token gives fewer sessions than the bound, one more is
+  // tried every `regrow`.
+  SessionPool(std::size_t bound, absl::Duration wait, absl::Duration regrow = absl::Seconds(5));
 
   // UNAVAILABLE/HSM_UNAVAILABLE when no session comes free within `wait`, or the pool is shut.
   absl::StatusOr<Lease> Borrow();
@@ -76,13 +77,17 @@ class SessionPool {
   enum class State { kOpen, kDraining, kShut };
 
   std::chrono::steady_clock::time_point Deadline() const;
+  // Whether the next caller gets a session; the mutex is held.
+  bool MayLend();
   void TakeBack(std::unique_ptr<Session> session);
 
   const std::size_t bound_;
   const std::chrono::nanoseconds wait_;
+  const std::chrono::nanoseconds regrow_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t usable_ = 0;  // the bound, or fewer when the token has fewer
+  std::chrono::steady_clock::time_point regrows_at_;  // while it has fewer
   State state_ = State::kShut;
   const Token* token_ = nullptr;
   std::uint64_t epoch_ = 0;

@@ -80,5 +80,30 @@ TEST_F(SessionPool, DoesWithTheSessionsThatATokenHas) {
   EXPECT_OK(second.get());
 }
 
+TEST_F(SessionPool, OpensMoreSessionsAgainOnceTheTokenHasThem) {
+  options_.sessions = 2;
+  options_.session_wait = absl::Seconds(30);
+  options_.session_regrow = absl::ZeroDuration();
+  OpenWithKeys();
+  {
+    SigningGate gate;
+    auto first = std::async(std::launch::async, [&] { return Mac(); });
+    gate.AwaitInside(1);
+    fault::Fail("C_OpenSession", CKR_SESSION_COUNT, 1);
+    auto second = std::async(std::launch::async, [&] { return Mac(); });
+    while (fault::Calls("C_OpenSession") == 0) std::this_thread::yield();
+    gate.Open();
+    EXPECT_OK(first.get());
+    EXPECT_OK(second.get());
+  }
+  fault::Reset();
+  SigningGate gate;
+  std::vector<std::future<absl::StatusOr<std::string>>> both;
+  for (int i = 0; i < 2; ++i) both.push_back(std::async(std::launch::async, [&] { return Mac(); }));
+  gate.AwaitInside(2);
+  gate.Open();
+  for (auto& result : both) EXPECT_OK(result.get());
+}
+
 }  // namespace
 }  // namespace keysvc::pkcs11
