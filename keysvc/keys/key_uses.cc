@@ -7,18 +7,14 @@
 #include "status/reason.h"
 
 namespace keysvc::keys {
-namespace {
-
-constexpr std::uint64_t kSigningBlock = 4096;
-
-}  // namespace
-
 std::optional<UseLimits> LimitsOf(const KeyParameters& parameters, const UseLimits& sealing) {
   if (parameters.purpose == Purpose::kData) return sealing;
   const std::uint64_t most = parameters.max_signatures;
   if (most == 0) return std::nullopt;
-  // A restart loses what is left of a block: no more than a hundredth of what there is.
-  return UseLimits{.block = std::clamp<std::uint64_t>(most / 100, 1, kSigningBlock), .stop = most};
+  // A restart loses what is left of a block: no more than a hundredth of what there is. Not less
+  // either, so that half a block lasts while other keys are being made, which no block is recorded
+  // beside.
+  return UseLimits{.block = std::max<std::uint64_t>(most / 100, 1), .stop = most};
 }
 
 void WantedBlocks::Add(const KeyVersionName& version) {
