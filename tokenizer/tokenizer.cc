@@ -156,31 +156,41 @@ void Tokenizer::UpdateCards(policy::Permit permit, std::string tenant,
       ->Run();
 }
 
-void Tokenizer::Describe(policy::Permit permit, TokenName token, RequestFacts facts,
-                         audit::Done<TokenView> done) {
+void Tokenizer::Describe(policy::Permit permit, std::string tenant,
+                         std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
+                         audit::Done<std::vector<absl::StatusOr<TokenView>>> done) {
+  using Views = std::vector<absl::StatusOr<TokenView>>;
   audit::Entry entry = EntryOf(permit, "TokenService.GetToken", facts);
-  const auto view = [&]() -> absl::StatusOr<TokenView> {
-    RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kGetToken, TokensOf(token.tenant)));
+  const auto view = [&]() -> absl::StatusOr<Views> {
+    RETURN_IF_ERROR(CheckPermit(permit, policy::Action::kGetToken, TokensOf(tenant)));
     TokenReader reader(services_.profiles, services_.keys, services_.store, services_.gate, permit,
-                       token.tenant);
+                       tenant);
     const absl::Time now = services_.journal.SteadyTime();
     RETURN_IF_ERROR(budgets_.CheckMisses(permit, now));
-    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.FindRows({token}));
-    TokenReading& reading = readings[0];
-    if (reading.token.ok() && StateOf(*reading.token->row) != TokenState::kDeleted) {
-      reader.Open(token, reading);
+    ASSIGN_OR_RETURN(std::vector<TokenReading> readings, reader.FindRows(tokens));
+    for (std::size_t i = 0; i < readings.size(); ++i) {
+      if (readings[i].token.ok() && StateOf(*readings[i].token->row) != TokenState::kDeleted) {
+        reader.Open(*tokens[i], readings[i]);
+      }
     }
     CountLookUps(budgets_, permit, now, readings);
     AddReadings(entry, readings);
-    if (!reading.token.ok()) return reading.token.status();
-    return ViewOf(*reading.token);
+    Views views;
+    for (TokenReading& reading : readings) {
+      if (reading.token.ok()) {
+        views.emplace_back(ViewOf(*reading.token))->name = std::move(reading.name);
+      } else {
+        views.emplace_back(reading.token.status());
+      }
+    }
+    return views;
   };
-  absl::StatusOr<TokenView> value = view();
-  if (!value.ok()) SetFailed(entry, value.status());
+  absl::StatusOr<Views> views = view();
+  if (!views.ok()) SetFailed(entry, views.status());
   services_.journal.Submit(std::move(entry), {},
-                           [value = std::move(value), done = std::move(done)](
+                           [views = std::move(views), done = std::move(done)](
                                absl::StatusOr<audit::Receipt> receipt) mutable {
-                             audit::Complete<TokenView>(std::move(receipt), std::move(value), done);
+                             audit::Complete<Views>(std::move(receipt), std::move(views), done);
                            });
 }
 

@@ -91,6 +91,7 @@ std::string ProfilesOf(std::string_view tenant);
 std::string FingerprintResource(std::string_view tenant);
 
 struct TokenView {
+  std::string name;     // resource name
   std::string profile;  // resource name
   TokenState state = TokenState::kActive;
   absl::Time created;
@@ -227,10 +228,12 @@ class Tokenizer {
                    std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
                    audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);
 
-  // Of a token, all but its card. At most masked, and only the last four unless the rule that
-  // allows it reveals more. MISSES_EXHAUSTED as above.
-  void Describe(policy::Permit permit, TokenName token, RequestFacts facts,
-                audit::Done<TokenView> done);
+  // Of tokens, in order, all but their cards. At most masked, and only the last four unless the
+  // rule that allows it reveals more. The permit is for tenants/{tenant}/tokens and decided again
+  // as above, with the same errors but for those of states and of limits on reveals.
+  void Describe(policy::Permit permit, std::string tenant,
+                std::vector<absl::StatusOr<TokenName>> tokens, RequestFacts facts,
+                audit::Done<std::vector<absl::StatusOr<TokenView>>> done);
 
   // Tokens of the profile, in the order of their making; the permit is for the profile. A page may
   // have fewer than it could, or none, with more to come. What is made meanwhile may come

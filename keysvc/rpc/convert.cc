@@ -236,9 +236,9 @@ v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card) {
   return message;
 }
 
-v1::GetTokenResponse ToMessage(const tokenizer::TokenView& token, const std::string& name) {
+v1::GetTokenResponse ToMessage(const tokenizer::TokenView& token) {
   v1::GetTokenResponse message;
-  message.set_name(name);
+  message.set_name(token.name);
   message.set_profile(token.profile);
   message.set_state(ToWire(token.state));
   message.set_masked_pan(token.masked_pan);

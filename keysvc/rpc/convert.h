@@ -58,7 +58,7 @@ v1::UpdateTokenCardResponse ToUpdated(const tokenizer::IssuedToken& token);
 v1::LookUpTokenResponse ToMessage(const tokenizer::KnownToken& token);
 v1::DetokenizeResponse ToMessage(const tokenizer::RevealedCard& card);
 // Of the token that is called so.
-v1::GetTokenResponse ToMessage(const tokenizer::TokenView& token, const std::string& name);
+v1::GetTokenResponse ToMessage(const tokenizer::TokenView& token);
 v1::TokenState ToWire(tokenizer::TokenState state);
 v1::RetentionReport ToMessage(const tokenizer::RetentionReport& report);
 

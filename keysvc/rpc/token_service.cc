@@ -94,6 +94,9 @@ void TokenService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::GetTokenRequest, v1::GetTokenResponse>(
       "TokenService", "GetToken", lane,
       [this](auto& request, auto reply) { GetToken(request, std::move(reply)); });
+  methods.AddUnary<v1::BatchGetTokensRequest, v1::BatchGetTokensResponse>(
+      "TokenService", "BatchGetTokens", lane,
+      [this](auto& request, auto reply) { BatchGetTokens(request, std::move(reply)); });
   methods.AddUnary<v1::ImportTokensRequest, v1::ImportTokensResponse>(
       "TokenService", "ImportTokens", lane, [this](auto& request, auto reply) {
         ImportTokens(gate_, profiles_, tokenizer_, request, std::move(reply));
@@ -430,12 +433,35 @@ void TokenService::GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResp
                    Authorize(gate_, reply, policy::Action::kGetToken, TokensOf(name.tenant)));
   REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), name.tenant));
   name.profile = request.profile();
+  std::string tenant = name.tenant;
 
   RequestFacts facts = FactsOf(reply);
-  tokenizer_.Describe(std::move(permit), std::move(name), std::move(facts),
-                      [reply = std::move(reply), text = request.name()](auto done) mutable {
-                        reply.Answer(std::move(done),
-                                     [&text](const auto& token) { return ToMessage(token, text); });
+  tokenizer_.Describe(std::move(permit), std::move(tenant), One<TokenName>(std::move(name)),
+                      std::move(facts), [reply = std::move(reply)](auto done) mutable {
+                        reply.Answer(std::move(done), [](const auto& tokens) {
+                          return AnswerOne<v1::GetTokenResponse>(
+                              tokens, [](const auto& token) { return ToMessage(*token); });
+                        });
+                      });
+}
+
+void TokenService::BatchGetTokens(v1::BatchGetTokensRequest& request,
+                                  Reply<v1::BatchGetTokensResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(reply, policy::Permit permit,
+                   Authorize(gate_, reply, policy::Action::kGetToken, TokensOf(tenant)));
+  REFUSE_IF_ERROR(reply, CheckTokensProfile(request.profile(), tenant));
+  REFUSE_IF_ERROR(reply, CheckBatchSize(request.names_size()));
+
+  RequestFacts facts = FactsOf(reply);
+  std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
+  tokenizer_.Describe(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
+                      [reply = std::move(reply)](auto done) mutable {
+                        reply.Answer(std::move(done), [&reply](const auto& tokens) {
+                          return AnswerEach(reply, tokens, [](const auto& token, auto& result) {
+                            *result.mutable_token() = ToMessage(*token);
+                          });
+                        });
                       });
 }
 

@@ -37,6 +37,7 @@ class TokenService {
   void BatchConvertTokens(v1::BatchConvertTokensRequest& request,
                           Reply<v1::BatchConvertTokensResponse> reply);
   void GetToken(v1::GetTokenRequest& request, Reply<v1::GetTokenResponse> reply);
+  void BatchGetTokens(v1::BatchGetTokensRequest& request, Reply<v1::BatchGetTokensResponse> reply);
   void FingerprintCard(v1::FingerprintCardRequest& request,
                        Reply<v1::FingerprintCardResponse> reply);
   void BatchFingerprintCards(v1::BatchFingerprintCardsRequest& request,

@@ -156,6 +156,11 @@ class BadInput(unittest.TestCase):
             self.refused(
                 lambda r=request: self.settlement.tokens.BatchDetokenize(r, timeout=SECONDS),
                 "INVALID_ARGUMENT", "BATCH_SIZE")
+            request = tokens.BatchGetTokensRequest(
+                parent="tenants/acme", names=["tenants/acme/tokens/tok_nothing"] * count)
+            self.refused(
+                lambda r=request: self.checkout.tokens.BatchGetTokens(r, timeout=SECONDS),
+                "INVALID_ARGUMENT", "BATCH_SIZE")
 
     def test_a_message_that_is_too_large_to_sign(self):
         request = keys.CreateKeyRequest(parent="tenants/acme", key_id="too-large",

@@ -116,6 +116,11 @@ class MainJob(unittest.TestCase):
         results = self.settlement.tokens.BatchDetokenize(request, timeout=SECONDS).results
         self.assertEqual([result.card.card.pan for result in results], [pans[2], "", pans[0]])
         self.assertEqual(results[1].error.reason, "TOKEN_NOT_FOUND")
+        request = tokens.BatchGetTokensRequest(parent="tenants/acme", names=names)
+        results = self.checkout.tokens.BatchGetTokens(request, timeout=SECONDS).results
+        self.assertEqual([(result.token.name, result.token.masked_pan[-4:]) for result in results],
+                         [(names[0], pans[2][-4:]), ("", ""), (names[2], pans[0][-4:])])
+        self.assertEqual(results[1].error.reason, "TOKEN_NOT_FOUND")
 
     def test_a_repeated_request_gets_the_same_token(self):
         request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan=cards.invented()),

@@ -74,6 +74,7 @@ std::map<std::string, std::string> RequestsByMethod() {
        Below<v1::BatchUpdateTokenCardsRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.ImportTokens", Below<v1::ImportTokensRequest>(kProfile)},
       {"keysvc.v1.TokenService.GetToken", Named<v1::GetTokenRequest>(token)},
+      {"keysvc.v1.TokenService.BatchGetTokens", Below<v1::BatchGetTokensRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.ListTokens", Below<v1::ListTokensRequest>(kProfile)},
       {"keysvc.v1.TokenService.FingerprintCard", Below<v1::FingerprintCardRequest>("tenants/acme")},
       {"keysvc.v1.TokenService.BatchFingerprintCards",

@@ -1,8 +1,12 @@
 #include "tokenizer/tokenizer.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <future>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -10,11 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/literal_keys.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/tokenizer/each_store.h"
+#include "tests/unit/tokenizer/random_cards.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
 #include "tokenizer/opaque_token.h"
 
@@ -117,35 +123,66 @@ TEST_P(TokenizerTest, ABatchSharesTokensAndFailsItemByItem) {
   EXPECT_THAT(record, HasSubstr("PAN_INVALID"));
 }
 
-TEST_P(TokenizerTest, RacesForOneCardEndInOneToken) {
-  constexpr int kThreads = 32;
-  std::vector<std::thread> threads;
-  std::vector<std::string> tokens(kThreads);
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([this, &token = tokens[static_cast<std::size_t>(i)]] {
-      auto made = service_->Tokenize(List(Card(kVisa)));
-      if (made.ok() && made->at(0).ok()) token = made->at(0)->token;
+TEST_P(TokenizerTest, RacesForTheSameCardsEndInOneTokenEach) {
+  constexpr std::size_t kCallers = 64;
+  RandomCards random;
+  SCOPED_TRACE(random.seed());
+  std::vector<std::string> pans;
+  for (int i = 0; i < 100; ++i) pans.push_back(random.Next(16));
+  std::vector<std::map<std::string, std::string>> made(kCallers);
+  std::vector<std::jthread> callers;
+  for (std::size_t i = 0; i < kCallers; ++i) {
+    // Each in an order of its own.
+    std::vector<std::string> mine = pans;
+    for (std::size_t left = mine.size(); left > 1; --left) {
+      std::swap(mine[left - 1], mine[random.Below(left)]);
+    }
+    callers.emplace_back([this, mine = std::move(mine), &tokens = made[i]] {
+      std::vector<absl::StatusOr<CardData>> cards;
+      for (const std::string& pan : mine) cards.push_back(Card(pan));
+      const auto issued = service_->Tokenize(std::move(cards));
+      for (std::size_t at = 0; issued.ok() && at < mine.size(); ++at) {
+        if (issued->at(at).ok()) tokens[mine[at]] = issued->at(at)->token;
+      }
     });
   }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(std::set<std::string>(tokens.begin(), tokens.end()).size(), 1u);
-  EXPECT_FALSE(tokens[0].empty());
-  EXPECT_EQ(service_->Records("TokenService.Tokenize"), static_cast<std::size_t>(kThreads));
+  callers.clear();
+  EXPECT_EQ(made[0].size(), pans.size());
+  for (const auto& tokens : made) EXPECT_EQ(tokens, made[0]);
+  EXPECT_EQ(Rows().size(), pans.size());
+  EXPECT_EQ(service_->Records("TokenService.Tokenize"), kCallers);
 }
 
-TEST_P(TokenizerTest, RacesOfOneRequestEndInOneAnswer) {
-  constexpr int kThreads = 16;
-  std::vector<std::thread> threads;
-  std::vector<std::string> tokens(kThreads);
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([this, &token = tokens[static_cast<std::size_t>(i)]] {
-      auto made = service_->Tokenize(List(Card(kVisa)), kOneTime, kRequest);
-      if (made.ok() && made->at(0).ok()) token = made->at(0)->token;
+TEST_P(TokenizerTest, RacesOfTheSameRequestsEndInOneAnswerEach) {
+#ifdef NDEBUG
+  constexpr std::size_t kEach = 1'600;  // 102,400 in all
+#else
+  constexpr std::size_t kEach = 100;
+#endif
+  constexpr std::size_t kCallers = 64;
+  constexpr std::size_t kRequests = 200;
+  std::vector<std::set<std::string>> made(kRequests);
+  std::mutex mutex;
+  std::vector<std::jthread> callers;
+  for (std::size_t caller = 0; caller < kCallers; ++caller) {
+    callers.emplace_back([&] {
+      // All of them come to each request at about the same time.
+      for (std::size_t call = 0; call < kEach; ++call) {
+        const std::size_t request = call * kRequests / kEach;
+        const auto tokens = service_->Tokenize(
+            List(Card(kVisa)), kOneTime, absl::StrFormat("11111111-2222-4333-8444-%012d", request));
+        const std::lock_guard lock(mutex);
+        made[request].insert(tokens.ok() && tokens->at(0).ok() ? tokens->at(0)->token : "none");
+      }
     });
   }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(std::set<std::string>(tokens.begin(), tokens.end()).size(), 1u);
-  EXPECT_FALSE(tokens[0].empty());
+  callers.clear();
+  for (const auto& tokens : made) {
+    if (tokens.empty()) continue;  // of a run that makes fewer calls
+    EXPECT_EQ(tokens.size(), 1U);
+    EXPECT_EQ(tokens.count("none"), 0U);
+  }
+  EXPECT_EQ(Rows().size(), std::min(kRequests, kEach));
 }
 
 TEST_P(TokenizerTest, ARepeatedRequestGetsTheSameAnswerAndIsRecordedAgain) {
@@ -269,7 +306,8 @@ TEST_P(TokenizerTest, APermitOpensNothingElse) {
   EXPECT_EQ(reason.get_future().get(), Reason::kInternal);
   reason = {};
   service_->tokenizer_->Describe(
-      service_->PermitFor("fraud", Action::kDetokenize, "tenants/acme/tokens"), token, {}, take);
+      service_->PermitFor("fraud", Action::kDetokenize, "tenants/acme/tokens"), "acme", {token}, {},
+      take);
   EXPECT_EQ(reason.get_future().get(), Reason::kInternal);
   reason = {};
   Service::Tokens tokens;
@@ -291,6 +329,26 @@ TEST_P(TokenizerTest, ATokenIsDescribedWithoutItsCard) {
   EXPECT_EQ(view->data_key_version, 1u);
   EXPECT_EQ(service_->Describe(token, "fraud")->masked_pan, "411111******1111");
   EXPECT_THAT(service_->Describe(TokenName{"acme", "tok_x"}), HasReason(Reason::kTokenNotFound));
+}
+
+TEST_P(TokenizerTest, EachTokenOfABatchIsDescribedOrRefusedByItself) {
+  const TokenName first = service_->TokenOf(kVisa);
+  const TokenName second = service_->TokenOf(kAmex);
+  const auto views =
+      service_->DescribeAll({first, TokenName{"acme", "tok_x"}, TokenName{"beta", first.token},
+                             Error(Reason::kFieldInvalid, "no name", "names"), second});
+  ASSERT_OK(views);
+  ASSERT_EQ(views->size(), 5U);
+  EXPECT_EQ((*views)[0]->name, first.ToString());
+  EXPECT_THAT((*views)[1], HasReason(Reason::kTokenNotFound));
+  EXPECT_EQ((*views)[2].status(), (*views)[1].status());
+  EXPECT_THAT((*views)[3], HasReason(Reason::kFieldInvalid));
+  EXPECT_EQ((*views)[4]->name, second.ToString());
+  EXPECT_EQ((*views)[4]->masked_pan, "***********0005");
+  EXPECT_EQ(service_->Records("TokenService.GetToken"), 1U);
+  const std::string record = service_->LastRecord("TokenService.GetToken");
+  EXPECT_THAT(record, HasSubstr(first.ToString()));
+  EXPECT_THAT(record, HasSubstr(second.ToString()));
 }
 
 TEST_P(TokenizerTest, ARecordHoldsTheFactsAndNoCard) {

@@ -396,11 +396,18 @@ class Service {
     return changed.ok() ? changed->at(0) : changed.status();
   }
 
-  absl::StatusOr<TokenView> Describe(TokenName token, std::string_view who = "checkout") {
-    return Wait<TokenView>([&](audit::Done<TokenView> done) {
-      tokenizer_->Describe(PermitFor(who, policy::Action::kGetToken, "tenants/acme/tokens"), token,
-                           {}, std::move(done));
+  using Views = std::vector<absl::StatusOr<TokenView>>;
+  absl::StatusOr<Views> DescribeAll(Tokens tokens, std::string_view who = "checkout") {
+    return Wait<Views>([&](audit::Done<Views> done) {
+      tokenizer_->Describe(PermitFor(who, policy::Action::kGetToken, "tenants/acme/tokens"), "acme",
+                           std::move(tokens), {}, std::move(done));
     });
+  }
+  absl::StatusOr<TokenView> Describe(TokenName token, std::string_view who = "checkout") {
+    Tokens tokens;
+    tokens.push_back(std::move(token));
+    auto views = DescribeAll(std::move(tokens), who);
+    return views.ok() ? views->at(0) : views.status();
   }
 
   // Into a profile of whatever tenant, with a permit for the profile `permitted`, or the same.
