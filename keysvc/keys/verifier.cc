@@ -24,22 +24,22 @@ Verifier::Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& jour
       clock_(std::move(clock)) {}
 
 void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
-                      audit::Done<Verification> done) {
+                      audit::Done<Verification> done, const CheckTurns& turns) {
   BatchVerifyRequest one{.key = request.key,
                          .presented = {request.presented},
                          .max_age = request.max_age,
                          .once = request.once,
                          .request_id = request.request_id,
                          .trace_id = request.trace_id};
-  VerifyBatch(std::move(permit), std::move(one), OneByOne, ForOne(std::move(done)));
+  VerifyBatch(std::move(permit), std::move(one), turns, ForOne(std::move(done)));
 }
 
-void Verifier::VerifyBatch(policy::Permit permit, BatchVerifyRequest request, const InTurn& in_turn,
-                           audit::Done<Verifications> done) {
+void Verifier::VerifyBatch(policy::Permit permit, BatchVerifyRequest request,
+                           const CheckTurns& turns, audit::Done<Verifications> done) {
   const VerifyCall::Services services{registry_, hsm_,         journal_,     store_,
                                       keys_,     public_keys_, partner_keys_};
   std::make_shared<VerifyCall>(services, permit, std::move(request), clock_(), std::move(done))
-      ->Run(permit, in_turn);
+      ->Run(permit, turns);
 }
 
 }  // namespace keysvc::keys

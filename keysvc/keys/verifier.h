@@ -63,8 +63,14 @@ struct Verification {
 };
 using Verifications = std::vector<absl::StatusOr<Verification>>;
 
-// Checks signatures in software (HMAC: in the HSM). Every call is one record; a MAC blocks on the
-// HSM. Completes on a journal thread.
+// Where the checks of a call are done: what takes a processor, and what waits for the HSM.
+struct CheckTurns {
+  InTurn in_software = OneByOne;
+  InTurn in_hsm = OneByOne;
+};
+
+// Checks signatures in software (MACs: in the HSM). Every call is one record. Completes on a
+// journal thread.
 // Thread-safe; outlives the pieces of its calls and the journal's last callback.
 class Verifier {
  public:
@@ -73,11 +79,12 @@ class Verifier {
            std::function<absl::Time()> clock = absl::Now);
 
   // INVALID_ARGUMENT for what is not in the form that it is presented in.
-  void Verify(policy::Permit permit, const VerifyRequest& request, audit::Done<Verification> done);
+  void Verify(policy::Permit permit, const VerifyRequest& request, audit::Done<Verification> done,
+              const CheckTurns& turns = {});
 
-  // The same for several signatures, each a piece for `in_turn` and a result of its own, in order.
+  // The same for several signatures, each a piece of its own and a result of its own, in order.
   // Once the HSM is away for one MAC, it is not asked for those that follow.
-  void VerifyBatch(policy::Permit permit, BatchVerifyRequest request, const InTurn& in_turn,
+  void VerifyBatch(policy::Permit permit, BatchVerifyRequest request, const CheckTurns& turns,
                    audit::Done<Verifications> done);
 
  private:

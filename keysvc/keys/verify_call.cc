@@ -49,7 +49,7 @@ VerifyCall::VerifyCall(Services services, const policy::Permit& permit, BatchVer
   entry_.trace_id = request_.trace_id;
 }
 
-void VerifyCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
+void VerifyCall::Run(const policy::Permit& permit, const CheckTurns& turns) {
   const absl::Status prepared = Prepare(permit);
   if (!prepared.ok()) return Record(Failed(entry_, prepared), prepared);
   if (readable_.empty()) return RecordResults();
@@ -60,7 +60,7 @@ void VerifyCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
     // Before it is judged: what was right then may be too old by now.
     if (!entry_.request_id.empty() && AnswerAgain()) return;
   }
-  CheckAll(in_turn);
+  CheckAll(turns);
 }
 
 absl::Status VerifyCall::Prepare(const policy::Permit& permit) {
@@ -126,7 +126,7 @@ absl::StatusOr<VerifyCall::Candidate> VerifyCall::CandidateOf(const PartnerKeyNa
                    .key_id = key->terms.kid};
 }
 
-void VerifyCall::CheckAll(const InTurn& in_turn) {
+void VerifyCall::CheckAll(const CheckTurns& turns) {
   left_ = readable_.size();
   Pieces pieces;
   pieces.reserve(readable_.size());
@@ -136,7 +136,9 @@ void VerifyCall::CheckAll(const InTurn& in_turn) {
       if (call->left_.fetch_sub(1) == 1) call->RecordResults();
     });
   }
-  in_turn(std::move(pieces));
+  // All versions of a key have its algorithm.
+  const bool by_mac = candidates_.front().half == nullptr;
+  (by_mac ? turns.in_hsm : turns.in_software)(std::move(pieces));
 }
 
 absl::StatusOr<Verification> VerifyCall::Check(std::size_t index) {

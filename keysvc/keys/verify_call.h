@@ -48,7 +48,7 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   VerifyCall(Services services, const policy::Permit& permit, BatchVerifyRequest request,
              absl::Time now, audit::Done<Verifications> done);
 
-  void Run(const policy::Permit& permit, const InTurn& in_turn);
+  void Run(const policy::Permit& permit, const CheckTurns& turns);
 
  private:
   using Claims = PresentedSignature::Claims;
@@ -71,7 +71,7 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   absl::StatusOr<std::vector<Candidate>> OwnCandidates(const KeyVersionName& name) const;
   absl::StatusOr<Candidate> CandidateOf(const KeyVersion& version) const;
   absl::StatusOr<Candidate> CandidateOf(const PartnerKeyName& name) const;
-  void CheckAll(const InTurn& in_turn);
+  void CheckAll(const CheckTurns& turns);
   absl::StatusOr<Verification> Check(std::size_t index);
   absl::StatusOr<Verification> FindSigner(const PresentedSignature& presented,
                                           const Claims& claims);

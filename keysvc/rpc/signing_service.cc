@@ -131,13 +131,15 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
       "SigningService", "BatchSign", hsm_lane, [this, &hsm_lane](auto& request, auto reply) {
         BatchSign(request, std::move(reply), hsm_lane);
       });
-  // A MAC is verified inside the HSM.
+  // Checks by a public key take nothing from the HSM's lane; MACs go on there.
   methods.AddUnary<v1::VerifyRequest, v1::VerifyResponse>(
-      "SigningService", "Verify", hsm_lane,
-      [this](auto& request, auto reply) { Verify(request, std::move(reply)); });
+      "SigningService", "Verify", data_lane, [this, &hsm_lane](auto& request, auto reply) {
+        Verify(request, std::move(reply), hsm_lane);
+      });
   methods.AddUnary<v1::BatchVerifyRequest, v1::BatchVerifyResponse>(
-      "SigningService", "BatchVerify", hsm_lane, [this, &hsm_lane](auto& request, auto reply) {
-        BatchVerify(request, std::move(reply), hsm_lane);
+      "SigningService", "BatchVerify", data_lane,
+      [this, &hsm_lane, &data_lane](auto& request, auto reply) {
+        BatchVerify(request, std::move(reply), hsm_lane, data_lane);
       });
   methods.AddUnary<v1::SignJwsRequest, v1::SignJwsResponse>(
       "SigningService", "SignJws", hsm_lane,
@@ -154,10 +156,10 @@ void SigningService::Register(MethodTable& methods, Lane& hsm_lane, Lane& data_l
   methods.AddUnary<v1::SignWebhookRequest, v1::SignWebhookResponse>(
       "SigningService", "SignWebhook", hsm_lane,
       [this](auto& request, auto reply) { SignWebhook(request, std::move(reply)); });
-  // By a shared key it is a MAC, and verified inside the HSM.
   methods.AddUnary<v1::VerifyWebhookRequest, v1::VerifyWebhookResponse>(
-      "SigningService", "VerifyWebhook", hsm_lane,
-      [this](auto& request, auto reply) { VerifyWebhook(request, std::move(reply)); });
+      "SigningService", "VerifyWebhook", data_lane, [this, &hsm_lane](auto& request, auto reply) {
+        VerifyWebhook(request, std::move(reply), hsm_lane);
+      });
   methods.AddUnary<v1::SignCoseRequest, v1::SignCoseResponse>(
       "SigningService", "SignCose", hsm_lane,
       [this](auto& request, auto reply) { SignCose(request, std::move(reply)); });
@@ -198,7 +200,7 @@ void SigningService::SignAs(policy::Action action, const Request& request, Reply
 
 template <typename Request, typename Response, typename Read, typename ToResponse>
 void SigningService::VerifyAs(const Request& request, Reply<Response> reply, Read read,
-                              ToResponse to_response) {
+                              ToResponse to_response, const keys::CheckTurns& turns) {
   keys::VerifyRequest verify;
   ASSIGN_OR_REFUSE(reply, verify.key, ParseVerifyingKey(request.name()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
@@ -208,10 +210,12 @@ void SigningService::VerifyAs(const Request& request, Reply<Response> reply, Rea
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
-  verifier_.Verify(std::move(permit), verify,
-                   [reply = std::move(reply), to_response](auto done) mutable {
-                     reply.Answer(std::move(done), to_response);
-                   });
+  verifier_.Verify(
+      std::move(permit), verify,
+      [reply = std::move(reply), to_response](auto done) mutable {
+        reply.Answer(std::move(done), to_response);
+      },
+      turns);
 }
 
 void SigningService::Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply) {
@@ -265,7 +269,9 @@ void SigningService::BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSig
                     });
 }
 
-void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply) {
+void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply,
+                            Lane& hsm_lane) {
+  const keys::CheckTurns turns{.in_hsm = InTurnOf(hsm_lane, reply)};
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
@@ -273,11 +279,12 @@ void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse
         verify.presented = std::move(presented.front());
         return absl::OkStatus();
       },
-      [](const keys::Verification& verification) { return ToMessage(verification); });
+      [](const keys::Verification& verification) { return ToMessage(verification); }, turns);
 }
 
 void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
-                                 Reply<v1::BatchVerifyResponse> reply, Lane& lane) {
+                                 Reply<v1::BatchVerifyResponse> reply, Lane& hsm_lane,
+                                 Lane& data_lane) {
   keys::BatchVerifyRequest verify;
   ASSIGN_OR_REFUSE(reply, verify.key, ParseVerifyingKey(request.name()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
@@ -287,8 +294,9 @@ void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
   verify.request_id = request.request_id();
   verify.trace_id = reply.record().trace_id;
 
-  const keys::InTurn in_turn = InTurnOf(lane, reply);
-  verifier_.VerifyBatch(std::move(permit), std::move(verify), in_turn,
+  const keys::CheckTurns turns{.in_software = InTurnOf(data_lane, reply),
+                               .in_hsm = InTurnOf(hsm_lane, reply)};
+  verifier_.VerifyBatch(std::move(permit), std::move(verify), turns,
                         [reply = std::move(reply)](auto done) mutable {
                           reply.Answer(std::move(done), [&reply](const keys::Verifications& all) {
                             v1::BatchVerifyResponse message;
@@ -390,7 +398,8 @@ void SigningService::SignWebhook(v1::SignWebhookRequest& request,
 }
 
 void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
-                                   Reply<v1::VerifyWebhookResponse> reply) {
+                                   Reply<v1::VerifyWebhookResponse> reply, Lane& hsm_lane) {
+  const keys::CheckTurns turns{.in_hsm = InTurnOf(hsm_lane, reply)};
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
@@ -409,7 +418,7 @@ void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
         }
         return absl::OkStatus();
       },
-      ResultOf<v1::VerifyWebhookResponse>);
+      ResultOf<v1::VerifyWebhookResponse>, turns);
 }
 
 void SigningService::SignCose(v1::SignCoseRequest& request, Reply<v1::SignCoseResponse> reply) {

@@ -30,9 +30,9 @@ class SigningService {
  private:
   void Sign(v1::SignRequest& request, Reply<v1::SignResponse> reply);
   void BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSignResponse> reply, Lane& lane);
-  void Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply);
+  void Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply, Lane& hsm_lane);
   void BatchVerify(v1::BatchVerifyRequest& request, Reply<v1::BatchVerifyResponse> reply,
-                   Lane& lane);
+                   Lane& hsm_lane, Lane& data_lane);
   void SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsResponse> reply);
   void VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJwsResponse> reply);
   void SignHttpMessage(v1::SignHttpMessageRequest& request,
@@ -41,7 +41,8 @@ class SigningService {
                          Reply<v1::VerifyHttpMessageResponse> reply);
   void GetJwks(v1::GetJwksRequest& request, Reply<v1::GetJwksResponse> reply);
   void SignWebhook(v1::SignWebhookRequest& request, Reply<v1::SignWebhookResponse> reply);
-  void VerifyWebhook(v1::VerifyWebhookRequest& request, Reply<v1::VerifyWebhookResponse> reply);
+  void VerifyWebhook(v1::VerifyWebhookRequest& request, Reply<v1::VerifyWebhookResponse> reply,
+                     Lane& hsm_lane);
   void SignCose(v1::SignCoseRequest& request, Reply<v1::SignCoseResponse> reply);
   void VerifyCose(v1::VerifyCoseRequest& request, Reply<v1::VerifyCoseResponse> reply);
   void CreateCertificateSigningRequest(v1::CreateCertificateSigningRequestRequest& request,
@@ -55,7 +56,8 @@ class SigningService {
               ToResponse to_response);
   // The same of what is presented: `read` fills in what is said of it, or says what is wrong.
   template <typename Request, typename Response, typename Read, typename ToResponse>
-  void VerifyAs(const Request& request, Reply<Response> reply, Read read, ToResponse to_response);
+  void VerifyAs(const Request& request, Reply<Response> reply, Read read, ToResponse to_response,
+                const keys::CheckTurns& turns = {});
 
   const policy::Gate& gate_;
   keys::KeyRegistry& registry_;

@@ -26,6 +26,8 @@ DOCUMENT = ROOT / "docs/hsms.md"
 BEGIN, END = "<!-- faults: made by hsm_faults_test.py --write -->\n", "<!-- end of faults -->\n"
 CARD = cards.invented()
 AWAY = "`UNAVAILABLE` `HSM_UNAVAILABLE`"
+# Of the example configuration.
+SESSIONS = 8
 # The library is initialised anew at most once in so many seconds.
 INTERVAL = 30
 
@@ -323,6 +325,26 @@ class HsmFaults(unittest.TestCase):
         self.deployment.heal()
         self.back(self.sign, 10)
         self.checkpoint()
+
+    def test_a_batch_keeps_every_session_busy_and_checks_by_a_public_key_need_none(self):
+        signed = self.settlement.signing.Sign(
+            signing.SignRequest(name=self.key, message=b"m"), timeout=SECONDS)
+        check = signing.VerifyRequest(name=self.key, message=b"m", signature=signed.signature)
+        gate = self.hang("C_Sign")
+        self.deployment.forget_calls()
+        batch = self.settlement.signing.BatchSign.future(signing.BatchSignRequest(
+            name=self.key, messages=[b"%d" % i for i in range(20)]), timeout=SECONDS)
+        # Before it counts as a call that hangs.
+        until = time.monotonic() + 4
+        while self.deployment.calls().count("C_Sign") < SESSIONS:
+            self.assertLess(time.monotonic(), until, self.deployment.calls())
+        verify = lambda: self.assertTrue(
+            self.settlement.signing.Verify(check, timeout=SECONDS).valid)
+        for _ in range(3):
+            self.assertEqual(self.seen(verify, within=1), "answered")
+        gate.unlink()
+        self.deployment.heal()
+        self.assertTrue(all(result.signature for result in batch.result().results))
 
     def test_a_key_that_hangs_while_it_is_opened_holds_up_no_other(self):
         self.deployment.kill()

@@ -104,7 +104,8 @@ TEST_F(BatchTest, SignsEveryMessageInOrderByOneVersionAndRecordsItOnce) {
     EXPECT_EQ(signature->key_version, (KeyVersionName{kKey, 1}));
     different.insert(signature->bytes);
   }
-  const auto verified = VerifyBatch(Check(messages, BytesOf(*signatures)));
+  const CheckTurns turns{.in_hsm = [](const Pieces&) { FAIL() << "no HSM checks it"; }};
+  const auto verified = VerifyBatch(Check(messages, BytesOf(*signatures)), turns);
   ASSERT_OK(verified);
   for (const auto& one : *verified) EXPECT_TRUE(one->valid());
   EXPECT_EQ(different.size(), 100u);
@@ -299,8 +300,17 @@ TEST_F(BatchTest, ChecksMacsInTheHsmAndAsksOneThatIsAwayOnce) {
   bytes[7].back() ^= 1;
   BatchVerifyRequest check = Check(messages, bytes);
   check.key = KeyVersionName{.key = mac};
-  const auto verified = VerifyBatch(check);
+  std::size_t in_hsm = 0;
+  const CheckTurns turns{
+      .in_software = [](const Pieces&) { FAIL() << "a MAC takes no processor's turn"; },
+      .in_hsm =
+          [&](Pieces pieces) {
+            in_hsm = pieces.size();
+            OneByOne(std::move(pieces));
+          }};
+  const auto verified = VerifyBatch(check, turns);
   ASSERT_OK(verified);
+  EXPECT_EQ(in_hsm, messages.size());
   for (std::size_t i = 0; i < messages.size(); ++i) EXPECT_EQ((*verified)[i]->valid(), i != 7);
 
   world_.hsm.FailAlways(HsmVerb::kSign, Error(Reason::kHsmUnavailable, "the token is away"));

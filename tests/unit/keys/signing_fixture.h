@@ -52,10 +52,10 @@ class SigningTest : public ::testing::Test {
     });
   }
   absl::StatusOr<Verifications> VerifyBatch(BatchVerifyRequest request,
-                                            const InTurn& in_turn = OneByOne) {
+                                            const CheckTurns& turns = {}) {
     auto permit = world_.PermitFor(policy::Action::kVerify, ResourceOf(request.key));
     return Await<Verifications>([&](auto done) {
-      verifier_->VerifyBatch(std::move(permit), std::move(request), in_turn, std::move(done));
+      verifier_->VerifyBatch(std::move(permit), std::move(request), turns, std::move(done));
     });
   }
   // Of a Presented... of the tests, or of what it becomes.
