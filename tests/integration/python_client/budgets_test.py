@@ -117,9 +117,8 @@ class Budgets(unittest.TestCase):
         self.deployment.start()
         known = invented()
         self.tokenize(known, CARDS)
-        # Once the limit answers it answers every card; a tenth of them shows it. The first twenty
-        # would be told.
-        candidates = [card for card in look_alikes(known)[:10**4] if card != known]
+        # The first twenty would be told.
+        candidates = [card for card in look_alikes(known) if card != known]
         candidates.insert(random.randrange(30, len(candidates)), known)
         with Client(self.deployment, "checkout") as client:
             told, refused = self.try_all(candidates, lambda cards: client.tokens.BatchTokenize(
@@ -138,7 +137,7 @@ class Budgets(unittest.TestCase):
 
     def test_a_masked_card_is_not_found_by_fingerprints_of_all_that_look_like_it(self):
         self.deployment.start()
-        candidates = look_alikes(invented())[:5000]
+        candidates = look_alikes(invented())
         with Client(self.deployment, "checkout") as client:
             told, refused = self.try_all(
                 candidates, lambda cards: client.tokens.BatchFingerprintCards(

@@ -33,20 +33,22 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from deployment import Deployment
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
-from ledger import HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME, RECEIPTS, TILL_NUMBERS
+from ledger import (FORMER_VAULT, HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME, RECEIPTS,
+                    TILL_NUMBERS)
 from mixed_load import allow_load
 from wire import CARDS, SECONDS, Client, keys, new_key, partners, refusal_of, tokens
 
 # Who may call a service at all; another one is refused before its fields are looked at.
-CALLERS = {"TokenService": ("checkout", "settlement", "fraud", "auditor"),
+CALLERS = {"TokenService": ("checkout", "settlement", "fraud", "auditor", "migration"),
            "SigningService": ("settlement",), "KeyService": ("officer-1",),
            "PartnerKeyService": ("officer-1",), "AuditService": ("auditor",)}
 # What is right where a field is not the one that holds the card number.
 RIGHT = {"parent": "tenants/acme", "request_id": "", "purpose": "settlement", "message": b"m",
          "key_id": "canary", "partner_key_id": "canary", "target": RECEIPTS}
 # Where the parent is a profile.
-OF_A_PROFILE = ("TokenizeRequest", "BatchTokenizeRequest", "LookUpTokenRequest",
-                "BatchLookUpTokensRequest", "ListTokensRequest")
+OF_A_PROFILE = {**dict.fromkeys(
+    ("TokenizeRequest", "BatchTokenizeRequest", "LookUpTokenRequest", "BatchLookUpTokensRequest",
+     "ListTokensRequest"), CARDS), "ImportTokensRequest": FORMER_VAULT}
 UNPRIVILEGED = 65534
 
 
@@ -62,7 +64,8 @@ def wrong_uses(pan: str) -> list[str]:
     """A card number where it does not belong, alone and inside something."""
     return [pan, f"card {pan}", f"tenants/acme/tokens/{pan}", f"tenants/{pan}/tokens/tok_a",
             f"tenants/acme/tokenProfiles/{pan}", f"tenants/acme/keys/{pan}",
-            f"tenants/acme/keys/a/versions/{pan}", f"tok_{pan}", pan * 300]
+            f"tenants/acme/keys/a/versions/{pan}", f"tok_{pan}",
+            pan * 300]
 
 
 def texts_of(message: Descriptor) -> Iterator[list[FieldDescriptor]]:
@@ -119,8 +122,7 @@ class Canaries(unittest.TestCase):
         for method in module.DESCRIPTOR.services_by_name[service].methods:
             request = getattr(module, method.input_type.name)
             right = {**RIGHT, "name": name}
-            if method.input_type.name in OF_A_PROFILE:
-                right["parent"] = CARDS
+            right["parent"] = OF_A_PROFILE.get(method.input_type.name, right["parent"])
             for *outer, field in texts_of(method.input_type):
                 for value in wrong_uses(pan):
                     message = part = request()
@@ -203,8 +205,8 @@ class Canaries(unittest.TestCase):
         return names[0]
 
     def use_other_forms(self) -> None:
-        checkout, settlement, fraud = (self.clients[name].tokens for name in
-                                       ("checkout", "settlement", "fraud"))
+        checkout, settlement, fraud, migration = (
+            self.clients[name].tokens for name in ("checkout", "settlement", "fraud", "migration"))
         for pan in self.canaries:
             card = tokens.Card(pan=pan)
             for profile in (TILL_NUMBERS, HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME):
@@ -213,6 +215,12 @@ class Canaries(unittest.TestCase):
                 opened = settlement.Detokenize(tokens.DetokenizeRequest(
                     name=made.name, profile=profile, purpose="settlement"), timeout=SECONDS)
                 self.assertEqual(opened.card.pan, pan)
+            kept = migration.ImportTokens(tokens.ImportTokensRequest(
+                parent=FORMER_VAULT, request_id=str(uuid.uuid4()), cards=[
+                    tokens.ImportedCard(card=card, token=f"former-{uuid.uuid4().hex[:8]}x"),
+                    tokens.ImportedCard(card=card, token=f"former-{pan}")]), timeout=SECONDS)
+            self.assertEqual([result.error.reason for result in kept.results],
+                             ["", "FIELD_INVALID"])
             found = fraud.LookUpToken(tokens.LookUpTokenRequest(parent=CARDS, card=card),
                                       timeout=SECONDS)
             print_ = checkout.FingerprintCard(tokens.FingerprintCardRequest(
@@ -223,7 +231,7 @@ class Canaries(unittest.TestCase):
                 (fraud.SuspendToken, tokens.SuspendTokenRequest),
                 (fraud.ResumeToken, tokens.ResumeTokenRequest),
                 (checkout.DeleteToken, tokens.DeleteTokenRequest))]
-            self.said += map(str, (made, found, print_, converted, *ended))
+            self.said += map(str, (made, kept, found, print_, converted, *ended))
         report = self.clients["auditor"].tokens.GetRetentionReport(
             tokens.GetRetentionReportRequest(parent="tenants/acme"), timeout=SECONDS)
         self.said += map(str, report)
@@ -236,7 +244,8 @@ class Canaries(unittest.TestCase):
         self.deployment.start()
         with contextlib.ExitStack() as connections:
             self.clients = {name: connections.enter_context(Client(self.deployment, name)) for name
-                            in ("checkout", "settlement", "fraud", "officer-1", "auditor")}
+                            in ("checkout", "settlement", "fraud", "migration", "officer-1",
+                                     "auditor")}
             token = self.use_rightly()
             self.use_other_forms()
             self.send_in_every_field(token)
