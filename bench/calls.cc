@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "bench/cards.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/support/proto_buffer_reader.h"
@@ -21,6 +22,7 @@
 namespace keysvc::bench {
 namespace {
 
+constexpr std::uint64_t kRepeated = 1000;
 constexpr char kExpiry[] = "2031-12";
 constexpr char kPurpose[] = "settlement";
 constexpr char kMessage[] = R"({"order": 4711, "amount": 1250, "currency": "EUR"})";
@@ -159,6 +161,14 @@ grpc::ByteBuffer Calls::TokenizeBody(std::uint64_t card) const {
   return BodyOf(request);
 }
 
+grpc::ByteBuffer Calls::TokenizeOnceBody(std::uint64_t card) const {
+  v1::TokenizeRequest request;
+  request.set_parent(profile_);
+  FillCard(*request.mutable_card(), card);
+  request.set_request_id(absl::StrFormat("00000000-0000-4000-8000-%012x", card));
+  return BodyOf(request);
+}
+
 grpc::ByteBuffer Calls::BatchBody(absl::FunctionRef<std::uint64_t()> card) const {
   v1::BatchTokenizeRequest request;
   request.set_parent(profile_);
@@ -179,6 +189,21 @@ Call Calls::TokenizeNew() {
 Call Calls::TokenizeKnown() {
   Call call = TokenizeNew();
   call.next = [this] { return TokenizeBody(first_card_ + AnyOfKnown()); };
+  return call;
+}
+
+Call Calls::TokenizeOnce() {
+  Call call = TokenizeNew();
+  call.next = [this] { return TokenizeOnceBody(next_new_.fetch_add(1)); };
+  return call;
+}
+
+Call Calls::TokenizeAgain() {
+  Call call = TokenizeNew();
+  // Few enough for the warm-up to send each of them the first time.
+  call.next = [this] {
+    return TokenizeOnceBody(first_card_ + AnyOfKnown() % std::min(known_, kRepeated));
+  };
   return call;
 }
 

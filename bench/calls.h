@@ -48,6 +48,9 @@ class Calls {
 
   Call TokenizeNew();
   Call TokenizeKnown();
+  // A new card with a request id, whose answer is kept; and requests that were sent before.
+  Call TokenizeOnce();
+  Call TokenizeAgain();
   Call TokenizeNewBatch();
   Call TokenizeKnownBatch();
   Call Detokenize();
@@ -67,6 +70,8 @@ class Calls {
  private:
   std::uint64_t AnyOfKnown();
   grpc::ByteBuffer TokenizeBody(std::uint64_t card) const;
+  // With the card's own request id.
+  grpc::ByteBuffer TokenizeOnceBody(std::uint64_t card) const;
   // Of as many cards as a batch has, each one the next that `card` gives.
   grpc::ByteBuffer BatchBody(absl::FunctionRef<std::uint64_t()> card) const;
   void FillCard(v1::Card& card, std::uint64_t n) const;

@@ -32,6 +32,7 @@ constexpr char kRules[] = R"(
     reveal: full
 )";
 
+constexpr std::string_view kModule = "\n  module: ";
 constexpr std::string_view kProfiles = "\ntoken_profiles:\n";
 constexpr char kMeasured[] = "  - tenant: acme\n    name: measured\n    number: 100\n";
 
@@ -67,7 +68,8 @@ constexpr std::size_t kConfigLimit = std::size_t{1} << 20;
 absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Make(const std::string& parent,
                                                              const std::string& maker,
                                                              const std::string& programs,
-                                                             tokenizer::Family family) {
+                                                             tokenizer::Family family,
+                                                             const std::string& module) {
   std::string folder = parent + "/keysvc-bench-XXXXXX";
   if (mkdtemp(folder.data()) == nullptr) {
     return absl::UnavailableError(absl::StrCat("no folder can be made in ", parent));
@@ -79,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Make(const std::string& 
   ASSIGN_OR_RETURN(const auto making, ChildProcess::Start({maker, deployment->folder_, "0"},
                                                           deployment->folder_ + "/making.log"));
   RETURN_IF_ERROR(making->Wait());
-  RETURN_IF_ERROR(deployment->DeclareMeasured(family));
+  RETURN_IF_ERROR(deployment->Configure(family, module));
   ASSIGN_OR_RETURN(deployment->config_, LoadConfig(deployment->config_file()));
   std::ofstream policy(deployment->config_.policy_file, std::ios::app);
   policy << kRules;
@@ -88,11 +90,17 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Make(const std::string& 
   return deployment;
 }
 
-absl::Status Deployment::DeclareMeasured(tokenizer::Family family) {
+absl::Status Deployment::Configure(tokenizer::Family family, const std::string& module) {
   ASSIGN_OR_RETURN(std::string config, cli::ReadFile(config_file(), kConfigLimit));
   const auto found = config.find(kProfiles);
   if (found == std::string::npos) return absl::InternalError("the example has no token profiles");
   config.insert(found + kProfiles.size(), kMeasured + LinesOf(family));
+  if (!module.empty()) {
+    const auto line = config.find(kModule);
+    if (line == std::string::npos) return absl::InternalError("the example names no module");
+    const std::size_t path = line + kModule.size();
+    config.replace(path, config.find('\n', path) - path, absl::StrCat("\"", module, "\""));
+  }
   return cli::WriteFile(config_file(), config);
 }
 

@@ -21,13 +21,14 @@ class Deployment {
   static constexpr char kProfile[] = "tenants/acme/tokenProfiles/measured";
 
   // `parent`: where the folder is made; its disk is what is measured. `maker`: the path of
-  // deploy/development. `programs`: the folder of keysvcd. Declares the
-  // profile kProfile of the family. Sets SOFTHSM2_CONF for this process, so that the ceilings can
-  // use the same token.
+  // deploy/development. `programs`: the folder of keysvcd. `module`: that of
+  // the configuration, SoftHSM2 when empty. Declares the profile kProfile of the family. Sets
+  // SOFTHSM2_CONF for this process, so that the ceilings can use the same token.
   static absl::StatusOr<std::unique_ptr<Deployment>> Make(const std::string& parent,
                                                           const std::string& maker,
                                                           const std::string& programs,
-                                                          tokenizer::Family family);
+                                                          tokenizer::Family family,
+                                                          const std::string& module);
   ~Deployment();
   Deployment(const Deployment&) = delete;
   Deployment& operator=(const Deployment&) = delete;
@@ -43,7 +44,7 @@ class Deployment {
   pid_t service() const { return service_ == nullptr ? 0 : service_->id(); }
 
  private:
-  absl::Status DeclareMeasured(tokenizer::Family family);
+  absl::Status Configure(tokenizer::Family family, const std::string& module);
   explicit Deployment(std::string folder, std::string programs)
       : folder_(std::move(folder)), programs_(std::move(programs)) {}
 

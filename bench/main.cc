@@ -107,12 +107,17 @@ int Main(int argc, char** argv) {
   app.add_option("--seconds", arguments.seconds, "How long each measure counts [0.6]")
       ->option_text("SECONDS")
       ->check(CLI::Range(0.01, 60.0));
-  app.add_option("--only", run.only, "Take only measures whose id (in the JSON) begins so")
+  app.add_option("--only", run.only,
+                 "Take only measures whose id (in the JSON) begins so; may be repeated")
       ->option_text("ID");
   app.add_flag("--short", arguments.brief, "Only show that everything can be measured");
   app.add_option("--folder", run.folder,
                  "Where the throw-away deployment is made; its disk is measured [.]")
       ->option_text("FOLDER");
+  app.add_option("--module", run.module,
+                 "A PKCS#11 module through which SoftHSM2's tokens are reached [SoftHSM2's own]")
+      ->option_text("FILE.so")
+      ->check(CLI::ExistingFile);
   app.add_option("--json", arguments.json_file, "Also write the figures as JSON")
       ->option_text("FILE");
   app.add_option("--plot", arguments.plot_file, "Also draw the ratios (needs gnuplot)")

@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -72,7 +73,10 @@ class Bench {
     RETURN_IF_ERROR(options_.server.empty() ? PrepareOwn() : PrepareOther());
     AddMeasures();
     std::erase_if(measures_, [this](const Measure& measure) {
-      return !measure.id.starts_with(options_.only);
+      return !options_.only.empty() &&
+             std::ranges::none_of(options_.only, [&measure](const std::string& id) {
+               return measure.id.starts_with(id);
+             });
     });
     if (measures_.empty()) return absl::InvalidArgumentError("there is no such measure");
     Figures figures;
@@ -96,8 +100,9 @@ class Bench {
  private:
   absl::Status PrepareOwn() {
     progress_("making a deployment");
-    ASSIGN_OR_RETURN(deployment_, Deployment::Make(options_.folder, options_.maker,
-                                                   options_.programs, options_.family));
+    ASSIGN_OR_RETURN(deployment_,
+                     Deployment::Make(options_.folder, options_.maker, options_.programs,
+                                      options_.family, options_.module));
     RETURN_IF_ERROR(deployment_->StartService());
     RETURN_IF_ERROR(PrepareService(deployment_->folder() + "/clients", deployment_->address()));
 
@@ -168,6 +173,12 @@ class Bench {
       AddLoad("tokenize-new" + suffix, "Tokenize, new card" + flight, clients_.tokenizing,
               calls_.TokenizeNew(), in_flight);
       if (in_flight == 256) AddPaced();
+      if (in_flight == 256) {
+        AddLoad("tokenize-once" + suffix, "Tokenize, new card, with a request id" + flight,
+                clients_.tokenizing, calls_.TokenizeOnce(), in_flight);
+        AddLoad("tokenize-again" + suffix, "Tokenize, the same request again" + flight,
+                clients_.tokenizing, calls_.TokenizeAgain(), in_flight);
+      }
       if (has_known) {
         AddLoad("tokenize-known" + suffix, "Tokenize, known card" + flight, clients_.tokenizing,
                 calls_.TokenizeKnown(), in_flight);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -21,7 +22,10 @@ struct RunOptions {
   std::string maker;         // the path of deploy/development
   std::string programs;      // the folder of keysvcd and keysvc-bench
   tokenizer::Family family = tokenizer::Family::kOpaque;
-  std::string only;  // measures whose id begins so; all when empty
+  // The PKCS#11 module of that deployment, which has to reach SoftHSM2's tokens; SoftHSM2 itself
+  // when empty.
+  std::string module;
+  std::vector<std::string> only;  // measures whose id begins with one of them; all when empty
   // A service that is up instead of one of our own, host:port; then there are no ceilings.
   std::string server;
   std::string clients;  // the folder of its client profiles

@@ -3,6 +3,7 @@
 
 import json
 import math
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -10,12 +11,13 @@ import unittest
 import xml.etree.ElementTree
 
 from deployment import PROGRAMS, Deployment
+from faulty_hsm import MODULE
 
 BENCH = PROGRAMS / "keysvc-bench"
 UNARY = ("echo", "tokenize-new", "tokenize-known", "detokenize")
 SIGNING = ("sign-p256", "sign-rsa", "verify-p256", "verify-rsa")
 SERVICE = {f"{call}.{flight}" for call in UNARY[1:] + SIGNING for flight in (1, 64, 256)} | {
-    "tokenize-new.half", "tokenize-batch", "tokenize-known-batch", "detokenize-batch",
+    "tokenize-new.half", "tokenize-once.256", "tokenize-again.256", "tokenize-batch", "tokenize-known-batch", "detokenize-batch",
     "public-key.256", "sign-batch-p256", "sign-batch-rsa", "verify-batch-p256", "verify-batch-rsa"}
 FAIRNESS = {"fairness-alone", "fairness-beside", "echo.fairness-alone", "echo.fairness-beside"}
 CEILINGS = {f"echo.{flight}" for flight in (1, 64, 256)} | {
@@ -29,10 +31,11 @@ class Bench(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def bench(self, *arguments) -> subprocess.CompletedProcess:
+    def bench(self, *arguments, **environment) -> subprocess.CompletedProcess:
         done = subprocess.run([BENCH, "--short", "--folder", self.folder, "--json",
                                self.folder / "figures.json", *arguments],
-                              capture_output=True, text=True, check=False, timeout=100)
+                              capture_output=True, text=True, check=False, timeout=100,
+                              env={**os.environ, **environment})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done
 
@@ -70,14 +73,29 @@ class Bench(unittest.TestCase):
     def test_tokens_of_every_family_are_measured(self):
         for family in ("numeric", "emv", "ff1", "external"):
             with self.subTest(family):
-                self.bench("--family", family, "--only", "detokenize")
+                self.bench("--family", family, "--only", "tokenize", "--only", "detokenize")
                 figures = self.figures()
+                # Every call to an emv profile makes another token.
                 self.assertEqual({figure["id"] for figure in figures["figures"]},
-                                 {name for name in SERVICE if name.startswith("detokenize")})
+                                 {name for name in SERVICE if "tokenize" in name
+                                  and not (family == "emv" and "known" in name)})
                 self.assertEqual(figures["failures"], [])
                 size = {bound["what"]: bound["reached"]["min"] for bound in figures["bounds"]}
                 self.assertGreater(
                     size["the vault for each token, its share of a record included"], 0)
+
+    def test_service_and_ceiling_are_measured_on_a_slower_hsm_as_well(self):
+        slow = self.folder / "slow"
+        slow.write_text("C_Sign * delay 50\n")
+        self.bench("--module", MODULE, "--only", "pkcs11-p256", "--only", "sign-p256.1",
+                   KEYSVC_FAULT_RULES=str(slow))
+        rates = {figure["id"]: figure["rate_per_second"]["max"]
+                 for figure in self.figures()["figures"]}
+        self.assertEqual(set(rates), {"pkcs11-p256", "sign-p256.1"})
+        # One after the other, of which one more may end within the time that is counted.
+        self.assertLess(rates["sign-p256.1"], 2 / 0.05)
+        # By each of the eight sessions one after the other.
+        self.assertLessEqual(rates["pkcs11-p256"], 8 / 0.05)
 
     def test_a_plot_is_a_png_where_its_name_says_so(self):
         self.bench("--plot", self.folder / "ratios.png")
