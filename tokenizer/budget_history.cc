@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "audit/leaf.h"
 #include "audit/recorded_entry.h"
 #include "status/macros.h"
@@ -126,10 +127,18 @@ class History {
   }
 
  private:
+  // A call may be about tokens of several profiles, which opaque ones do not show: then each is
+  // looked for in all of them.
   void NoteTold(const audit::Entry& record, absl::Time time) {
-    const auto profile = profiles_.Find(record.profile);
+    for (const auto name : absl::StrSplit(record.profile, ',')) {
+      NoteToldOf(std::string(name), record, time);
+    }
+  }
+
+  void NoteToldOf(const std::string& resource, const audit::Entry& record, absl::Time time) {
+    const auto profile = profiles_.Find(resource);
     if (!profile.ok() || (*profile)->ComparesCardsAmong().empty()) return;
-    std::deque<Told>& tokens = told_[{record.actor, record.profile}];
+    std::deque<Told>& tokens = told_[{record.actor, resource}];
     for (const audit::Item& item : record.items) {
       const auto name = TokenName::Parse(item.resource);
       if (item.outcome != audit::Outcome::kSuccess || !name.ok()) continue;
@@ -159,7 +168,10 @@ class History {
                                                         first + kRowsAtOnce, tokens.size())));
       ASSIGN_OR_RETURN(const auto rows, RowsOf(profile, some));
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (!rows[i].has_value() || StateOf(*rows[i]) == TokenState::kDeleted) continue;
+        if (!rows[i].has_value() || rows[i]->profile != profile.number ||
+            StateOf(*rows[i]) == TokenState::kDeleted) {
+          continue;
+        }
         const auto data_key = keys_.DataKey(profile, rows[i]->data_version);
         if (IsAway(data_key.status())) return data_key.status();
         if (!data_key.ok()) continue;

@@ -254,6 +254,26 @@ TEST_P(TokenizerUpdateTest, WhoTriesCardsThatLookAlikeIsStopped) {
   EXPECT_OK(service_->Update(brief, LookAlike(50)));
 }
 
+TEST_P(TokenizerUpdateTest, AStartCountsTheGuessesOfBatchesOverSeveralProfiles) {
+  RandomCards cards;
+  SCOPED_TRACE(cards.seed());
+  for (int i = 0; i < 20; ++i) {
+    Service::Tokens tokens{service_->TokenOf(cards.Next(16)),
+                           service_->TokenOf(cards.Next(16), kMerging)};
+    const auto updated =
+        service_->UpdateCards(std::move(tokens), List(Card(LookAlike(i)), Card(cards.Next(16))));
+    ASSERT_OK(updated);
+    for (const auto& token : *updated) ASSERT_OK(token);
+  }
+  const TokenName next = service_->TokenOf(cards.Next(16));
+  service_->tokenizer_.reset();
+  service_->journal_.reset();
+  service_->Start();
+  ASSERT_OK(service_->tokenizer_->CountRecords());
+  EXPECT_THAT(service_->Update(next, LookAlike(20)), HasReason(Reason::kGuessesExhausted));
+  EXPECT_OK(service_->Update(next, cards.Next(16)));
+}
+
 TEST_P(TokenizerUpdateTest, OfManyCallersWhoPutOneCardBehindTheirTokensOneSucceeds) {
   constexpr std::size_t kCallers = 64;
   RandomCards cards;
