@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "crypto/base64.h"
@@ -76,6 +77,9 @@ std::string ToJson(const JwsHeader& header) {
   object["alg"] = header.alg;
   if (!header.typ.empty()) object["typ"] = header.typ;
   if (!header.kid.empty()) object["kid"] = header.kid;
+  for (const std::string& certificate : header.x5c) {
+    object["x5c"].push_back(absl::Base64Escape(certificate));
+  }
   if (header.iat.has_value()) object["iat"] = *header.iat;
   if (!header.b64) {
     object["b64"] = false;

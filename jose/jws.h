@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -19,11 +20,12 @@ struct JwsHeader {
   std::string alg;                  // RFC 7518 section 3.1, or "EdDSA"
   std::string kid;                  // empty: none
   std::string typ;                  // empty: none
+  std::vector<std::string> x5c;     // certificates in DER, the key's own first; written, not read
   std::optional<std::int64_t> iat;  // seconds since 1970
   bool b64 = true;                  // false: the payload is signed as it is, and `crit` says so
 };
 
-// In the order alg, typ, kid, iat, b64, crit.
+// In the order alg, typ, kid, x5c, iat, b64, crit.
 std::string ToJson(const JwsHeader& header);
 // INVALID_ARGUMENT/FIELD_INVALID for what is not a header, has a member twice or one of the wrong
 // type, lacks alg, or has a `crit` that is empty, repeats itself, names what is not there or not

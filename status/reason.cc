@@ -57,6 +57,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kKeyNotRotatable, "KEY_NOT_ROTATABLE", kFailedPrecondition, false},
     {Reason::kKeyNotPublished, "KEY_NOT_PUBLISHED", kFailedPrecondition, false},
     {Reason::kKeyPurposeMismatch, "KEY_PURPOSE_MISMATCH", kFailedPrecondition, false},
+    {Reason::kCertificatesMissing, "CERTIFICATES_MISSING", kFailedPrecondition, false},
     {Reason::kKeyUsesExhausted, "KEY_USES_EXHAUSTED", kFailedPrecondition, false},
     {Reason::kKeyDelivered, "KEY_DELIVERED", kFailedPrecondition, false},
     {Reason::kPartnerKeyNotYetValid, "PARTNER_KEY_NOT_YET_VALID", kFailedPrecondition, false},

@@ -58,6 +58,7 @@ enum class Reason {
   kKeyNotRotatable,
   kKeyNotPublished,
   kKeyPurposeMismatch,
+  kCertificatesMissing,
   kKeyUsesExhausted,
   kKeyDelivered,
   kPartnerKeyNotYetValid,

@@ -27,6 +27,7 @@ ExitCode SignJws(const Connection& connection, const JwsOptions& options) {
   request.set_detached(options.detached);
   request.set_unencoded(options.unencoded);
   request.set_without_issue_time(options.without_issue_time);
+  request.set_with_certificates(options.with_certificates);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::SignJwsResponse response;
   const auto stub = v1::SigningService::NewStub(connection.channel());

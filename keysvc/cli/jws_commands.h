@@ -19,6 +19,7 @@ struct JwsOptions {
   bool detached = false;
   bool unencoded = false;
   bool without_issue_time = false;
+  bool with_certificates = false;
   std::int64_t max_age_seconds = 0;
   std::string request_id;
 };

@@ -22,6 +22,8 @@ void AddSignJws(Verbs& verbs, CLI::App& group) {
                 "Signs the payload as it is (RFC 7797); with --detached");
   sign.add_flag("--without-issue-time", options->without_issue_time,
                 "Leaves iat out of the header");
+  sign.add_flag("--with-certificates", options->with_certificates,
+                "Puts the key's certificates into the header (x5c)");
   AddRequestId(sign, options->request_id);
 }
 

@@ -13,9 +13,8 @@
 #include "status/macros.h"
 
 namespace keysvc::keys {
-namespace {
 
-// None while they are not valid: a verifier that looks at them would refuse the key, which goes on.
+// A verifier that looks at certificates which have ended would refuse the key, which goes on.
 absl::StatusOr<std::vector<std::string>> ValidCertificatesOf(const KeyVersion& version,
                                                              absl::Time now) {
   std::vector<std::string> none;
@@ -25,8 +24,6 @@ absl::StatusOr<std::vector<std::string>> ValidCertificatesOf(const KeyVersion& v
   if (now < chain.not_before || now > chain.not_after) return none;
   return std::move(chain.certificates);
 }
-
-}  // namespace
 
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
                                    const KeyName& name, absl::Time now) {

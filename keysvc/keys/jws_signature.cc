@@ -10,6 +10,7 @@
 #include "crypto/base64.h"
 #include "crypto/canonical.h"
 #include "jose/jws.h"
+#include "keysvc/keys/jwks.h"
 #include "keysvc/keys/message_signature.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -60,16 +61,17 @@ absl::Status JwsSignature::Check() const {
 }
 
 std::string JwsSignature::FingerprintInput(const KeyName& key) const {
-  return crypto::CanonicalWriter()
-      .Bytes(method())
+  crypto::CanonicalWriter text;
+  text.Bytes(method())
       .U8(1)
       .Bytes(key.ToString())
       .Bytes(payload_)
       .Bytes(options_.typ)
       .U8(options_.detached ? 1 : 0)
       .U8(options_.unencoded ? 1 : 0)
-      .U8(options_.without_issue_time ? 1 : 0)
-      .Take();
+      .U8(options_.without_issue_time ? 1 : 0);
+  if (options_.with_certificates) text.U8(1);
+  return text.Take();
 }
 
 std::string JwsSignature::ToKept(std::string answer) const {
@@ -93,6 +95,12 @@ absl::StatusOr<SignatureFormat::Draft> JwsSignature::DraftFor(const KeyVersion& 
   jws.header.kid = half->thumbprint;
   jws.header.typ = options_.typ;
   if (!options_.without_issue_time) jws.header.iat = absl::ToUnixSeconds(now);
+  if (options_.with_certificates) {
+    ASSIGN_OR_RETURN(jws.header.x5c, ValidCertificatesOf(version, now));
+    if (jws.header.x5c.empty()) {
+      return Error(Reason::kCertificatesMissing, "the key has no certificates that are valid now");
+    }
+  }
   jws.header.b64 = !options_.unencoded;
   jws.protected_header = crypto::ToBase64Url(jose::ToJson(jws.header));
   if (!options_.detached) jws.payload = payload_;

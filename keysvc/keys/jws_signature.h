@@ -19,6 +19,7 @@ struct JwsOptions {
   bool detached = false;            // RFC 7515 appendix F
   bool unencoded = false;           // RFC 7797; detached only
   bool without_issue_time = false;  // no `iat`
+  bool with_certificates = false;   // as `x5c`, RFC 7515 section 4.1.6
 };
 
 // A JWS in compact form (jose/jws.h), with the key's thumbprint as `kid` and the time as `iat`: for

@@ -323,7 +323,8 @@ void SigningService::SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsRespo
             keys::JwsOptions{.typ = request.type(),
                              .detached = request.detached(),
                              .unencoded = request.unencoded(),
-                             .without_issue_time = request.without_issue_time()});
+                             .without_issue_time = request.without_issue_time(),
+                             .with_certificates = request.with_certificates()});
       },
       [](keys::Signature signature) {
         v1::SignJwsResponse message;

@@ -161,12 +161,26 @@ class CertificateSigningRequests(unittest.TestCase):
                                          timeout=SECONDS).jws
         opened = jws.JWS()
         opened.deserialize(signed, jwk.JWK.from_pyca(leaf.public_key()))
+        self.assertNotIn("x5c", opened.jose_header)
+        # As 3-D Secure has it: whoever trusts the authority needs nothing but the message.
+        request = signing.SignJwsRequest(name=key, payload=b"{}", with_certificates=True)
+        signed = self.settlement.SignJws(request, timeout=SECONDS).jws
+        header = json.loads(base64.urlsafe_b64decode(signed.split(".")[0] + "=="))
+        self.assertEqual(header["x5c"], published["x5c"])
+        sent = x509.load_der_x509_certificate(base64.b64decode(header["x5c"][0]))
+        opened = jws.JWS()
+        opened.deserialize(signed, jwk.JWK.from_pyca(sent.public_key()))
+        self.assertTrue(self.settlement.VerifyJws(signing.VerifyJwsRequest(name=key, jws=signed),
+                                                  timeout=SECONDS).valid)
         # A later one takes its place; the next version has none yet.
         renewed = self.certified(key, "bank-ca", 15)
         self.attach(f"{key}/versions/1", renewed)
         rotated = self.officer.keys.RotateKey(keys.RotateKeyRequest(name=key), timeout=SECONDS).key
         self.assertEqual([one.HasField("certificate_end_time") for one in rotated.versions],
                          [False, True])
+        refused = refusal(lambda: self.settlement.SignJws(request, timeout=SECONDS))
+        self.assertEqual((refused.code, refused.reason),
+                         ("FAILED_PRECONDITION", "CERTIFICATES_MISSING"))
         self.assertEqual(self.settlement.GetPublicKey(signing.GetPublicKeyRequest(
             name=f"{key}/versions/1"), timeout=SECONDS).certificate_pem, renewed)
 

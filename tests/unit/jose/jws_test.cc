@@ -101,8 +101,9 @@ TEST(JwsTest, ADetachedOneHasNoPayload) {
 // RFC 7797 section 4: the header, and what is signed.
 TEST(JwsTest, APayloadThatIsNotEncodedIsSignedAsItIs) {
   const std::string header = R"({"alg":"HS256","b64":false,"crit":["b64"]})";
-  EXPECT_EQ(ToJson({.alg = "HS256", .kid = {}, .typ = {}, .iat = std::nullopt, .b64 = false}),
-            header);
+  EXPECT_EQ(
+      ToJson({.alg = "HS256", .kid = {}, .typ = {}, .x5c = {}, .iat = std::nullopt, .b64 = false}),
+      header);
   EXPECT_FALSE(ParseJwsHeader(header)->b64);
   const std::string encoded = crypto::ToBase64Url(header);
   EXPECT_EQ(encoded, "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19");
@@ -112,9 +113,12 @@ TEST(JwsTest, APayloadThatIsNotEncodedIsSignedAsItIs) {
 }
 
 TEST(JwsTest, AHeaderIsReadAsItWasWritten) {
-  const JwsHeader header{
-      .alg = "PS256", .kid = "a\"b", .typ = "JOSE", .iat = 1300819380, .b64 = true};
+  JwsHeader header{
+      .alg = "PS256", .kid = "a\"b", .typ = "JOSE", .x5c = {}, .iat = 1300819380, .b64 = true};
   EXPECT_EQ(ToJson(header), R"({"alg":"PS256","typ":"JOSE","kid":"a\"b","iat":1300819380})");
+  header.x5c = {"\x01\x02", "\x03"};
+  EXPECT_EQ(ToJson(header),
+            R"({"alg":"PS256","typ":"JOSE","kid":"a\"b","x5c":["AQI=","Aw=="],"iat":1300819380})");
   const auto read = ParseJwsHeader(ToJson(header));
   ASSERT_OK(read);
   EXPECT_EQ(read->alg, header.alg);
