@@ -159,6 +159,22 @@ class HttpSignatures(unittest.TestCase):
         response.status = 200
         self.assertFalse(self.verify(response).valid)
 
+    def test_the_digest_of_an_empty_body_is_signed_and_compared(self):
+        none = signing.HttpMessage(status=204)
+        covered = ["@status", "content-digest"]
+        refused = refusal(lambda: self.sign(self.key, none, components=covered))
+        self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "message"))
+        empty = signing.HttpMessage(status=204, body=b"")
+        empty.fields.extend(self.sign(self.key, empty, components=covered).fields)
+        digest = base64.b64encode(hashlib.sha256(b"").digest()).decode()
+        self.assertEqual(empty.fields[0].value, f"sha-256=:{digest}:")
+        self.assertTrue(self.verify(empty, required_components=covered).valid)
+        empty.body = b" "
+        self.assertEqual(self.verify(empty).fault, FAULTS.SIGNATURE_FAULT_DIGEST_WRONG)
+        empty.ClearField("body")
+        refused = refusal(lambda: self.verify(empty))
+        self.assertEqual((refused.reason, refused.field), ("FIELD_REQUIRED", "message.body"))
+
     def test_bad_input_is_refused_by_field(self):
         twice = signing.HttpField(name="signature-input", value='sig1=("@method" "@method")')
         no_form = signing.HttpField(name="signature", value="sig1=a")
@@ -230,6 +246,21 @@ class HttpSignatures(unittest.TestCase):
         checked = self.deployment.command(*check)
         self.assertEqual(checked.returncode, 1, checked.stdout)
         self.assertIn("DIGEST_WRONG", checked.stdout)
+
+    def test_the_command_line_tells_an_empty_body_from_none(self):
+        file = self.deployment.folder / "empty.http"
+        sign = ("settlement", "http", "sign", "--key", self.key, "--message", file, "--cover",
+                "@status", "--cover", "content-digest")
+        file.write_bytes(b"HTTP/1.1 204 No Content\r\n")
+        refused = self.deployment.command(*sign)
+        self.assertIn("FIELD_INVALID", refused.stderr)
+        file.write_bytes(b"HTTP/1.1 204 No Content\r\n\r\n")
+        made = self.deployment.command(*sign)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        file.write_bytes(f"HTTP/1.1 204 No Content\r\n{made.stdout}\r\n".encode())
+        checked = self.deployment.command("settlement", "http", "verify", "--key", self.key,
+                                          "--message", file, "--require", "content-digest")
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
 
 if __name__ == "__main__":

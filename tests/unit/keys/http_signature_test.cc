@@ -189,6 +189,18 @@ TEST_F(HttpSignatureTest, ADigestThatIsCoveredIsCompared) {
   EXPECT_OK(Sign(own, Covering()));
 }
 
+TEST_F(HttpSignatureTest, TheDigestOfAnEmptyBodyIsSignedAndCompared) {
+  http::Message reply;
+  reply.status = 204;
+  EXPECT_THAT(Sign(reply, Covering({"@status", "content-digest"})),
+              HasReason(Reason::kFieldInvalid));
+  reply.body = "";
+  http::Message message = Signed(reply, Covering({"@status", "content-digest"}));
+  EXPECT_EQ(FaultOf(message), Fault::kNone);
+  message.body = "a";
+  EXPECT_EQ(FaultOf(message), Fault::kDigestWrong);
+}
+
 TEST_F(HttpSignatureTest, WhatIsWrongWithItIsAResult) {
   const http::Message message = Signed(Payment());
   EXPECT_EQ(FaultOf(With(message, "created=", "created=1")), Fault::kSignatureWrong);
