@@ -53,8 +53,8 @@ void AddRotate(Verbs& verbs, CLI::App& keys) {
   AddSubject(verb, options->name, "The key");
   verb.add_flag(
       "--at-once", options->at_once,
-      "Also to a version that is published for less than five minutes; ends the old version "
-      "of a shared key");
+      "Also to a version that verifiers may not know yet: not made ahead, or published for less "
+      "than five minutes; ends the old version of a shared key");
   AddRequestId(verb, options->request_id);
 }
 
