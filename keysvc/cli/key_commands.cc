@@ -51,6 +51,18 @@ void ShowKey(const v1::Key& key, Output& output) {
   output.ShowAll(rows);
 }
 
+std::string In(PublicKeyFormat format, const v1::GetPublicKeyResponse& response) {
+  switch (format) {
+    case PublicKeyFormat::kPem:
+      return response.pem();
+    case PublicKeyFormat::kDer:
+      return response.der();
+    case PublicKeyFormat::kJwk:
+      return response.jwk() + "\n";
+  }
+  return {};
+}
+
 }  // namespace
 
 ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output) {
@@ -191,10 +203,8 @@ ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& opti
   if (options.certificate && response.certificate_pem().empty()) {
     return Report(Error(Reason::kFieldInvalid, "no certificate is attached to the version"));
   }
-  const absl::Status written =
-      WriteFile(options.out, options.certificate ? response.certificate_pem()
-                             : options.der       ? response.der()
-                                                 : response.pem());
+  const absl::Status written = WriteFile(
+      options.out, options.certificate ? response.certificate_pem() : In(options.format, response));
   if (!written.ok()) return Report(written);
   if (options.out != "-") {
     output.Show({{"name", response.name()}, {"algorithm", response.algorithm()}});

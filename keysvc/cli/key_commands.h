@@ -54,10 +54,11 @@ ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& optio
 // Makes the service drop every key it holds open.
 ExitCode LockKeys(const Connection& connection, Output& output);
 
+enum class PublicKeyFormat { kPem, kDer, kJwk };
 struct PublicKeyOptions {
   std::string name;
   std::string out = "-";
-  bool der = false;
+  PublicKeyFormat format = PublicKeyFormat::kPem;
   bool certificate = false;  // instead of the key
 };
 ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& options,

@@ -1,3 +1,4 @@
+#include <map>
 #include <memory>
 #include <string>
 
@@ -98,6 +99,9 @@ void AddGetAndList(Verbs& verbs, CLI::App& keys) {
              *tenant, "The tenant, tenants/{tenant}");
 }
 
+const std::map<std::string, PublicKeyFormat> kPublicKeyFormats = {
+    {"pem", PublicKeyFormat::kPem}, {"der", PublicKeyFormat::kDer}, {"jwk", PublicKeyFormat::kJwk}};
+
 void AddPublicKey(Verbs& verbs, CLI::App& keys) {
   const auto options = std::make_shared<PublicKeyOptions>();
   CLI::App& verb = verbs.Remote(keys, "public-key", "Writes the public half of a key.",
@@ -105,7 +109,7 @@ void AddPublicKey(Verbs& verbs, CLI::App& keys) {
                                 With(options, GetPublicKey));
   AddSubject(verb, options->name, "The key, or one version of it");
   AddFile(verb, "--out", options->out, "Where it goes [standard output]");
-  AddChoice(verb, "--format", options->der, kKeyFormats, "Its form [pem]");
+  AddChoice(verb, "--format", options->format, kPublicKeyFormats, "Its form [pem]");
   verb.add_flag("--certificate", options->certificate,
                 "Its certificates instead, in PEM, the key's own first");
 }

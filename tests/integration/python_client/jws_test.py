@@ -180,6 +180,26 @@ class Jws(unittest.TestCase):
         published = command("settlement", "keys", "jwks", self.key)
         self.assertEqual(len(json.loads(published.stdout)["keys"]), 1)
 
+    def test_a_public_key_is_a_jwk_too_as_in_the_key_set_or_without_one(self):
+        command, file = self.deployment.command, self.deployment.folder / "public"
+        bare = [new_key(self.officer, algorithm) for algorithm in (
+            keys.KEY_ALGORITHM_EC_P256, keys.KEY_ALGORITHM_ED25519, keys.KEY_ALGORITHM_RSA_2048)]
+        for key, alg in zip([self.key, *bare], ("ES256", "ES256", "EdDSA", None)):
+            with self.subTest(key=key, alg=alg):
+                answer = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=key),
+                                                      timeout=SECONDS)
+                found = json.loads(answer.jwk)
+                self.assertEqual((found.get("alg"), found["use"]), (alg, "sig"))
+                self.assertEqual(jwk.JWK(**found).export_to_pem(), answer.pem.encode())
+                made = command("settlement", "keys", "public-key", key, "--format", "jwk", "--out",
+                               file)
+                self.assertEqual(made.returncode, 0, made.stderr)
+                self.assertEqual(json.loads(file.read_text()), found)
+        own, = json.loads(self.settlement.GetJwks(signing.GetJwksRequest(name=self.key),
+                                                  timeout=SECONDS).jwks)["keys"]
+        self.assertEqual(json.loads(self.settlement.GetPublicKey(signing.GetPublicKeyRequest(
+            name=self.key), timeout=SECONDS).jwk), own)
+
 
 if __name__ == "__main__":
     unittest.main()
