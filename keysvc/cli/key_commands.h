@@ -13,8 +13,8 @@ namespace keysvc::cli {
 
 struct CreateKeyOptions {
   std::string name;
-  v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_EC_P256;
-  v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;  // as the algorithm says: sign or mac
+  v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_UNSPECIFIED;  // as the purpose says
+  v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;        // as the algorithm says: sign or mac
   std::uint32_t cryptoperiod_days = 365;
   bool low_s = false;
   std::uint64_t max_signatures = 0;  // any number

@@ -18,7 +18,9 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
                    "keysvc keys create tenants/acme/keys/orders --algorithm ec-p256 --days 365",
                    With(options, CreateKey));
   AddSubject(verb, options->name, "The new key");
-  AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms, "What it signs with [ec-p256]");
+  AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms,
+            "What it signs with [ec-p256; ed25519 for webhook; hmac-sha256 for mac and "
+            "timestamped-webhook]");
   AddChoice(
       verb, "--purpose", options->purpose, kPurposes,
       "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE; for webhooks, a key "
