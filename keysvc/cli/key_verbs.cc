@@ -148,12 +148,10 @@ void AddCsr(Verbs& verbs, CLI::App& keys) {
 }
 
 void AddJwks(Verbs& verbs, CLI::App& keys) {
-  const auto options = std::make_shared<PublicKeyOptions>();
+  const auto options = std::make_shared<JwksOptions>();
   CLI::App& verb = verbs.Remote(keys, "jwks", "Writes the JWK set of a key, for its verifiers.",
                                 "keysvc keys jwks tenants/acme/keys/statements --out jwks.json",
-                                [options](const Connection& connection, Output&) {
-                                  return GetJwks(connection, options->name, options->out);
-                                });
+                                With(options, GetJwks));
   AddSubject(verb, options->name, "The key");
   AddFile(verb, "--out", options->out, "Where it goes [standard output]");
 }

@@ -179,6 +179,9 @@ class Jws(unittest.TestCase):
         self.assertIn("SIGNATURE_WRONG", checked.stdout)
         published = command("settlement", "keys", "jwks", self.key)
         self.assertEqual(len(json.loads(published.stdout)["keys"]), 1)
+        kept = command("settlement", "keys", "jwks", self.key, "--out", folder / "jwks.json")
+        self.assertEqual(kept.stdout.split(), ["MAX", "AGE", "SECONDS", "300"])
+        self.assertEqual((folder / "jwks.json").read_text(), published.stdout)
 
     def test_a_public_key_is_a_jwk_too_as_in_the_key_set_or_without_one(self):
         command, file = self.deployment.command, self.deployment.folder / "public"
