@@ -39,6 +39,13 @@ class Received:
     headers: dict[str, str]
 
 
+@dataclasses.dataclass
+class ReceivedResponse:
+    """A response as the library wants it."""
+    status_code: int
+    headers: dict[str, str]
+
+
 def received(whole: signing.HttpMessage) -> Received:
     return Received(whole.method, f"{whole.scheme}://bank.example{whole.path}?{whole.query}",
                     {field.name: field.value.strip() for field in whole.fields})
@@ -137,6 +144,36 @@ class HttpSignatures(unittest.TestCase):
                 with self.assertRaises(Unverified):
                     verify(dataclasses.replace(
                         request, headers=request.headers | {"Content-Type": "text/plain"}))
+
+    def test_the_library_verifies_responses_too(self):
+        jwks = self.settlement.GetJwks(signing.GetJwksRequest(name=self.key), timeout=SECONDS)
+        public = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=self.key),
+                                              timeout=SECONDS)
+        key_id = json.loads(jwks.jwks)["keys"][0]["kid"]
+        verifier = HTTPMessageVerifier(
+            signature_algorithm=algorithms.ECDSA_P256_SHA256,
+            key_resolver=MappingKeyResolver(public_keys={key_id: public.pem.encode()},
+                                            private_keys={}))
+        covered = ["@status", "content-type", "content-digest"]
+        for body in (BODY, b""):
+            with self.subTest(body=body):
+                made = signing.HttpMessage(status=201, body=body, fields=[
+                    signing.HttpField(name="Content-Type", value="application/json")])
+                made.fields.extend(self.sign(self.key, made, components=covered,
+                                             tag="bank").fields)
+                sent = ReceivedResponse(made.status,
+                                        {field.name: field.value for field in made.fields})
+
+                def verify(response: ReceivedResponse, content: bytes = body):
+                    return verifier.verify(response, expect_tag="bank", require_components=covered,
+                                           max_age=datetime.timedelta(seconds=60), body=content)
+
+                verified, = verify(sent)
+                self.assertEqual(verified.label, "sig1")
+                with self.assertRaises(Unverified):
+                    verify(dataclasses.replace(sent, status_code=200))
+                with self.assertRaises(Unverified):
+                    verify(sent, body + b" ")
 
     def test_the_service_tells_what_is_wrong(self):
         whole = self.signed(self.key)
