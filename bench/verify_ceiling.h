@@ -8,7 +8,9 @@
 
 namespace keysvc::bench {
 
-// Signatures that OpenSSL checks a second over `time` on all processors, with nothing around it.
+// Signatures that OpenSSL checks a second over `time` on all processors, with nothing around it:
+// one call of its for each, of a hash that was made before, in contexts that were prepared before.
+// UNAVAILABLE for a signature that is wrong, or that OpenSSL has no such check for.
 absl::StatusOr<double> MeasureVerifications(const SigningKey& key,
                                             crypto::SignatureAlgorithm algorithm,
                                             absl::Duration time);

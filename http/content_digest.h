@@ -12,7 +12,7 @@ namespace keysvc::http {
 std::string ContentDigest(std::string_view body);
 
 // Whether a Content-Digest is right for the body, by all of its digests that are known here
-// (sha-256). INVALID_ARGUMENT/FIELD_INVALID when it is none, or has none that is known.
+// (sha-256, sha-512). INVALID_ARGUMENT/FIELD_INVALID when it is none, or has none that is known.
 absl::StatusOr<bool> IsDigestOf(std::string_view content_digest, std::string_view body);
 
 }  // namespace keysvc::http

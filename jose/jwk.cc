@@ -46,7 +46,7 @@ std::string Thumbprint(const crypto::PublicKey& key) {
 std::string Jwk(const crypto::PublicKey& key, const std::string& alg,
                 const std::vector<std::string>& certificates) {
   Json jwk = RequiredMembers(key);
-  jwk["alg"] = alg;
+  if (!alg.empty()) jwk["alg"] = alg;
   jwk["use"] = "sig";
   jwk["kid"] = Thumbprint(key);
   for (const std::string& certificate : certificates) {

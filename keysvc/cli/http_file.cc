@@ -42,21 +42,29 @@ class Lines {
   int number_ = 0;
 };
 
-absl::StatusOr<HttpFields> TakeFields(Lines& lines) {
+struct Head {
   HttpFields fields;
+  bool ended = false;  // by an empty line
+};
+
+absl::StatusOr<Head> TakeFields(Lines& lines) {
+  Head head;
   while (!lines.AtEnd()) {
     const std::string_view line = lines.Next();
-    if (line.empty()) break;
+    if (line.empty()) {
+      head.ended = true;
+      break;
+    }
     const std::size_t colon = line.find(':');
     // RFC 9112 section 5.1 and 5.2: no blank before the colon, no line that goes on in the next.
     if (colon == std::string_view::npos || colon == 0 || line.find_first_of(" \t") < colon) {
       return lines.Fault("is no field (\"name: value\")");
     }
-    v1::HttpField& field = *fields.Add();
+    v1::HttpField& field = *head.fields.Add();
     field.set_name(std::string(line.substr(0, colon)));
     field.set_value(std::string(absl::StripAsciiWhitespace(ToAbsl(line.substr(colon + 1)))));
   }
-  return fields;
+  return head;
 }
 
 // RFC 9112 section 3.2: in origin form ("/path?query") or in absolute form.
@@ -97,8 +105,9 @@ absl::StatusOr<v1::HttpMessage> ParseHttpMessage(std::string_view text, std::str
   if (!SetFirstLine(lines.Next(), scheme, message)) {
     return lines.Fault("begins no HTTP message (\"POST /path HTTP/1.1\", \"HTTP/1.1 200 OK\")");
   }
-  ASSIGN_OR_RETURN(*message.mutable_fields(), TakeFields(lines));
-  message.set_body(std::string(lines.Rest()));
+  ASSIGN_OR_RETURN(Head head, TakeFields(lines));
+  *message.mutable_fields() = std::move(head.fields);
+  if (head.ended) message.set_body(std::string(lines.Rest()));
   if (message.status() != 0 || !message.authority().empty()) return message;
   for (const v1::HttpField& field : message.fields()) {
     if (!absl::EqualsIgnoreCase(field.name(), "host")) continue;
@@ -110,7 +119,8 @@ absl::StatusOr<v1::HttpMessage> ParseHttpMessage(std::string_view text, std::str
 
 absl::StatusOr<HttpFields> ParseHttpFields(std::string_view text) {
   Lines lines(text);
-  return TakeFields(lines);
+  ASSIGN_OR_RETURN(Head head, TakeFields(lines));
+  return std::move(head.fields);
 }
 
 std::string HttpFieldLines(const HttpFields& fields) {

@@ -14,9 +14,10 @@ namespace keysvc::cli {
 
 using HttpFields = google::protobuf::RepeatedPtrField<v1::HttpField>;
 
-// A request or a response: its first line, its fields, an empty line, the body as it is. The
-// authority is the target's, or else the field Host; `scheme` counts where the target has none.
-// INVALID_ARGUMENT/FIELD_INVALID, with the number of the line, for what is no message.
+// A request or a response: its first line, its fields, an empty line, the body as it is, which may
+// be empty; without the empty line the body is not given. The authority is the target's, or else
+// the field Host; `scheme` counts where the target has none. INVALID_ARGUMENT/FIELD_INVALID, with
+// the number of the line, for what is no message.
 absl::StatusOr<v1::HttpMessage> ParseHttpMessage(std::string_view text, std::string_view scheme);
 
 // "name: value" lines up to the end or an empty line. Errors as above.

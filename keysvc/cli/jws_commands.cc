@@ -1,6 +1,7 @@
 #include "keysvc/cli/jws_commands.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -57,14 +58,18 @@ ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Outp
   return ShowVerification(response, output);
 }
 
-ExitCode GetJwks(const Connection& connection, const std::string& name, const std::string& out) {
+ExitCode GetJwks(const Connection& connection, const JwksOptions& options, Output& output) {
   v1::GetJwksRequest request;
-  request.set_name(name);
+  request.set_name(options.name);
   v1::GetJwksResponse response;
   const auto stub = v1::SigningService::NewStub(connection.channel());
   const grpc::Status status = stub->GetJwks(connection.Call().get(), request, &response);
   if (!status.ok()) return Report(FromWire(status));
-  return Report(WriteFile(out, response.jwks() + "\n"));
+  const absl::Status written = WriteFile(options.out, response.jwks() + "\n");
+  if (!written.ok()) return Report(written);
+  if (options.out != "-")
+    output.Show({{"max_age_seconds", std::int64_t{response.max_age_seconds()}}});
+  return ExitCode::kOk;
 }
 
 }  // namespace keysvc::cli

@@ -28,8 +28,12 @@ ExitCode SignJws(const Connection& connection, const JwsOptions& options);
 // kNo for one that is not accepted.
 ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Output& output);
 
-// Writes the JWK set of a key.
-ExitCode GetJwks(const Connection& connection, const std::string& name, const std::string& out);
+struct JwksOptions {
+  std::string name;
+  std::string out = "-";
+};
+// Writes the JWK set of a key; into a file, also shows for how long verifiers may keep it.
+ExitCode GetJwks(const Connection& connection, const JwksOptions& options, Output& output);
 
 }  // namespace keysvc::cli
 

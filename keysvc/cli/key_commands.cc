@@ -51,6 +51,41 @@ void ShowKey(const v1::Key& key, Output& output) {
   output.ShowAll(rows);
 }
 
+std::string In(PublicKeyFormat format, const v1::GetPublicKeyResponse& response) {
+  switch (format) {
+    case PublicKeyFormat::kPem:
+      return response.pem();
+    case PublicKeyFormat::kDer:
+      return response.der();
+    case PublicKeyFormat::kJwk:
+      return response.jwk() + "\n";
+  }
+  return {};
+}
+
+// What makes MACs is called so.
+bool IsMac(v1::KeyAlgorithm algorithm) {
+  return v1::KeyAlgorithm_Name(algorithm).find("MAC") != std::string::npos;
+}
+
+v1::KeyPurpose PurposeOf(const CreateKeyOptions& options) {
+  if (options.purpose != v1::KEY_PURPOSE_UNSPECIFIED) return options.purpose;
+  return IsMac(options.algorithm) ? v1::KEY_PURPOSE_MAC : v1::KEY_PURPOSE_SIGN;
+}
+
+v1::KeyAlgorithm AlgorithmOf(const CreateKeyOptions& options) {
+  if (options.algorithm != v1::KEY_ALGORITHM_UNSPECIFIED) return options.algorithm;
+  switch (options.purpose) {
+    case v1::KEY_PURPOSE_WEBHOOK:
+      return v1::KEY_ALGORITHM_ED25519;
+    case v1::KEY_PURPOSE_MAC:
+    case v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK:
+      return v1::KEY_ALGORITHM_HMAC_SHA256;
+    default:
+      return v1::KEY_ALGORITHM_EC_P256;
+  }
+}
+
 }  // namespace
 
 ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output) {
@@ -59,12 +94,8 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
   v1::CreateKeyRequest request;
   request.set_parent(options.name.substr(0, at));
   if (at != std::string::npos) request.set_key_id(options.name.substr(at + kKeys.size()));
-  // What makes MACs is called so.
-  const bool mac = v1::KeyAlgorithm_Name(options.algorithm).find("MAC") != std::string::npos;
-  request.set_purpose(options.purpose != v1::KEY_PURPOSE_UNSPECIFIED ? options.purpose
-                      : mac                                          ? v1::KEY_PURPOSE_MAC
-                                                                     : v1::KEY_PURPOSE_SIGN);
-  request.set_algorithm(options.algorithm);
+  request.set_purpose(PurposeOf(options));
+  request.set_algorithm(AlgorithmOf(options));
   request.set_cryptoperiod_days(options.cryptoperiod_days);
   request.set_low_s(options.low_s);
   request.set_max_signatures(options.max_signatures);
@@ -191,10 +222,8 @@ ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& opti
   if (options.certificate && response.certificate_pem().empty()) {
     return Report(Error(Reason::kFieldInvalid, "no certificate is attached to the version"));
   }
-  const absl::Status written =
-      WriteFile(options.out, options.certificate ? response.certificate_pem()
-                             : options.der       ? response.der()
-                                                 : response.pem());
+  const absl::Status written = WriteFile(
+      options.out, options.certificate ? response.certificate_pem() : In(options.format, response));
   if (!written.ok()) return Report(written);
   if (options.out != "-") {
     output.Show({{"name", response.name()}, {"algorithm", response.algorithm()}});

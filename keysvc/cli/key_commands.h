@@ -13,8 +13,8 @@ namespace keysvc::cli {
 
 struct CreateKeyOptions {
   std::string name;
-  v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_EC_P256;
-  v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;  // as the algorithm says: sign or mac
+  v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_UNSPECIFIED;  // as the purpose says
+  v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;        // as the algorithm says: sign or mac
   std::uint32_t cryptoperiod_days = 365;
   bool low_s = false;
   std::uint64_t max_signatures = 0;  // any number
@@ -54,10 +54,11 @@ ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& optio
 // Makes the service drop every key it holds open.
 ExitCode LockKeys(const Connection& connection, Output& output);
 
+enum class PublicKeyFormat { kPem, kDer, kJwk };
 struct PublicKeyOptions {
   std::string name;
   std::string out = "-";
-  bool der = false;
+  PublicKeyFormat format = PublicKeyFormat::kPem;
   bool certificate = false;  // instead of the key
 };
 ExitCode GetPublicKey(const Connection& connection, const PublicKeyOptions& options,

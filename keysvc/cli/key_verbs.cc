@@ -1,3 +1,4 @@
+#include <map>
 #include <memory>
 #include <string>
 
@@ -17,7 +18,9 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
                    "keysvc keys create tenants/acme/keys/orders --algorithm ec-p256 --days 365",
                    With(options, CreateKey));
   AddSubject(verb, options->name, "The new key");
-  AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms, "What it signs with [ec-p256]");
+  AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms,
+            "What it signs with [ec-p256; ed25519 for webhook; hmac-sha256 for mac and "
+            "timestamped-webhook]");
   AddChoice(
       verb, "--purpose", options->purpose, kPurposes,
       "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE; for webhooks, a key "
@@ -53,8 +56,8 @@ void AddRotate(Verbs& verbs, CLI::App& keys) {
   AddSubject(verb, options->name, "The key");
   verb.add_flag(
       "--at-once", options->at_once,
-      "Also to a version that is published for less than five minutes; ends the old version "
-      "of a shared key");
+      "Also to a version that verifiers may not know yet: not made ahead, or published for less "
+      "than five minutes; ends the old version of a shared key");
   AddRequestId(verb, options->request_id);
 }
 
@@ -98,6 +101,9 @@ void AddGetAndList(Verbs& verbs, CLI::App& keys) {
              *tenant, "The tenant, tenants/{tenant}");
 }
 
+const std::map<std::string, PublicKeyFormat> kPublicKeyFormats = {
+    {"pem", PublicKeyFormat::kPem}, {"der", PublicKeyFormat::kDer}, {"jwk", PublicKeyFormat::kJwk}};
+
 void AddPublicKey(Verbs& verbs, CLI::App& keys) {
   const auto options = std::make_shared<PublicKeyOptions>();
   CLI::App& verb = verbs.Remote(keys, "public-key", "Writes the public half of a key.",
@@ -105,7 +111,7 @@ void AddPublicKey(Verbs& verbs, CLI::App& keys) {
                                 With(options, GetPublicKey));
   AddSubject(verb, options->name, "The key, or one version of it");
   AddFile(verb, "--out", options->out, "Where it goes [standard output]");
-  AddChoice(verb, "--format", options->der, kKeyFormats, "Its form [pem]");
+  AddChoice(verb, "--format", options->format, kPublicKeyFormats, "Its form [pem]");
   verb.add_flag("--certificate", options->certificate,
                 "Its certificates instead, in PEM, the key's own first");
 }
@@ -142,12 +148,10 @@ void AddCsr(Verbs& verbs, CLI::App& keys) {
 }
 
 void AddJwks(Verbs& verbs, CLI::App& keys) {
-  const auto options = std::make_shared<PublicKeyOptions>();
+  const auto options = std::make_shared<JwksOptions>();
   CLI::App& verb = verbs.Remote(keys, "jwks", "Writes the JWK set of a key, for its verifiers.",
                                 "keysvc keys jwks tenants/acme/keys/statements --out jwks.json",
-                                [options](const Connection& connection, Output&) {
-                                  return GetJwks(connection, options->name, options->out);
-                                });
+                                With(options, GetJwks));
   AddSubject(verb, options->name, "The key");
   AddFile(verb, "--out", options->out, "Where it goes [standard output]");
 }

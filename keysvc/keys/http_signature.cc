@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "crypto/canonical.h"
@@ -19,6 +22,8 @@ namespace {
 
 constexpr std::size_t kMostComponents = 32;
 constexpr char kContentDigest[] = "content-digest";
+constexpr char kInputField[] = "signature-input";
+constexpr char kField[] = "signature";
 
 absl::Status Invalid(const char* what, const char* field) {
   return Error(Reason::kFieldInvalid, what, field);
@@ -33,9 +38,29 @@ absl::Status CheckComponents(const std::vector<std::string>& components) {
   }
   for (const std::string& component : components) {
     if (!http::IsComponent(component)) return Invalid("there is no such component", "components");
+    // What is added to them for this signature changes what it would be over.
+    if (component == kInputField || component == kField) {
+      return Invalid("a field that the signature is added to is not covered", "components");
+    }
   }
   if (std::set(components.begin(), components.end()).size() != components.size()) {
     return Invalid("a component is there twice", "components");
+  }
+  return absl::OkStatus();
+}
+
+// Two signatures under one label are none (RFC 9421 section 4).
+absl::Status CheckLabel(const http::Message& message, std::string_view label) {
+  if (!http::IsLabel(label)) return Invalid("the label is none", "label");
+  for (const char* field : {kInputField, kField}) {
+    const auto value = http::FieldOf(message, field);
+    if (!value.has_value()) continue;
+    ASSIGN_OR_RETURN(const std::vector<http::Member> members, http::ParseDictionary(*value));
+    for (const http::Member& member : members) {
+      if (member.label == label) {
+        return Invalid("the message has a signature under the label already", "label");
+      }
+    }
   }
   return absl::OkStatus();
 }
@@ -69,7 +94,7 @@ absl::Status HttpSignature::Check() const {
   for (const std::string& component : options_.components) {
     RETURN_IF_ERROR(http::ComponentOf(message_, component).status());
   }
-  if (!http::IsLabel(options_.label)) return Invalid("the label is none", "label");
+  RETURN_IF_ERROR(CheckLabel(message_, options_.label));
   if (!http::IsQuotable(options_.nonce)) return Invalid("the nonce is none", "nonce");
   if (!http::IsQuotable(options_.tag)) return Invalid("the tag is none", "tag");
   if (options_.valid_for < absl::ZeroDuration() || options_.valid_for > kYear) {
@@ -127,11 +152,11 @@ absl::StatusOr<SignatureFormat::Draft> HttpSignature::DraftFor(const KeyVersion&
   ASSIGN_OR_RETURN(draft.to_be_signed, http::SignatureBase(message_, input));
   std::string lines;
   if (!added_digest_.empty()) absl::StrAppend(&lines, kContentDigest, ": ", added_digest_, "\n");
-  absl::StrAppend(&lines, "signature-input: ", options_.label, "=", http::ToText(input), "\n");
+  absl::StrAppend(&lines, kInputField, ": ", options_.label, "=", http::ToText(input), "\n");
   draft.finish = [lines = std::move(lines),
                   label = options_.label](const Raw& raw) -> absl::StatusOr<std::string> {
     // RFC 9421 section 3.3.4: r || s, which is what the HSM gives.
-    return absl::StrCat(lines, "signature: ", label, "=", http::ByteSequence(raw.front()), "\n");
+    return absl::StrCat(lines, kField, ": ", label, "=", http::ByteSequence(raw.front()), "\n");
   };
   return draft;
 }

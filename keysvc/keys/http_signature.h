@@ -10,8 +10,8 @@
 
 namespace keysvc::keys {
 
-// The name in the registry of RFC 9421 for what a key of the purpose http signs with: P-256 and
-// Ed25519 keys only, since RSA keys sign with SHA-256 here and the registry's PSS is with SHA-512.
+// The name in the registry of RFC 9421 for what a key of the purpose http signs with: P-256, P-384
+// and Ed25519 keys, and RSA keys with SHA-512, since the registry has PSS with no other hash.
 absl::StatusOr<std::string_view> HttpAlgOf(const KeyParameters& parameters);
 
 struct HttpSignatureOptions {
@@ -25,7 +25,8 @@ struct HttpSignatureOptions {
 // An HTTP message signature (RFC 9421), with the key's thumbprint as `keyid` and the time as
 // `created`: for keys of the purpose http. What the caller gets are the fields to add to the
 // message, each a line "name: value"; a Content-Digest (RFC 9530) among them when one is covered
-// and the message has a body but no digest.
+// and the message has a body but no digest. A label that the message has a signature under already
+// is refused, and covering the fields that a signature is added to.
 class HttpSignature : public SignatureFormat {
  public:
   HttpSignature(http::Message message, HttpSignatureOptions options);

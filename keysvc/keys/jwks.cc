@@ -1,7 +1,6 @@
 #include "keysvc/keys/jwks.h"
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +24,18 @@ absl::StatusOr<std::vector<std::string>> ValidCertificatesOf(const KeyVersion& v
   return std::move(chain.certificates);
 }
 
+absl::StatusOr<std::string> JwkOf(PublicKeys& public_keys, const KeyVersion& version,
+                                  absl::Time now) {
+  const KeyParameters& parameters = version.parameters;
+  std::string alg;
+  if (parameters.purpose != Purpose::kSign || !RsaHashOf(parameters.algorithm).has_value()) {
+    ASSIGN_OR_RETURN(alg, JoseAlgOf(parameters.algorithm));
+  }
+  ASSIGN_OR_RETURN(const auto half, public_keys.Of(version));
+  ASSIGN_OR_RETURN(const auto certificates, ValidCertificatesOf(version, now));
+  return jose::Jwk(*half->key, alg, certificates);
+}
+
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
                                    const KeyName& name, absl::Time now) {
   ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions, registry.Versions(name));
@@ -32,11 +43,10 @@ absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& publ
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
     RETURN_IF_ERROR(CheckServes(version->parameters.purpose, {Purpose::kJws, Purpose::kHttp,
                                                               Purpose::kWebhook, Purpose::kCose}));
-    ASSIGN_OR_RETURN(const std::string_view alg, JoseAlgOf(version->parameters.algorithm));
+    RETURN_IF_ERROR(JoseAlgOf(version->parameters.algorithm).status());
     if (!IsPrepared(*version) && !CheckUse(*version, Use::kProcess, now).ok()) continue;
-    ASSIGN_OR_RETURN(const auto half, public_keys.Of(*version));
-    ASSIGN_OR_RETURN(const auto certificates, ValidCertificatesOf(*version, now));
-    jwks.push_back(jose::Jwk(*half->key, std::string(alg), certificates));
+    ASSIGN_OR_RETURN(std::string jwk, JwkOf(public_keys, *version, now));
+    jwks.push_back(std::move(jwk));
   }
   return jose::JwkSet(jwks);
 }

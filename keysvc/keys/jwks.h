@@ -18,9 +18,15 @@ namespace keysvc::keys {
 absl::StatusOr<std::vector<std::string>> ValidCertificatesOf(const KeyVersion& version,
                                                              absl::Time now);
 
+// The JWK of a version of any key pair, as it is in the set below. Without "alg" for RSA keys of
+// the purpose sign, whose padding is each request's. FAILED_PRECONDITION/ALGORITHM_UNSUPPORTED for
+// keys without a public half.
+absl::StatusOr<std::string> JwkOf(PublicKeys& public_keys, const KeyVersion& version,
+                                  absl::Time now);
+
 // The JWK set of every version of a key that may still verify and of the one that will sign next,
 // newest first. NOT_FOUND/KEY_NOT_FOUND, FAILED_PRECONDITION/KEY_PURPOSE_MISMATCH for keys of other
-// purposes than jws, http and webhook.
+// purposes than jws, http, webhook and cose.
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
                                    const KeyName& name, absl::Time now);
 

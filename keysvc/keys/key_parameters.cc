@@ -130,6 +130,10 @@ bool HasPublicHalf(const KeyParameters& parameters) {
   return Signs(parameters.purpose) && !IsMac(parameters.algorithm);
 }
 
+bool HasKeySet(const KeyParameters& parameters) {
+  return HasPublicHalf(parameters) && parameters.purpose != Purpose::kSign;
+}
+
 absl::Duration RecipientPeriodOf(const KeyParameters& parameters) {
   if (parameters.protection == Protection::kShared) return absl::ZeroDuration();
   return Signs(parameters.purpose) ? 7 * kYear : 3 * kYear;

@@ -103,6 +103,8 @@ absl::Status CheckParameters(const KeyParameters& parameters);
 bool LivesInHsm(Protection protection);
 // Whether such a key has a public half, by which others verify.
 bool HasPublicHalf(const KeyParameters& parameters);
+// Whether it is published in a key set, which verifiers keep for a while (JwksOf).
+bool HasKeySet(const KeyParameters& parameters);
 
 // How long a version may process after it stopped to apply (SP 800-57, section 5.3.6): 7 years to
 // verify signatures, 3 years otherwise. Shared keys none at all: whoever has one could go on making

@@ -160,9 +160,8 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit
     if (primary == nullptr) return NotFound();
     RETURN_IF_ERROR(CheckRotatable(primary->version.parameters.purpose));
     const KeyRecord* prepared = rings.FindPrepared(name);
-    if (prepared != nullptr && urgency == Urgency::kInDueTime &&
-        clock_() < prepared->version.created + kJwksMaxAge) {
-      return Error(Reason::kKeyNotPublished, "verifiers may not know the next version yet");
+    if (urgency == Urgency::kInDueTime) {
+      RETURN_IF_ERROR(published_.Check(primary->version.parameters, prepared, clock_()));
     }
     using enum KeyCeremony::Becomes;
     return Addition{.parameters = primary->version.parameters,
@@ -578,8 +577,11 @@ std::shared_ptr<const KeyRings> KeyRegistry::Rings() const {
 void KeyRegistry::Publish(KeyRings rings) {
   uses_.Sync(rings);
   auto fresh = std::make_shared<const KeyRings>(std::move(rings));
-  const std::lock_guard lock(rings_mutex_);
-  rings_ = std::move(fresh);
+  {
+    const std::lock_guard lock(rings_mutex_);
+    rings_ = fresh;
+  }
+  published_.Show(*fresh, clock_());
 }
 
 }  // namespace keysvc::keys

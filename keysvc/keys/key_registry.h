@@ -26,6 +26,7 @@
 #include "keysvc/keys/key_version.h"
 #include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/published_versions.h"
 #include "pkcs11/hsm.h"
 #include "policy/gate.h"
 #include "store/store.h"
@@ -82,9 +83,10 @@ class KeyRegistry {
   // Makes the prepared version primary, or a new one with the parameters of the primary one; the
   // old one may still process (verify, open) but no longer apply. That of a shared key does both
   // for kSecretRoll more, or until the next rotation, and then nothing. FAILED_PRECONDITION with
-  // KEY_NOT_PUBLISHED for a prepared version that is younger than what verifiers may keep
-  // (kJwksMaxAge), with KEY_NOT_ROTATABLE for index, row-MAC, request and FF1 keys, whose outputs
-  // have to be rewritten first. Repetitions as above.
+  // KEY_NOT_PUBLISHED for a prepared version that can be seen for less long than verifiers may keep
+  // a key set (kJwksMaxAge; PublishedVersions), and for a key with such a set (HasKeySet) that has
+  // no prepared version; with KEY_NOT_ROTATABLE for index, row-MAC, request and FF1 keys, whose
+  // outputs have to be rewritten first. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Rotate(const policy::Permit& permit,
                                                      const KeyName& name,
                                                      std::string_view request_id,
@@ -206,7 +208,8 @@ class KeyRegistry {
   std::mutex ceremony_mutex_;
   UseBook uses_;
   KeyCeremony ceremony_;
-  bool doubtful_ = false;  // a change may or may not have been written
+  PublishedVersions published_;  // with the ceremony mutex
+  bool doubtful_ = false;        // a change may or may not have been written
   std::vector<std::string> orphans_;
   mutable std::mutex rings_mutex_;  // of the pointer; what it points to never changes
   std::shared_ptr<const KeyRings> rings_;

@@ -103,7 +103,7 @@ http::Message TakeMessage(v1::HttpMessage& wire) {
   message.query = std::move(*wire.mutable_query());
   if (wire.status() != 0) message.status = wire.status();
   message.fields = TakeFields(*wire.mutable_fields());
-  if (!wire.body().empty()) message.body = std::move(*wire.mutable_body());
+  if (wire.has_body()) message.body = std::move(*wire.mutable_body());
   return message;
 }
 

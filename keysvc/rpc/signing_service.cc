@@ -60,6 +60,7 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
   message.set_pem(half->pem);
   message.set_der(version.public_key);
   message.set_algorithm(std::string(keys::NameOf(version.parameters.algorithm)));
+  ASSIGN_OR_RETURN(*message.mutable_jwk(), keys::JwkOf(public_keys, version, absl::Now()));
   if (version.parameters.purpose == keys::Purpose::kWebhook) {
     ASSIGN_OR_RETURN(const std::string point, half->key->Ed25519Point());
     message.set_webhook_key(http::WebhookPublicKey(point));

@@ -41,7 +41,7 @@ ARROWS = {
 # Third-party headers by the start of their path, and the folders that are their door. Abseil may be
 # used everywhere.
 DOORS = {
-    "openssl/": ("crypto",),
+    "openssl/": ("crypto", "bench"),
     "botan/": ("crypto",),
     "sqlcipher/": ("store",),
     "sqlite3": ("store",),

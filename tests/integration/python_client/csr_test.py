@@ -175,7 +175,8 @@ class CertificateSigningRequests(unittest.TestCase):
         # A later one takes its place; the next version has none yet.
         renewed = self.certified(key, "bank-ca", 15)
         self.attach(f"{key}/versions/1", renewed)
-        rotated = self.officer.keys.RotateKey(keys.RotateKeyRequest(name=key), timeout=SECONDS).key
+        rotated = self.officer.keys.RotateKey(
+            keys.RotateKeyRequest(name=key, at_once=True), timeout=SECONDS).key
         self.assertEqual([one.HasField("certificate_end_time") for one in rotated.versions],
                          [False, True])
         refused = refusal(lambda: self.settlement.SignJws(request, timeout=SECONDS))

@@ -39,6 +39,13 @@ class Received:
     headers: dict[str, str]
 
 
+@dataclasses.dataclass
+class ReceivedResponse:
+    """A response as the library wants it."""
+    status_code: int
+    headers: dict[str, str]
+
+
 def received(whole: signing.HttpMessage) -> Received:
     return Received(whole.method, f"{whole.scheme}://bank.example{whole.path}?{whole.query}",
                     {field.name: field.value.strip() for field in whole.fields})
@@ -138,6 +145,36 @@ class HttpSignatures(unittest.TestCase):
                     verify(dataclasses.replace(
                         request, headers=request.headers | {"Content-Type": "text/plain"}))
 
+    def test_the_library_verifies_responses_too(self):
+        jwks = self.settlement.GetJwks(signing.GetJwksRequest(name=self.key), timeout=SECONDS)
+        public = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=self.key),
+                                              timeout=SECONDS)
+        key_id = json.loads(jwks.jwks)["keys"][0]["kid"]
+        verifier = HTTPMessageVerifier(
+            signature_algorithm=algorithms.ECDSA_P256_SHA256,
+            key_resolver=MappingKeyResolver(public_keys={key_id: public.pem.encode()},
+                                            private_keys={}))
+        covered = ["@status", "content-type", "content-digest"]
+        for body in (BODY, b""):
+            with self.subTest(body=body):
+                made = signing.HttpMessage(status=201, body=body, fields=[
+                    signing.HttpField(name="Content-Type", value="application/json")])
+                made.fields.extend(self.sign(self.key, made, components=covered,
+                                             tag="bank").fields)
+                sent = ReceivedResponse(made.status,
+                                        {field.name: field.value for field in made.fields})
+
+                def verify(response: ReceivedResponse, content: bytes = body):
+                    return verifier.verify(response, expect_tag="bank", require_components=covered,
+                                           max_age=datetime.timedelta(seconds=60), body=content)
+
+                verified, = verify(sent)
+                self.assertEqual(verified.label, "sig1")
+                with self.assertRaises(Unverified):
+                    verify(dataclasses.replace(sent, status_code=200))
+                with self.assertRaises(Unverified):
+                    verify(sent, body + b" ")
+
     def test_the_service_tells_what_is_wrong(self):
         whole = self.signed(self.key)
         self.assertTrue(self.verify(whole, required_components=COVERED, max_age_seconds=60).valid)
@@ -159,6 +196,22 @@ class HttpSignatures(unittest.TestCase):
         response.status = 200
         self.assertFalse(self.verify(response).valid)
 
+    def test_the_digest_of_an_empty_body_is_signed_and_compared(self):
+        none = signing.HttpMessage(status=204)
+        covered = ["@status", "content-digest"]
+        refused = refusal(lambda: self.sign(self.key, none, components=covered))
+        self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "message"))
+        empty = signing.HttpMessage(status=204, body=b"")
+        empty.fields.extend(self.sign(self.key, empty, components=covered).fields)
+        digest = base64.b64encode(hashlib.sha256(b"").digest()).decode()
+        self.assertEqual(empty.fields[0].value, f"sha-256=:{digest}:")
+        self.assertTrue(self.verify(empty, required_components=covered).valid)
+        empty.body = b" "
+        self.assertEqual(self.verify(empty).fault, FAULTS.SIGNATURE_FAULT_DIGEST_WRONG)
+        empty.ClearField("body")
+        refused = refusal(lambda: self.verify(empty))
+        self.assertEqual((refused.reason, refused.field), ("FIELD_REQUIRED", "message.body"))
+
     def test_bad_input_is_refused_by_field(self):
         twice = signing.HttpField(name="signature-input", value='sig1=("@method" "@method")')
         no_form = signing.HttpField(name="signature", value="sig1=a")
@@ -173,6 +226,9 @@ class HttpSignatures(unittest.TestCase):
                 (lambda: self.sign(self.key, message(fields=[evil])), "FIELD_INVALID", "message"),
                 (lambda: self.sign(self.key, message(path="payments")), "FIELD_INVALID", "message"),
                 (lambda: self.sign(self.key, message(), label="A"), "FIELD_INVALID", "label"),
+                (lambda: self.sign(self.key, self.signed(self.key)), "FIELD_INVALID", "label"),
+                (lambda: self.sign(self.key, self.signed(self.key), label="second",
+                                   components=["signature"]), "FIELD_INVALID", "components"),
                 (lambda: self.sign(self.key, message(), valid_seconds=-1), "FIELD_INVALID",
                  "valid_seconds"),
                 (lambda: self.sign(self.key, message(body=b"x" * 65536)), "MESSAGE_TOO_LARGE",
@@ -230,6 +286,21 @@ class HttpSignatures(unittest.TestCase):
         checked = self.deployment.command(*check)
         self.assertEqual(checked.returncode, 1, checked.stdout)
         self.assertIn("DIGEST_WRONG", checked.stdout)
+
+    def test_the_command_line_tells_an_empty_body_from_none(self):
+        file = self.deployment.folder / "empty.http"
+        sign = ("settlement", "http", "sign", "--key", self.key, "--message", file, "--cover",
+                "@status", "--cover", "content-digest")
+        file.write_bytes(b"HTTP/1.1 204 No Content\r\n")
+        refused = self.deployment.command(*sign)
+        self.assertIn("FIELD_INVALID", refused.stderr)
+        file.write_bytes(b"HTTP/1.1 204 No Content\r\n\r\n")
+        made = self.deployment.command(*sign)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        file.write_bytes(f"HTTP/1.1 204 No Content\r\n{made.stdout}\r\n".encode())
+        checked = self.deployment.command("settlement", "http", "verify", "--key", self.key,
+                                          "--message", file, "--require", "content-digest")
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
 
 if __name__ == "__main__":

@@ -79,13 +79,23 @@ class Jws(unittest.TestCase):
                     self.opened_elsewhere(self.key, text, PAYLOAD + b" ")
                 self.assertTrue(self.verify(self.key, text, payload=PAYLOAD).valid)
 
-    def test_a_rotation_breaks_no_verifier(self):
+    def test_a_rotation_breaks_no_verifier_that_fetched_the_key_set_before_it(self):
         key = self.create_key(keys.KEY_ALGORITHM_EC_P256)
+        rotate = keys.RotateKeyRequest(name=key)
+        unknown = refusal(lambda: self.officer.keys.RotateKey(rotate, timeout=60))
+        self.assertEqual((unknown.code, unknown.reason), ("FAILED_PRECONDITION",
+                                                          "KEY_NOT_PUBLISHED"))
         old = self.sign(key)
-        self.officer.keys.RotateKey(keys.RotateKeyRequest(name=key), timeout=60)
+        self.officer.keys.CreateKeyVersion(keys.CreateKeyVersionRequest(name=key), timeout=60)
+        known = self.key_set(key)
+        # This verifier is the only one, and needs no five minutes.
+        rotate.at_once = True
+        self.officer.keys.RotateKey(rotate, timeout=60)
         new = self.sign(key)
         for text, version in ((old, 1), (new, 2)):
-            self.opened_elsewhere(key, text)
+            opened = jws.JWS()
+            opened.deserialize(text)
+            opened.verify(known.get_key(opened.jose_header["kid"]))
             self.assertEqual(self.verify(key, text).key_version, f"{key}/versions/{version}")
 
     def test_the_next_version_is_published_before_it_signs(self):
@@ -103,12 +113,7 @@ class Jws(unittest.TestCase):
         self.assertEqual((early.code, early.reason), ("FAILED_PRECONDITION", "KEY_NOT_PUBLISHED"))
         rotate.at_once = True
         self.officer.keys.RotateKey(rotate, timeout=60)
-        text = self.sign(key)
-        self.assertEqual(self.verify(key, text).key_version, next_version.name)
-        # A verifier that fetched the set before the rotation knows the new key.
-        opened = jws.JWS()
-        opened.deserialize(text)
-        opened.verify(known.get_key(opened.jose_header["kid"]))
+        self.assertEqual(self.verify(key, self.sign(key)).key_version, next_version.name)
 
     def test_what_others_signed_is_told_from_it(self):
         theirs = jwk.JWK.generate(kty="EC", crv="P-256")
@@ -174,6 +179,29 @@ class Jws(unittest.TestCase):
         self.assertIn("SIGNATURE_WRONG", checked.stdout)
         published = command("settlement", "keys", "jwks", self.key)
         self.assertEqual(len(json.loads(published.stdout)["keys"]), 1)
+        kept = command("settlement", "keys", "jwks", self.key, "--out", folder / "jwks.json")
+        self.assertEqual(kept.stdout.split(), ["MAX", "AGE", "SECONDS", "300"])
+        self.assertEqual((folder / "jwks.json").read_text(), published.stdout)
+
+    def test_a_public_key_is_a_jwk_too_as_in_the_key_set_or_without_one(self):
+        command, file = self.deployment.command, self.deployment.folder / "public"
+        bare = [new_key(self.officer, algorithm) for algorithm in (
+            keys.KEY_ALGORITHM_EC_P256, keys.KEY_ALGORITHM_ED25519, keys.KEY_ALGORITHM_RSA_2048)]
+        for key, alg in zip([self.key, *bare], ("ES256", "ES256", "EdDSA", None)):
+            with self.subTest(key=key, alg=alg):
+                answer = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=key),
+                                                      timeout=SECONDS)
+                found = json.loads(answer.jwk)
+                self.assertEqual((found.get("alg"), found["use"]), (alg, "sig"))
+                self.assertEqual(jwk.JWK(**found).export_to_pem(), answer.pem.encode())
+                made = command("settlement", "keys", "public-key", key, "--format", "jwk", "--out",
+                               file)
+                self.assertEqual(made.returncode, 0, made.stderr)
+                self.assertEqual(json.loads(file.read_text()), found)
+        own, = json.loads(self.settlement.GetJwks(signing.GetJwksRequest(name=self.key),
+                                                  timeout=SECONDS).jwks)["keys"]
+        self.assertEqual(json.loads(self.settlement.GetPublicKey(signing.GetPublicKeyRequest(
+            name=self.key), timeout=SECONDS).jwk), own)
 
 
 if __name__ == "__main__":

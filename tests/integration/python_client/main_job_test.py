@@ -216,6 +216,34 @@ class MainJob(unittest.TestCase):
                 pkcs1 = self.sign(name, message, rsa_padding=signing.RSA_PADDING_PKCS1).signature
                 public.verify(pkcs1, message, padding.PKCS1v15(), digest)
 
+    def test_the_openssl_program_verifies_every_kind_of_signature(self):
+        folder = self.deployment.folder
+        pss = "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest"
+        file, signature, public = (folder / f"openssl.{end}" for end in ("json", "sig", "pem"))
+        for algorithm, options, check in (
+                (keys.KEY_ALGORITHM_EC_P256, [], "dgst -sha256"),
+                (keys.KEY_ALGORITHM_EC_P384, [], "dgst -sha384"),
+                (keys.KEY_ALGORITHM_RSA_2048, ["--padding", "pss"], f"dgst -sha256 {pss}"),
+                (keys.KEY_ALGORITHM_RSA_2048, ["--padding", "pkcs1"], "dgst -sha256"),
+                (keys.KEY_ALGORITHM_RSA_2048_SHA512, ["--padding", "pss"], f"dgst -sha512 {pss}"),
+                (keys.KEY_ALGORITHM_ED25519, [], "pkeyutl -rawin")):
+            with self.subTest(algorithm=algorithm, options=options):
+                name = self.create_key(algorithm)
+                file.write_bytes(b'{"order": 4711}')
+                for made in (self.deployment.command("settlement", "sign", "--key", name, "--in",
+                                                     file, "--out", signature, *options),
+                             self.deployment.command("settlement", "keys", "public-key", name,
+                                                     "--out", public)):
+                    self.assertEqual(made.returncode, 0, made.stderr)
+                how = (["-verify", public, "-signature", signature, file] if "dgst" in check else
+                       ["-verify", "-pubin", "-inkey", public, "-sigfile", signature, "-in", file])
+                command = ["openssl", *check.split(), *how]
+                self.assertEqual(subprocess.run(command, capture_output=True, check=False).returncode,
+                                 0)
+                file.write_bytes(b'{"order": 4712}')
+                self.assertEqual(subprocess.run(command, capture_output=True, check=False).returncode,
+                                 1)
+
     def test_a_mac_verifies_by_the_service_alone(self):
         for algorithm, word, size in ((keys.KEY_ALGORITHM_HMAC_SHA256, "HMAC-SHA256", 32),
                                       (keys.KEY_ALGORITHM_HMAC_SHA384, "HMAC-SHA384", 48),

@@ -4,6 +4,7 @@ that the service does not use."""
 
 import base64
 import concurrent.futures
+import json
 import time
 import unittest
 import uuid
@@ -139,6 +140,20 @@ class Webhooks(unittest.TestCase):
             refused = refusal(lambda a=algorithm: new_key(self.officer, a,
                                                           keys.KEY_PURPOSE_WEBHOOK))
             self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "algorithm"))
+
+    def test_the_command_line_makes_keys_by_the_algorithm_that_the_purpose_has(self):
+        for purpose, options, algorithm in (
+                ("webhook", [], "ed25519"), ("timestamped-webhook", [], "hmac-sha256"),
+                ("mac", [], "hmac-sha256"), ("jws", [], "ec-p256"),
+                ("webhook", ["--algorithm", "hmac-sha256"], "hmac-sha256")):
+            with self.subTest(purpose=purpose, options=options):
+                made = self.deployment.command(
+                    "officer-1", "--output", "json", "keys", "create",
+                    f"tenants/acme/keys/{purpose}-{len(options)}", "--purpose", purpose, *options)
+                self.assertEqual(made.returncode, 0, made.stderr)
+                row = json.loads(made.stdout)
+                self.assertEqual([row[word].lower().replace("_", "-")
+                                  for word in ("purpose", "algorithm")], [purpose, algorithm])
 
     def test_the_command_line_signs_and_checks(self):
         folder = self.deployment.folder

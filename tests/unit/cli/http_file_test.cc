@@ -61,6 +61,13 @@ TEST(HttpFileTest, AResponseHasAStatusAndNoTarget) {
   EXPECT_EQ(message->body(), "body");
 }
 
+TEST(HttpFileTest, ABodyMayBeEmptyAndIsNotThereWithoutTheLineBeforeIt) {
+  EXPECT_TRUE(ParseHttpMessage("HTTP/1.1 204 No Content\r\nA: b\r\n\r\n", "https")->has_body());
+  EXPECT_TRUE(ParseHttpMessage("GET / HTTP/1.1\n\n", "https")->has_body());
+  EXPECT_FALSE(ParseHttpMessage("HTTP/1.1 204 No Content\r\nA: b\r\n", "https")->has_body());
+  EXPECT_FALSE(ParseHttpMessage("GET / HTTP/1.1\n", "https")->has_body());
+}
+
 TEST(HttpFileTest, WhatIsNoMessageIsRefusedByItsLine) {
   for (const auto& [text, line] : {std::pair{"", "line 1"},
                                    {"POST /payments\n", "line 1"},

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/hmac.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/http/rfc9421.h"
 
 namespace keysvc::http {
 namespace {
@@ -17,60 +18,13 @@ using crypto::PublicKey;
 using crypto::SignatureAlgorithm;
 using keysvc::testing::HasReason;
 
-// RFC 9421 appendix B.2.
-Message TheRequest() {
-  Message message;
-  message.method = "POST";
-  message.scheme = "https";
-  message.authority = "example.com";
-  message.path = "/foo";
-  message.query = "param=Value&Pet=dog";
-  message.fields = {
-      {"Host", "example.com"},
-      {"Date", "Tue, 20 Apr 2021 02:07:55 GMT"},
-      {"Content-Type", "application/json"},
-      {"Content-Digest",
-       "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXv"
-       "Jwew==:"},
-      {"Content-Length", "18"}};
-  return message;
-}
-Message TheResponse() {
-  Message message;
-  message.status = 200;
-  message.fields = {
-      {"Date", "Tue, 20 Apr 2021 02:07:56 GMT"},
-      {"Content-Type", "application/json"},
-      {"Content-Digest",
-       "sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aG"
-       "gfLQ==:"},
-      {"Content-Length", "23"}};
-  return message;
-}
-
-// RFC 9421 appendix B.1.3 and B.1.4.
-std::unique_ptr<PublicKey> P256Key() {
-  return PublicKey::FromP256Point(
-             absl::StrCat("\x04",
-                          *crypto::FromBase64Url("qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA"),
-                          *crypto::FromBase64Url("Mc4nN9LTDOBhfoUeg8Ye9WedFRhnZXZJA12Qp0zZ6F0")))
-      .value();
-}
-std::unique_ptr<PublicKey> Ed25519Key() {
-  return PublicKey::FromEd25519(
-             *crypto::FromBase64Url("JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"))
-      .value();
-}
-
 bool VerifiesByP256(const std::string& base, std::string_view signature) {
   return P256Key()->Verify(SignatureAlgorithm::kEcdsaP256Sha256, base,
                            *crypto::EcdsaP1363ToDer(*FromByteSequence(signature)));
 }
 
 TEST(SignatureBaseTest, TheEd25519SignatureOfAppendixB26Verifies) {
-  const auto input = ParseSignatureInput(
-      R"(("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473)"
-      R"(;keyid="test-key-ed25519")");
+  const auto input = ParseSignatureInput(kInputB26);
   ASSERT_OK(input);
   const auto base = SignatureBase(TheRequest(), *input);
   ASSERT_OK(base);
@@ -84,23 +38,16 @@ TEST(SignatureBaseTest, TheEd25519SignatureOfAppendixB26Verifies) {
       "\"content-length\": 18\n"
       "\"@signature-params\": (\"date\" \"@method\" \"@path\" \"@authority\" \"content-type\" "
       "\"content-length\");created=1618884473;keyid=\"test-key-ed25519\"");
-  EXPECT_TRUE(Ed25519Key()->Verify(
-      SignatureAlgorithm::kEd25519, *base,
-      *FromByteSequence(
-          ":wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5l"
-          "Ip5WPpBKRCw==:")));
+  EXPECT_TRUE(
+      Ed25519Key()->Verify(SignatureAlgorithm::kEd25519, *base, *FromByteSequence(kSignatureB26)));
 }
 
 TEST(SignatureBaseTest, TheP256SignatureOfAppendixB24Verifies) {
-  const auto input = ParseSignatureInput(
-      R"(("@status" "content-type" "content-digest" "content-length");created=1618884473)"
-      R"(;keyid="test-key-ecc-p256")");
+  const auto input = ParseSignatureInput(kInputB24);
   ASSERT_OK(input);
   const auto base = SignatureBase(TheResponse(), *input);
   ASSERT_OK(base);
-  EXPECT_TRUE(VerifiesByP256(*base,
-                             ":wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5e"
-                             "CdlYUEkLIj+32oiasw==:"));
+  EXPECT_TRUE(VerifiesByP256(*base, kSignatureB24));
 }
 
 // What a proxy that ends TLS says of the client.
@@ -171,19 +118,6 @@ TEST(SignatureBaseTest, TheTransformationsOfAppendixB4AreAllowedOrNot) {
   EXPECT_FALSE(TransformedVerifies(swapped));
 }
 
-// RFC 9421 appendix B.1.2.
-std::unique_ptr<PublicKey> RsaPssKey() {
-  return PublicKey::FromSpki(
-             *crypto::FromBase64("MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAr4tmm3r20Wd/PbqvP1s2"
-                                 "+QEtvpuRaV8Yq40gjUR8y2Rjxa6dpG2GXHbPfvMs8ct+Lh1GH45x28Rw3Ry53mm+"
-                                 "oAXjyQ86OnDkZ5N8lYbggD4O3w6M6pAvLkhk95AndTrifbIFPNU8PPMO7OyrFAHq"
-                                 "gDsznjPFmTOtCEcN2Z1FpWgchwuYLPL+Wokqltd11nqqzi+bJ9cvSKADYdUAAN5W"
-                                 "Utzdpiy6LbTgSxP7ociU4Tn0g5I6aDZJ7A8Lzo0KSyZYoA485mqcO0GVAdVw9lq4"
-                                 "aOT9v6d+nb4bnNkQVklLQ3fVAvJm+xdDOp9LCNCN48V2pnDOkFV6+U9nV5oyc6XI"
-                                 "2wIDAQAB"))
-      .value();
-}
-
 TEST(SignatureBaseTest, TheRsaSignatureOfNothingOfAppendixB21Verifies) {
   const auto input = ParseSignatureInput(
       R"(();created=1618884473;keyid="test-key-rsa-pss";nonce="b3k2pp5k7z-50gnwp.yemd")");
@@ -201,20 +135,12 @@ TEST(SignatureBaseTest, TheRsaSignatureOfNothingOfAppendixB21Verifies) {
 }
 
 TEST(SignatureBaseTest, TheRsaSignatureOfAppendixB22Verifies) {
-  const auto input = ParseSignatureInput(
-      R"(("@authority" "content-digest" "@query-param";name="Pet");created=1618884473)"
-      R"(;keyid="test-key-rsa-pss";tag="header-example")");
+  const auto input = ParseSignatureInput(kInputB22);
   ASSERT_OK(input);
   const auto base = SignatureBase(TheRequest(), *input);
   ASSERT_OK(base);
-  EXPECT_TRUE(RsaPssKey()->Verify(
-      SignatureAlgorithm::kRsaPssSha512, *base,
-      *FromByteSequence(
-          ":LjbtqUbfmvjj5C5kr1Ugj4PmLYvx9wVjZvD9GsTT4F7GrcQEdJzgI9qHxICagShLRiLMlAJjtq6N4CDfKtjvuJy"
-          "E"
-          "5qH7KT8UCMkSowOB4+ECxCmT8rtAmj/0PIXxi0A0nxKyB09RNrCQibbUjsLS/2YyFYXEu4TRJQzRw1rLEuEfY17S"
-          "ARYhpTlaqwZVtR8NV7+4UKkjqpcAoFqWFQh62s7Cl+H2fjBSpqfZUJcsIk4N6wiKYd4je2U/lankenQ99PZfB4jY"
-          "3I5rSV2DSBVkSFsURIjYErOs0tFTQosMTAoxk//0RoKUqiYY8Bh0aaUEb0rQl3/XaVe4bXTugEjHSw==:")));
+  EXPECT_TRUE(RsaPssKey()->Verify(SignatureAlgorithm::kRsaPssSha512, *base,
+                                  *FromByteSequence(kSignatureB22)));
 }
 
 // Keys of HTTP messages are key pairs here; what is signed is the same.
@@ -232,20 +158,12 @@ TEST(SignatureBaseTest, TheHmacOfAppendixB25IsOfThisBase) {
 }
 
 TEST(SignatureBaseTest, TheRsaSignatureOfAppendixB23Verifies) {
-  const auto input = ParseSignatureInput(
-      R"(("date" "@method" "@path" "@query" "@authority" "content-type" "content-digest" )"
-      R"("content-length");created=1618884473;keyid="test-key-rsa-pss")");
+  const auto input = ParseSignatureInput(kInputB23);
   ASSERT_OK(input);
   const auto base = SignatureBase(TheRequest(), *input);
   ASSERT_OK(base);
-  EXPECT_TRUE(RsaPssKey()->Verify(
-      SignatureAlgorithm::kRsaPssSha512, *base,
-      *FromByteSequence(
-          ":bbN8oArOxYoyylQQUU6QYwrTuaxLwjAC9fbY2F6SVWvh0yBiMIRGOnMYwZ/5MR6fb0Kh1rIRASVxFkeGt683"
-          "+qRpRRU5p2voTp768ZrCUb38K0fUxN0O0iC59DzYx8DFll5GmydPxSmme9v6ULbMFkl+V5B1TP/yPViV7KsLN"
-          "mvKiLJH1pFkh/aYA2HXXZzNBXmIkoQoLd7YfW91kE9o/CCoC1xMy7JA1ipwvKvfrs65ldmlu9bpG6A9BmzhuzF"
-          "8Eim5f8ui9eH8LZH896+QIF61ka39VBrohr9iyMUJpvRX2Zbhl5ZJzSRxpJyoEZAFL2FUo5fTIztsDZKEgM4cUA"
-          "==:")));
+  EXPECT_TRUE(RsaPssKey()->Verify(SignatureAlgorithm::kRsaPssSha512, *base,
+                                  *FromByteSequence(kSignatureB23)));
 }
 
 TEST(SignatureBaseTest, WhatTheMessageLacksCannotBeCovered) {

@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/hmac.h"
 
 namespace keysvc::http {
 namespace {
@@ -23,6 +24,13 @@ std::string HexOf(char a, char b) {
 
 TEST(TimestampedWebhookTest, TimeAndBodyAreTaggedWithAFullStopBetween) {
   EXPECT_EQ(TimestampedSigningInput(1492774577, R"({"a":1})"), R"(1492774577.{"a":1})");
+}
+
+TEST(TimestampedWebhookTest, TheTagIsTheOneThatReceiversOfThisShapeCompute) {
+  const std::string tag = keysvc::testing::HmacSha256(
+      "whsec_test_secret", TimestampedSigningInput(1614556800, R"({"id":"evt_1"})"));
+  EXPECT_EQ(ToText({1614556800, {tag}}),
+            "t=1614556800,v1=4b84b790795620969b08a42ba000110ae8bf58a5784f16c215b248752ce65404");
 }
 
 TEST(TimestampedWebhookTest, WhatIsWrittenIsReadAgain) {

@@ -28,6 +28,12 @@ TEST(JwkTest, HasWhatAVerifierNeeds) {
           R"(","alg":"PS256","use":"sig","kid":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"})");
 }
 
+TEST(JwkTest, AKeyWithoutAnAlgorithmSaysNone) {
+  EXPECT_EQ(Jwk(*RsaKey(), ""),
+            std::string(R"({"e":"AQAB","kty":"RSA","n":")") + kModulus +
+                R"(","use":"sig","kid":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"})");
+}
+
 TEST(JwkTest, ASetMayBeEmpty) {
   EXPECT_EQ(JwkSet({}), R"({"keys":[]})");
   EXPECT_EQ(JwkSet({R"({"kty":"a"})", R"({"kty":"b"})"}), R"({"keys":[{"kty":"a"},{"kty":"b"}]})");

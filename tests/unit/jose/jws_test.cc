@@ -22,6 +22,9 @@ constexpr char kEncodedClaims[] =
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
     "Q";
 
+constexpr char kHmacKey[] =
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+
 std::string InputOf(const Jws& jws) {
   return SigningInput(jws.protected_header, jws.header.b64, jws.payload.value());
 }
@@ -35,10 +38,7 @@ TEST(JwsTest, TheHmacOfRfc7515AppendixA1IsOfThisInput) {
   EXPECT_EQ(jws->header.alg, "HS256");
   EXPECT_EQ(jws->header.typ, "JWT");
   EXPECT_EQ(jws->payload, kClaims);
-  EXPECT_EQ(keysvc::testing::HmacSha256(
-                *crypto::FromBase64Url("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN"
-                                       "3Yj0iPS4hcgUuTwjAzZr1Z9CAow"),
-                InputOf(*jws)),
+  EXPECT_EQ(keysvc::testing::HmacSha256(*crypto::FromBase64Url(kHmacKey), InputOf(*jws)),
             jws->signature);
   EXPECT_EQ(ToCompact(*jws), text);
 }
@@ -98,7 +98,7 @@ TEST(JwsTest, ADetachedOneHasNoPayload) {
   EXPECT_EQ(ParseCompact(text)->payload, std::nullopt);
 }
 
-// RFC 7797 section 4: the header, and what is signed.
+// RFC 7797 section 4: the header, what is signed, and its HMAC by the key of RFC 7515.
 TEST(JwsTest, APayloadThatIsNotEncodedIsSignedAsItIs) {
   const std::string header = R"({"alg":"HS256","b64":false,"crit":["b64"]})";
   EXPECT_EQ(
@@ -108,6 +108,9 @@ TEST(JwsTest, APayloadThatIsNotEncodedIsSignedAsItIs) {
   const std::string encoded = crypto::ToBase64Url(header);
   EXPECT_EQ(encoded, "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19");
   EXPECT_EQ(SigningInput(encoded, false, "$.02"), encoded + ".$.02");
+  EXPECT_EQ(crypto::ToBase64Url(keysvc::testing::HmacSha256(*crypto::FromBase64Url(kHmacKey),
+                                                            SigningInput(encoded, false, "$.02"))),
+            "A5dxf2s96_n5FLueVuW1Z_vh161FwXZC4YLPff6dmDY");
   EXPECT_OK(ParseCompact(encoded + "..c2ln"));
   EXPECT_THAT(ParseCompact(encoded + ".JC4wMg.c2ln"), HasReason(Reason::kFieldInvalid));
 }

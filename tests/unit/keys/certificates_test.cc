@@ -158,7 +158,7 @@ TEST_F(CertificatesTest, WhateverBecameOfOneTheNextOneTakesItsPlace) {
   const std::string last = Attached(1);
   ASSERT_OK(world_.Restart());
   EXPECT_EQ(Attached(1), last);
-  EXPECT_OK(world_.Rotate(kKey));
+  EXPECT_OK(world_.Rotate(kKey, KeyRegistry::Urgency::kSoon));
 }
 
 TEST_F(CertificatesTest, VerifiersGetThemWithTheKeySetWhileTheyAreValid) {

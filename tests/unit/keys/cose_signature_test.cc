@@ -161,7 +161,7 @@ TEST_F(CoseSignatureTest, ItMayBeAsOldAsTheReceiverSays) {
 
 TEST_F(CoseSignatureTest, WhatWasSignedBeforeARotationStillVerifies) {
   const Presented message = Message();
-  ASSERT_OK(world_.Rotate(kKey));
+  ASSERT_OK(world_.Rotate(kKey, KeyRegistry::Urgency::kSoon));
   EXPECT_EQ(Verify(message)->key_version, (KeyVersionName{kKey, 1}.ToString()));
   EXPECT_EQ(Verify(Message())->key_version, (KeyVersionName{kKey, 2}.ToString()));
 }

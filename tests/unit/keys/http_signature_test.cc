@@ -189,6 +189,18 @@ TEST_F(HttpSignatureTest, ADigestThatIsCoveredIsCompared) {
   EXPECT_OK(Sign(own, Covering()));
 }
 
+TEST_F(HttpSignatureTest, TheDigestOfAnEmptyBodyIsSignedAndCompared) {
+  http::Message reply;
+  reply.status = 204;
+  EXPECT_THAT(Sign(reply, Covering({"@status", "content-digest"})),
+              HasReason(Reason::kFieldInvalid));
+  reply.body = "";
+  http::Message message = Signed(reply, Covering({"@status", "content-digest"}));
+  EXPECT_EQ(FaultOf(message), Fault::kNone);
+  message.body = "a";
+  EXPECT_EQ(FaultOf(message), Fault::kDigestWrong);
+}
+
 TEST_F(HttpSignatureTest, WhatIsWrongWithItIsAResult) {
   const http::Message message = Signed(Payment());
   EXPECT_EQ(FaultOf(With(message, "created=", "created=1")), Fault::kSignatureWrong);
@@ -218,6 +230,33 @@ TEST_F(HttpSignatureTest, OfSeveralSignaturesOneIsMeant) {
   EXPECT_EQ(FaultOf(check), Fault::kNone);
   check.label = "third";
   EXPECT_THAT(Verify(check), HasReason(Reason::kFieldInvalid));
+}
+
+TEST_F(HttpSignatureTest, ALabelThatTheMessageHasAlreadyIsRefused) {
+  const http::Message message = Signed(Payment());
+  const auto again = Sign(message, Covering({"@path"}));
+  EXPECT_THAT(again, HasReason(Reason::kFieldInvalid));
+  EXPECT_EQ(FieldOf(again.status()), "label");
+  for (const char* field : {"Signature-Input", "signature"}) {
+    http::Message half = Payment();
+    half.fields.push_back({field, "other=:YQ==:, sig1=:YQ==:"});
+    EXPECT_EQ(FieldOf(Sign(half, Covering({"@path"})).status()), "label") << field;
+    half.fields.back().value = "other=:YQ==:";
+    EXPECT_OK(Sign(half, Covering({"@path"})));
+    half.fields.back().value = "no dictionary";
+    EXPECT_EQ(FieldOf(Sign(half, Covering({"@path"})).status()), "message.fields") << field;
+  }
+}
+
+TEST_F(HttpSignatureTest, TheFieldsThatASignatureIsAddedToAreNotCovered) {
+  const http::Message message = Signed(Payment());
+  for (const char* field : {"signature-input", "signature"}) {
+    HttpSignatureOptions options = Covering({"@path", field});
+    options.label = "second";
+    const auto signature = Sign(message, options);
+    EXPECT_THAT(signature, HasReason(Reason::kFieldInvalid)) << field;
+    EXPECT_EQ(FieldOf(signature.status()), "components") << field;
+  }
 }
 
 TEST_F(HttpSignatureTest, WhatIsNoSignatureIsRefused) {

@@ -185,7 +185,7 @@ TEST_F(JwsTest, ItsAgeIsJudgedByTheTimeInIt) {
 
 TEST_F(JwsTest, AfterARotationTheOldVersionStillVerifiesAndIsPublished) {
   const std::string old = Jws();
-  ASSERT_OK(world_.Rotate(kKey));
+  ASSERT_OK(world_.Rotate(kKey, KeyRegistry::Urgency::kSoon));
   const std::string now = Jws();
   EXPECT_NE(jose::ParseCompact(now)->header.kid, jose::ParseCompact(old)->header.kid);
   EXPECT_EQ(Verify(Check(old))->key_version, (KeyVersionName{kKey, 1}.ToString()));
@@ -203,7 +203,7 @@ TEST_F(JwsTest, AfterARotationTheOldVersionStillVerifiesAndIsPublished) {
 TEST_F(JwsTest, AVersionThatMayVerifyNoLongerIsNeitherBelievedNorPublished) {
   const std::string old = Jws();
   world_.Advance(kYear / 2);
-  ASSERT_OK(world_.Rotate(kKey));
+  ASSERT_OK(world_.Rotate(kKey, KeyRegistry::Urgency::kSoon));
   const std::string now = Jws();
   world_.Advance(kYear * 8 - kYear / 4);
   EXPECT_EQ(FaultOf(Check(old)), Fault::kKeyUnknown);

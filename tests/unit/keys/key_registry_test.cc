@@ -285,8 +285,6 @@ TEST_F(KeyRegistryTest, ThePreparedVersionIsPublishedAndSignsOnlyAfterARotation)
 
   world_.Advance(kJwksMaxAge - absl::Seconds(1));
   EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
-  ASSERT_OK(world_.Restart());
-  EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
   EXPECT_THAT(StatesOf(kWebhook), ElementsAre(KeyState::kActive, KeyState::kPreActivation));
   EXPECT_THAT(world_.registry().orphans(), IsEmpty());
   world_.Advance(absl::Seconds(1));
@@ -301,6 +299,61 @@ TEST_F(KeyRegistryTest, ThePreparedVersionIsPublishedAndSignsOnlyAfterARotation)
   ASSERT_OK(world_.Rotate(kWebhook));
   EXPECT_EQ(world_.registry().PrimaryFor(kWebhook, Use::kApply)->name.version, 3u);
   ASSERT_OK(world_.Restart());
+}
+
+TEST_F(KeyRegistryTest, TheWaitBeginsWhenTheNextVersionCanBeSeenNotWhenItsMakingBegan) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  world_.hsm.BeforeEach(HsmVerb::kGenerate, [this] { world_.Advance(absl::Minutes(1)); });
+  const auto prepared = world_.CreateVersion(kWebhook);
+  ASSERT_OK(prepared);
+  world_.hsm.Heal();
+  EXPECT_EQ(prepared->created, world_.Now() - absl::Minutes(1));
+  world_.Advance(kJwksMaxAge - absl::Seconds(1));
+  EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
+  world_.Advance(absl::Seconds(1));
+  EXPECT_OK(world_.Rotate(kWebhook));
+}
+
+TEST_F(KeyRegistryTest, TheWaitBeginsAnewWithAStartWhichDoesNotKnowWhatWasSeenBefore) {
+  ASSERT_OK(world_.Create(kWebhook, kEcSign));
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  world_.Advance(absl::Hours(1));
+  ASSERT_OK(world_.Restart());
+  EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
+  // Other changes do not prolong it.
+  world_.Advance(kJwksMaxAge / 2);
+  ASSERT_OK(world_.Create({"acme", "other"}, kEcSign));
+  world_.Advance(kJwksMaxAge / 2);
+  EXPECT_OK(world_.Rotate(kWebhook));
+}
+
+TEST_F(KeyRegistryTest, AKeyWithAKeySetRotatesToAVersionThatWasMadeAheadOnly) {
+  const std::vector<KeyParameters> published = {
+      {Purpose::kJws, Algorithm::kEcP256, Protection::kHsm, kYear},
+      {Purpose::kHttp, Algorithm::kEcP384, Protection::kHsm, kYear},
+      {Purpose::kWebhook, Algorithm::kEd25519, Protection::kHsm, kYear},
+      {Purpose::kCose, Algorithm::kEd25519, Protection::kHsm, kYear}};
+  for (const KeyParameters& parameters : published) {
+    const KeyName name{"acme", std::string(NameOf(parameters.purpose))};
+    SCOPED_TRACE(name.ToString());
+    ASSERT_OK(world_.Create(name, parameters));
+    const std::size_t made = world_.hsm.calls(HsmVerb::kGenerate);
+    EXPECT_THAT(world_.Rotate(name), HasReason(Reason::kKeyNotPublished));
+    EXPECT_EQ(LastCall(world_.store).reason, "KEY_NOT_PUBLISHED");
+    EXPECT_EQ(world_.hsm.calls(HsmVerb::kGenerate), made);
+    EXPECT_THAT(StatesOf(name), ElementsAre(KeyState::kActive));
+    ASSERT_OK(world_.CreateVersion(name));
+    world_.Advance(kJwksMaxAge);
+    EXPECT_EQ(world_.Rotate(name)->name.version, 2U);
+    EXPECT_EQ(world_.Rotate(name, KeyRegistry::Urgency::kSoon)->name.version, 3U);
+  }
+  for (const KeyParameters& parameters :
+       {kEcSign, kMac,
+        KeyParameters{Purpose::kWebhook, Algorithm::kHmacSha256, Protection::kShared, kYear}}) {
+    const KeyName name{"globex", std::string(NameOf(parameters.purpose))};
+    ASSERT_OK(world_.Create(name, parameters));
+    EXPECT_OK(world_.Rotate(name)) << name.ToString();
+  }
 }
 
 TEST_F(KeyRegistryTest, AfterACompromiseTheNextVersionSignsAtOnce) {

@@ -12,6 +12,7 @@
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
 #include "crypto/mac.h"
+#include "crypto/public_key.h"
 #include "crypto/secret_bytes.h"
 #include "crypto/secret_key.h"
 #include "gmock/gmock.h"
@@ -29,6 +30,7 @@
 #include "keysvc/keys/webhook_signature.h"
 #include "tests/support/openssl.h"
 #include "tests/support/status_matchers.h"
+#include "tests/unit/http/rfc9421.h"
 #include "tests/unit/keys/signing_fixture.h"
 
 namespace keysvc::keys {
@@ -306,6 +308,46 @@ TEST_F(PartnerSignatureTest, HttpMessagesVerifyByAPartnersKeyWhoseKeyidTheyHave)
                                             .kid = "another",
                                             .not_after = world_.Now() + absl::Hours(1)}));
   ExpectFault(Check(presented(message), named), Fault::kKeyUnknown);
+}
+
+TEST_F(PartnerSignatureTest, TheMessagesOfRfc9421VerifyByItsKeys) {
+  const auto register_as = [this](const std::string& kid, const crypto::PublicKey& key) {
+    const std::string pem = key.ToPem();
+    EXPECT_OK(world_.CreatePartnerKey({"acme", kid}, {.purpose = Purpose::kHttp,
+                                                      .pem = pem,
+                                                      .kid = kid,
+                                                      .not_after = world_.Now() + absl::Hours(1)}));
+  };
+  const auto expect_one_message = [this](const std::string& kid, http::Message message,
+                                         const std::string& input, const std::string& signature) {
+    SCOPED_TRACE(input);
+    message.fields.push_back({"Signature-Input", "sig=" + input});
+    message.fields.push_back({"Signature", "sig=" + signature});
+    const auto fault = [&](const http::Message& sent) {
+      return Check(std::make_shared<PresentedHttpMessage>(sent, "", std::vector<std::string>{}),
+                   {"acme", kid})
+          .value()
+          .fault;
+    };
+    EXPECT_EQ(fault(message), Fault::kNone);
+    http::Message changed = message;
+    *changed.body += ' ';
+    const bool covered = input.find("content-digest") != std::string::npos;
+    EXPECT_EQ(fault(changed), covered ? Fault::kDigestWrong : Fault::kNone);
+    changed = message;
+    for (const char* name : {"Content-Digest", "Content-Type"}) {
+      changed.fields.push_back({name, "sha-384=:AAAA:"});
+    }
+    EXPECT_EQ(fault(changed), Fault::kSignatureWrong);
+  };
+  register_as("test-key-rsa-pss", *http::RsaPssKey());
+  register_as("test-key-ecc-p256", *http::P256Key());
+  register_as("test-key-ed25519", *http::Ed25519Key());
+  expect_one_message("test-key-rsa-pss", http::TheRequest(), http::kInputB22, http::kSignatureB22);
+  expect_one_message("test-key-rsa-pss", http::TheRequest(), http::kInputB23, http::kSignatureB23);
+  expect_one_message("test-key-ecc-p256", http::TheResponse(), http::kInputB24,
+                     http::kSignatureB24);
+  expect_one_message("test-key-ed25519", http::TheRequest(), http::kInputB26, http::kSignatureB26);
 }
 
 TEST_F(PartnerSignatureTest, AKidThatIsRegisteredHasToBeTheOneThatIsSent) {

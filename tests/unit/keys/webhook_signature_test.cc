@@ -186,7 +186,7 @@ TEST_F(WebhookSignatureTest, ATimestampMayBeOldAsFarAsTheReceiverSays) {
 
 TEST_F(WebhookSignatureTest, WhatWasSignedBeforeARotationStillVerifies) {
   const Presented webhook = Webhook();
-  ASSERT_OK(world_.Rotate(kKey));
+  ASSERT_OK(world_.Rotate(kKey, KeyRegistry::Urgency::kSoon));
   EXPECT_EQ(Verify(webhook)->key_version, (KeyVersionName{kKey, 1}.ToString()));
   EXPECT_EQ(Verify(Webhook())->key_version, (KeyVersionName{kKey, 2}.ToString()));
   EXPECT_THAT(*JwksOf(world_.registry(), public_keys_, kKey, world_.Now()),

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "crypto/bytes.h"
 #include "gtest/gtest.h"
+#include "keysvc/rpc/signature_convert.h"
 #include "status/reason.h"
 #include "tests/support/status_matchers.h"
 
@@ -237,6 +238,15 @@ TEST(TimeOf, IsTheOppositeAndKnowsNoOtherYears) {
   EXPECT_THAT(TimeOf(bad, "end"), HasReason(Reason::kFieldInvalid));
   bad.set_nanos(-1);
   EXPECT_THAT(TimeOf(bad, "end"), HasReason(Reason::kFieldInvalid));
+}
+
+TEST(TakeMessage, TellsAnEmptyBodyFromNone) {
+  v1::HttpMessage wire;
+  EXPECT_FALSE(TakeMessage(wire).body.has_value());
+  wire.set_body("");
+  EXPECT_EQ(TakeMessage(wire).body, "");
+  wire.set_body("a");
+  EXPECT_EQ(TakeMessage(wire).body, "a");
 }
 
 TEST(ToItemError, CarriesWhatAStatusOnTheWireCarries) {
