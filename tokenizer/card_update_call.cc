@@ -8,7 +8,6 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/account_reference.h"
-#include "tokenizer/answer_retention.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/kept_answer.h"
@@ -57,16 +56,9 @@ void CardUpdateCall::Attempt() {
   ++attempts_;
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Fail(kept.status());
-  audit::Entry entry = entry_;
-  if (kept->has_value()) {
-    entry.details["repetition"] = "true";
-    for (const absl::StatusOr<IssuedToken>& token : **kept) {
-      AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
-    }
-    SetOutcomeOfItems(entry);
-    return Record(std::move(entry), **std::move(kept));
-  }
+  if (kept->has_value()) return Repeat(**std::move(kept));
   if (absl::Status status = Read(); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
   AddReadings(entry, readings_);
   Progress progress;
   Results results;
@@ -74,6 +66,7 @@ void CardUpdateCall::Attempt() {
     const absl::StatusOr<IssuedToken>& result = results.emplace_back(Update(i, progress));
     SetItem(entry.items[i], result.status());
   }
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
   SetOutcomeOfItems(entry);
   if (!progress.data_versions.empty()) {
     entry.details["data_key_version"] = Listed(progress.data_versions);
@@ -93,6 +86,18 @@ absl::StatusOr<std::optional<CardUpdateCall::Results>> CardUpdateCall::FindKept(
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
   return ResultsOf(std::move(tokens), tenant_, names_,
                    "not updated when this was asked for the first time");
+}
+
+void CardUpdateCall::Repeat(Results results) {
+  readings_ = reader_.Allow(names_);
+  RefuseWhatIsNotAllowed(names_, readings_, results);
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
+  entry.details["repetition"] = "true";
+  AddReadings(entry, readings_);
+  for (std::size_t i = 0; i < results.size(); ++i) SetItem(entry.items[i], results[i].status());
+  SetOutcomeOfItems(entry);
+  Record(std::move(entry), std::move(results));
 }
 
 absl::Status CardUpdateCall::TakeGuessesOfRequest() {
@@ -205,9 +210,10 @@ absl::Status CardUpdateCall::Keep(const Results& results, store::Mutation& mutat
       std::any_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
   // Once a token was updated a repetition must not undo what came after, whatever became of others.
   if (!any) return absl::OkStatus();
-  ASSIGN_OR_RETURN(mutation.idempotency,
-                   KeepTokens(KeptOf(results), entry_.actor, entry_.request_id, fingerprint_,
-                              services_.clock() + kKeepAnswers, *request_keys_->answer));
+  ASSIGN_OR_RETURN(
+      mutation.idempotency,
+      KeepTokens(KeptOf(results), entry_.actor, entry_.request_id, fingerprint_,
+                 services_.clock() + AnswersAreKept(readings_), *request_keys_->answer));
   return absl::OkStatus();
 }
 

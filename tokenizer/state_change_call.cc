@@ -1,5 +1,6 @@
 #include "tokenizer/state_change_call.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -8,7 +9,6 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
-#include "tokenizer/answer_retention.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_state_change.h"
@@ -67,19 +67,12 @@ void StateChangeCall::Attempt() {
   ++attempts_;
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Fail(kept.status());
-  audit::Entry entry = entry_;
-  if (kept->has_value()) {
-    entry.details["repetition"] = "true";
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      const absl::Status& result = (**kept)[i];
-      AddItem(entry, result.ok() ? names_[i]->ToString() : std::string(), result);
-    }
-    SetOutcomeOfItems(entry);
-    return Record(std::move(entry), **std::move(kept));
-  }
+  if (kept->has_value()) return Repeat(**std::move(kept));
   if (absl::Status status = Read(); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
   store::Mutation mutation;
   Results results = Change(entry, mutation);
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
   if (absl::Status status = Keep(results, mutation); !status.ok()) return Fail(status);
   Record(std::move(entry), std::move(results), std::move(mutation));
 }
@@ -98,6 +91,18 @@ absl::StatusOr<std::optional<StateChangeCall::Results>> StateChangeCall::FindKep
     if (!names_[i].ok()) results[i] = names_[i].status();
   }
   return results;
+}
+
+void StateChangeCall::Repeat(Results results) {
+  readings_ = reader_.Allow(names_);
+  RefuseWhatIsNotAllowed(names_, readings_, results);
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
+  entry.details["repetition"] = "true";
+  AddReadings(entry, readings_);
+  for (std::size_t i = 0; i < results.size(); ++i) SetItem(entry.items[i], results[i]);
+  SetOutcomeOfItems(entry);
+  Record(std::move(entry), std::move(results));
 }
 
 absl::Status StateChangeCall::Read() {
@@ -137,16 +142,14 @@ StateChangeCall::Results StateChangeCall::Change(audit::Entry& entry, store::Mut
 
 absl::Status StateChangeCall::Keep(const Results& results, store::Mutation& mutation) {
   if (!request_keys_.has_value()) return absl::OkStatus();
-  bool any = false;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    any = any || results[i].ok();
-    // What failed for a cause that passes may go well when it is repeated.
-    if (!results[i].ok() && names_[i].ok() && !IsFinal(results[i])) return absl::OkStatus();
-  }
+  const bool any =
+      std::any_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
+  // Once a token was changed a repetition must not undo what came after, whatever became of others.
   if (!any) return absl::OkStatus();
-  ASSIGN_OR_RETURN(mutation.idempotency,
-                   KeepStateChange(results, entry_.actor, entry_.request_id, fingerprint_,
-                                   services_.clock() + kKeepAnswers, *request_keys_->answer));
+  ASSIGN_OR_RETURN(
+      mutation.idempotency,
+      KeepStateChange(results, entry_.actor, entry_.request_id, fingerprint_,
+                      services_.clock() + AnswersAreKept(readings_), *request_keys_->answer));
   return absl::OkStatus();
 }
 

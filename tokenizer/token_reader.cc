@@ -1,11 +1,13 @@
 #include "tokenizer/token_reader.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/account_reference.h"
+#include "tokenizer/answer_retention.h"
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/ff1_token.h"
 
@@ -36,6 +38,16 @@ auto Once(Keys& held, const Id& id, Get get) -> decltype(get()) {
 
 std::string FoundToken::Masked() const {
   return permit->reveal() == policy::Reveal::kLastFour ? card->pan.LastFour() : card->pan.Masked();
+}
+
+absl::Duration AnswersAreKept(const std::vector<TokenReading>& readings) {
+  std::optional<absl::Duration> longest;
+  for (const TokenReading& reading : readings) {
+    if (!reading.token.ok()) continue;
+    const absl::Duration keeps = reading.token->profile->keep_answers;
+    longest = std::max(longest.value_or(keeps), keeps);
+  }
+  return longest.value_or(kKeepAnswers);
 }
 
 void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
@@ -79,25 +91,33 @@ TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store
       permit_(permit),
       tenant_(std::move(tenant)) {}
 
+std::vector<TokenReading> TokenReader::Allow(const std::vector<absl::StatusOr<TokenName>>& names) {
+  std::vector<TokenReading> readings(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto allowed = names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status();
+    if (allowed.ok()) {
+      readings[i].token = FoundToken{.profile = allowed->profile,
+                                     .token_version = allowed->key_version,
+                                     .handle = allowed->content.handle,
+                                     .permit = allowed->permit};
+    } else {
+      readings[i].token = allowed.status();
+    }
+  }
+  return readings;
+}
+
 absl::StatusOr<std::vector<TokenReading>> TokenReader::Find(
     const std::vector<absl::StatusOr<TokenName>>& names) {
-  std::vector<TokenReading> readings(names.size());
+  std::vector<TokenReading> readings = Allow(names);
   std::vector<TokenReading*> with_rows;
   std::vector<std::int64_t> handles;
   with_rows.reserve(names.size());
   handles.reserve(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto allowed = names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status();
-    if (!allowed.ok()) {
-      readings[i].token = allowed.status();
-      continue;
-    }
-    readings[i].token = FoundToken{.profile = allowed->profile,
-                                   .token_version = allowed->key_version,
-                                   .permit = allowed->permit};
-    if (allowed->profile->family != Family::kOpaque) continue;
-    with_rows.push_back(&readings[i]);
-    handles.push_back(allowed->content.handle);
+  for (TokenReading& reading : readings) {
+    if (!reading.token.ok() || reading.token->profile->family != Family::kOpaque) continue;
+    with_rows.push_back(&reading);
+    handles.push_back(reading.token->handle);
   }
   RETURN_IF_ERROR(TakeRows(handles, with_rows));
   RETURN_IF_ERROR(FindByDigits(names, readings));

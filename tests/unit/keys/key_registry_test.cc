@@ -638,8 +638,15 @@ TEST_F(KeyRegistryTest, TheDataKeyOfAnEmvProfileIsBoundToItsFormatInEveryVersion
 
 // Its numbers may be in use long after the profile was taken out of the configuration.
 TEST_F(KeyRegistryTest, AnIssuedRangeIsNeverDeclaredAgainForAnotherProfile) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  EXPECT_THAT(world_.registry().IssuedRanges(), IsEmpty());
   ASSERT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+  ASSERT_OK(world_.Rotate(DataKeyOf(EmvProfile())));
   ASSERT_OK(world_.Restart());
+  const auto ranges = world_.registry().IssuedRanges();
+  ASSERT_EQ(ranges.size(), 1U);
+  EXPECT_EQ(ranges[0].prefix, "99990012");
+  EXPECT_EQ(ranges[0].length, 16U);
   tokenizer::Profile other = EmvProfile();
   other.name = "network-2";
   other.number = 5;
@@ -655,6 +662,50 @@ TEST_F(KeyRegistryTest, AnIssuedRangeIsNeverDeclaredAgainForAnotherProfile) {
   other.emv.range.length = 17;
   EXPECT_OK(world_.registry().EnsureProfileKeys(other));
   EXPECT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+}
+
+TEST_F(KeyRegistryTest, ProfilesThatAreDeclaredNoMoreAreKnownByTheirKeys) {
+  const auto former = [&](std::vector<tokenizer::Profile> declared) {
+    std::vector<std::string> names;
+    const auto profiles = tokenizer::Profiles::Create(std::move(declared));
+    for (const tokenizer::Profile& profile : world_.registry().FormerProfiles(*profiles)) {
+      names.push_back(profile.ResourceName());
+    }
+    return names;
+  };
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  ASSERT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+  ASSERT_OK(world_.Restart());
+  EXPECT_THAT(former({kCards, EmvProfile()}), IsEmpty());
+  EXPECT_THAT(former({kCards}), ElementsAre("tenants/acme/tokenProfiles/network"));
+  EXPECT_THAT(former({EmvProfile()}), ElementsAre("tenants/acme/tokenProfiles/cards"));
+}
+
+// Its tokens may be in use, and would open to other cards under another key.
+TEST_F(KeyRegistryTest,
+       PrefixAndLuhnOffsetOfAnFf1ProfileAreNeverDeclaredAgainForAnotherOfTheTenant) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  ASSERT_OK(world_.Restart());
+  tokenizer::Profile other = Ff1Profile();
+  other.name = "legacy-2";
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(other), HasReason(Reason::kConfigInvalid));
+  other.number = 5;
+  other.ff1.keep_first = 0;
+  other.ff1.shortest_card = 12;
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(other), HasReason(Reason::kConfigInvalid));
+  EXPECT_FALSE(world_.registry().Versions(Ff1KeyOf(other)).ok());
+
+  tokenizer::Profile of_other_tenant = other;
+  of_other_tenant.tenant = "globex";
+  EXPECT_OK(world_.registry().EnsureProfileKeys(of_other_tenant));
+  tokenizer::Profile with_prefix = other;
+  with_prefix.ff1.prefix = "ppt_";
+  EXPECT_OK(world_.registry().EnsureProfileKeys(with_prefix));
+  other.name = "legacy-3";
+  other.ff1.luhn_offset = 4;
+  EXPECT_OK(world_.registry().EnsureProfileKeys(other));
+  EXPECT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  EXPECT_OK(world_.registry().EnsureProfileKeys(with_prefix));
 }
 
 TEST_F(KeyRegistryTest, AProfileDoesNotChangeItsFamily) {

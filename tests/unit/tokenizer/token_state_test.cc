@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/literal_keys.h"
@@ -178,13 +179,57 @@ TEST_P(TokenStateTest, ARepeatedRequestGetsItsAnswerAndChangesNothingAgain) {
   EXPECT_OK(service_->DetokenizeOne(token));
 }
 
-TEST_P(TokenStateTest, AnAnswerWithAnItemThatMayGoWellLaterIsNotKept) {
+TEST_P(TokenStateTest, AnItemThatWasRefusedBesideOthersIsRefusedAgainAndTheyAreNotChangedAgain) {
   const TokenName token = service_->TokenOf(kVisa);
   const Service::Tokens both = {token, service_->TokenOf(kVisa, kOneTime)};
   ASSERT_OK(service_->ChangeState(both, kSuspended, kRequest));
   ASSERT_OK(service_->Change(token, kActive));
-  ASSERT_OK(service_->ChangeState(both, kSuspended, kRequest));
-  EXPECT_THAT(service_->DetokenizeOne(token), HasReason(Reason::kTokenSuspended));
+  const auto again = service_->ChangeState(both, kSuspended, kRequest);
+  ASSERT_OK(again);
+  EXPECT_OK((*again)[0]);
+  EXPECT_THAT((*again)[1], HasReason(Reason::kPolicyDenied));
+  EXPECT_OK(service_->DetokenizeOne(token));
+}
+
+TEST_P(TokenStateTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
+  const TokenName card = service_->TokenOf(kVisa);
+  TokenName number = service_->TokenOf(kVisa, kNumbers);
+  number.profile = kNumbers;
+  const auto ask = [&] { return service_->ChangeState({card, number}, kSuspended, kRequest); };
+  ASSERT_OK(ask());
+  ASSERT_OK(ask());
+  std::string record = service_->LastRecord("TokenService.SuspendToken");
+  EXPECT_THAT(record, HasSubstr(R"("repetition":"true")"));
+  EXPECT_THAT(record, HasSubstr(absl::StrCat("\"profile\":\"", kCards, ",", kNumbers, "\"")));
+  EXPECT_THAT(record, HasSubstr(number.ToString()));
+
+  service_->gate_.Replace(ThePolicyWithout(kNumbers, "ends"));
+  const auto again = ask();
+  ASSERT_OK(again);
+  EXPECT_OK((*again)[0]);
+  EXPECT_THAT((*again)[1], HasReason(Reason::kPolicyDenied));
+  record = service_->LastRecord("TokenService.SuspendToken");
+  EXPECT_THAT(record, HasSubstr(R"("outcome":"denied","reason":"POLICY_DENIED")"));
+  EXPECT_THAT(record, Not(HasSubstr(number.ToString())));
+}
+
+TEST_P(TokenStateTest, AnAnswerIsKeptForAsLongAsTheTokensProfileSays) {
+  const TokenName token = service_->TokenOf(kVisa, kThrice);
+  ASSERT_OK(service_->Change(token, kSuspended, kRequest));
+  ASSERT_OK(service_->Change(token, kActive));
+  service_->now_ms_ += 31 * 24 * 60 * 60 * 1000LL - 1;
+  ASSERT_OK(service_->Change(token, kSuspended, kRequest));
+  EXPECT_EQ(service_->Describe(token)->state, kActive);
+  service_->now_ms_ += 1;
+  ASSERT_OK(service_->Change(token, kSuspended, kRequest));
+  EXPECT_EQ(service_->Describe(token)->state, kSuspended);
+}
+
+TEST_P(TokenStateTest, ACauseThatPassesChangesNothing) {
+  const TokenName token = service_->TokenOf(kVisa);
+  EXPECT_THAT(service_->ChangeState({token, Error(Reason::kLockedMemory, "")}, kSuspended),
+              HasReason(Reason::kLockedMemory));
+  EXPECT_OK(service_->DetokenizeOne(token));
 }
 
 TEST_P(TokenStateTest, APermitChangesNothingElse) {

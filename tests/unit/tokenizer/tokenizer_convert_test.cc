@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -292,6 +293,25 @@ TEST_P(ConvertTest, ARepeatedBatchTakesNoFurtherUseWhateverFailedInIt) {
   EXPECT_OK(service_->ConvertOne(suspended, kNetwork, kOther));
 }
 
+TEST_P(ConvertTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
+  const TokenName one = service_->TokenOf(kVisa);
+  const TokenName brief = service_->TokenOf(kVisa, kBrief);
+  const auto ask = [&] { return service_->Convert({one, brief}, kLinkedPerCall, kRequest); };
+  ASSERT_OK(ask());
+  ASSERT_OK(ask());
+  std::string record = service_->LastRecord("TokenService.ConvertToken");
+  EXPECT_THAT(record, HasSubstr(R"("repetition":"true")"));
+  EXPECT_THAT(record, HasSubstr(absl::StrCat("\"source_profile\":\"", kBrief, ",", kCards, "\"")));
+
+  service_->gate_.Replace(ThePolicyWithout(kBrief, "converts"));
+  const auto again = ask();
+  ASSERT_OK(again);
+  EXPECT_OK(again->at(0));
+  EXPECT_THAT(again->at(1), HasReason(Reason::kPolicyDenied));
+  record = service_->LastRecord("TokenService.ConvertToken");
+  EXPECT_THAT(record, HasSubstr(R"("outcome":"denied","reason":"POLICY_DENIED")"));
+}
+
 TEST_P(ConvertTest, ATargetWhoseKeySealsNoMoreUsesNothing) {
   const TokenName single = service_->TokenOf(kVisa, kSingle);
   service_->keys_.data_seals().Refuse(Reason::kKeyUsesExhausted);
@@ -299,6 +319,24 @@ TEST_P(ConvertTest, ATargetWhoseKeySealsNoMoreUsesNothing) {
   service_->keys_.data_seals().Refuse(std::nullopt);
   EXPECT_EQ(service_->Describe(single)->uses_left, 1U);
   EXPECT_OK(service_->ConvertOne(single, kOneTime));
+}
+
+TEST_P(ConvertTest, ACauseThatPassesConvertsNothingAndIsNotKept) {
+  const TokenName single = service_->TokenOf(kVisa, kSingle);
+  const TokenName thrice = service_->TokenOf(kVisa, kThrice);
+  const auto ask = [&] { return service_->Convert({single, thrice}, kNetwork, kRequest); };
+  const auto rows = Rows().size();
+  for (const Reason reason : {Reason::kConflict, Reason::kHsmUnavailable}) {
+    service_->keys_.data_seals().Refuse(reason, 1);
+    EXPECT_THAT(ask(), HasReason(reason));
+    EXPECT_EQ(Rows().size(), rows);
+    EXPECT_EQ(service_->Describe(single)->uses_left, 1U);
+  }
+  service_->keys_.data_seals().Refuse(std::nullopt);
+  const auto made = ask();
+  ASSERT_OK(made);
+  EXPECT_OK(made->at(0));
+  EXPECT_OK(made->at(1));
 }
 
 TEST_P(ConvertTest, AFailureOfTheKeysUsesNothing) {

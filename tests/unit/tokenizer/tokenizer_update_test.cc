@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/memory_store.h"
@@ -196,6 +197,46 @@ TEST_P(TokenizerUpdateTest, ARepeatedRequestUndoesNothing) {
               HasReason(Reason::kRequestIdReused));
 }
 
+TEST_P(TokenizerUpdateTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
+  const TokenName one = service_->TokenOf(kVisa);
+  const TokenName linked = service_->TokenOf(kVisa, kLinked);
+  const auto ask = [&] {
+    return service_->UpdateCards({one, linked}, List(Card(kAmex), Card(kAmex)), kRequest);
+  };
+  ASSERT_OK(ask());
+  const auto repeated = ask();
+  ASSERT_OK(repeated);
+  ASSERT_OK(repeated->at(1));
+  EXPECT_FALSE(repeated->at(1)->account_reference.empty());
+  std::string record = service_->LastRecord("TokenService.UpdateTokenCard");
+  EXPECT_THAT(record, HasSubstr(absl::StrCat("\"profile\":\"", kCards, ",", kLinked, "\"")));
+
+  service_->gate_.Replace(ThePolicyWithout(kLinked, "updates"));
+  const auto again = ask();
+  ASSERT_OK(again);
+  EXPECT_OK(again->at(0));
+  EXPECT_THAT(again->at(1), HasReason(Reason::kPolicyDenied));
+  record = service_->LastRecord("TokenService.UpdateTokenCard");
+  EXPECT_THAT(record, HasSubstr(R"("repetition":"true")"));
+  EXPECT_THAT(record, HasSubstr(R"("outcome":"denied","reason":"POLICY_DENIED")"));
+}
+
+TEST_P(TokenizerUpdateTest, AnAnswerIsKeptForAsLongAsTheLongestOfTheTokensProfilesSays) {
+  const TokenName thrice = service_->TokenOf(kVisa, kThrice);
+  const TokenName one = service_->TokenOf(kVisa);
+  const auto ask = [&] {
+    return service_->UpdateCards({one, thrice}, List(Card(kAmex), Card(kAmex)), kRequest);
+  };
+  ASSERT_OK(ask());
+  ASSERT_OK(service_->Update(one, kMastercard));
+  service_->now_ms_ += 31 * 24 * 60 * 60 * 1000LL - 1;
+  ASSERT_OK(ask());
+  EXPECT_EQ(service_->NumberOf(one), kMastercard);
+  service_->now_ms_ += 1;
+  ASSERT_OK(ask());
+  EXPECT_EQ(service_->NumberOf(one), kAmex);
+}
+
 TEST_P(TokenizerUpdateTest, ABatchSucceedsAndFailsItemByItem) {
   const TokenName one = service_->TokenOf(kVisa);
   const TokenName two = Named(service_->TokenOf(kVisa, kNumbers), kNumbers);
@@ -216,6 +257,23 @@ TEST_P(TokenizerUpdateTest, ABatchSucceedsAndFailsItemByItem) {
   EXPECT_THAT(updated->at(5), HasReason(Reason::kFieldInvalid));
   EXPECT_EQ(service_->NumberOf(one), kAmex);
   EXPECT_EQ(service_->NumberOf(two), kVisa);
+}
+
+TEST_P(TokenizerUpdateTest, ACauseThatPassesUpdatesNothingAndIsNotKept) {
+  const TokenName one = service_->TokenOf(kVisa, kBrief);
+  const TokenName two = service_->TokenOf(kVisa, kBrief);
+  const auto ask = [&] {
+    return service_->UpdateCards({one, two}, List(Card(kAmex), Card(kMastercard)), kRequest);
+  };
+  for (const Reason reason : {Reason::kConflict, Reason::kHsmUnavailable}) {
+    service_->keys_.data_seals().Refuse(reason, 1);
+    EXPECT_THAT(ask(), HasReason(reason));
+    EXPECT_EQ(service_->NumberOf(one), kVisa);
+  }
+  service_->keys_.data_seals().Refuse(std::nullopt);
+  ASSERT_OK(ask());
+  EXPECT_EQ(service_->NumberOf(one), kAmex);
+  EXPECT_EQ(service_->NumberOf(two), kMastercard);
 }
 
 TEST_P(TokenizerUpdateTest, TwoTokensOfABatchDoNotGetOneCard) {
