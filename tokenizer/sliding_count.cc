@@ -1,6 +1,7 @@
 #include "tokenizer/sliding_count.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace keysvc::tokenizer {
@@ -23,6 +24,15 @@ std::uint64_t SlidingCount::Within(absl::Duration window, absl::Time now) {
   if (minutes <= end) return std::accumulate(first + (end - minutes), first + end, kNone);
   return std::accumulate(first, first + end, kNone) +
          std::accumulate(counts_.end() - (minutes - end), counts_.end(), kNone);
+}
+
+std::uint64_t SlidingCount::Left(std::span<const policy::Budget> budgets, absl::Time now) {
+  std::uint64_t left = std::numeric_limits<std::uint64_t>::max();
+  for (const policy::Budget& budget : budgets) {
+    const std::uint64_t within = Within(budget.window, now);
+    left = std::min(left, budget.count - std::min<std::uint64_t>(budget.count, within));
+  }
+  return left;
 }
 
 void SlidingCount::Advance(absl::Time now) {
