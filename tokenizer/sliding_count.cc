@@ -1,6 +1,7 @@
 #include "tokenizer/sliding_count.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -8,6 +9,7 @@ namespace keysvc::tokenizer {
 namespace {
 
 constexpr std::uint64_t kNone = 0;
+constexpr std::plus<std::uint64_t> kPlus;
 
 }  // namespace
 
@@ -21,9 +23,9 @@ std::uint64_t SlidingCount::Within(absl::Duration window, absl::Time now) {
   const std::int64_t minutes = std::min(window / absl::Minutes(1), kMinutes - 1) + 1;
   const std::int64_t end = newest_ % kMinutes + 1;
   const auto first = counts_.begin();
-  if (minutes <= end) return std::accumulate(first + (end - minutes), first + end, kNone);
-  return std::accumulate(first, first + end, kNone) +
-         std::accumulate(counts_.end() - (minutes - end), counts_.end(), kNone);
+  if (minutes <= end) return std::reduce(first + (end - minutes), first + end, kNone, kPlus);
+  return std::reduce(first, first + end, kNone, kPlus) +
+         std::reduce(counts_.end() - (minutes - end), counts_.end(), kNone, kPlus);
 }
 
 std::uint64_t SlidingCount::Left(std::span<const policy::Budget> budgets, absl::Time now) {
