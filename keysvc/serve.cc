@@ -168,6 +168,7 @@ absl::Status Serve(const Config& config) {
   keys::PublicKeys public_keys;
   keys::Signer signer(deployment->keys(), hsm->in_place(), deployment->journal(),
                       deployment->store(), opened_keys, public_keys);
+  RETURN_IF_ERROR(signer.CountRecords(*deployment->gate().policy()));
   keys::Verifier verifier(deployment->keys(), hsm->in_place(), deployment->journal(),
                           deployment->store(), opened_keys, public_keys,
                           deployment->partner_keys());

@@ -1,6 +1,7 @@
 #include "policy/limits.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace keysvc::policy {
 namespace {
@@ -23,27 +24,38 @@ bool MeetsReveals(Action action) {
   return action == Action::kDetokenize || action == Action::kConvertToken;
 }
 
+bool MeetsSignatures(Action action) {
+  return action == Action::kSign || action == Action::kSignDigest || action == Action::kSignJws ||
+         action == Action::kSignHttpMessage || action == Action::kSignWebhook ||
+         action == Action::kSignCose;
+}
+
 std::string Describe(const Limits& limits, Action action) {
-  std::string text;
+  std::vector<std::string> all;
   if (MeetsMisses(action)) {
-    absl::StrAppend(&text, limits.misses.count, " misses in 1h or ", limits.misses.percent, " %");
+    all.push_back(
+        absl::StrCat(limits.misses.count, " misses in 1h or ", limits.misses.percent, " %"));
   }
   if (MeetsGuesses(action)) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", limits.guesses.count,
-                    " cards of one BIN and last four in 24h",
-                    action == Action::kTokenize || action == Action::kConvertToken ||
-                            action == Action::kUpdateTokenCard
-                        ? " where tokens are deterministic"
-                        : "");
+    all.push_back(absl::StrCat(limits.guesses.count, " cards of one BIN and last four in 24h",
+                               action == Action::kTokenize || action == Action::kConvertToken ||
+                                       action == Action::kUpdateTokenCard
+                                   ? " where tokens are deterministic"
+                                   : ""));
   }
-  if (!MeetsReveals(action)) return text;
-  for (const Budget& reveals : limits.reveals) {
-    absl::StrAppend(&text, ", ", TextOf(reveals, " reveals in "));
+  if (MeetsReveals(action)) {
+    for (const Budget& reveals : limits.reveals) all.push_back(TextOf(reveals, " reveals in "));
+    if (limits.distinct_cards.has_value()) {
+      all.push_back(TextOf(*limits.distinct_cards, " cards in "));
+    }
   }
-  if (limits.distinct_cards.has_value()) {
-    absl::StrAppend(&text, ", ", TextOf(*limits.distinct_cards, " cards in "));
+  if (MeetsSignatures(action)) {
+    for (const Budget& own : limits.signatures) all.push_back(TextOf(own, " signatures in "));
+    for (const Budget& of_key : limits.key_signatures) {
+      all.push_back(TextOf(of_key, " signatures by the key in "));
+    }
   }
-  return text;
+  return absl::StrJoin(all, ", ");
 }
 
 }  // namespace keysvc::policy

@@ -37,13 +37,16 @@ struct GuessLimit {
   std::uint32_t count = 20;
 };
 
-// What the callers of a rule may do only so often, each caller by itself. What they have done is
-// counted elsewhere.
+// What the callers of a rule may do only so often, each caller by itself, and the keys that it is
+// about. What they have done is counted elsewhere.
 struct Limits {
   MissLimit misses = {};
   GuessLimit guesses = {};
   std::vector<Budget> reveals = {};  // of cards, also of one card again; shortest window first
   std::optional<Budget> distinct_cards = {};  // of tokens whose cards are revealed
+  std::vector<Budget> signatures = {};        // by whichever key; shortest window first
+  // By one key, of all callers of the rule together; likewise.
+  std::vector<Budget> key_signatures = {};
 };
 
 // Whether calls of this action can meet the limit on misses, or on guesses.
@@ -51,6 +54,8 @@ bool MeetsMisses(Action action);
 bool MeetsGuesses(Action action);
 // Whether they open cards, and so meet those on reveals and distinct cards.
 bool MeetsReveals(Action action);
+// Whether they sign, and so meet those on signatures.
+bool MeetsSignatures(Action action);
 
 // Those that calls of this action can meet, for people: "50 misses in 1h or 1 %, 1000 reveals in
 // 1h". Empty where there are none.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -13,6 +14,7 @@ namespace keysvc::policy {
 namespace {
 
 constexpr std::int64_t kMost = 1'000'000;
+constexpr std::int64_t kMostSignatures = 1'000'000'000;
 constexpr absl::Duration kLongestWindow = absl::Hours(24);
 
 absl::StatusOr<std::uint32_t> ReadCount(const YamlNode& parent, std::int64_t most) {
@@ -44,14 +46,14 @@ absl::StatusOr<Budget> ReadBudget(const YamlNode& node, std::int64_t most) {
   return budget;
 }
 
-absl::StatusOr<std::vector<Budget>> ReadReveals(const YamlNode& node) {
+absl::StatusOr<std::vector<Budget>> ReadBudgets(const YamlNode& node, std::int64_t most) {
   ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node.Items());
   if (items.empty()) return node.Fault("the list is empty");
-  std::vector<Budget> reveals;
+  std::vector<Budget> budgets;
   for (const YamlNode& item : items) {
-    ASSIGN_OR_RETURN(const Budget budget, ReadBudget(item, kMost));
-    if (!reveals.empty()) {
-      const Budget& shorter = reveals.back();
+    ASSIGN_OR_RETURN(const Budget budget, ReadBudget(item, most));
+    if (!budgets.empty()) {
+      const Budget& shorter = budgets.back();
       if (budget.window <= shorter.window) {
         return item.Fault("its window must be longer than that of the one before");
       }
@@ -65,9 +67,9 @@ absl::StatusOr<std::vector<Budget>> ReadReveals(const YamlNode& node) {
         return item.Fault("it would never decide: the one before lets no more through");
       }
     }
-    reveals.push_back(budget);
+    budgets.push_back(budget);
   }
-  return reveals;
+  return budgets;
 }
 
 absl::StatusOr<MissLimit> ReadMisses(const YamlNode& node) {
@@ -84,7 +86,8 @@ absl::StatusOr<MissLimit> ReadMisses(const YamlNode& node) {
 }  // namespace
 
 absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> actions) {
-  RETURN_IF_ERROR(node.RequireKeys({"misses", "guesses", "reveals", "distinct_cards"}));
+  RETURN_IF_ERROR(node.RequireKeys(
+      {"misses", "guesses", "reveals", "distinct_cards", "signatures", "key_signatures"}));
   Limits limits;
   if (const std::optional<YamlNode> misses = node.Find("misses")) {
     if (std::none_of(actions.begin(), actions.end(), MeetsMisses)) {
@@ -105,7 +108,7 @@ absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> 
     if (std::none_of(actions.begin(), actions.end(), MeetsReveals)) {
       return reveals->Fault("\"reveals\" goes with Detokenize and ConvertToken only");
     }
-    ASSIGN_OR_RETURN(limits.reveals, ReadReveals(*reveals));
+    ASSIGN_OR_RETURN(limits.reveals, ReadBudgets(*reveals, kMost));
   }
   if (const std::optional<YamlNode> cards = node.Find("distinct_cards")) {
     if (std::none_of(actions.begin(), actions.end(), MeetsReveals)) {
@@ -118,6 +121,15 @@ absl::StatusOr<Limits> ReadLimits(const YamlNode& node, std::span<const Action> 
         return cards->Fault("it would never decide: \"reveals\" lets no more through");
       }
     }
+  }
+  for (const auto& [name, budgets] : {std::pair("signatures", &limits.signatures),
+                                      std::pair("key_signatures", &limits.key_signatures)}) {
+    const std::optional<YamlNode> signatures = node.Find(name);
+    if (!signatures.has_value()) continue;
+    if (std::none_of(actions.begin(), actions.end(), MeetsSignatures)) {
+      return signatures->Fault("\"" + std::string(name) + "\" goes with actions that sign only");
+    }
+    ASSIGN_OR_RETURN(*budgets, ReadBudgets(*signatures, kMostSignatures));
   }
   return limits;
 }

@@ -38,6 +38,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kMissesExhausted, "MISSES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kRevealsExhausted, "REVEALS_EXHAUSTED", kResourceExhausted, true},
     {Reason::kGuessesExhausted, "GUESSES_EXHAUSTED", kResourceExhausted, true},
+    {Reason::kSignaturesExhausted, "SIGNATURES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kTokenNotFound, "TOKEN_NOT_FOUND", kNotFound, false},
     {Reason::kCardNotTokenized, "CARD_NOT_TOKENIZED", kNotFound, false},
     {Reason::kCardsNotIndexed, "CARDS_NOT_INDEXED", kFailedPrecondition, false},
@@ -112,7 +113,7 @@ const ReasonInfo& InfoOf(Reason reason) { return kReasons.at(static_cast<std::si
 
 bool IsLimit(Reason reason) {
   return reason == Reason::kMissesExhausted || reason == Reason::kRevealsExhausted ||
-         reason == Reason::kGuessesExhausted;
+         reason == Reason::kGuessesExhausted || reason == Reason::kSignaturesExhausted;
 }
 
 bool IsDenial(Reason reason) {

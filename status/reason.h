@@ -38,6 +38,7 @@ enum class Reason {
   kMissesExhausted,
   kRevealsExhausted,
   kGuessesExhausted,
+  kSignaturesExhausted,
   // What the call names.
   kTokenNotFound,
   kCardNotTokenized,

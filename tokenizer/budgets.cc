@@ -80,8 +80,7 @@ absl::Status Budgets::TakeReveal(const policy::Permit& permit, std::string_view 
 
 absl::Status Budgets::RevealsLeft(const policy::Limits& limits, Reveals& reveals,
                                   std::string_view token, absl::Time now) {
-  for (const policy::Budget& budget : limits.reveals) {
-    if (reveals.all.Within(budget.window, now) < budget.count) continue;
+  if (reveals.all.Left(limits.reveals, now) == 0) {
     return Error(Reason::kRevealsExhausted, "the rule lets no more cards be revealed for now");
   }
   if (limits.distinct_cards.has_value() &&

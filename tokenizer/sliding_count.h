@@ -4,8 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "absl/time/time.h"
+#include "policy/limits.h"
 
 namespace keysvc::tokenizer {
 
@@ -17,6 +19,8 @@ class SlidingCount {
   // What happened within the window before `now`, which is at most 24 hours: all of it, and what is
   // less than a minute older. So no window of that length holds more than was counted in it.
   std::uint64_t Within(absl::Duration window, absl::Time now);
+  // How much more may happen now, as each of the budgets has it; without any there is no end.
+  std::uint64_t Left(std::span<const policy::Budget> budgets, absl::Time now);
 
  private:
   static constexpr std::int64_t kMinutes = 24 * 60 + 1;

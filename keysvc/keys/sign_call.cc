@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include "crypto/bytes.h"
 #include "crypto/canonical.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/kept_signature.h"
+#include "policy/limits.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/answer_retention.h"
@@ -42,7 +44,7 @@ void SignCall::Run(const policy::Permit& permit, const InTurn& in_turn) {
   auto versions = VersionsToSignBy();
   if (!versions.ok()) return RecordFailure(versions.status());
   versions_ = *std::move(versions);
-  SignAll(in_turn);
+  SignAll(permit, in_turn);
 }
 
 absl::Status SignCall::Prepare(const policy::Permit& permit) {
@@ -118,14 +120,26 @@ absl::StatusOr<std::vector<KeyVersion>> SignCall::VersionsToSignBy() const {
   return std::vector<KeyVersion>{version};
 }
 
-void SignCall::SignAll(const InTurn& in_turn) {
-  left_ = sound_.size();
+void SignCall::SignAll(const policy::Permit& permit, const InTurn& in_turn) {
+  std::span<const std::size_t> allowed = sound_;
+  if (policy::MeetsSignatures(permit.action())) {
+    allowance_.emplace(services_.budgets, permit, entry_.resource, sound_.size(),
+                       services_.journal.SteadyTime());
+    allowed = allowed.first(allowance_->size());
+  }
+  for (std::size_t refused = allowed.size(); refused < sound_.size(); ++refused) {
+    results_[sound_[refused]] = allowance_->refusal();
+  }
+  if (allowed.empty()) return RecordFirst();
+  left_ = allowed.size();
   Pieces pieces;
-  pieces.reserve(sound_.size());
-  for (const std::size_t i : sound_) {
+  pieces.reserve(allowed.size());
+  for (const std::size_t i : allowed) {
     pieces.emplace_back([call = shared_from_this(), i] {
       call->results_[i] = call->MakeSignature(*call->request_.formats[i]);
-      if (call->left_.fetch_sub(1) == 1) call->RecordFirst();
+      if (call->left_.fetch_sub(1) > 1) return;
+      call->Settle();
+      call->RecordFirst();
     });
   }
   in_turn(std::move(pieces));
@@ -158,6 +172,13 @@ absl::Status SignCall::TakeUse(const KeyVersion& version) {
   // One that waits to become primary signs the request for its certificate only.
   if (IsPrepared(version)) return absl::OkStatus();
   return Error(Reason::kInternal, "the uses of a key with a ceiling are not counted");
+}
+
+void SignCall::Settle() {
+  if (!allowance_.has_value()) return;
+  const auto made = std::count_if(results_.begin(), results_.end(),
+                                  [](const auto& result) { return result.ok(); });
+  allowance_->Spend(static_cast<std::size_t>(made), services_.journal.SteadyTime());
 }
 
 void SignCall::RecordFirst() {

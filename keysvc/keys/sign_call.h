@@ -18,6 +18,7 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signature.h"
+#include "keysvc/keys/signature_budgets.h"
 #include "keysvc/keys/signature_format.h"
 #include "keysvc/keys/signer.h"
 #include "pkcs11/hsm.h"
@@ -39,6 +40,7 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
     store::Store& store;
     tokenizer::KeySource& keys;
     PublicKeys& public_keys;
+    SignatureBudgets& budgets;
     const std::function<absl::Time()>& clock;
   };
 
@@ -54,10 +56,13 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   // The signatures kept for the request, if it is a repetition.
   absl::StatusOr<std::optional<Signatures>> FindEarlier() const;
   absl::StatusOr<std::vector<KeyVersion>> VersionsToSignBy() const;
-  void SignAll(const InTurn& in_turn);
+  // The first that the limits let be signed.
+  void SignAll(const policy::Permit& permit, const InTurn& in_turn);
   absl::StatusOr<Signature> MakeSignature(const SignatureFormat& format);
   // One use of a version that may sign so often only.
   absl::Status TakeUse(const KeyVersion& version);
+  // Once nothing is left to sign.
+  void Settle();
   void RecordFirst();
   absl::StatusOr<std::optional<store::IdempotencyRow>> Keep() const;
   void RecordAfterRace();
@@ -73,8 +78,9 @@ class SignCall : public std::enable_shared_from_this<SignCall> {
   audit::Done<Signatures> done_;
   std::vector<std::size_t> sound_;  // what a key can sign
   Signatures results_;
-  std::vector<KeyVersion> versions_;   // the primary one first
-  std::atomic<std::size_t> left_ = 0;  // to sign
+  std::vector<KeyVersion> versions_;           // the primary one first
+  std::optional<SigningAllowance> allowance_;  // of an action that the policy limits
+  std::atomic<std::size_t> left_ = 0;          // to sign
   std::atomic<bool> hsm_away_ = false;
   // With a request id only.
   tokenizer::RequestKeys keys_;

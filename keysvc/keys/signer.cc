@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "keysvc/keys/sign_call.h"
+#include "keysvc/keys/signature_history.h"
 
 namespace keysvc::keys {
 
@@ -17,6 +18,10 @@ Signer::Signer(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
       public_keys_(public_keys),
       clock_(std::move(clock)) {}
 
+absl::Status Signer::CountRecords(const policy::Policy& policy) {
+  return RecountSignatures(store_, policy, journal_.SteadyTime(), budgets_);
+}
+
 void Signer::Sign(policy::Permit permit, SignRequest request, audit::Done<Signature> done) {
   BatchSignRequest one{std::move(request.key),
                        {std::move(request.format)},
@@ -28,7 +33,8 @@ void Signer::Sign(policy::Permit permit, SignRequest request, audit::Done<Signat
 
 void Signer::SignBatch(policy::Permit permit, BatchSignRequest request, const InTurn& in_turn,
                        audit::Done<Signatures> done) {
-  const SignCall::Services services{registry_, hsm_, journal_, store_, keys_, public_keys_, clock_};
+  const SignCall::Services services{registry_, hsm_,         journal_, store_,
+                                    keys_,     public_keys_, budgets_, clock_};
   std::make_shared<SignCall>(services, permit, std::move(request), std::move(done))
       ->Run(permit, in_turn);
 }

@@ -15,9 +15,11 @@
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signature.h"
+#include "keysvc/keys/signature_budgets.h"
 #include "keysvc/keys/signature_format.h"
 #include "pkcs11/hsm.h"
 #include "policy/gate.h"
+#include "policy/policy.h"
 #include "store/store.h"
 #include "tokenizer/key_source.h"
 
@@ -51,15 +53,21 @@ class Signer {
          tokenizer::KeySource& keys, PublicKeys& public_keys,
          std::function<absl::Time()> clock = absl::Now);
 
+  // Before the first call: counts what the log says was signed before, against the policy's limits.
+  // As RecountSignatures().
+  absl::Status CountRecords(const policy::Policy& policy);
+
   // Blocks on the HSM until the signature is made, then completes on a journal thread. With a
   // request id, a repetition within 24 hours gets the same signature, and another content
-  // INVALID_ARGUMENT/REQUEST_ID_REUSED.
+  // INVALID_ARGUMENT/REQUEST_ID_REUSED. RESOURCE_EXHAUSTED/SIGNATURES_EXHAUSTED once the permit's
+  // rule lets its caller, or the key, sign no more; what is not signed takes nothing.
   void Sign(policy::Permit permit, SignRequest request, audit::Done<Signature> done);
 
   // The same for several signatures by one version of the key, each a piece for `in_turn` and a
   // result of its own, in order. A repetition is answered as a whole; a batch is kept for that only
   // when nothing but the content of items kept them from being signed. Once the HSM is away for one
-  // item, it is not asked for those that follow.
+  // item, it is not asked for those that follow. Of what the limits do not let be signed whole, the
+  // first items are.
   void SignBatch(policy::Permit permit, BatchSignRequest request, const InTurn& in_turn,
                  audit::Done<Signatures> done);
 
@@ -71,6 +79,7 @@ class Signer {
   tokenizer::KeySource& keys_;
   PublicKeys& public_keys_;
   std::function<absl::Time()> clock_;
+  SignatureBudgets budgets_;
 };
 
 }  // namespace keysvc::keys

@@ -106,6 +106,12 @@ absl::Status KeyWorld::Restart() {
   return Start();
 }
 
+void KeyWorld::SetLimits(const policy::Limits& limits) {
+  policy::Policy policy = *gate_->policy();
+  policy.rules.front().limits = limits;
+  gate_->Replace(std::make_shared<const policy::Policy>(std::move(policy)));
+}
+
 policy::Permit KeyWorld::PermitFor(policy::Action action, std::string_view resource,
                                    std::string_view who) const {
   const auto caller =

@@ -19,6 +19,8 @@
 #include "keysvc/keys/partner_key_request.h"
 #include "keysvc/keys/partner_keys.h"
 #include "policy/gate.h"
+#include "policy/limits.h"
+#include "policy/policy.h"
 #include "tests/fakes/fake_hsm.h"
 #include "tests/fakes/memory_store.h"
 #include "tests/support/temporary_directory.h"
@@ -51,6 +53,9 @@ class KeyWorld {
   // As after a SIGKILL: faults are over, what was in memory is gone.
   absl::Status Restart();
 
+  // Of the one rule, from now on and after restarts.
+  void SetLimits(const policy::Limits& limits);
+  std::shared_ptr<const policy::Policy> policy() const { return gate_->policy(); }
   policy::Permit PermitFor(policy::Action action, std::string_view resource,
                            std::string_view who = kCaller) const;
   // The new version's outcome: of the outer error or the recorded one.

@@ -4,6 +4,7 @@
 
 #include <future>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "gtest/gtest.h"
@@ -40,13 +41,15 @@ class SigningTest : public ::testing::Test {
     keys_.reset();
   }
 
-  absl::StatusOr<Signature> Sign(SignRequest request) {
-    auto permit = world_.PermitFor(request.format->action(), request.key.ToString());
+  absl::StatusOr<Signature> Sign(SignRequest request,
+                                 std::string_view who = keysvc::testing::kCaller) {
+    auto permit = world_.PermitFor(request.format->action(), request.key.ToString(), who);
     return Await<Signature>(
         [&](auto done) { signer_->Sign(std::move(permit), std::move(request), std::move(done)); });
   }
-  absl::StatusOr<Signatures> SignBatch(BatchSignRequest request, const InTurn& in_turn = OneByOne) {
-    auto permit = world_.PermitFor(request.formats.front()->action(), request.key.ToString());
+  absl::StatusOr<Signatures> SignBatch(BatchSignRequest request, const InTurn& in_turn = OneByOne,
+                                       std::string_view who = keysvc::testing::kCaller) {
+    auto permit = world_.PermitFor(request.formats.front()->action(), request.key.ToString(), who);
     return Await<Signatures>([&](auto done) {
       signer_->SignBatch(std::move(permit), std::move(request), in_turn, std::move(done));
     });

@@ -172,6 +172,48 @@ TEST(PolicyFileTest, LimitsOnRevealsGoWithWhatOpensCardsOnly) {
   }
 }
 
+TEST(PolicyFileTest, LimitsOnSignaturesGoWithEveryActionThatSignsAndNoOther) {
+  const auto rule = [](const std::string& action, const std::string& limits) {
+    return With("  - id: limited\n    roles: [data]\n    actions: [" + action +
+                "]\n    resources: [tenants/acme/keys/bank]\n    limits: {" + limits + "}\n");
+  };
+  for (const std::string limit : {"signatures", "key_signatures"}) {
+    const std::string once = limit + ": [{count: 9, window: 2h}]";
+    for (const char* action :
+         {"Sign", "SignDigest", "SignJws", "SignHttpMessage", "SignWebhook", "SignCose"}) {
+      EXPECT_OK(ParsePolicy(rule(action, once), "p.yaml")) << action;
+    }
+    EXPECT_EQ(FaultOf(rule("Verify", once)), "p.yaml:33:" + std::to_string(16 + limit.size()) +
+                                                 ": \"" + limit +
+                                                 "\" goes with actions that sign only");
+    EXPECT_THAT(FaultOf(rule("Sign", limit + ": []")), HasSubstr("the list is empty"));
+    EXPECT_THAT(FaultOf(rule("Sign", limit + ": [{count: 0, window: 1m}]")),
+                HasSubstr("a number from 1 to 1000000000 is expected"));
+    EXPECT_THAT(
+        FaultOf(rule("Sign", limit + ": [{count: 9, window: 2h}, {count: 10, window: 1h}]")),
+        HasSubstr("its window must be longer"));
+    EXPECT_THAT(
+        FaultOf(rule("Sign", limit + ": [{count: 9, window: 1h}, {count: 18, window: 2h}]")),
+        HasSubstr("it would never decide"));
+  }
+  const auto policy =
+      ParsePolicy(rule("SignJws, Verify",
+                       "signatures: [{count: 9, window: 1m}, {count: 90, window: 24h}], "
+                       "key_signatures: [{count: 1000000000, window: 10m}]"),
+                  "p.yaml");
+  ASSERT_OK(policy);
+  const Limits& limits = (*policy)->rules.back().limits;
+  ASSERT_EQ(limits.signatures.size(), 2U);
+  EXPECT_EQ(limits.signatures[1].count, 90U);
+  EXPECT_EQ(limits.signatures[1].window, absl::Hours(24));
+  ASSERT_EQ(limits.key_signatures.size(), 1U);
+  EXPECT_EQ(limits.key_signatures[0].count, 1'000'000'000U);
+  EXPECT_EQ(limits.key_signatures[0].window, absl::Minutes(10));
+  EXPECT_EQ(Describe(limits, Action::kSignJws),
+            "9 signatures in 1m, 90 signatures in 24h, 1000000000 signatures by the key in 10m");
+  EXPECT_EQ(Describe(limits, Action::kVerify), "");
+}
+
 TEST(PolicyFileTest, LimitsHoursAndAddressesAreRead) {
   const auto policy = ParsePolicy(Replaced("    reveal: masked\n", R"(    limits:
       guesses: {count: 30}

@@ -1,5 +1,7 @@
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -11,6 +13,7 @@
 #include "http/webhook.h"
 #include "keysvc/v1/key_service.grpc.pb.h"
 #include "keysvc/v1/signing_service.grpc.pb.h"
+#include "policy/policy.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/rpc/edge_under_test.h"
 #include "tests/unit/rpc/services_fixture.h"
@@ -171,6 +174,41 @@ TEST_F(ServicesTest, SignAndCheckEachItemOfABatch) {
   EXPECT_TRUE(checked.results(4).verification().valid());
   EXPECT_EQ(edge.Records("\"SigningService.Sign\"").size(), 1U);
   EXPECT_EQ(edge.Records("\"SigningService.Verify\"").size(), 1U);
+}
+
+TEST_F(ServicesTest, StopACallerWhoSignsTooMuchWithAnAlarm) {
+  v1::CreateKeyResponse created;
+  ASSERT_TRUE(CreateKey("orders", &created).ok());
+  policy::Policy limited = *edge.gate->policy();
+  for (policy::Rule& rule : limited.rules) rule.limits.signatures = {{2, absl::Hours(1)}};
+  edge.gate->Replace(std::make_shared<const policy::Policy>(std::move(limited)));
+  v1::BatchSignRequest batch;
+  batch.set_name(created.key().name());
+  for (const char* message : {"pay 10 EUR", "pay 20 EUR", "pay 30 EUR"}) {
+    batch.add_messages(message);
+  }
+  v1::BatchSignResponse made;
+  {
+    Deadline context;
+    ASSERT_TRUE(signing->BatchSign(&context, batch, &made).ok());
+  }
+  EXPECT_TRUE(made.results(1).has_signature());
+  EXPECT_EQ(made.results(2).error().reason(), "SIGNATURES_EXHAUSTED");
+  const auto alarms = edge.Records("Alarm.Raised");
+  ASSERT_EQ(alarms.size(), 1U);
+  EXPECT_TRUE(alarms[0].Has(R"("reason":"SIGNATURES_EXHAUSTED")"));
+  EXPECT_TRUE(alarms[0].Has(R"("cause":"caller")"));
+
+  v1::SignRequest sign;
+  sign.set_name(created.key().name());
+  sign.set_message("pay 40 EUR");
+  const RawAnswer refused =
+      CallRaw(caller, "/keysvc.v1.SigningService/Sign", sign.SerializeAsString());
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason(), "SIGNATURES_EXHAUSTED");
+  ASSERT_TRUE(refused.retry().has_value());
+  EXPECT_EQ(refused.retry()->retry_delay().seconds(), 60);
+  EXPECT_TRUE(edge.Records("\"SigningService.Sign\"").back().Has(R"("outcome":"denied")"));
 }
 
 TEST_F(ServicesTest, BoundBatchesOfSignatures) {

@@ -1,6 +1,7 @@
 #include "tokenizer/sliding_count.h"
 
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -42,6 +43,19 @@ TEST(SlidingCountTest, SeveralEventsCountAtOnce) {
   EXPECT_EQ(count.Within(absl::Hours(24), kStart + absl::Hours(23)), 11U);
   EXPECT_EQ(count.Within(absl::Hours(24), kStart + absl::Hours(25)), 4U);
   EXPECT_EQ(count.Within(absl::Hours(24), kStart + absl::Hours(37)), 0U);
+}
+
+TEST(SlidingCountTest, TheTightestBudgetSaysHowMuchIsLeft) {
+  const std::vector<policy::Budget> budgets = {{5, absl::Minutes(1)}, {8, absl::Hours(1)}};
+  SlidingCount count;
+  EXPECT_EQ(count.Left(budgets, kStart), 5U);
+  count.Add(kStart, 4);
+  EXPECT_EQ(count.Left(budgets, kStart), 1U);
+  EXPECT_EQ(count.Left(budgets, kStart + absl::Minutes(30)), 4U);
+  count.Add(kStart + absl::Minutes(30), 9);
+  EXPECT_EQ(count.Left(budgets, kStart + absl::Minutes(30)), 0U);
+  EXPECT_EQ(count.Left(budgets, kStart + absl::Hours(2)), 5U);
+  EXPECT_EQ(count.Left({}, kStart), std::numeric_limits<std::uint64_t>::max());
 }
 
 TEST(SlidingCountTest, AClockThatGoesBackStandsStill) {
