@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "crypto/ff1.h"
+#include "status/abseil.h"
 #include "status/reason.h"
 #include "tokenizer/pan.h"
 
@@ -14,6 +15,9 @@ namespace {
 constexpr unsigned kRadix = 10;
 constexpr std::size_t kLongestPrefix = 8;
 constexpr std::string_view kOpaquePrefix = "tok_";
+constexpr std::string_view kFormat = "ff1 1 ";
+constexpr std::string_view kOffset = " offset=";
+constexpr std::string_view kThenPrefix = " prefix=";
 
 bool IsPrefix(std::string_view text) {
   if (text.size() < 2 || text.size() > kLongestPrefix || !text.ends_with('_')) return false;
@@ -62,8 +66,16 @@ std::size_t Ff1Format::PermutedDigits(std::size_t card_length) const {
 }
 
 std::string Ff1Format::ToString() const {
-  return absl::StrCat("ff1 1 cards=", shortest_card, "-", longest_card, " first=", keep_first,
-                      " last=", keep_last, " offset=", luhn_offset, " prefix=", prefix);
+  return absl::StrCat(ToAbsl(kFormat), "cards=", shortest_card, "-", longest_card,
+                      " first=", keep_first, " last=", keep_last, ToAbsl(kOffset), luhn_offset,
+                      ToAbsl(kThenPrefix), prefix);
+}
+
+bool Ff1Format::SharesMarksWith(std::string_view token_format) const {
+  const std::size_t marks = token_format.find(kOffset);
+  return token_format.starts_with(kFormat) && marks != std::string_view::npos &&
+         ToAbsl(token_format.substr(marks)) ==
+             absl::StrCat(ToAbsl(kOffset), luhn_offset, ToAbsl(kThenPrefix), prefix);
 }
 
 }  // namespace keysvc::tokenizer

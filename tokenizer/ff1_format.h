@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -35,6 +36,10 @@ struct Ff1Format {
 
   // One spelling for each format (docs/formats.md).
   std::string ToString() const;
+
+  // Whether the tokens of a profile whose key is bound to this text, its TokenFormat(), would pass
+  // for tokens of this one: nothing but prefix and Luhn offset tells whose they are.
+  bool SharesMarksWith(std::string_view token_format) const;
 };
 
 }  // namespace keysvc::tokenizer

@@ -29,6 +29,21 @@ absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& pr
   return absl::OkStatus();
 }
 
+// Tokens outlive their profile, and under another key each would open to a card that it is not of.
+absl::Status CheckFf1MarksAreNew(const KeyRings& rings, const tokenizer::Profile& profile) {
+  for (const auto& [name, ring] : rings.all()) {
+    if (name.tenant != profile.tenant) continue;
+    for (const KeyRecord& record : ring) {
+      if (!profile.ff1.SharesMarksWith(record.version.parameters.token_format)) continue;
+      return Error(Reason::kConfigInvalid,
+                   absl::StrCat("prefix and Luhn offset of ", profile.ResourceName(),
+                                " are those of a profile which was declared before, and whose "
+                                "tokens may be in use: declare others, or the name that it had"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose) {
   const KeyRecord* primary = rings.FindPrimary(name);
   return primary != nullptr && primary->version.parameters.purpose == purpose;

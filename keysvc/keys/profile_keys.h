@@ -20,6 +20,10 @@ absl::Status ProfileChanged(
 // CONFIG_INVALID unless the profile's issued range overlaps none that was declared once.
 absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile);
 
+// CONFIG_INVALID unless no FF1 profile was declared once in the tenant with the profile's prefix
+// and Luhn offset.
+absl::Status CheckFf1MarksAreNew(const KeyRings& rings, const tokenizer::Profile& profile);
+
 // Whether the key is there and for this. A caller's key may have the name from before it was the
 // service's.
 bool HasKey(const KeyRings& rings, const KeyName& name, Purpose purpose);

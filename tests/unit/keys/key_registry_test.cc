@@ -604,6 +604,33 @@ TEST_F(KeyRegistryTest, AnIssuedRangeIsNeverDeclaredAgainForAnotherProfile) {
   EXPECT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
 }
 
+// Its tokens may be in use, and would open to other cards under another key.
+TEST_F(KeyRegistryTest,
+       PrefixAndLuhnOffsetOfAnFf1ProfileAreNeverDeclaredAgainForAnotherOfTheTenant) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  ASSERT_OK(world_.Restart());
+  tokenizer::Profile other = Ff1Profile();
+  other.name = "legacy-2";
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(other), HasReason(Reason::kConfigInvalid));
+  other.number = 5;
+  other.ff1.keep_first = 0;
+  other.ff1.shortest_card = 12;
+  EXPECT_THAT(world_.registry().EnsureProfileKeys(other), HasReason(Reason::kConfigInvalid));
+  EXPECT_FALSE(world_.registry().Versions(Ff1KeyOf(other)).ok());
+
+  tokenizer::Profile of_other_tenant = other;
+  of_other_tenant.tenant = "globex";
+  EXPECT_OK(world_.registry().EnsureProfileKeys(of_other_tenant));
+  tokenizer::Profile with_prefix = other;
+  with_prefix.ff1.prefix = "ppt_";
+  EXPECT_OK(world_.registry().EnsureProfileKeys(with_prefix));
+  other.name = "legacy-3";
+  other.ff1.luhn_offset = 4;
+  EXPECT_OK(world_.registry().EnsureProfileKeys(other));
+  EXPECT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  EXPECT_OK(world_.registry().EnsureProfileKeys(with_prefix));
+}
+
 TEST_F(KeyRegistryTest, AProfileDoesNotChangeItsFamily) {
   ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
   tokenizer::Profile opaque = Ff1Profile();
