@@ -74,6 +74,7 @@ void CardUpdateCall::Attempt() {
     const absl::StatusOr<IssuedToken>& result = results.emplace_back(Update(i, progress));
     SetItem(entry.items[i], result.status());
   }
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
   SetOutcomeOfItems(entry);
   if (!progress.data_versions.empty()) {
     entry.details["data_key_version"] = Listed(progress.data_versions);

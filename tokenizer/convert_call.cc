@@ -60,6 +60,7 @@ void ConvertCall::Attempt() {
   store::Mutation mutation;
   absl::StatusOr<Results> results = Convert(mutation);
   if (!results.ok()) return Fail(results.status());
+  if (absl::Status status = FindPassing(*results); !status.ok()) return Fail(status);
   if (absl::Status status = Keep(*results, mutation); !status.ok()) return Fail(status);
   maker_.AddKeys(entry);
   AddItems(*results, entry);

@@ -1,12 +1,12 @@
 #include "tokenizer/kept_answer.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
 
 #include "crypto/canonical.h"
 #include "status/macros.h"
-#include "status/reason.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -34,6 +34,31 @@ absl::StatusOr<store::IdempotencyRow> KeepAnswer(std::string_view kind, std::str
                             .expires_ms = absl::ToUnixMillis(expires)};
   ASSIGN_OR_RETURN(row.answer, key.Seal(answer, AssociatedData(kind, row)));
   return row;
+}
+
+bool FailedInPassing(const absl::Status& result) {
+  if (result.ok()) return false;
+  const Reason reason = ReasonOf(result).value_or(Reason::kInternal);
+  switch (reason) {
+    case Reason::kKeyUsesExhausted:  // until the key is rotated
+    case Reason::kHsmFailure:
+    case Reason::kInternal:
+      return true;
+    default:
+      return InfoOf(reason).retryable && !IsLimit(reason);
+  }
+}
+
+absl::Status FindPassing(const std::vector<absl::Status>& results) {
+  const auto found = std::find_if(results.begin(), results.end(), FailedInPassing);
+  return found == results.end() ? absl::OkStatus() : *found;
+}
+
+Reason ReasonNamed(std::string_view name) {
+  for (const ReasonInfo& info : AllReasons()) {
+    if (info.name == name) return info.reason;
+  }
+  return Reason::kInternal;
 }
 
 absl::StatusOr<std::optional<store::IdempotencyRow>> FindKeptAnswer(std::string_view principal,

@@ -1,5 +1,6 @@
 #include "tokenizer/kept_state_change.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -17,34 +18,71 @@ namespace keysvc::tokenizer {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+// Of an answer with a reason that the first has no byte for.
+constexpr std::uint8_t kReasonFormat = 2;
 
 constexpr std::string_view kKind = "keysvc kept state change";
 
 // How what became of a token is written. What is no name has its error from the request itself.
 enum class Kept : std::uint8_t { kDone = 0, kNoName = 1, kNotFound = 2, kDeleted = 3 };
 
-Kept KeptOf(const absl::Status& result) {
+// None for what the second format says by its reason.
+std::optional<Kept> KeptOf(const absl::Status& result) {
   if (result.ok()) return Kept::kDone;
   switch (ReasonOf(result).value_or(Reason::kInternal)) {
+    case Reason::kFieldInvalid:
+    case Reason::kFieldRequired:
+      return Kept::kNoName;
     case Reason::kTokenNotFound:
       return Kept::kNotFound;
     case Reason::kTokenDeleted:
       return Kept::kDeleted;
     default:
-      return Kept::kNoName;
+      return std::nullopt;
   }
 }
 
-absl::Status ResultOf(std::uint8_t kept) {
+std::uint8_t FormatFor(const std::vector<absl::Status>& results) {
+  return std::all_of(results.begin(), results.end(),
+                     [](const absl::Status& result) { return KeptOf(result).has_value(); })
+             ? kFormat
+             : kReasonFormat;
+}
+
+absl::Status Refused(Reason reason) {
+  switch (reason) {
+    case Reason::kFieldInvalid:
+      return Error(reason, "not a token's name", "names");
+    case Reason::kTokenNotFound:
+      return Error(reason, "no such token");
+    case Reason::kTokenDeleted:
+      return Deleted();
+    default:
+      return Error(reason, "not changed when this was asked for the first time");
+  }
+}
+
+absl::Status ReadResult(std::uint8_t format, crypto::CanonicalReader& reader,
+                        absl::Status& result) {
+  if (format == kReasonFormat) {
+    ASSIGN_OR_RETURN(const std::string_view reason, reader.Bytes());
+    result = reason.empty() ? absl::OkStatus() : Refused(ReasonNamed(reason));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::uint8_t kept, reader.U8());
   switch (static_cast<Kept>(kept)) {
     case Kept::kDone:
+      result = absl::OkStatus();
       return absl::OkStatus();
     case Kept::kNoName:
-      return Error(Reason::kFieldInvalid, "not a token's name", "names");
+      result = Refused(Reason::kFieldInvalid);
+      return absl::OkStatus();
     case Kept::kNotFound:
-      return Error(Reason::kTokenNotFound, "no such token");
+      result = Refused(Reason::kTokenNotFound);
+      return absl::OkStatus();
     case Kept::kDeleted:
-      return Deleted();
+      result = Refused(Reason::kTokenDeleted);
+      return absl::OkStatus();
   }
   return Error(Reason::kIntegrityFailure, "a kept answer says what is never said");
 }
@@ -63,19 +101,22 @@ std::string FingerprintOf(TokenState state, std::string_view tenant,
   return std::string(crypto::AsText(key.Compute(request.Take())));
 }
 
-bool IsFinal(const absl::Status& result) {
-  const std::optional<Reason> reason = ReasonOf(result);
-  return reason == Reason::kTokenNotFound || reason == Reason::kTokenDeleted;
-}
-
 absl::StatusOr<store::IdempotencyRow> KeepStateChange(const std::vector<absl::Status>& results,
                                                       std::string_view principal,
                                                       std::string_view request_id,
                                                       std::string_view fingerprint,
                                                       absl::Time expires, const AnswerKey& key) {
   crypto::CanonicalWriter answer;
-  answer.U8(kFormat).U32(static_cast<std::uint32_t>(results.size()));
-  for (const absl::Status& result : results) answer.U8(static_cast<std::uint8_t>(KeptOf(result)));
+  const std::uint8_t format = FormatFor(results);
+  answer.U8(format).U32(static_cast<std::uint32_t>(results.size()));
+  for (const absl::Status& result : results) {
+    if (format == kFormat) {
+      answer.U8(static_cast<std::uint8_t>(*KeptOf(result)));
+    } else {
+      answer.Bytes(result.ok() ? std::string_view()
+                               : InfoOf(ReasonOf(result).value_or(Reason::kInternal)).name);
+    }
+  }
   return KeepAnswer(kKind, principal, request_id, fingerprint, expires,
                     crypto::AsBytes(answer.Take()), key);
 }
@@ -87,15 +128,13 @@ absl::StatusOr<std::vector<absl::Status>> OpenKeptStateChange(const store::Idemp
                    OpenKeptAnswer(kKind, row, fingerprint, key));
   crypto::CanonicalReader reader(crypto::AsText(plaintext.Expose(crypto::SecretAccess::kGranted)));
   ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
-  if (format != kFormat) {
+  if (format != kFormat && format != kReasonFormat) {
     return Error(Reason::kIntegrityFailure, "a kept answer has an unknown format");
   }
   ASSIGN_OR_RETURN(const std::uint32_t count, reader.U32());
   std::vector<absl::Status> results;
   for (std::uint32_t i = 0; i < count; ++i) {
-    ASSIGN_OR_RETURN(const std::uint8_t kept, reader.U8());
-    absl::Status& result = results.emplace_back(ResultOf(kept));
-    if (ReasonOf(result) == Reason::kIntegrityFailure) return result;
+    RETURN_IF_ERROR(ReadResult(format, reader, results.emplace_back()));
   }
   RETURN_IF_ERROR(reader.Finish());
   return results;

@@ -23,9 +23,6 @@ std::string FingerprintOf(TokenState state, std::string_view tenant,
                           const std::vector<absl::StatusOr<TokenName>>& names,
                           const crypto::HmacSha256& key);
 
-// Whether a token that failed so fails for ever: it is no token, or deleted.
-bool IsFinal(const absl::Status& result);
-
 // What became of each token; sealed and bound to who asked for it.
 absl::StatusOr<store::IdempotencyRow> KeepStateChange(const std::vector<absl::Status>& results,
                                                       std::string_view principal,

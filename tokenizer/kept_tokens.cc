@@ -22,14 +22,6 @@ constexpr std::uint8_t kRefusalFormat = 3;
 // Of an answer whose tokens have account references.
 constexpr std::uint8_t kReferenceFormat = 4;
 
-// INTERNAL for a reason that this version does not know any more.
-Reason ReasonNamed(std::string_view name) {
-  for (const ReasonInfo& info : AllReasons()) {
-    if (info.name == name) return info.reason;
-  }
-  return Reason::kInternal;
-}
-
 std::uint8_t FormatFor(const std::vector<KeptToken>& tokens) {
   const auto any = [&tokens](auto has) { return std::any_of(tokens.begin(), tokens.end(), has); };
   if (any([](const KeptToken& kept) { return !kept.account_reference.empty(); })) {

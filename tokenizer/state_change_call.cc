@@ -1,5 +1,6 @@
 #include "tokenizer/state_change_call.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -80,6 +81,7 @@ void StateChangeCall::Attempt() {
   if (absl::Status status = Read(); !status.ok()) return Fail(status);
   store::Mutation mutation;
   Results results = Change(entry, mutation);
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
   if (absl::Status status = Keep(results, mutation); !status.ok()) return Fail(status);
   Record(std::move(entry), std::move(results), std::move(mutation));
 }
@@ -137,12 +139,9 @@ StateChangeCall::Results StateChangeCall::Change(audit::Entry& entry, store::Mut
 
 absl::Status StateChangeCall::Keep(const Results& results, store::Mutation& mutation) {
   if (!request_keys_.has_value()) return absl::OkStatus();
-  bool any = false;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    any = any || results[i].ok();
-    // What failed for a cause that passes may go well when it is repeated.
-    if (!results[i].ok() && names_[i].ok() && !IsFinal(results[i])) return absl::OkStatus();
-  }
+  const bool any =
+      std::any_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
+  // Once a token was changed a repetition must not undo what came after, whatever became of others.
   if (!any) return absl::OkStatus();
   ASSIGN_OR_RETURN(mutation.idempotency,
                    KeepStateChange(results, entry_.actor, entry_.request_id, fingerprint_,

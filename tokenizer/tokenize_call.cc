@@ -1,5 +1,6 @@
 #include "tokenizer/tokenize_call.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,13 +18,6 @@ namespace keysvc::tokenizer {
 namespace {
 
 constexpr int kMaxAttempts = 5;
-
-// Whether a card is refused for what it, its token or its row is, and not for a cause that passes.
-bool IsVerdict(const absl::Status& refused) {
-  const std::optional<Reason> reason = ReasonOf(refused);
-  return reason == Reason::kTokenTaken || reason == Reason::kCardAlreadyTokenized ||
-         reason == Reason::kTokensExhausted || reason == Reason::kIntegrityFailure;
-}
 
 }  // namespace
 
@@ -105,28 +99,14 @@ absl::StatusOr<std::optional<TokenizeCall::Results>> TokenizeCall::FindKept() {
   ASSIGN_OR_RETURN(std::vector<KeptToken> tokens,
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
   return ResultsOf(std::move(tokens), maker_.profile().tenant, cards_,
-                   "refused when it was imported first");
-}
-
-absl::Status TokenizeCall::FindPassing(const Results& results) const {
-  if (action_ != policy::Action::kImportTokens) return absl::OkStatus();
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    const absl::Status& refused = results[i].status();
-    if (!refused.ok() && cards_[i].ok() && !IsVerdict(refused)) return refused;
-  }
-  return absl::OkStatus();
+                   "refused when this was asked for the first time");
 }
 
 absl::Status TokenizeCall::Keep(const Results& results, store::Mutation& mutation) {
   if (!request_keys_.has_value()) return absl::OkStatus();
-  bool any = false;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    // What failed for another cause than its content may go well when it is repeated. But of what
-    // is imported nothing may be made twice, which a profile need not notice.
-    const bool failed = !results[i].ok() && cards_[i].ok();
-    if (failed && action_ != policy::Action::kImportTokens) return absl::OkStatus();
-    any = any || results[i].ok();
-  }
+  const bool any =
+      std::any_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
+  // Once a token was made a repetition must make none, whatever became of others.
   if (!any) return absl::OkStatus();
   ASSIGN_OR_RETURN(
       mutation.idempotency,

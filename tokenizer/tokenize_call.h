@@ -40,9 +40,6 @@ class TokenizeCall : public std::enable_shared_from_this<TokenizeCall> {
   absl::Status Prepare(const policy::Permit& permit);
   void Attempt();
   absl::StatusOr<std::optional<Results>> FindKept();
-  // Of an import, the first error that is not the card's or its token's own: then nothing is made,
-  // so that all of it can be repeated.
-  absl::Status FindPassing(const Results& results) const;
   absl::Status Keep(const Results& results, store::Mutation& mutation);
   // Counts guesses at the cards of a request whose id is known: whether the answer is the kept one
   // tells whether its cards are these, in every profile.

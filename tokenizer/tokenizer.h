@@ -150,8 +150,10 @@ class Tokenizer {
 
   // Tokens for the cards, in order; the permit is for the profile. A card that could not be parsed
   // comes as its error and stays one. With a request id, a repetition within profile.keep_answers
-  // gets the same tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED. ABORTED/CONFLICT
-  // when others kept writing the same cards. Where equal cards get equal tokens, or account
+  // gets the same tokens, and another content INVALID_ARGUMENT/REQUEST_ID_REUSED; also what was
+  // refused stays refused, where any card got a token. What fails in passing (FailedInPassing()) is
+  // the error of the call, and nothing is made: ABORTED/CONFLICT when others kept writing the same
+  // cards. Where equal cards get equal tokens, or account
   // references, GUESSES_EXHAUSTED for a card once the caller tried too many that look like it. An
   // FF1 profile refuses what it cannot keep, as CheckFf1Card says, and every profile the number of
   // an EMV token with INVALID_ARGUMENT/PAN_INVALID. FAILED_PRECONDITION/TOKENS_EXHAUSTED when no
@@ -165,10 +167,8 @@ class Tokenizer {
   // and a card is refused that cannot have its token: INVALID_ARGUMENT/FIELD_INVALID, field
   // "token", for what CheckImportedToken refuses, ALREADY_EXISTS/CARD_ALREADY_TOKENIZED for a card
   // that has another token in a deterministic profile, ALREADY_EXISTS/TOKEN_TAKEN for a token that
-  // is there already, unless it is found to be that card's: by a deterministic profile. Of a
-  // repetition also what was refused stays refused, where any card was imported. Another error of
-  // any card is that of the call, and nothing is made. INVALID_ARGUMENT/FIELD_INVALID, field
-  // "parent", for a profile that keeps no cards.
+  // is there already, unless it is found to be that card's: by a deterministic profile.
+  // INVALID_ARGUMENT/FIELD_INVALID, field "parent", for a profile that keeps no cards.
   void Import(policy::Permit permit, const Profile& profile,
               std::vector<absl::StatusOr<CardData>> cards, RequestFacts facts,
               audit::Done<std::vector<absl::StatusOr<IssuedToken>>> done);

@@ -19,14 +19,16 @@ crypto::SecretKey<32> LiteralKey(std::string_view name) {
   return *crypto::SecretKey<32>::From(crypto::SecretBytes::CopyOf(crypto::Sha256(name)));
 }
 
-void CountedSeals::Refuse(std::optional<Reason> reason) {
+void CountedSeals::Refuse(std::optional<Reason> reason, std::uint64_t after) {
   const std::lock_guard lock(mutex_);
   refusal_ = reason;
+  left_ = after;
 }
 
 absl::Status CountedSeals::Take(std::uint64_t seals) {
   const std::lock_guard lock(mutex_);
-  if (refusal_.has_value()) return Error(*refusal_, "no uses are left");
+  if (refusal_.has_value() && left_ < seals) return Error(*refusal_, "no uses are left");
+  if (refusal_.has_value()) left_ -= seals;
   taken_ += seals;
   return absl::OkStatus();
 }

@@ -20,7 +20,8 @@ crypto::SecretKey<32> LiteralKey(std::string_view name);
 // Counts seals, and refuses them when it is told to. Thread-safe.
 class CountedSeals : public tokenizer::SealCounter {
  public:
-  void Refuse(std::optional<Reason> reason);
+  // From `after` more seals on.
+  void Refuse(std::optional<Reason> reason, std::uint64_t after = 0);
   std::uint64_t taken() const { return taken_; }
   absl::Status Take(std::uint64_t seals) override;
 
@@ -28,6 +29,7 @@ class CountedSeals : public tokenizer::SealCounter {
   std::atomic<std::uint64_t> taken_ = 0;
   std::mutex mutex_;
   std::optional<Reason> refusal_;
+  std::uint64_t left_ = 0;  // until it refuses
 };
 
 // A key that seals without a limit.

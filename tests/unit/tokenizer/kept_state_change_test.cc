@@ -58,6 +58,22 @@ TEST_F(KeptStateChangeTest, WhatIsKeptIsGivenBackForTheSameRequest) {
               HasReason(Reason::kRequestIdReused));
 }
 
+TEST_F(KeptStateChangeTest, AReasonOfAnyKindIsGivenBack) {
+  const auto row = KeepStateChange(
+      {absl::OkStatus(), Error(Reason::kPolicyDenied, ""), Error(Reason::kIntegrityFailure, ""),
+       Error(Reason::kTokenNotFound, ""), Error(Reason::kFieldInvalid, "", "name")},
+      "risk", kRequest, kFingerprint, expires_, *key_);
+  ASSERT_OK(row);
+  const auto results = OpenKeptStateChange(*row, kFingerprint, *key_);
+  ASSERT_OK(results);
+  ASSERT_EQ(results->size(), 5u);
+  EXPECT_OK((*results)[0]);
+  EXPECT_THAT((*results)[1], HasReason(Reason::kPolicyDenied));
+  EXPECT_THAT((*results)[2], HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT((*results)[3], HasReason(Reason::kTokenNotFound));
+  EXPECT_THAT((*results)[4], HasReason(Reason::kFieldInvalid));
+}
+
 TEST_F(KeptStateChangeTest, AChangedColumnIsNoticed) {
   const std::vector<std::function<void(store::IdempotencyRow&)>> changes = {
       [](auto& row) { row.principal = "other"; },

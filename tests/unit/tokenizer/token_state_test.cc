@@ -178,13 +178,23 @@ TEST_P(TokenStateTest, ARepeatedRequestGetsItsAnswerAndChangesNothingAgain) {
   EXPECT_OK(service_->DetokenizeOne(token));
 }
 
-TEST_P(TokenStateTest, AnAnswerWithAnItemThatMayGoWellLaterIsNotKept) {
+TEST_P(TokenStateTest, AnItemThatWasRefusedBesideOthersIsRefusedAgainAndTheyAreNotChangedAgain) {
   const TokenName token = service_->TokenOf(kVisa);
   const Service::Tokens both = {token, service_->TokenOf(kVisa, kOneTime)};
   ASSERT_OK(service_->ChangeState(both, kSuspended, kRequest));
   ASSERT_OK(service_->Change(token, kActive));
-  ASSERT_OK(service_->ChangeState(both, kSuspended, kRequest));
-  EXPECT_THAT(service_->DetokenizeOne(token), HasReason(Reason::kTokenSuspended));
+  const auto again = service_->ChangeState(both, kSuspended, kRequest);
+  ASSERT_OK(again);
+  EXPECT_OK((*again)[0]);
+  EXPECT_THAT((*again)[1], HasReason(Reason::kPolicyDenied));
+  EXPECT_OK(service_->DetokenizeOne(token));
+}
+
+TEST_P(TokenStateTest, ACauseThatPassesChangesNothing) {
+  const TokenName token = service_->TokenOf(kVisa);
+  EXPECT_THAT(service_->ChangeState({token, Error(Reason::kLockedMemory, "")}, kSuspended),
+              HasReason(Reason::kLockedMemory));
+  EXPECT_OK(service_->DetokenizeOne(token));
 }
 
 TEST_P(TokenStateTest, APermitChangesNothingElse) {

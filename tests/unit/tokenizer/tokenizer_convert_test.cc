@@ -301,6 +301,24 @@ TEST_P(ConvertTest, ATargetWhoseKeySealsNoMoreUsesNothing) {
   EXPECT_OK(service_->ConvertOne(single, kOneTime));
 }
 
+TEST_P(ConvertTest, ACauseThatPassesConvertsNothingAndIsNotKept) {
+  const TokenName single = service_->TokenOf(kVisa, kSingle);
+  const TokenName thrice = service_->TokenOf(kVisa, kThrice);
+  const auto ask = [&] { return service_->Convert({single, thrice}, kNetwork, kRequest); };
+  const auto rows = Rows().size();
+  for (const Reason reason : {Reason::kConflict, Reason::kHsmUnavailable}) {
+    service_->keys_.data_seals().Refuse(reason, 1);
+    EXPECT_THAT(ask(), HasReason(reason));
+    EXPECT_EQ(Rows().size(), rows);
+    EXPECT_EQ(service_->Describe(single)->uses_left, 1U);
+  }
+  service_->keys_.data_seals().Refuse(std::nullopt);
+  const auto made = ask();
+  ASSERT_OK(made);
+  EXPECT_OK(made->at(0));
+  EXPECT_OK(made->at(1));
+}
+
 TEST_P(ConvertTest, AFailureOfTheKeysUsesNothing) {
   const TokenName single = service_->TokenOf(kVisa, kSingle);
   service_->keys_.Fail(Reason::kHsmUnavailable);

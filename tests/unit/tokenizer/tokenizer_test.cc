@@ -15,6 +15,7 @@
 #include "tests/fakes/literal_keys.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/tokenizer/each_store.h"
+#include "tests/unit/tokenizer/random_cards.h"
 #include "tests/unit/tokenizer/tokenizing_service.h"
 #include "tokenizer/opaque_token.h"
 
@@ -25,6 +26,7 @@ using keysvc::testing::HasReason;
 using keysvc::testing::LiteralKey;
 using policy::Action;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr char kRequest[] = "11111111-2222-4333-8444-555555555555";
@@ -163,6 +165,50 @@ TEST_P(TokenizerTest, ARepeatedRequestGetsTheSameAnswerAndIsRecordedAgain) {
   EXPECT_THAT(record, HasSubstr("\"repetition\":\"true\""));
   EXPECT_THAT(record, HasSubstr((*first)[0]->ToString()));
   EXPECT_THAT(record, HasSubstr(kRequest));
+}
+
+TEST_P(TokenizerTest, ACauseThatPassesFailsABatchAsAWholeSoThatItIsRepeatedAsAWhole) {
+  const auto ask = [this] {
+    return service_->Tokenize(List(Card(kVisa), Card(kAmex)), kOneTime, kRequest);
+  };
+  for (const Reason reason :
+       {Reason::kKeyUsesNotReserved, Reason::kKeyUsesExhausted, Reason::kLockedMemory,
+        Reason::kHsmUnavailable, Reason::kConflict, Reason::kHsmFailure}) {
+    service_->keys_.data_seals().Refuse(reason, 1);
+    EXPECT_THAT(ask(), HasReason(reason));
+    EXPECT_THAT(Rows(), IsEmpty());
+  }
+  service_->keys_.data_seals().Refuse(std::nullopt);
+  EXPECT_THAT(service_->Tokenize(List(Card(kVisa), Error(Reason::kLockedMemory, "")), kOneTime),
+              HasReason(Reason::kLockedMemory));
+  EXPECT_THAT(Rows(), IsEmpty());
+  const auto made = ask();
+  ASSERT_OK(made);
+  const auto again = ask();
+  ASSERT_OK(again);
+  for (std::size_t i = 0; i < 2; ++i) {
+    ASSERT_OK((*made)[i]);
+    EXPECT_EQ((*again)[i]->token, (*made)[i]->token);
+  }
+  EXPECT_EQ(Rows().size(), 2U);
+}
+
+TEST_P(TokenizerTest, ACardThatWasRefusedByALimitBesideOthersGivesNoneOfThemASecondToken) {
+  for (int i = 0; i < 20; ++i) (void)service_->TokenOf(LookAlike(i), kLinkedPerCall);
+  const std::size_t before = Rows().size();
+  const auto ask = [this] {
+    return service_->Tokenize(List(Card(kAmex), Card(LookAlike(20))), kLinkedPerCall, kRequest);
+  };
+  const auto made = ask();
+  ASSERT_OK(made);
+  ASSERT_OK((*made)[0]);
+  EXPECT_THAT((*made)[1], HasReason(Reason::kGuessesExhausted));
+  service_->now_ms_ += 23 * 60 * 60 * 1000;
+  const auto again = ask();
+  ASSERT_OK(again);
+  EXPECT_EQ((*again)[0]->token, (*made)[0]->token);
+  EXPECT_THAT((*again)[1], HasReason(Reason::kGuessesExhausted));
+  EXPECT_EQ(Rows().size(), before + 1);
 }
 
 TEST_P(TokenizerTest, AnotherRequestWithTheSameIdIsRefusedAndRecorded) {

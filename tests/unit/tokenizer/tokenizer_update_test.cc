@@ -218,6 +218,23 @@ TEST_P(TokenizerUpdateTest, ABatchSucceedsAndFailsItemByItem) {
   EXPECT_EQ(service_->NumberOf(two), kVisa);
 }
 
+TEST_P(TokenizerUpdateTest, ACauseThatPassesUpdatesNothingAndIsNotKept) {
+  const TokenName one = service_->TokenOf(kVisa, kBrief);
+  const TokenName two = service_->TokenOf(kVisa, kBrief);
+  const auto ask = [&] {
+    return service_->UpdateCards({one, two}, List(Card(kAmex), Card(kMastercard)), kRequest);
+  };
+  for (const Reason reason : {Reason::kConflict, Reason::kHsmUnavailable}) {
+    service_->keys_.data_seals().Refuse(reason, 1);
+    EXPECT_THAT(ask(), HasReason(reason));
+    EXPECT_EQ(service_->NumberOf(one), kVisa);
+  }
+  service_->keys_.data_seals().Refuse(std::nullopt);
+  ASSERT_OK(ask());
+  EXPECT_EQ(service_->NumberOf(one), kAmex);
+  EXPECT_EQ(service_->NumberOf(two), kMastercard);
+}
+
 TEST_P(TokenizerUpdateTest, TwoTokensOfABatchDoNotGetOneCard) {
   const TokenName one = service_->TokenOf(kVisa);
   const TokenName two = service_->TokenOf(kAmex);
