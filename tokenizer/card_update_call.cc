@@ -57,16 +57,9 @@ void CardUpdateCall::Attempt() {
   ++attempts_;
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Fail(kept.status());
-  audit::Entry entry = entry_;
-  if (kept->has_value()) {
-    entry.details["repetition"] = "true";
-    for (const absl::StatusOr<IssuedToken>& token : **kept) {
-      AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
-    }
-    SetOutcomeOfItems(entry);
-    return Record(std::move(entry), **std::move(kept));
-  }
+  if (kept->has_value()) return Repeat(**std::move(kept));
   if (absl::Status status = Read(); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
   AddReadings(entry, readings_);
   Progress progress;
   Results results;
@@ -94,6 +87,18 @@ absl::StatusOr<std::optional<CardUpdateCall::Results>> CardUpdateCall::FindKept(
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
   return ResultsOf(std::move(tokens), tenant_, names_,
                    "not updated when this was asked for the first time");
+}
+
+void CardUpdateCall::Repeat(Results results) {
+  readings_ = reader_.Allow(names_);
+  RefuseWhatIsNotAllowed(names_, readings_, results);
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
+  entry.details["repetition"] = "true";
+  AddReadings(entry, readings_);
+  for (std::size_t i = 0; i < results.size(); ++i) SetItem(entry.items[i], results[i].status());
+  SetOutcomeOfItems(entry);
+  Record(std::move(entry), std::move(results));
 }
 
 absl::Status CardUpdateCall::TakeGuessesOfRequest() {

@@ -64,6 +64,8 @@ class CardUpdateCall : public std::enable_shared_from_this<CardUpdateCall> {
   // Counts guesses at the cards of a request whose id is known: whether the answer is the kept one
   // tells whether its cards are these.
   absl::Status TakeGuessesOfRequest();
+  // Answers with what was kept, as far as the policy lets the caller at the tokens still.
+  void Repeat(Results results);
   absl::Status Read();
   // Adds the token's row with its new card, unless that is refused.
   absl::StatusOr<IssuedToken> Update(std::size_t item, Progress& progress);

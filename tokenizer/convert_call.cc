@@ -50,18 +50,14 @@ void ConvertCall::Attempt() {
   ++attempts_;
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Fail(kept.status());
-  audit::Entry entry = entry_;
-  if (kept->has_value()) {
-    entry.details["repetition"] = "true";
-    AddItems(**kept, entry);
-    return Record(std::move(entry), **std::move(kept));
-  }
+  if (kept->has_value()) return Repeat(**std::move(kept));
   if (absl::Status status = Read(); !status.ok()) return Fail(status);
   store::Mutation mutation;
   absl::StatusOr<Results> results = Convert(mutation);
   if (!results.ok()) return Fail(results.status());
   if (absl::Status status = FindPassing(*results); !status.ok()) return Fail(status);
   if (absl::Status status = Keep(*results, mutation); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
   maker_.AddKeys(entry);
   AddItems(*results, entry);
   AddSources(entry);
@@ -77,6 +73,18 @@ absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
                    OpenKeptTokens(*row, fingerprint_, *request_keys_->answer));
   return ResultsOf(std::move(tokens), maker_.profile().tenant, names_,
                    "not converted when this was asked for the first time");
+}
+
+void ConvertCall::Repeat(Results results) {
+  uses_ = 0;
+  readings_ = reader_.Allow(names_);
+  RefuseWhatIsNotAllowed(names_, readings_, results);
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
+  entry.details["repetition"] = "true";
+  AddItems(results, entry);
+  AddSources(entry);
+  Record(std::move(entry), std::move(results));
 }
 
 absl::Status ConvertCall::Read() {
@@ -161,11 +169,7 @@ void ConvertCall::AddItems(const Results& results, audit::Entry& entry) const {
   for (std::size_t i = 0; i < results.size(); ++i) {
     const absl::StatusOr<IssuedToken>& token = results[i];
     AddItem(entry, token.ok() ? token->name.ToString() : std::string(), token.status());
-    if (i < readings_.size()) {
-      entry.items.back().source = readings_[i].name;
-    } else if (token.ok()) {
-      entry.items.back().source = names_[i]->ToString();
-    }
+    entry.items.back().source = readings_[i].name;
   }
   AddUses(entry, facts_.uses);
   maker_.AddDomains(entry);

@@ -41,6 +41,8 @@ class ConvertCall : public std::enable_shared_from_this<ConvertCall> {
   absl::Status Prepare();
   void Attempt();
   absl::StatusOr<std::optional<Results>> FindKept();
+  // Answers with what was kept, as far as the policy lets the caller at the tokens still.
+  void Repeat(Results results);
   // Reads the tokens, and opens their cards the first time.
   absl::Status Read();
   // The first time: what is not for the target becomes the reason.

@@ -68,17 +68,9 @@ void StateChangeCall::Attempt() {
   ++attempts_;
   absl::StatusOr<std::optional<Results>> kept = FindKept();
   if (!kept.ok()) return Fail(kept.status());
-  audit::Entry entry = entry_;
-  if (kept->has_value()) {
-    entry.details["repetition"] = "true";
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      const absl::Status& result = (**kept)[i];
-      AddItem(entry, result.ok() ? names_[i]->ToString() : std::string(), result);
-    }
-    SetOutcomeOfItems(entry);
-    return Record(std::move(entry), **std::move(kept));
-  }
+  if (kept->has_value()) return Repeat(**std::move(kept));
   if (absl::Status status = Read(); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
   store::Mutation mutation;
   Results results = Change(entry, mutation);
   if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
@@ -100,6 +92,18 @@ absl::StatusOr<std::optional<StateChangeCall::Results>> StateChangeCall::FindKep
     if (!names_[i].ok()) results[i] = names_[i].status();
   }
   return results;
+}
+
+void StateChangeCall::Repeat(Results results) {
+  readings_ = reader_.Allow(names_);
+  RefuseWhatIsNotAllowed(names_, readings_, results);
+  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
+  audit::Entry entry = entry_;
+  entry.details["repetition"] = "true";
+  AddReadings(entry, readings_);
+  for (std::size_t i = 0; i < results.size(); ++i) SetItem(entry.items[i], results[i]);
+  SetOutcomeOfItems(entry);
+  Record(std::move(entry), std::move(results));
 }
 
 absl::Status StateChangeCall::Read() {

@@ -37,6 +37,8 @@ class StateChangeCall : public std::enable_shared_from_this<StateChangeCall> {
   absl::Status Prepare();
   void Attempt();
   absl::StatusOr<std::optional<Results>> FindKept();
+  // Answers with what was kept, as far as the policy lets the caller at the tokens still.
+  void Repeat(Results results);
   absl::Status Read();
   // Brings the tokens into the state, as far as they can be; the entry says what each was.
   Results Change(audit::Entry& entry, store::Mutation& mutation);

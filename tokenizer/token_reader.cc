@@ -79,25 +79,33 @@ TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store
       permit_(permit),
       tenant_(std::move(tenant)) {}
 
+std::vector<TokenReading> TokenReader::Allow(const std::vector<absl::StatusOr<TokenName>>& names) {
+  std::vector<TokenReading> readings(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto allowed = names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status();
+    if (allowed.ok()) {
+      readings[i].token = FoundToken{.profile = allowed->profile,
+                                     .token_version = allowed->key_version,
+                                     .handle = allowed->content.handle,
+                                     .permit = allowed->permit};
+    } else {
+      readings[i].token = allowed.status();
+    }
+  }
+  return readings;
+}
+
 absl::StatusOr<std::vector<TokenReading>> TokenReader::Find(
     const std::vector<absl::StatusOr<TokenName>>& names) {
-  std::vector<TokenReading> readings(names.size());
+  std::vector<TokenReading> readings = Allow(names);
   std::vector<TokenReading*> with_rows;
   std::vector<std::int64_t> handles;
   with_rows.reserve(names.size());
   handles.reserve(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto allowed = names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status();
-    if (!allowed.ok()) {
-      readings[i].token = allowed.status();
-      continue;
-    }
-    readings[i].token = FoundToken{.profile = allowed->profile,
-                                   .token_version = allowed->key_version,
-                                   .permit = allowed->permit};
-    if (allowed->profile->family != Family::kOpaque) continue;
-    with_rows.push_back(&readings[i]);
-    handles.push_back(allowed->content.handle);
+  for (TokenReading& reading : readings) {
+    if (!reading.token.ok() || reading.token->profile->family != Family::kOpaque) continue;
+    with_rows.push_back(&reading);
+    handles.push_back(reading.token->handle);
   }
   RETURN_IF_ERROR(TakeRows(handles, with_rows));
   RETURN_IF_ERROR(FindByDigits(names, readings));

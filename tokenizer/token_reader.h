@@ -1,6 +1,7 @@
 #ifndef KEYSVC_TOKENIZER_TOKEN_READER_H_
 #define KEYSVC_TOKENIZER_TOKEN_READER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -30,6 +31,7 @@ namespace keysvc::tokenizer {
 struct FoundToken {
   const Profile* profile = nullptr;
   std::uint32_t token_version = 0;          // of the token key that made it; opaque tokens only
+  std::int64_t handle = 0;                  // of its row; likewise
   std::optional<store::TokenRow> row = {};  // authenticated; none: the card is computed
   const policy::Permit* permit = nullptr;   // for the token's profile; lives as long as the reader
   // Once it is opened:
@@ -46,6 +48,21 @@ struct TokenReading {
   std::string profile;  // resource name, when known
   absl::StatusOr<FoundToken> token = absl::UnknownError("");
 };
+
+// Of an answer that was kept for `names`, and what TokenReader::Allow() says of them now: what the
+// policy lets the caller at no more becomes that error, and the readings of what is left have the
+// names.
+template <typename Result>
+void RefuseWhatIsNotAllowed(const std::vector<absl::StatusOr<TokenName>>& names,
+                            std::vector<TokenReading>& readings, std::vector<Result>& results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!readings[i].token.ok()) {
+      results[i] = readings[i].token.status();
+    } else if (results[i].ok()) {
+      readings[i].name = names[i]->ToString();
+    }
+  }
+}
 
 // Counts every reading as a look-up by the caller; what its limits let it hear nothing of becomes
 // that error. `now` is a time that nobody sets (Journal::SteadyTime).
@@ -71,7 +88,10 @@ class TokenReader {
   TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
               const policy::Gate& gate, const policy::Permit& permit, std::string tenant);
 
-  // One reading per name, in order. The outer error is the store's.
+  // One reading per name, in order, with no look at any row: what of them the policy lets the
+  // caller at, and by which rule.
+  std::vector<TokenReading> Allow(const std::vector<absl::StatusOr<TokenName>>& names);
+  // The same with their rows. The outer error is the store's.
   absl::StatusOr<std::vector<TokenReading>> Find(
       const std::vector<absl::StatusOr<TokenName>>& names);
   // The same for calls about the rows of tokens: one that has none is not found.

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/literal_keys.h"
@@ -188,6 +189,28 @@ TEST_P(TokenStateTest, AnItemThatWasRefusedBesideOthersIsRefusedAgainAndTheyAreN
   EXPECT_OK((*again)[0]);
   EXPECT_THAT((*again)[1], HasReason(Reason::kPolicyDenied));
   EXPECT_OK(service_->DetokenizeOne(token));
+}
+
+TEST_P(TokenStateTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
+  const TokenName card = service_->TokenOf(kVisa);
+  TokenName number = service_->TokenOf(kVisa, kNumbers);
+  number.profile = kNumbers;
+  const auto ask = [&] { return service_->ChangeState({card, number}, kSuspended, kRequest); };
+  ASSERT_OK(ask());
+  ASSERT_OK(ask());
+  std::string record = service_->LastRecord("TokenService.SuspendToken");
+  EXPECT_THAT(record, HasSubstr(R"("repetition":"true")"));
+  EXPECT_THAT(record, HasSubstr(absl::StrCat("\"profile\":\"", kCards, ",", kNumbers, "\"")));
+  EXPECT_THAT(record, HasSubstr(number.ToString()));
+
+  service_->gate_.Replace(ThePolicyWithout(kNumbers, "ends"));
+  const auto again = ask();
+  ASSERT_OK(again);
+  EXPECT_OK((*again)[0]);
+  EXPECT_THAT((*again)[1], HasReason(Reason::kPolicyDenied));
+  record = service_->LastRecord("TokenService.SuspendToken");
+  EXPECT_THAT(record, HasSubstr(R"("outcome":"denied","reason":"POLICY_DENIED")"));
+  EXPECT_THAT(record, Not(HasSubstr(number.ToString())));
 }
 
 TEST_P(TokenStateTest, ACauseThatPassesChangesNothing) {

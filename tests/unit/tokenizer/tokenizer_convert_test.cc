@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
@@ -290,6 +291,25 @@ TEST_P(ConvertTest, ARepeatedBatchTakesNoFurtherUseWhateverFailedInIt) {
   constexpr char kOther[] = "11111111-2222-4333-8444-666666666666";
   EXPECT_THAT(service_->ConvertOne(wrong, kNetwork, kOther), HasReason(Reason::kTokenNotFound));
   EXPECT_OK(service_->ConvertOne(suspended, kNetwork, kOther));
+}
+
+TEST_P(ConvertTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
+  const TokenName one = service_->TokenOf(kVisa);
+  const TokenName brief = service_->TokenOf(kVisa, kBrief);
+  const auto ask = [&] { return service_->Convert({one, brief}, kLinkedPerCall, kRequest); };
+  ASSERT_OK(ask());
+  ASSERT_OK(ask());
+  std::string record = service_->LastRecord("TokenService.ConvertToken");
+  EXPECT_THAT(record, HasSubstr(R"("repetition":"true")"));
+  EXPECT_THAT(record, HasSubstr(absl::StrCat("\"source_profile\":\"", kBrief, ",", kCards, "\"")));
+
+  service_->gate_.Replace(ThePolicyWithout(kBrief, "converts"));
+  const auto again = ask();
+  ASSERT_OK(again);
+  EXPECT_OK(again->at(0));
+  EXPECT_THAT(again->at(1), HasReason(Reason::kPolicyDenied));
+  record = service_->LastRecord("TokenService.ConvertToken");
+  EXPECT_THAT(record, HasSubstr(R"("outcome":"denied","reason":"POLICY_DENIED")"));
 }
 
 TEST_P(ConvertTest, ATargetWhoseKeySealsNoMoreUsesNothing) {

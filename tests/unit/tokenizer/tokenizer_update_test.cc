@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/memory_store.h"
@@ -194,6 +195,30 @@ TEST_P(TokenizerUpdateTest, ARepeatedRequestUndoesNothing) {
   EXPECT_THAT(service_->Update(token, kVisa, kRequest), HasReason(Reason::kRequestIdReused));
   EXPECT_THAT(service_->Update(service_->TokenOf(kVisa), kAmex, kRequest),
               HasReason(Reason::kRequestIdReused));
+}
+
+TEST_P(TokenizerUpdateTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
+  const TokenName one = service_->TokenOf(kVisa);
+  const TokenName linked = service_->TokenOf(kVisa, kLinked);
+  const auto ask = [&] {
+    return service_->UpdateCards({one, linked}, List(Card(kAmex), Card(kAmex)), kRequest);
+  };
+  ASSERT_OK(ask());
+  const auto repeated = ask();
+  ASSERT_OK(repeated);
+  ASSERT_OK(repeated->at(1));
+  EXPECT_FALSE(repeated->at(1)->account_reference.empty());
+  std::string record = service_->LastRecord("TokenService.UpdateTokenCard");
+  EXPECT_THAT(record, HasSubstr(absl::StrCat("\"profile\":\"", kCards, ",", kLinked, "\"")));
+
+  service_->gate_.Replace(ThePolicyWithout(kLinked, "updates"));
+  const auto again = ask();
+  ASSERT_OK(again);
+  EXPECT_OK(again->at(0));
+  EXPECT_THAT(again->at(1), HasReason(Reason::kPolicyDenied));
+  record = service_->LastRecord("TokenService.UpdateTokenCard");
+  EXPECT_THAT(record, HasSubstr(R"("repetition":"true")"));
+  EXPECT_THAT(record, HasSubstr(R"("outcome":"denied","reason":"POLICY_DENIED")"));
 }
 
 TEST_P(TokenizerUpdateTest, ABatchSucceedsAndFailsItemByItem) {

@@ -153,6 +153,16 @@ inline std::shared_ptr<const policy::Policy> ThePolicy() {
   return std::make_shared<const policy::Policy>(std::move(policy));
 }
 
+// The same after a reload that takes a profile out of a rule.
+inline std::shared_ptr<const policy::Policy> ThePolicyWithout(std::string_view profile,
+                                                              std::string_view rule_id) {
+  policy::Policy policy = *ThePolicy();
+  for (policy::Rule& rule : policy.rules) {
+    if (rule.id == rule_id) std::erase(rule.resources, profile);
+  }
+  return std::make_shared<const policy::Policy>(std::move(policy));
+}
+
 // Takes cards of 16 digits and keeps the first six.
 inline Profile LegacyProfile(std::string name, std::uint16_t number, unsigned luhn_offset) {
   return {.tenant = "acme",
