@@ -36,6 +36,7 @@ absl::StatusOr<tokenizer::StoredTokens> CheckStore(
     const tokenizer::Profiles& profiles, tokenizer::KeySource& keys, CheckDepth depth,
     const std::function<void(const std::string&)>& say) {
   tokenizer::StoredTokensOptions options;
+  options.former = registry.FormerProfiles(profiles);
   if (depth == CheckDepth::kEveryRow) {
     options.open_every_row = true;
     options.rows_per_report = kOpenedRowsPerReport;

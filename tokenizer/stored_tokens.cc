@@ -75,6 +75,11 @@ absl::StatusOr<std::optional<Census>> NewestCensus(store::Store& store, std::uin
   return std::nullopt;
 }
 
+absl::Status ProfileChanged(const Profile& profile, std::string_view how) {
+  return Error(Reason::kProfileChanged,
+               absl::StrCat("the store holds tokens of ", profile.ResourceName(), ToAbsl(how)));
+}
+
 bool IsDeleted(const store::TokenRow& row) {
   return TokenStateOf(row.state) == TokenState::kDeleted;
 }
@@ -141,25 +146,31 @@ class Check {
     const Profile* profile = profiles_.Find(row.tenant, row.profile);
     if (profile == nullptr) {
       ++found_.undeclared;
-      return absl::OkStatus();
+      return LookForNumber(row);
     }
     if (profile->family == Family::kFf1 || IsDrawn(profile->family) == row.digits.empty()) {
-      return Error(Reason::kProfileChanged,
-                   absl::StrCat("the store holds tokens of ", profile->ResourceName(),
-                                ", or of another profile of its number, from when it was of "
-                                "another family: declare another profile"));
+      return ProfileChanged(*profile,
+                            ", or of another profile of its number, from when it was of another "
+                            "family: declare another profile");
     }
     if (IsDeleted(row)) return absl::OkStatus();  // needs neither key any more
     const bool replaced = HasReplacedCard(row);
     const auto versions = std::tuple(profile, row.data_version, row.index_version, replaced);
     if (known_.contains(versions)) return absl::OkStatus();
-    RETURN_IF_ERROR(LostOrOk(keys_.DataKey(*profile, row.data_version).status()));
+    RETURN_IF_ERROR(LookForKey(row, *profile));
     if (!profile->deterministic && row.index_version != 0) {
+      if (IsGenuine(row, *profile)) {
+        return ProfileChanged(*profile, " from when it was deterministic: declare another profile");
+      }
       return Damaged("a token names an index key that it cannot have");
     }
     // One that was merged is not found by its card.
     const bool indexed = row.index_version != 0 || !replaced;
     if (profile->deterministic && indexed) {
+      if (row.index_version == 0 && IsGenuine(row, *profile)) {
+        return ProfileChanged(*profile,
+                              " from when it was not deterministic: declare another profile");
+      }
       const auto index = keys_.IndexKey(*profile);
       RETURN_IF_ERROR(LostOrOk(index.status()));
       if (index.ok() && (row.index_version < 1 || row.index_version > index->version)) {
@@ -168,6 +179,49 @@ class Check {
     }
     known_.insert(versions);
     return absl::OkStatus();
+  }
+
+  // Of the first row with this number and key version: tokens of a profile whose number was changed
+  // would not be found any more. Those of one that was taken out are left as they are.
+  absl::Status LookForNumber(const store::TokenRow& row) {
+    if (IsDeleted(row) ||
+        !strangers_.insert(std::tuple(row.tenant, row.profile, row.data_version)).second) {
+      return absl::OkStatus();
+    }
+    const Profile* profile = SealerOf(row, profiles_.all());
+    if (profile == nullptr) return absl::OkStatus();
+    return ProfileChanged(*profile, absl::StrCat(" under the number ", row.profile,
+                                                 ", which it had before: declare it with that"));
+  }
+
+  // Of the first row of these versions: that it is the profile's own.
+  absl::Status LookForKey(const store::TokenRow& row, const Profile& profile) {
+    const auto data_key = keys_.DataKey(profile, row.data_version);
+    if (data_key.ok() && OpenRow(row, **data_key).ok()) return absl::OkStatus();
+    const Profile* other = SealerOf(row, profiles_.all());
+    if (other == nullptr) other = SealerOf(row, options_.former);
+    if (other == nullptr || other == &profile) return LostOrOk(data_key.status());
+    return ProfileChanged(*other, absl::StrCat(" under the number ", row.profile,
+                                               ", which is another profile's now: declare it with "
+                                               "that, and the other one with another"));
+  }
+
+  // Which of the profiles has the key that the row's card was sealed with; nullptr: none.
+  const Profile* SealerOf(const store::TokenRow& row, const std::vector<Profile>& profiles) const {
+    const auto sealer = std::find_if(profiles.begin(), profiles.end(), [&](const Profile& profile) {
+      if (profile.tenant != row.tenant || profile.family == Family::kFf1) return false;
+      const auto key = keys_.DataKey(profile, row.data_version);
+      return key.ok() && OpenRow(row, **key).ok();
+    });
+    return sealer == profiles.end() ? nullptr : &*sealer;
+  }
+
+  // Whether it is a row as it was written, and the profile's.
+  bool IsGenuine(const store::TokenRow& row, const Profile& profile) const {
+    const auto row_mac = keys_.RowMacKey(row.tenant);
+    const auto data_key = keys_.DataKey(profile, row.data_version);
+    return row_mac.ok() && CheckRow(row, **row_mac).ok() && data_key.ok() &&
+           OpenRow(row, **data_key).ok();
   }
 
   // A version whose state or period forbids its use is there all the same.
@@ -274,6 +328,7 @@ class Check {
   std::uint64_t metadata_ = 0;  // values in all rows
   bool linked_ = false;         // a row with a record has been seen: all later ones have one
   std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t, bool>> known_;
+  std::set<std::tuple<std::string, std::uint16_t, std::uint32_t>> strangers_;  // undeclared
   std::optional<store::LeafRow> leaf_;
   absl::BitGen random_;
   std::uint64_t drawn_from_ = 0;

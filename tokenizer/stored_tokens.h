@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "store/store.h"
@@ -19,6 +20,8 @@ struct StoredTokensOptions {
   // Told every `rows_per_report` rows how many have been read.
   std::function<void(std::uint64_t rows)> progress;
   std::uint64_t rows_per_report = 1'000'000;
+  // What profiles that were declared once, and have keys, are called: tenant and name.
+  std::vector<Profile> former = {};
 };
 
 // What was found, and found sound.
@@ -33,8 +36,11 @@ struct StoredTokens {
 // Reads every token row: its key versions are there and its record is in the log. Of a sample, or
 // of all, it also checks the MAC, opens the card, and finds the token's name in its record.
 // DATA_LOSS/INTEGRITY_FAILURE when something is wrong, and when fewer rows are there, or were
-// changed less often, than the newest head of the log that counts them says. Nobody may write
-// meanwhile. Reads every row once, in the order in which they lie in the file.
+// changed less often, than the newest head of the log that counts them says.
+// FAILED_PRECONDITION/PROFILE_CHANGED, naming the profile, when its number is that of tokens of
+// another one, or its tokens have another number, or when its tokens are from when it was of
+// another family, or deterministic and is not, or the other way. Nobody may write meanwhile. Reads
+// every row once, in the order in which they lie in the file.
 absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
                                                KeySource& keys, const StoredTokensOptions& options);
 

@@ -26,6 +26,7 @@
 #include "keysvc/keys/key_version.h"
 #include "keysvc/keys/key_version_row.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/profile_keys.h"
 #include "pkcs11/hsm.h"
 #include "policy/gate.h"
 #include "store/store.h"
@@ -128,6 +129,11 @@ class KeyRegistry {
   // Has the HSM open every envelope version that may process, and returns how many there are.
   // DATA_LOSS/INTEGRITY_FAILURE, naming it, when one does not open.
   absl::StatusOr<std::size_t> OpenEveryKey();
+
+  // As keys/profile_keys.h says, of the keys as they are now.
+  std::vector<tokenizer::Profile> FormerProfiles(const tokenizer::Profiles& profiles) const {
+    return FormerProfilesOf(*Rings(), profiles);
+  }
   // What a head of the log says of the key rows: what LoggedKeysDigest reads. Empty while a change
   // is being made. Does not block.
   std::map<std::string, std::string> HeadFacts();

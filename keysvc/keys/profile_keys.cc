@@ -1,7 +1,12 @@
 #include "keysvc/keys/profile_keys.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "keysvc/keys/key_version_row.h"
+#include "keysvc/keys/own_keys.h"
 #include "status/reason.h"
 #include "tokenizer/emv_format.h"
 
@@ -11,6 +16,21 @@ absl::Status ProfileChanged(const tokenizer::Profile& profile, const char* why) 
   return Error(Reason::kProfileChanged,
                absl::StrCat(profile.ResourceName(),
                             " was declared otherwise when its key was made, and ", why));
+}
+
+std::vector<tokenizer::Profile> FormerProfilesOf(const KeyRings& rings,
+                                                 const tokenizer::Profiles& profiles) {
+  std::vector<tokenizer::Profile> former;
+  for (const auto& [name, ring] : rings.all()) {
+    if (ring.front().version.parameters.purpose != Purpose::kData) continue;
+    tokenizer::Profile profile{.tenant = name.tenant, .name = name.key};
+    const std::size_t ending = DataKeyOf({}).key.size();
+    profile.name.resize(profile.name.size() - std::min(ending, profile.name.size()));
+    if (DataKeyOf(profile) == name && !profiles.Find(profile.ResourceName()).ok()) {
+      former.push_back(std::move(profile));
+    }
+  }
+  return former;
 }
 
 // Numbers of a range that was declared once may be in use for as long as anybody keeps them, and

@@ -3,6 +3,7 @@
 #define KEYSVC_KEYSVC_KEYS_PROFILE_KEYS_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "keysvc/keys/key_name.h"
@@ -16,6 +17,11 @@ namespace keysvc::keys {
 absl::Status ProfileChanged(
     const tokenizer::Profile& profile,
     const char* why = "its tokens could not be read: declare another profile");
+
+// Tenant and name of every profile that was declared once and has a data key, and that is not among
+// `profiles`.
+std::vector<tokenizer::Profile> FormerProfilesOf(const KeyRings& rings,
+                                                 const tokenizer::Profiles& profiles);
 
 // CONFIG_INVALID unless the profile's issued range overlaps none that was declared once.
 absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile);

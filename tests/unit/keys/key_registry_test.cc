@@ -604,6 +604,23 @@ TEST_F(KeyRegistryTest, AnIssuedRangeIsNeverDeclaredAgainForAnotherProfile) {
   EXPECT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
 }
 
+TEST_F(KeyRegistryTest, ProfilesThatAreDeclaredNoMoreAreKnownByTheirKeys) {
+  const auto former = [&](std::vector<tokenizer::Profile> declared) {
+    std::vector<std::string> names;
+    const auto profiles = tokenizer::Profiles::Create(std::move(declared));
+    for (const tokenizer::Profile& profile : world_.registry().FormerProfiles(*profiles)) {
+      names.push_back(profile.ResourceName());
+    }
+    return names;
+  };
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  ASSERT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+  ASSERT_OK(world_.Restart());
+  EXPECT_THAT(former({kCards, EmvProfile()}), IsEmpty());
+  EXPECT_THAT(former({kCards}), ElementsAre("tenants/acme/tokenProfiles/network"));
+  EXPECT_THAT(former({EmvProfile()}), ElementsAre("tenants/acme/tokenProfiles/cards"));
+}
+
 // Its tokens may be in use, and would open to other cards under another key.
 TEST_F(KeyRegistryTest,
        PrefixAndLuhnOffsetOfAnFf1ProfileAreNeverDeclaredAgainForAnotherOfTheTenant) {

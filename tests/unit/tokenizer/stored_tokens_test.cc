@@ -1,0 +1,94 @@
+// Stores of tokens whose profiles are declared otherwise than they were.
+#include "tokenizer/stored_tokens.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/memory_store.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/tokenizer/tokenizing_service.h"
+
+namespace keysvc::tokenizer {
+namespace {
+
+using keysvc::testing::HasReason;
+using keysvc::testing::MemoryStore;
+using ::testing::HasSubstr;
+
+const Profile kDeclaredCards{"acme", "cards", 1, true};
+const Profile kDeclaredOneTime{"acme", "one-time", 2, false};
+
+class StoredTokensTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<StoredTokens> Check(std::vector<Profile> profiles,
+                                     std::vector<Profile> former = {}) {
+    StoredTokensOptions options;
+    options.sample = 0;
+    options.former = std::move(former);
+    const auto declared = Profiles::Create(std::move(profiles));
+    EXPECT_OK(declared);
+    return CheckStoredTokens(store_, *declared, service_.keys_, options);
+  }
+  void ExpectChanged(const absl::StatusOr<StoredTokens>& checked, const char* profile) {
+    EXPECT_THAT(checked, HasReason(Reason::kProfileChanged));
+    EXPECT_THAT(std::string(checked.status().message()), HasSubstr(std::string(profile) + " "));
+  }
+
+  MemoryStore store_;
+  Service service_{store_};
+};
+
+TEST_F(StoredTokensTest, ProfilesThatAreDeclaredAsTheyWereAreSound) {
+  (void)service_.TokenOf(kVisa);
+  (void)service_.TokenOf(kVisa, kOneTime);
+  const auto checked = Check({kDeclaredCards, kDeclaredOneTime});
+  ASSERT_OK(checked);
+  EXPECT_EQ(checked->rows, 2U);
+  EXPECT_EQ(checked->undeclared, 0U);
+}
+
+TEST_F(StoredTokensTest, ANumberThatWasChangedIsNoticed) {
+  const TokenName token = service_.TokenOf(kVisa);
+  ExpectChanged(Check({{"acme", "cards", 99, true}}), kCards);
+  ExpectChanged(Check({{"acme", "cards", 99, true}, kDeclaredOneTime}), kCards);
+  ASSERT_OK(service_.Change(token, TokenState::kDeleted));
+  EXPECT_OK(Check({{"acme", "cards", 99, true}}));
+}
+
+TEST_F(StoredTokensTest, NumbersThatWereSwappedAreNoticed) {
+  (void)service_.TokenOf(kVisa, kOneTime);
+  ExpectChanged(Check({{"acme", "cards", 2, false}, {"acme", "one-time", 1, false}}), kOneTime);
+}
+
+TEST_F(StoredTokensTest, AnotherProfileWithTheNumberOfOneThatWasTakenOutIsNoticed) {
+  (void)service_.TokenOf(kVisa);
+  ExpectChanged(Check({{"acme", "renamed", 1, true}}, {{"acme", "cards"}}), kCards);
+  EXPECT_OK(Check({kDeclaredCards}, {{"acme", "renamed"}}));
+}
+
+TEST_F(StoredTokensTest, TokensOfAProfileThatWasTakenOutAreLeftAsTheyAre) {
+  (void)service_.TokenOf(kVisa);
+  (void)service_.TokenOf(kVisa, "tenants/beta/tokenProfiles/cards");
+  const auto checked = Check({kDeclaredOneTime}, {{"acme", "cards"}, {"beta", "cards"}});
+  ASSERT_OK(checked);
+  EXPECT_EQ(checked->undeclared, 2U);
+}
+
+TEST_F(StoredTokensTest, AProfileThatBecameDeterministicOrIsNoMoreIsNoticed) {
+  (void)service_.TokenOf(kVisa);
+  ExpectChanged(Check({{"acme", "cards", 1, false}}), kCards);
+  (void)service_.TokenOf(kVisa, kOneTime);
+  ExpectChanged(Check({kDeclaredCards, {"acme", "one-time", 2, true}}), kOneTime);
+}
+
+TEST_F(StoredTokensTest, AnIndexVersionThatSomebodyChangedIsDamageAndNoOtherDeclaration) {
+  (void)service_.TokenOf(kVisa, kOneTime);
+  store_.Tamper([](MemoryStore::Rows& rows) { rows.tokens.begin()->second.index_version = 1; });
+  EXPECT_THAT(Check({kDeclaredOneTime}), HasReason(Reason::kIntegrityFailure));
+}
+
+}  // namespace
+}  // namespace keysvc::tokenizer
