@@ -35,12 +35,32 @@ bool IsPrintableUtf8(std::string_view text) {
   return true;
 }
 
-// Twelve digits are in no name, whatever stands between them; they may be a card number. The signs
-// separate the fields of magnetic stripes (ISO/IEC 7813).
+bool IsDigit(std::uint8_t byte) { return byte >= '0' && byte <= '9'; }
+
+bool IsHexDigit(std::uint8_t byte) {
+  return IsDigit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+}
+
+std::size_t LongestRun(crypto::ByteView text, bool (*belongs)(std::uint8_t)) {
+  std::size_t longest = 0;
+  std::size_t run = 0;
+  for (const std::uint8_t byte : text) {
+    run = belongs(byte) ? run + 1 : 0;
+    longest = std::max(longest, run);
+  }
+  return longest;
+}
+
+// Twelve digits are in no name, whatever stands between them; they may be a card number. Three side
+// by side may be its verification code, and sixteen hexadecimal ones a PIN block (ISO 9564-1). The
+// signs separate the fields of magnetic stripes (ISO/IEC 7813).
 bool MayHoldCardData(crypto::ByteView text) {
-  const std::ptrdiff_t digits = std::count_if(
-      text.begin(), text.end(), [](std::uint8_t byte) { return byte >= '0' && byte <= '9'; });
-  return digits >= static_cast<std::ptrdiff_t>(kShortestPan) ||
+  constexpr std::size_t kVerificationCode = 3;
+  constexpr std::size_t kPinBlock = 16;
+  return std::count_if(text.begin(), text.end(), IsDigit) >=
+             static_cast<std::ptrdiff_t>(kShortestPan) ||
+         LongestRun(text, IsDigit) >= kVerificationCode ||
+         LongestRun(text, IsHexDigit) >= kPinBlock ||
          crypto::AsText(text).find_first_of("%^;=") != std::string_view::npos;
 }
 
@@ -53,6 +73,18 @@ absl::Status CheckName(crypto::ByteView name) {
                  "card.cardholder_name");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<crypto::SecretBytes> CopyOfName(crypto::ByteView name) {
+  if (name.empty()) return crypto::SecretBytes();
+  return crypto::SecretBytes::CopyOf(name);
+}
+
+// Names that were taken before one is refused stay readable.
+absl::StatusOr<CardData> StoredCard(std::string_view pan, std::string_view cardholder_name) {
+  ASSIGN_OR_RETURN(Pan number, Pan::Parse(crypto::AsBytes(pan)));
+  ASSIGN_OR_RETURN(crypto::SecretBytes name, CopyOfName(crypto::AsBytes(cardholder_name)));
+  return CardData{std::move(number), std::nullopt, std::move(name)};
 }
 
 bool IsExpiry(std::uint16_t year, std::uint8_t month) {
@@ -148,10 +180,7 @@ absl::StatusOr<CardData> CardData::Parse(crypto::ByteView pan, std::string_view 
     ASSIGN_OR_RETURN(expires, Expiry::Parse(expiry));
   }
   RETURN_IF_ERROR(CheckName(cardholder_name));
-  crypto::SecretBytes name;
-  if (!cardholder_name.empty()) {
-    ASSIGN_OR_RETURN(name, crypto::SecretBytes::CopyOf(cardholder_name));
-  }
+  ASSIGN_OR_RETURN(crypto::SecretBytes name, CopyOfName(cardholder_name));
   return CardData{std::move(number), expires, std::move(name)};
 }
 
@@ -192,7 +221,7 @@ absl::StatusOr<SealedCard> DecodeCardData(const crypto::SecretBytes& plaintext) 
   RETURN_IF_ERROR(reader.Finish());
   const bool has_expiry = year != 0 || month != 0;
   if (has_expiry && !IsExpiry(year, month)) return Corrupt();
-  absl::StatusOr<CardData> card = CardData::Parse(crypto::AsBytes(pan), {}, crypto::AsBytes(name));
+  absl::StatusOr<CardData> card = StoredCard(pan, name);
   if (!card.ok()) {
     return ReasonOf(card.status()) == Reason::kLockedMemory ? card.status() : Corrupt();
   }

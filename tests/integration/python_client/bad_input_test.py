@@ -9,7 +9,7 @@ import uuid
 import audit_log
 import cards
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, audit, keys, refusal, signing, tokens
+from wire import CARDS, SECONDS, Client, audit, keys, partners, refusal, signing, tokens
 
 GOOD = cards.invented()
 # What is not a card number, and by what it differs from one.
@@ -109,6 +109,31 @@ class BadInput(unittest.TestCase):
     def test_a_name_that_is_too_long(self):
         self.refused(lambda: self.tokenize(self.tokenize_request(cardholder_name="Q" * 129)),
                      "INVALID_ARGUMENT", "FIELD_INVALID", "card.cardholder_name", secret="QQQQQ")
+
+    def test_a_name_that_may_be_a_verification_code_or_a_pin_block(self):
+        for name in ("CVV 123", "Ada 4321", "041226CBA98FEDCB", "a1b2c3d4e5f6a1b2"):
+            with self.subTest(name):
+                self.refused(
+                    lambda n=name: self.tokenize(self.tokenize_request(cardholder_name=n)),
+                    "INVALID_ARGUMENT", "FIELD_INVALID", "card.cardholder_name", secret=name)
+
+    def test_no_field_of_the_api_is_for_what_must_not_be_kept(self):
+        """PCI DSS 3.3.1: verification codes, track data and PINs have no place to be sent to."""
+        forbidden = {"cvv", "cvv2", "cvc", "cvc2", "cav", "cid", "csc", "track", "track1", "track2",
+                     "pin", "pinblock"}
+        fields = []
+
+        def visit(message):
+            fields.extend(field.full_name for field in message.fields)
+            for nested in message.nested_types:
+                visit(nested)
+
+        for module in (audit, keys, partners, signing, tokens):
+            for message in module.DESCRIPTOR.message_types_by_name.values():
+                visit(message)
+        self.assertIn("keysvc.v1.Card.pan", fields)
+        for field in fields:
+            self.assertFalse(forbidden & set(field.rsplit(".", 1)[1].split("_")), field)
 
     def test_unknown_fields(self):
         request = self.tokenize_request().SerializeToString()
