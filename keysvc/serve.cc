@@ -130,8 +130,7 @@ void Finish(rpc::Server& server, std::initializer_list<rpc::Lane*> lanes,
 absl::Status Serve(const Config& config) {
   RETURN_IF_ERROR(CheckMayServe(config));
   const sigset_t signals = BlockSignals();
-  ASSIGN_OR_RETURN(const tokenizer::Profiles profiles,
-                   tokenizer::Profiles::Create(config.profiles));
+  ASSIGN_OR_RETURN(tokenizer::Profiles profiles, tokenizer::Profiles::Create(config.profiles));
   ASSIGN_OR_RETURN(auto authorities, LoadAuthorities(config));
   ASSIGN_OR_RETURN(const rpc::ServerOptions server_options, LoadServerOptions(config));
 
@@ -152,6 +151,7 @@ absl::Status Serve(const Config& config) {
   for (const tokenizer::Profile& profile : profiles.all()) {
     RETURN_IF_ERROR(deployment->keys().EnsureProfileKeys(profile));
   }
+  profiles.AddFormerRanges(deployment->keys().IssuedRanges());
   RETURN_IF_ERROR(deployment->Check(profiles, opened_keys, CheckDepth::kSample));
   ASSIGN_OR_RETURN(const auto reservations,
                    keys::UseReservations::Start(

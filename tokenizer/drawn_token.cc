@@ -87,11 +87,7 @@ bool KeepsDigitsOf(const Pan& pan, std::string_view token) {
 
 absl::Status CheckIsNoToken(const Profiles& profiles, const Pan& pan) {
   const std::string_view digits = crypto::AsText(pan.Expose(crypto::SecretAccess::kGranted));
-  const bool issued =
-      std::any_of(profiles.all().begin(), profiles.all().end(), [&](const Profile& profile) {
-        return profile.family == Family::kEmv && profile.emv.range.Contains(digits);
-      });
-  if (!issued) return absl::OkStatus();
+  if (!profiles.IsIssued(digits)) return absl::OkStatus();
   return Error(Reason::kPanInvalid, "a token is not the number of a card", "card.pan");
 }
 

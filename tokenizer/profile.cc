@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -179,6 +180,20 @@ absl::StatusOr<const Profile*> Profiles::Find(std::string_view resource_name) co
     if (profile.ResourceName() == resource_name) return &profile;
   }
   return Error(Reason::kProfileNotFound, "no such token profile");
+}
+
+void Profiles::AddFormerRanges(std::vector<IssuedRange> ranges) {
+  former_ranges_.insert(former_ranges_.end(), std::make_move_iterator(ranges.begin()),
+                        std::make_move_iterator(ranges.end()));
+}
+
+bool Profiles::IsIssued(std::string_view number) const {
+  return std::any_of(profiles_.begin(), profiles_.end(),
+                     [number](const Profile& profile) {
+                       return profile.family == Family::kEmv && profile.emv.range.Contains(number);
+                     }) ||
+         std::any_of(former_ranges_.begin(), former_ranges_.end(),
+                     [number](const IssuedRange& range) { return range.Contains(number); });
 }
 
 const Profile* Profiles::Find(std::string_view tenant, std::uint16_t number) const {

@@ -67,7 +67,7 @@ struct Profile {
   std::string ComparesCardsAmong() const;
 };
 
-// Every profile of the service. Immutable after construction; thread-safe.
+// Every profile of the service. Immutable once it is used; thread-safe then.
 class Profiles {
  public:
   // INVALID_ARGUMENT/CONFIG_INVALID for two profiles of a tenant with one name or number, for the
@@ -86,9 +86,16 @@ class Profiles {
   const Profile* Find(std::string_view tenant, std::uint16_t number) const;  // nullptr when unknown
   const std::vector<Profile>& all() const { return profiles_; }
 
+  // Takes the numbers of these ranges for tokens too: of the family emv, and of profiles that need
+  // not be declared any more. Before others use this.
+  void AddFormerRanges(std::vector<IssuedRange> ranges);
+  // Whether tokens of the family emv are, or were, issued in a range that the number is in.
+  bool IsIssued(std::string_view number) const;
+
  private:
   explicit Profiles(std::vector<Profile> profiles) : profiles_(std::move(profiles)) {}
   std::vector<Profile> profiles_;
+  std::vector<IssuedRange> former_ranges_;
 };
 
 }  // namespace keysvc::tokenizer

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,11 +51,12 @@ absl::StatusOr<std::size_t> TokenPurge::Round(const std::stop_token& stop) {
   absl::Status trouble;  // the first; it keeps neither other profiles nor the log from their turn
   for (const Profile& profile : profiles_.all()) {
     if (profile.family == Family::kFf1) continue;
-    for (std::size_t step = kRowsPerStep; step == kRowsPerStep && !stop.stop_requested();) {
-      const absl::StatusOr<std::size_t> done = Step(profile);
+    std::set<std::int64_t> damaged;
+    for (bool more = true; more && !stop.stop_requested();) {
+      const absl::StatusOr<Progress> done = Step(profile, damaged);
       trouble.Update(done.status());
-      step = done.value_or(0);
-      erased += step;
+      more = done.ok() && done->more;
+      if (done.ok()) erased += done->erased;
     }
   }
   if (!stop.stop_requested()) trouble.Update(WipeLog());
@@ -75,15 +77,18 @@ absl::Status TokenPurge::WipeLog() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::size_t> TokenPurge::Step(const Profile& profile) {
+absl::StatusOr<TokenPurge::Progress> TokenPurge::Step(const Profile& profile,
+                                                      std::set<std::int64_t>& damaged) {
   // A clock that is set forward erases nothing: what it ended opens again once it is put right.
   const absl::Time now = std::min(clock_(), journal_.UnsteppedTime());
   const std::int64_t by_ms = absl::ToUnixMillis(now - profile.grace);
+  // Those that are damaged stay where they are, and are found again.
+  const std::size_t most = kRowsPerStep + damaged.size();
   ASSIGN_OR_RETURN(
       const std::vector<store::TokenRow> rows,
       store_.FindEndedTokens(profile.tenant, profile.number,
-                             static_cast<std::uint8_t>(TokenState::kActive), by_ms, kRowsPerStep));
-  if (rows.empty()) return 0;
+                             static_cast<std::uint8_t>(TokenState::kActive), by_ms, most));
+  if (rows.empty()) return Progress{};
   ASSIGN_OR_RETURN(const auto row_mac, keys_.RowMacKey(profile.tenant));
   audit::Entry entry;
   entry.action = "TokenService.PurgeTokens";
@@ -91,12 +96,15 @@ absl::StatusOr<std::size_t> TokenPurge::Step(const Profile& profile) {
   entry.profile = profile.ResourceName();
   store::Mutation mutation;
   for (const store::TokenRow& row : rows) {
+    if (damaged.contains(row.handle)) continue;
     if (absl::Status sound = CheckRow(row, *row_mac); !sound.ok()) {
+      damaged.insert(row.handle);
       trouble_(sound);
       continue;
     }
     absl::StatusOr<std::string> token = TokenOf(row, keys_);
     if (ReasonOf(token.status()) == Reason::kIntegrityFailure) {
+      damaged.insert(row.handle);
       trouble_(token.status());
       continue;
     }
@@ -106,13 +114,13 @@ absl::StatusOr<std::size_t> TokenPurge::Step(const Profile& profile) {
     entry.items.back().state_after = NameOf(TokenState::kDeleted);
     mutation.tokens.push_back(InState(TokenState::kDeleted, row, *row_mac));
   }
-  const std::size_t erased = mutation.tokens.size();
-  if (erased == 0) return 0;
+  const Progress progress{.erased = mutation.tokens.size(), .more = rows.size() == most};
+  if (progress.erased == 0) return progress;
   const auto receipt = journal_.Record(std::move(entry), std::move(mutation));
   // Somebody used or changed one in between: the next round finds them again.
-  if (ReasonOf(receipt.status()) == Reason::kConflict) return 0;
+  if (ReasonOf(receipt.status()) == Reason::kConflict) return Progress{};
   RETURN_IF_ERROR(receipt.status());
-  return erased;
+  return progress;
 }
 
 }  // namespace keysvc::tokenizer

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -43,8 +44,13 @@ class TokenPurge {
   void Start(absl::Duration interval);
 
  private:
-  // Erases the first hundred of a profile.
-  absl::StatusOr<std::size_t> Step(const Profile& profile);
+  struct Progress {
+    std::size_t erased = 0;
+    bool more = false;  // there may be
+  };
+  // Erases the first hundred of a profile that are behind none but `damaged` ones, by their
+  // handles, and adds those that it finds to be so.
+  absl::StatusOr<Progress> Step(const Profile& profile, std::set<std::int64_t>& damaged);
   // If rows were changed since it was done last.
   absl::Status WipeLog();
 

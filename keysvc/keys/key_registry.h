@@ -134,6 +134,7 @@ class KeyRegistry {
   std::vector<tokenizer::Profile> FormerProfiles(const tokenizer::Profiles& profiles) const {
     return FormerProfilesOf(*Rings(), profiles);
   }
+  std::vector<tokenizer::IssuedRange> IssuedRanges() const { return IssuedRangesOf(*Rings()); }
   // What a head of the log says of the key rows: what LoggedKeysDigest reads. Empty while a change
   // is being made. Does not block.
   std::map<std::string, std::string> HeadFacts();

@@ -33,6 +33,16 @@ std::vector<tokenizer::Profile> FormerProfilesOf(const KeyRings& rings,
   return former;
 }
 
+std::vector<tokenizer::IssuedRange> IssuedRangesOf(const KeyRings& rings) {
+  std::vector<tokenizer::IssuedRange> ranges;
+  for (const auto& [name, ring] : rings.all()) {
+    // Every version of a key has the format of the first.
+    auto range = tokenizer::IssuedRangeOf(ring.front().version.parameters.token_format);
+    if (range.has_value()) ranges.push_back(*std::move(range));
+  }
+  return ranges;
+}
+
 // Numbers of a range that was declared once may be in use for as long as anybody keeps them, and
 // only their own profile knows which are taken.
 absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile) {

@@ -9,6 +9,7 @@
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_rings.h"
+#include "tokenizer/emv_format.h"
 #include "tokenizer/profile.h"
 
 namespace keysvc::keys {
@@ -22,6 +23,9 @@ absl::Status ProfileChanged(
 // `profiles`.
 std::vector<tokenizer::Profile> FormerProfilesOf(const KeyRings& rings,
                                                  const tokenizer::Profiles& profiles);
+
+// Every range in which a profile was ever declared to issue tokens.
+std::vector<tokenizer::IssuedRange> IssuedRangesOf(const KeyRings& rings);
 
 // CONFIG_INVALID unless the profile's issued range overlaps none that was declared once.
 absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile);

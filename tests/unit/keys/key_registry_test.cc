@@ -585,8 +585,15 @@ TEST_F(KeyRegistryTest, TheDataKeyOfAnEmvProfileIsBoundToItsFormatInEveryVersion
 
 // Its numbers may be in use long after the profile was taken out of the configuration.
 TEST_F(KeyRegistryTest, AnIssuedRangeIsNeverDeclaredAgainForAnotherProfile) {
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  EXPECT_THAT(world_.registry().IssuedRanges(), IsEmpty());
   ASSERT_OK(world_.registry().EnsureProfileKeys(EmvProfile()));
+  ASSERT_OK(world_.Rotate(DataKeyOf(EmvProfile())));
   ASSERT_OK(world_.Restart());
+  const auto ranges = world_.registry().IssuedRanges();
+  ASSERT_EQ(ranges.size(), 1U);
+  EXPECT_EQ(ranges[0].prefix, "99990012");
+  EXPECT_EQ(ranges[0].length, 16U);
   tokenizer::Profile other = EmvProfile();
   other.name = "network-2";
   other.number = 5;

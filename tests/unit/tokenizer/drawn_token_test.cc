@@ -149,6 +149,13 @@ TEST(DrawnTokenTest, ANumberOfAnIssuedRangeIsThatOfNoCard) {
   EXPECT_OK(CheckIsNoToken(profiles, PanOf(Completed("999900130000000"))));
   EXPECT_OK(CheckIsNoToken(profiles, PanOf(Completed("9999001300000000"))));
   EXPECT_OK(CheckIsNoToken(profiles, PanOf("4111111111111111")));
+
+  // Its tokens may be in use when the profile is declared no more.
+  Profiles without = Profiles::Create({kNumeric}).value();
+  EXPECT_OK(CheckIsNoToken(without, token));
+  without.AddFormerRanges({profile.emv.range});
+  EXPECT_THAT(CheckIsNoToken(without, token), HasReason(Reason::kPanInvalid));
+  EXPECT_OK(CheckIsNoToken(without, PanOf("4111111111111111")));
 }
 
 TEST(DrawnTokenTest, WhatHasAnotherFormIsNone) {

@@ -167,6 +167,29 @@ TEST_P(TokenPurgeTest, OnceStartedItHasRoundsByItself) {
   told.get_future().wait();
 }
 
+TEST(TokenPurgeFaultsTest, HoweverManyRowsAreDamagedAllOthersAreErasedInOneRound) {
+  MemoryStore store;
+  Service service(store);
+  std::size_t troubles = 0;
+  TokenPurge purge(
+      service.profiles_, service.keys_, store, *service.journal_,
+      [&](const absl::Status&) { ++troubles; }, service.Clock());
+  for (int batch = 0; batch < 5; ++batch) {
+    std::vector<absl::StatusOr<CardData>> cards;
+    for (int i = 0; i < 100; ++i) cards.push_back(Card(kVisa));
+    ASSERT_OK(service.Tokenize(std::move(cards), kBrief));
+  }
+  constexpr std::size_t kDamaged = 150;
+  store.Tamper([](MemoryStore::Rows& rows) {
+    auto row = rows.tokens.begin();
+    for (std::size_t i = 0; i < kDamaged; ++i, ++row) --*row->second.ends_ms;
+  });
+  service.now_ms_ += 71 * kMinute;
+  EXPECT_EQ(*purge.Round(), 500 - kDamaged);
+  EXPECT_EQ(troubles, kDamaged);
+  EXPECT_EQ(*purge.Round(), 0U);
+}
+
 TEST(TokenPurgeFaultsTest, ARowThatIsNotWhatWasWrittenIsLeftAndTold) {
   MemoryStore store;
   Service service(store);
