@@ -8,7 +8,6 @@
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/account_reference.h"
-#include "tokenizer/answer_retention.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/kept_answer.h"
@@ -211,9 +210,10 @@ absl::Status CardUpdateCall::Keep(const Results& results, store::Mutation& mutat
       std::any_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
   // Once a token was updated a repetition must not undo what came after, whatever became of others.
   if (!any) return absl::OkStatus();
-  ASSIGN_OR_RETURN(mutation.idempotency,
-                   KeepTokens(KeptOf(results), entry_.actor, entry_.request_id, fingerprint_,
-                              services_.clock() + kKeepAnswers, *request_keys_->answer));
+  ASSIGN_OR_RETURN(
+      mutation.idempotency,
+      KeepTokens(KeptOf(results), entry_.actor, entry_.request_id, fingerprint_,
+                 services_.clock() + AnswersAreKept(readings_), *request_keys_->answer));
   return absl::OkStatus();
 }
 

@@ -9,7 +9,6 @@
 
 #include "status/macros.h"
 #include "status/reason.h"
-#include "tokenizer/answer_retention.h"
 #include "tokenizer/call_record.h"
 #include "tokenizer/kept_answer.h"
 #include "tokenizer/kept_state_change.h"
@@ -147,9 +146,10 @@ absl::Status StateChangeCall::Keep(const Results& results, store::Mutation& muta
       std::any_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
   // Once a token was changed a repetition must not undo what came after, whatever became of others.
   if (!any) return absl::OkStatus();
-  ASSIGN_OR_RETURN(mutation.idempotency,
-                   KeepStateChange(results, entry_.actor, entry_.request_id, fingerprint_,
-                                   services_.clock() + kKeepAnswers, *request_keys_->answer));
+  ASSIGN_OR_RETURN(
+      mutation.idempotency,
+      KeepStateChange(results, entry_.actor, entry_.request_id, fingerprint_,
+                      services_.clock() + AnswersAreKept(readings_), *request_keys_->answer));
   return absl::OkStatus();
 }
 

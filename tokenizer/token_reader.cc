@@ -1,11 +1,13 @@
 #include "tokenizer/token_reader.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/account_reference.h"
+#include "tokenizer/answer_retention.h"
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/ff1_token.h"
 
@@ -36,6 +38,16 @@ auto Once(Keys& held, const Id& id, Get get) -> decltype(get()) {
 
 std::string FoundToken::Masked() const {
   return permit->reveal() == policy::Reveal::kLastFour ? card->pan.LastFour() : card->pan.Masked();
+}
+
+absl::Duration AnswersAreKept(const std::vector<TokenReading>& readings) {
+  std::optional<absl::Duration> longest;
+  for (const TokenReading& reading : readings) {
+    if (!reading.token.ok()) continue;
+    const absl::Duration keeps = reading.token->profile->keep_answers;
+    longest = std::max(longest.value_or(keeps), keeps);
+  }
+  return longest.value_or(kKeepAnswers);
 }
 
 void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,

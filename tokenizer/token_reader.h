@@ -49,6 +49,9 @@ struct TokenReading {
   absl::StatusOr<FoundToken> token = absl::UnknownError("");
 };
 
+// For how long an answer about these tokens is kept: as long as the longest of their profiles says.
+absl::Duration AnswersAreKept(const std::vector<TokenReading>& readings);
+
 // Of an answer that was kept for `names`, and what TokenReader::Allow() says of them now: what the
 // policy lets the caller at no more becomes that error, and the readings of what is left have the
 // names.

@@ -213,6 +213,18 @@ TEST_P(TokenStateTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
   EXPECT_THAT(record, Not(HasSubstr(number.ToString())));
 }
 
+TEST_P(TokenStateTest, AnAnswerIsKeptForAsLongAsTheTokensProfileSays) {
+  const TokenName token = service_->TokenOf(kVisa, kThrice);
+  ASSERT_OK(service_->Change(token, kSuspended, kRequest));
+  ASSERT_OK(service_->Change(token, kActive));
+  service_->now_ms_ += 31 * 24 * 60 * 60 * 1000LL - 1;
+  ASSERT_OK(service_->Change(token, kSuspended, kRequest));
+  EXPECT_EQ(service_->Describe(token)->state, kActive);
+  service_->now_ms_ += 1;
+  ASSERT_OK(service_->Change(token, kSuspended, kRequest));
+  EXPECT_EQ(service_->Describe(token)->state, kSuspended);
+}
+
 TEST_P(TokenStateTest, ACauseThatPassesChangesNothing) {
   const TokenName token = service_->TokenOf(kVisa);
   EXPECT_THAT(service_->ChangeState({token, Error(Reason::kLockedMemory, "")}, kSuspended),

@@ -221,6 +221,22 @@ TEST_P(TokenizerUpdateTest, ARepetitionIsDecidedAnewForTheProfileOfEachToken) {
   EXPECT_THAT(record, HasSubstr(R"("outcome":"denied","reason":"POLICY_DENIED")"));
 }
 
+TEST_P(TokenizerUpdateTest, AnAnswerIsKeptForAsLongAsTheLongestOfTheTokensProfilesSays) {
+  const TokenName thrice = service_->TokenOf(kVisa, kThrice);
+  const TokenName one = service_->TokenOf(kVisa);
+  const auto ask = [&] {
+    return service_->UpdateCards({one, thrice}, List(Card(kAmex), Card(kAmex)), kRequest);
+  };
+  ASSERT_OK(ask());
+  ASSERT_OK(service_->Update(one, kMastercard));
+  service_->now_ms_ += 31 * 24 * 60 * 60 * 1000LL - 1;
+  ASSERT_OK(ask());
+  EXPECT_EQ(service_->NumberOf(one), kMastercard);
+  service_->now_ms_ += 1;
+  ASSERT_OK(ask());
+  EXPECT_EQ(service_->NumberOf(one), kAmex);
+}
+
 TEST_P(TokenizerUpdateTest, ABatchSucceedsAndFailsItemByItem) {
   const TokenName one = service_->TokenOf(kVisa);
   const TokenName two = Named(service_->TokenOf(kVisa, kNumbers), kNumbers);
