@@ -9,7 +9,7 @@ import uuid
 import audit_log
 import cards
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, audit, keys, refusal, signing, tokens
+from wire import CARDS, SECONDS, Client, audit, keys, partners, refusal, signing, tokens
 
 GOOD = cards.invented()
 # What is not a card number, and by what it differs from one.
@@ -128,7 +128,7 @@ class BadInput(unittest.TestCase):
             for nested in message.nested_types:
                 visit(nested)
 
-        for module in (audit, keys, signing, tokens):
+        for module in (audit, keys, partners, signing, tokens):
             for message in module.DESCRIPTOR.message_types_by_name.values():
                 visit(message)
         self.assertIn("keysvc.v1.Card.pan", fields)
