@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,12 +23,15 @@ struct Item {
   // Of a token whose state the call was to change, "active" ...: what it was and what it is then.
   std::string state_before = {};
   std::string state_after = {};
-  std::string rule = {};    // that allowed it, where several allowed items of the call
+  std::string rule = {};    // that decided it, where several decided items of the call
   std::string source = {};  // of a token that was made from another one: that one's name
   // Of a token with a domain, as TokenDomain and TokenUse of the tokenizer write it: what it was
   // made for, and what it was to be used for.
   std::string domain = {};
   std::string use = {};
+  std::string reveal = {};  // how much of its card was shown, where that is not the same of all
+  // What the caller said of how risky it is, where it did.
+  std::optional<std::uint32_t> asserted_risk_score = {};
 };
 
 // What happened, with the six facts of PCI DSS 10.2.2: who, what kind of event, when (the journal

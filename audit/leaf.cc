@@ -40,10 +40,14 @@ std::string ItemsOf(const Entry& entry) {
   for (const Item& item : entry.items) {
     if (items.size() > 1) items += ',';
     JsonObject object(kExpectedItem);
+    if (item.asserted_risk_score.has_value()) {
+      object.Raw("asserted_risk_score", std::to_string(*item.asserted_risk_score));
+    }
     object.OptionalText("domain", item.domain);
     object.Text("outcome", NameOf(item.outcome));
     object.OptionalText("reason", item.reason);
     object.OptionalText("resource", item.resource);
+    object.OptionalText("reveal", item.reveal);
     object.OptionalText("rule", item.rule);
     object.OptionalText("source", item.source);
     object.OptionalText("state_after", item.state_after);

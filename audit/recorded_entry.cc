@@ -55,7 +55,11 @@ absl::StatusOr<Entry> FromJson(const Json& header, const Json& body) {
     entry.items.push_back({json.value("resource", ""), *result, json.value("reason", ""),
                            json.value("state_before", ""), json.value("state_after", ""),
                            json.value("rule", ""), json.value("source", ""),
-                           json.value("domain", ""), json.value("use", "")});
+                           json.value("domain", ""), json.value("use", ""),
+                           json.value("reveal", ""), std::nullopt});
+    if (json.contains("asserted_risk_score")) {
+      entry.items.back().asserted_risk_score = json.at("asserted_risk_score").get<std::uint32_t>();
+    }
   }
   return entry;
 }

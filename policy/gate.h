@@ -1,9 +1,11 @@
 #ifndef KEYSVC_POLICY_GATE_H_
 #define KEYSVC_POLICY_GATE_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -67,22 +69,33 @@ class Gate {
   // named, out of the rule's hours or addresses, and for a purpose that no rule lists, so that a
   // permit's purpose is never a caller's free text. The resource is one that Covers() knows. A
   // permit for tenants/{tenant}/tokens, where the profile is still to be seen, reveals the last
-  // four at most.
+  // four at most; every other one what its rule leaves of a call that asserts no risk score.
   absl::StatusOr<Permit> Authorize(const Caller& caller, Action action, std::string_view resource,
                                    std::string_view purpose = {}) const;
 
   // The second decision for tokens, once the token has told its profile: a permit for the same
-  // caller, action and purpose on that profile's resource name, or PERMISSION_DENIED.
-  absl::StatusOr<Permit> Narrow(const Permit& permit, std::string_view profile_resource) const;
+  // caller, action and purpose on that profile's resource name, or PERMISSION_DENIED. The risk
+  // score is what the caller asserts, and has no say in which rule decides: that rule lowers what
+  // the permit reveals, or denies with RISK_TOO_HIGH.
+  absl::StatusOr<Permit> Narrow(const Permit& permit, std::string_view profile_resource,
+                                std::optional<std::uint32_t> asserted_risk = std::nullopt) const;
 
   void Replace(std::shared_ptr<const Policy> policy);
   std::shared_ptr<const Policy> policy() const;
 
  private:
+  absl::StatusOr<Permit> Decide(const Caller& caller, Action action, std::string_view resource,
+                                std::string_view purpose,
+                                std::optional<std::uint32_t> asserted_risk) const;
+
   const std::function<absl::Time()> clock_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Policy> policy_;
 };
+
+// The id of the rule that denied a call for its risk (RISK_TOO_HIGH); empty for every other status.
+// For records: callers are not told.
+std::string DenyingRule(const absl::Status& status);
 
 }  // namespace keysvc::policy
 

@@ -12,6 +12,7 @@
 #include "policy/action.h"
 #include "policy/address_range.h"
 #include "policy/limits.h"
+#include "policy/risk.h"
 #include "policy/weekly_hours.h"
 
 namespace keysvc::policy {
@@ -40,6 +41,7 @@ struct Rule {
   Limits limits = {};
   WeeklyHours hours = {};
   std::vector<AddressRange> addresses = {};  // of the peer
+  RiskThresholds risk = {};  // says what is left of `reveal`, never which rule decides
 };
 
 // When and from where a call comes. No hours hold a time that is not known and no range an address

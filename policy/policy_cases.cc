@@ -1,9 +1,11 @@
 #include "policy/policy_cases.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "policy/risk.h"
 #include "policy/rule_checks.h"
 #include "policy/strict_yaml.h"
 #include "status/abseil.h"
@@ -46,7 +48,7 @@ absl::Status ReadExpectation(const YamlNode& node, PolicyCase& expected) {
 
 absl::StatusOr<PolicyCase> ReadCase(const YamlNode& node) {
   RETURN_IF_ERROR(node.RequireKeys({"principal", "action", "resource", "purpose", "at", "address",
-                                    "allowed_by", "denied", "reveal"}));
+                                    "risk_score", "allowed_by", "denied", "reveal"}));
   PolicyCase expected;
   expected.place = node.Place();
   ASSIGN_OR_RETURN(expected.principal, WordOf(node, "principal"));
@@ -74,6 +76,13 @@ absl::StatusOr<PolicyCase> ReadCase(const YamlNode& node) {
       return at->Fault("a time is expected, such as 2026-01-05T10:00:00Z");
     }
     expected.time = time;
+  }
+  if (const std::optional<YamlNode> risk_score = node.Find("risk_score")) {
+    if (expected.action != Action::kDetokenize) {
+      return risk_score->Fault("\"risk_score\" goes with the action Detokenize only");
+    }
+    ASSIGN_OR_RETURN(const std::int64_t score, risk_score->AsInteger(0, kHighestRisk));
+    expected.risk_score = static_cast<std::uint32_t>(score);
   }
   RETURN_IF_ERROR(ReadExpectation(node, expected));
   return expected;
@@ -120,11 +129,19 @@ std::optional<std::string> FaultOf(const PolicyCase& expected, const Policy& pol
     if (expected.allowed_by.empty()) return std::nullopt;
     return absl::StrCat(expected.place, ": denied");
   }
+  if (!rule->risk.empty() && !expected.risk_score.has_value()) {
+    return absl::StrCat(expected.place, ": the risk score decides; the case must say it");
+  }
+  const std::optional<Reveal> reveal = Narrowed(rule->reveal, rule->risk, expected.risk_score);
+  if (!reveal.has_value()) {
+    if (expected.allowed_by.empty()) return std::nullopt;
+    return absl::StrCat(expected.place, ": denied for its risk by ", rule->id);
+  }
   if (rule->id != expected.allowed_by) {
     return absl::StrCat(expected.place, ": allowed by ", rule->id);
   }
-  if (expected.reveal.has_value() && rule->reveal != *expected.reveal) {
-    return absl::StrCat(expected.place, ": reveals ", ToAbsl(NameOf(rule->reveal)));
+  if (expected.reveal.has_value() && *reveal != *expected.reveal) {
+    return absl::StrCat(expected.place, ": reveals ", ToAbsl(NameOf(*reveal)));
   }
   return std::nullopt;
 }

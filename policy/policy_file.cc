@@ -11,6 +11,7 @@
 #include "policy/limits_file.h"
 #include "policy/name.h"
 #include "policy/policy.h"
+#include "policy/risk_file.h"
 #include "policy/rule_checks.h"
 #include "policy/strict_yaml.h"
 #include "status/abseil.h"
@@ -198,7 +199,7 @@ absl::Status CheckActionsMeetResources(const YamlNode& node, const Rule& rule) {
 
 absl::StatusOr<Rule> ReadRule(const YamlNode& node) {
   RETURN_IF_ERROR(node.RequireKeys({"id", "roles", "actions", "resources", "purposes", "reveal",
-                                    "limits", "hours", "addresses"}));
+                                    "limits", "hours", "addresses", "risk"}));
   Rule rule;
   ASSIGN_OR_RETURN(const YamlNode id, node.Get("id"));
   ASSIGN_OR_RETURN(rule.id, ReadName(id));
@@ -220,6 +221,13 @@ absl::StatusOr<Rule> ReadRule(const YamlNode& node) {
       return reveal->Fault("\"reveal\" goes with the action Detokenize only");
     }
     rule.reveal = *named;
+  }
+  if (const std::optional<YamlNode> risk = node.Find("risk")) {
+    // No other call can state a score, so that the rest of the rule would be for the riskiest.
+    if (rule.actions != std::vector<Action>{Action::kDetokenize}) {
+      return risk->Fault("\"risk\" goes with the action Detokenize alone");
+    }
+    ASSIGN_OR_RETURN(rule.risk, ReadRisk(*risk, rule.reveal));
   }
   if (const std::optional<YamlNode> limits = node.Find("limits")) {
     ASSIGN_OR_RETURN(rule.limits, ReadLimits(*limits, rule.actions));

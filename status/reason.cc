@@ -33,6 +33,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kIdentityUnknown, "IDENTITY_UNKNOWN", kUnauthenticated, false},
     {Reason::kCertificateRejected, "CERTIFICATE_REJECTED", kUnauthenticated, false},
     {Reason::kPolicyDenied, "POLICY_DENIED", kPermissionDenied, false},
+    {Reason::kRiskTooHigh, "RISK_TOO_HIGH", kPermissionDenied, false},
     {Reason::kOfficerLoginRequired, "OFFICER_LOGIN_REQUIRED", kFailedPrecondition, false},
     {Reason::kSeparationOfDuties, "SEPARATION_OF_DUTIES", kPermissionDenied, false},
     {Reason::kMissesExhausted, "MISSES_EXHAUSTED", kResourceExhausted, true},
@@ -117,8 +118,9 @@ bool IsLimit(Reason reason) {
 }
 
 bool IsDenial(Reason reason) {
-  return reason == Reason::kPolicyDenied || reason == Reason::kOfficerLoginRequired ||
-         reason == Reason::kSeparationOfDuties || IsLimit(reason);
+  return reason == Reason::kPolicyDenied || reason == Reason::kRiskTooHigh ||
+         reason == Reason::kOfficerLoginRequired || reason == Reason::kSeparationOfDuties ||
+         IsLimit(reason);
 }
 
 absl::Status Error(Reason reason, std::string_view message, std::string_view field) {

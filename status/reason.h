@@ -33,6 +33,7 @@ enum class Reason {
   kIdentityUnknown,
   kCertificateRejected,
   kPolicyDenied,
+  kRiskTooHigh,
   kOfficerLoginRequired,
   kSeparationOfDuties,
   kMissesExhausted,

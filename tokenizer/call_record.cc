@@ -1,7 +1,10 @@
 #include "tokenizer/call_record.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
+#include "absl/strings/str_join.h"
 #include "status/reason.h"
 
 namespace keysvc::tokenizer {
@@ -11,6 +14,12 @@ audit::Outcome OutcomeOf(const absl::Status& status) {
   if (status.ok()) return audit::Outcome::kSuccess;
   return IsDenial(ReasonOf(status).value_or(Reason::kInternal)) ? audit::Outcome::kDenied
                                                                 : audit::Outcome::kFailed;
+}
+
+// The rule that decided on a token, once its profile was known: empty where none allowed it.
+std::string RuleOf(const TokenReading& reading) {
+  return reading.token.ok() ? reading.token->permit->rule()
+                            : policy::DenyingRule(reading.token.status());
 }
 
 std::string WordOf(const absl::Status& status) {
@@ -62,8 +71,8 @@ void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings)
   for (const TokenReading& reading : readings) {
     AddItem(entry, reading.name, reading.token.status());
     if (!reading.profile.empty()) profiles.insert(reading.profile);
+    if (std::string rule = RuleOf(reading); !rule.empty()) rules.insert(std::move(rule));
     if (!reading.token.ok()) continue;
-    rules.insert(reading.token->permit->rule());
     if (!reading.token->card.has_value()) continue;
     if (reading.token->row.has_value()) data_versions.insert(reading.token->row->data_version);
     if (reading.token->ff1_version != 0) ff1_versions.insert(reading.token->ff1_version);
@@ -72,7 +81,7 @@ void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings)
   entry.profile = Listed(profiles);
   if (!rules.empty()) entry.rule = Listed(rules);
   for (std::size_t i = 0; rules.size() > 1 && i < readings.size(); ++i) {
-    if (readings[i].token.ok()) entry.items[i].rule = readings[i].token->permit->rule();
+    entry.items[i].rule = RuleOf(readings[i]);
   }
   if (!data_versions.empty()) entry.details["data_key_version"] = Listed(data_versions);
   if (!ff1_versions.empty()) entry.details["ff1_key_version"] = Listed(ff1_versions);
@@ -80,6 +89,14 @@ void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings)
 
 void AddUses(audit::Entry& entry, const std::vector<TokenUse>& uses) {
   for (std::size_t i = 0; i < uses.size(); ++i) entry.items[i].use = uses[i].ToString();
+}
+
+void AddRiskScores(audit::Entry& entry, const std::vector<std::uint32_t>& scores) {
+  for (std::size_t i = 0; i < entry.items.size(); ++i) {
+    entry.items[i].asserted_risk_score = RiskScoreOf(scores, i);
+  }
+  if (!entry.items.empty() || scores.empty()) return;
+  entry.details["asserted_risk_score"] = absl::StrJoin(scores, ",");
 }
 
 void SetFailed(audit::Entry& entry, const absl::Status& status) {

@@ -2,6 +2,7 @@
 #ifndef KEYSVC_TOKENIZER_CALL_RECORD_H_
 #define KEYSVC_TOKENIZER_CALL_RECORD_H_
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
@@ -35,6 +36,10 @@ void AddReadings(audit::Entry& entry, const std::vector<TokenReading>& readings)
 
 // Adds to items that are there already what they were to be used for: one use for each, or none.
 void AddUses(audit::Entry& entry, const std::vector<TokenUse>& uses);
+
+// Adds the risk scores that the caller asserts, as RequestFacts has them: to each item that is
+// there already, or to the details where there is none.
+void AddRiskScores(audit::Entry& entry, const std::vector<std::uint32_t>& scores);
 
 // Sets the outcome of a call that failed as a whole.
 void SetFailed(audit::Entry& entry, const absl::Status& status);

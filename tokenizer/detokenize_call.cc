@@ -34,6 +34,7 @@ DetokenizeCall::DetokenizeCall(const CallServices& services, policy::Permit perm
       tenant_(std::move(tenant)),
       names_(std::move(names)),
       uses_(facts.uses),
+      risk_scores_(facts.risk_scores),
       done_(std::move(done)),
       entry_(EntryOf(permit_, "TokenService.Detokenize", facts)),
       reader_(services_.profiles, services_.keys, services_.store, services_.gate, permit_,
@@ -48,7 +49,7 @@ absl::Status DetokenizeCall::Open() {
   RETURN_IF_ERROR(CheckPermit(permit_, policy::Action::kDetokenize, TokensOf(tenant_)));
   const absl::Time now = services_.journal.SteadyTime();
   RETURN_IF_ERROR(services_.budgets.CheckMisses(permit_, now));
-  ASSIGN_OR_RETURN(readings_, reader_.Find(names_));
+  ASSIGN_OR_RETURN(readings_, reader_.Find(names_, risk_scores_));
   RefuseWhatDoesNotOpen(readings_, services_.clock());
   OpenWithinLimits(services_.budgets, permit_, now, names_, uses_, reader_, readings_);
   return absl::OkStatus();
@@ -82,12 +83,16 @@ audit::Entry DetokenizeCall::EntryOfReadings() const {
   audit::Entry entry = entry_;
   AddReadings(entry, readings_);
   AddUses(entry, uses_);
+  AddRiskScores(entry, risk_scores_);
   std::set<std::string> reveals;
-  for (const TokenReading& reading : readings_) {
-    if (!reading.token.ok()) continue;
-    reveals.insert(std::string(policy::NameOf(reading.token->permit->reveal())));
+  for (std::size_t i = 0; i < readings_.size(); ++i) {
+    if (!readings_[i].token.ok()) continue;
+    entry.items[i].reveal = policy::NameOf(readings_[i].token->permit->reveal());
+    reveals.insert(entry.items[i].reveal);
   }
   if (!reveals.empty()) entry.details["reveal"] = Listed(reveals);
+  if (reveals.size() > 1) return entry;
+  for (audit::Item& item : entry.items) item.reveal.clear();
   return entry;
 }
 
@@ -105,6 +110,7 @@ DetokenizeCall::Results DetokenizeCall::Reveal() {
 
 void DetokenizeCall::Fail(const absl::Status& why) {
   audit::Entry entry = entry_;
+  AddRiskScores(entry, risk_scores_);
   SetFailed(entry, why);
   services_.journal.Submit(
       std::move(entry), {},

@@ -1,6 +1,7 @@
 #ifndef KEYSVC_TOKENIZER_DETOKENIZE_CALL_H_
 #define KEYSVC_TOKENIZER_DETOKENIZE_CALL_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ class DetokenizeCall : public std::enable_shared_from_this<DetokenizeCall> {
   const std::string tenant_;
   const std::vector<absl::StatusOr<TokenName>> names_;
   const std::vector<TokenUse> uses_;  // one for each name, or none
+  const std::vector<std::uint32_t> risk_scores_;
   audit::Done<Results> done_;
   const audit::Entry entry_;  // what every attempt's entry starts from
   TokenReader reader_;

@@ -82,6 +82,12 @@ void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time
   }
 }
 
+std::optional<std::uint32_t> RiskScoreOf(const std::vector<std::uint32_t>& scores,
+                                         std::size_t item) {
+  if (scores.empty()) return std::nullopt;
+  return scores.size() == 1 ? scores.front() : scores.at(item);
+}
+
 TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store& store,
                          const policy::Gate& gate, const policy::Permit& permit, std::string tenant)
     : profiles_(profiles),
@@ -91,10 +97,12 @@ TokenReader::TokenReader(const Profiles& profiles, KeySource& keys, store::Store
       permit_(permit),
       tenant_(std::move(tenant)) {}
 
-std::vector<TokenReading> TokenReader::Allow(const std::vector<absl::StatusOr<TokenName>>& names) {
+std::vector<TokenReading> TokenReader::Allow(const std::vector<absl::StatusOr<TokenName>>& names,
+                                             const std::vector<std::uint32_t>& risk_scores) {
   std::vector<TokenReading> readings(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto allowed = names[i].ok() ? Allow(*names[i], readings[i]) : names[i].status();
+    const auto allowed = names[i].ok() ? Allow(*names[i], RiskScoreOf(risk_scores, i), readings[i])
+                                       : names[i].status();
     if (allowed.ok()) {
       readings[i].token = FoundToken{.profile = allowed->profile,
                                      .token_version = allowed->key_version,
@@ -108,8 +116,9 @@ std::vector<TokenReading> TokenReader::Allow(const std::vector<absl::StatusOr<To
 }
 
 absl::StatusOr<std::vector<TokenReading>> TokenReader::Find(
-    const std::vector<absl::StatusOr<TokenName>>& names) {
-  std::vector<TokenReading> readings = Allow(names);
+    const std::vector<absl::StatusOr<TokenName>>& names,
+    const std::vector<std::uint32_t>& risk_scores) {
+  std::vector<TokenReading> readings = Allow(names, risk_scores);
   std::vector<TokenReading*> with_rows;
   std::vector<std::int64_t> handles;
   with_rows.reserve(names.size());
@@ -205,12 +214,12 @@ void TokenReader::Open(const TokenName& name, TokenReading& reading) {
   }
 }
 
-absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
+absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name, RiskScore asserted,
                                                         TokenReading& reading) {
   if (name.tenant != tenant_) return NotFound();
   const Profile* named = nullptr;
   if (!name.profile.empty()) {
-    ASSIGN_OR_RETURN(const Allowed by_name, AllowNamed(name, reading));
+    ASSIGN_OR_RETURN(const Allowed by_name, AllowNamed(name, asserted, reading));
     if (by_name.profile->family != Family::kOpaque) return by_name;
     named = by_name.profile;
   }
@@ -223,27 +232,30 @@ absl::StatusOr<TokenReader::Allowed> TokenReader::Allow(const TokenName& name,
   }
   reading.profile = profile->ResourceName();
   if (named != nullptr && named != profile) return NotFound();
-  const absl::StatusOr<policy::Permit>& permit = PermitFor(reading.profile);
+  const absl::StatusOr<policy::Permit>& permit = PermitFor(reading.profile, asserted);
   if (!permit.ok()) return permit.status();
   return Allowed{content, version, profile, &*permit};
 }
 
 absl::StatusOr<TokenReader::Allowed> TokenReader::AllowNamed(const TokenName& name,
+                                                             RiskScore asserted,
                                                              TokenReading& reading) {
   const absl::StatusOr<const Profile*> profile = profiles_.Find(name.profile);
   if (profile.ok()) reading.profile = name.profile;
   // Whoever may not read a profile's tokens is not told whether it is declared.
-  const absl::StatusOr<policy::Permit>& permit = PermitFor(name.profile);
+  const absl::StatusOr<policy::Permit>& permit = PermitFor(name.profile, asserted);
   if (!permit.ok()) return permit.status();
   if (!profile.ok()) return profile.status();
   if ((*profile)->tenant != tenant_) return NotFound();
   return Allowed{{}, 0, *profile, &*permit};
 }
 
-const absl::StatusOr<policy::Permit>& TokenReader::PermitFor(const std::string& profile) {
-  auto narrowed = narrowed_.find(profile);
+const absl::StatusOr<policy::Permit>& TokenReader::PermitFor(const std::string& profile,
+                                                             RiskScore asserted) {
+  const std::pair key(profile, asserted);
+  auto narrowed = narrowed_.find(key);
   if (narrowed == narrowed_.end()) {
-    narrowed = narrowed_.emplace(profile, gate_.Narrow(permit_, profile)).first;
+    narrowed = narrowed_.emplace(key, gate_.Narrow(permit_, profile, asserted)).first;
   }
   return narrowed->second;
 }

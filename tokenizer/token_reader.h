@@ -72,6 +72,11 @@ void RefuseWhatIsNotAllowed(const std::vector<absl::StatusOr<TokenName>>& names,
 void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
                   std::vector<TokenReading>& readings);
 
+// The risk score that is asserted of one item of a call, of which RequestFacts::risk_scores has
+// `scores`.
+std::optional<std::uint32_t> RiskScoreOf(const std::vector<std::uint32_t>& scores,
+                                         std::size_t item);
+
 class TokenReader;
 
 // Opens the cards of what `reader` found under `names`, each only if the limits of its rule let one
@@ -92,11 +97,14 @@ class TokenReader {
               const policy::Gate& gate, const policy::Permit& permit, std::string tenant);
 
   // One reading per name, in order, with no look at any row: what of them the policy lets the
-  // caller at, and by which rule.
-  std::vector<TokenReading> Allow(const std::vector<absl::StatusOr<TokenName>>& names);
+  // caller at, and by which rule, each with a permit for its profile and the risk score that is
+  // asserted of it (RequestFacts::risk_scores).
+  std::vector<TokenReading> Allow(const std::vector<absl::StatusOr<TokenName>>& names,
+                                  const std::vector<std::uint32_t>& risk_scores = {});
   // The same with their rows. The outer error is the store's.
   absl::StatusOr<std::vector<TokenReading>> Find(
-      const std::vector<absl::StatusOr<TokenName>>& names);
+      const std::vector<absl::StatusOr<TokenName>>& names,
+      const std::vector<std::uint32_t>& risk_scores = {});
   // The same for calls about the rows of tokens: one that has none is not found.
   absl::StatusOr<std::vector<TokenReading>> FindRows(
       const std::vector<absl::StatusOr<TokenName>>& names);
@@ -120,10 +128,13 @@ class TokenReader {
     const policy::Permit* permit = nullptr;
   };
 
-  absl::StatusOr<Allowed> Allow(const TokenName& name, TokenReading& reading);
+  using RiskScore = std::optional<std::uint32_t>;
+
+  absl::StatusOr<Allowed> Allow(const TokenName& name, RiskScore asserted, TokenReading& reading);
   // By the profile that the caller says.
-  absl::StatusOr<Allowed> AllowNamed(const TokenName& name, TokenReading& reading);
-  const absl::StatusOr<policy::Permit>& PermitFor(const std::string& profile);
+  absl::StatusOr<Allowed> AllowNamed(const TokenName& name, RiskScore asserted,
+                                     TokenReading& reading);
+  const absl::StatusOr<policy::Permit>& PermitFor(const std::string& profile, RiskScore asserted);
   absl::StatusOr<TokenContent> Decode(const TokenName& name, std::uint32_t version);
   // Names that say a profile whose tokens are random digits.
   absl::Status FindByDigits(const std::vector<absl::StatusOr<TokenName>>& names,
@@ -146,7 +157,7 @@ class TokenReader {
   const policy::Gate& gate_;
   const policy::Permit& permit_;
   std::string tenant_;
-  std::map<std::string, absl::StatusOr<policy::Permit>> narrowed_;  // by profile
+  std::map<std::pair<std::string, RiskScore>, absl::StatusOr<policy::Permit>> narrowed_;
   // Asked of the key source once for the call, not for each token: finding a key and judging its
   // state costs more than using it.
   std::map<std::uint32_t, std::shared_ptr<const crypto::Aes256Block>> token_keys_;

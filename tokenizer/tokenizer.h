@@ -35,6 +35,9 @@ struct RequestFacts {
   std::string trace_id;
   // What each token is about to be used for; none: nothing is said of any.
   std::vector<TokenUse> uses = {};
+  // How risky the caller says that it is to reveal the tokens' cards: one for all or one for each;
+  // none: nothing is said. At most policy::kHighestRisk each.
+  std::vector<std::uint32_t> risk_scores = {};
   // What each token that is made is to be for; likewise.
   std::vector<TokenDomain> domains = {};
   // What each token that is made is to have with it; likewise. Not recorded: records stay.
@@ -185,7 +188,8 @@ class Tokenizer {
 
   // The permit is for tenants/{tenant}/tokens; the gate decides again for each token's profile.
   // NOT_FOUND/TOKEN_NOT_FOUND for unknown, forged and other tenants' tokens alike;
-  // PERMISSION_DENIED when the policy does not allow the token's profile; FAILED_PRECONDITION,
+  // PERMISSION_DENIED when the policy does not allow the token's profile, or not at the risk score
+  // that is asserted of it (RISK_TOO_HIGH); FAILED_PRECONDITION,
   // TOKEN_SUSPENDED, TOKEN_DELETED, TOKEN_EXPIRED or TOKEN_EXHAUSTED, when its state does not.
   // ABORTED/CONFLICT when others kept using the same tokens. Tokens of digits are found only when
   // their names say the profile. RESOURCE_EXHAUSTED/MISSES_EXHAUSTED, for the call or for what is

@@ -7,12 +7,14 @@
 #include <optional>
 #include <string_view>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "keysvc/cli/file.h"
 #include "policy/limits.h"
 #include "policy/policy.h"
 #include "policy/policy_cases.h"
+#include "policy/risk.h"
 #include "status/macros.h"
 
 namespace keysvc::cli {
@@ -28,6 +30,14 @@ absl::StatusOr<std::shared_ptr<const policy::Policy>> Load(const std::string& fi
 ExitCode BadArgument(std::string_view what) {
   std::cerr << "error: " << what << std::endl;
   return ExitCode::kUsage;
+}
+
+// What a score does under a rule with thresholds: "70: masked from 40, last4 from 60".
+std::string RiskText(const policy::Rule& rule, std::optional<std::uint32_t> score) {
+  const std::string asserted = score.has_value()
+                                   ? absl::StrCat(*score)
+                                   : absl::StrCat("none stated, so ", policy::kHighestRisk);
+  return absl::StrCat(asserted, ": ", policy::Describe(rule.risk));
 }
 
 }  // namespace
@@ -76,9 +86,19 @@ ExitCode ExplainPolicy(const ExplainOptions& options, Output& output) {
     output.Show(fields);
     return ExitCode::kNo;
   }
-  Fields fields = {{"decision", "allowed"}, {"rule", rule->id}};
+  // Before a token has told its profile the rule's thresholds say nothing.
+  const std::optional<policy::Reveal> reveal =
+      options.resource.ends_with("/tokens")
+          ? rule->reveal
+          : policy::Narrowed(rule->reveal, rule->risk, options.risk_score);
+  Fields fields = {{"decision", reveal.has_value() ? "allowed" : "denied"}, {"rule", rule->id}};
   if (*action == policy::Action::kDetokenize) {
-    fields.emplace_back("reveal", std::string(policy::NameOf(rule->reveal)));
+    if (reveal.has_value()) fields.emplace_back("reveal", std::string(policy::NameOf(*reveal)));
+    if (!rule->risk.empty()) fields.emplace_back("risk", RiskText(*rule, options.risk_score));
+  }
+  if (!reveal.has_value()) {
+    output.Show(fields);
+    return ExitCode::kNo;
   }
   policy::Limits limits = rule->limits;
   // Misses are held against the rule that lets the call in, before the token's profile is known.

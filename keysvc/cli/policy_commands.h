@@ -1,6 +1,8 @@
 #ifndef KEYSVC_KEYSVC_CLI_POLICY_COMMANDS_H_
 #define KEYSVC_KEYSVC_CLI_POLICY_COMMANDS_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "keysvc/cli/exit_code.h"
@@ -19,6 +21,7 @@ struct ExplainOptions {
   std::string purpose;
   std::string at;       // RFC 3339; empty: now
   std::string address;  // of the peer; empty: one in no range
+  std::optional<std::uint32_t> risk_score;
 };
 ExitCode ExplainPolicy(const ExplainOptions& options, Output& output);
 

@@ -31,6 +31,7 @@ void AddExplain(Verbs& verbs, CLI::App& policy) {
   option("--purpose", options->purpose, "What for");
   option("--at", options->at, "When, such as 2026-01-05T10:00:00Z; now if not given");
   option("--address", options->address, "The caller's address");
+  AddRiskScore(verb, options->risk_score);
 }
 
 void AddTest(Verbs& verbs, CLI::App& policy) {

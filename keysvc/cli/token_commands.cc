@@ -345,6 +345,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     request.set_profile(options.profile);
     request.set_request_id(NewRequestId());
     if (IsStated(options.use)) *request.mutable_use() = options.use;
+    if (options.risk_score.has_value()) request.set_risk_score(*options.risk_score);
     v1::DetokenizeResponse response;
     const grpc::Status status = stub->Detokenize(connection.Call().get(), request, &response);
     if (!status.ok()) return Report(FromWire(status));
@@ -369,6 +370,7 @@ ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& optio
     request.set_profile(options.profile);
     request.set_request_id(NewRequestId());
     if (IsStated(options.use)) *request.add_uses() = options.use;
+    if (options.risk_score.has_value()) request.add_risk_scores(*options.risk_score);
     v1::BatchDetokenizeResponse response;
     const grpc::Status status = stub->BatchDetokenize(connection.Call().get(), request, &response);
     if (!status.ok()) return Report(FromWire(status));

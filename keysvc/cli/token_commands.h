@@ -2,6 +2,7 @@
 #define KEYSVC_KEYSVC_CLI_TOKEN_COMMANDS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,7 @@ struct DetokenizeOptions {
   std::string profile;
   bool reveal = false;
   v1::TokenUse use = {};
+  std::optional<std::uint32_t> risk_score = {};  // of all of them
 };
 ExitCode Detokenize(const Connection& connection, const DetokenizeOptions& options, Output& output);
 

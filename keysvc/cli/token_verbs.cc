@@ -85,6 +85,7 @@ void AddDetokenize(Verbs& verbs, CLI::App& tokens) {
       ->option_text("PURPOSE");
   AddProfileOfTokens(verb, options->profile);
   AddUse(verb, options->use);
+  AddRiskScore(verb, options->risk_score);
   verb.add_flag("--reveal", options->reveal, "Show the whole card number");
 }
 

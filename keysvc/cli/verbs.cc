@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "keysvc/cli/choices.h"
+#include "policy/risk.h"
 
 namespace keysvc::cli {
 
@@ -66,6 +67,12 @@ void AddName(CLI::App& verb, const char* name, std::string& target, const char* 
 void AddRequestId(CLI::App& verb, std::string& target) {
   verb.add_option("--request-id", target, "The same id gives the same answer again [a new one]")
       ->option_text("UUID");
+}
+
+void AddRiskScore(CLI::App& verb, std::optional<std::uint32_t>& target) {
+  verb.add_option("--risk-score", target, "How risky it is, where the policy asks for it")
+      ->option_text("0-" + std::to_string(policy::kHighestRisk))
+      ->check(CLI::Range(std::uint32_t{0}, policy::kHighestRisk));
 }
 
 void AddSigningKey(CLI::App& verb, std::string& target) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -72,6 +73,7 @@ class Verbs {
 CLI::Option* AddFile(CLI::App& verb, const char* name, std::string& target, const char* help);
 void AddName(CLI::App& verb, const char* name, std::string& target, const char* help);
 void AddRequestId(CLI::App& verb, std::string& target);
+void AddRiskScore(CLI::App& verb, std::optional<std::uint32_t>& target);
 // A key to sign or verify by. Hides the global --key; before the verb, in a profile file or as
 // --private-key that one works.
 void AddSigningKey(CLI::App& verb, std::string& target);

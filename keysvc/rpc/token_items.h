@@ -2,7 +2,9 @@
 #ifndef KEYSVC_KEYSVC_RPC_TOKEN_ITEMS_H_
 #define KEYSVC_KEYSVC_RPC_TOKEN_ITEMS_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <span>
 #include <string_view>
@@ -13,7 +15,9 @@
 #include "absl/status/statusor.h"
 #include "keysvc/rpc/convert.h"
 #include "keysvc/rpc/reply.h"
+#include "policy/risk.h"
 #include "status/reason.h"
+#include "tokenizer/call_record.h"
 #include "tokenizer/tokenizer.h"
 
 namespace keysvc::rpc {
@@ -58,6 +62,26 @@ absl::Status TakeStated(const Stated& stated, std::string_view field, auto parse
 template <typename Message>
 std::span<const Message> OneIf(bool present, const Message& message) {
   return {&message, present ? std::size_t{1} : std::size_t{0}};
+}
+
+// The risk scores that a request states of its `count` items, as tokenizer::RequestFacts has them,
+// noted in `record`: a call that is denied has them there too. FIELD_INVALID, naming `field`, for
+// another number of them and for one that is above policy::kHighestRisk; then none is noted.
+inline absl::StatusOr<std::vector<std::uint32_t>> NoteRiskScores(
+    std::span<const std::uint32_t> stated, std::string_view field, std::size_t count,
+    audit::Entry& record) {
+  // No batch has more, and what a caller who is denied writes into the log has an end.
+  const bool bounded = CheckBatchSize(static_cast<int>(stated.size())).ok();
+  if (stated.size() > 1 && (stated.size() != count || !bounded)) {
+    return Error(Reason::kFieldInvalid, "one for all items is expected, or one for each", field);
+  }
+  if (std::any_of(stated.begin(), stated.end(),
+                  [](std::uint32_t score) { return score > policy::kHighestRisk; })) {
+    return Error(Reason::kFieldInvalid, "a risk score is 0 to 100", field);
+  }
+  std::vector<std::uint32_t> scores(stated.begin(), stated.end());
+  tokenizer::AddRiskScores(record, scores);
+  return scores;
 }
 
 template <typename Item>

@@ -234,6 +234,10 @@ void TokenService::BatchLookUpTokens(v1::BatchLookUpTokensRequest& request,
 
 void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::DetokenizeResponse> reply) {
   ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
+  const std::uint32_t risk_score = request.risk_score();
+  ASSIGN_OR_REFUSE(
+      reply, std::vector<std::uint32_t> risk_scores,
+      NoteRiskScores(OneIf(request.has_risk_score(), risk_score), "risk_score", 1, reply.record()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(name.tenant),
                              request.request_id(), request.purpose()));
@@ -244,6 +248,7 @@ void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::Detokeni
   RequestFacts facts = FactsOf(reply);
   std::vector<absl::StatusOr<TokenName>> names = One<TokenName>(std::move(name));
   REFUSE_IF_ERROR(reply, TakeUses(OneIf(request.has_use(), request.use()), names, facts));
+  facts.risk_scores = std::move(risk_scores);
   tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
                         [reply = std::move(reply)](auto done) mutable {
                           reply.Answer(std::move(done), [](const auto& cards) {
@@ -256,6 +261,11 @@ void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::Detokeni
 void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
                                    Reply<v1::BatchDetokenizeResponse> reply) {
   ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
+  ASSIGN_OR_REFUSE(
+      reply, std::vector<std::uint32_t> risk_scores,
+      NoteRiskScores(
+          {request.risk_scores().data(), static_cast<std::size_t>(request.risk_scores_size())},
+          "risk_scores", static_cast<std::size_t>(request.names_size()), reply.record()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(tenant),
                              request.request_id(), request.purpose()));
@@ -265,6 +275,7 @@ void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
   RequestFacts facts = FactsOf(reply);
   std::vector<absl::StatusOr<TokenName>> names = NamesOf(request);
   REFUSE_IF_ERROR(reply, TakeUses(request.uses(), names, facts));
+  facts.risk_scores = std::move(risk_scores);
   tokenizer_.Detokenize(std::move(permit), std::move(tenant), std::move(names), std::move(facts),
                         [reply = std::move(reply)](auto done) mutable {
                           reply.Answer(std::move(done), [&reply](const auto& cards) {

@@ -1,5 +1,6 @@
 #include "audit/recorded_entry.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +83,25 @@ TEST_F(RecordedEntryTest, AClockThatWasSetBackHidesNothingAfterIt) {
     AddAt(kStart - absl::Hours(1) + absl::Seconds(size_), "TokenService.Tokenize");
   }
   EXPECT_EQ(Since(kStart - absl::Hours(1))->size(), 200U);
+}
+
+TEST_F(RecordedEntryTest, AnItemIsReadBackWithWhatWasStatedOfItOrWithout) {
+  Entry entry;
+  entry.action = "TokenService.Detokenize";
+  entry.items = {{.resource = "stated", .outcome = Outcome::kSuccess, .reason = {}},
+                 {.resource = "not", .outcome = Outcome::kSuccess, .reason = {}}};
+  entry.items[0].asserted_risk_score = 0;
+  entry.items[0].reveal = "last4";
+  const store::LeafRow leaf = MakeLeaf(entry, 0, kStart);
+  EXPECT_EQ(leaf.body,
+            R"({"items":[{"asserted_risk_score":0,"outcome":"success","resource":"stated",)"
+            R"("reveal":"last4"},{"outcome":"success","resource":"not"}]})");
+  const absl::StatusOr<Entry> read = ReadEntry(leaf);
+  ASSERT_OK(read);
+  EXPECT_EQ(read->items.at(0).asserted_risk_score, 0U);
+  EXPECT_EQ(read->items.at(0).reveal, "last4");
+  EXPECT_EQ(read->items.at(1).asserted_risk_score, std::nullopt);
+  EXPECT_EQ(read->items.at(1).reveal, "");
 }
 
 TEST_F(RecordedEntryTest, WhatIsNotWhatWasWrittenFails) {

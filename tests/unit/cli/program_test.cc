@@ -189,6 +189,54 @@ rules:
   EXPECT_EQ(Keysvc(explain + " --at monday").code, 2);
 }
 
+TEST(ProgramTest, APolicyIsExplainedForARiskScore) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.File("policy.yaml");
+  WriteFile(file, R"(version: 1
+principals:
+  - {name: pay, identity: spiffe://dev.example/pay, kind: service, roles: [data]}
+rules:
+  - id: by-risk
+    roles: [data]
+    actions: [Detokenize]
+    resources: [tenants/acme/tokenProfiles/cards]
+    reveal: full
+    risk: {masked_from: 40, denied_from: 80}
+  - id: any-risk
+    roles: [data]
+    actions: [Detokenize]
+    resources: [tenants/acme/tokenProfiles/*]
+    reveal: full
+)");
+  const std::string explain = "--output json policy explain --policy " + file +
+                              " --principal pay --action Detokenize --resource tenants/acme/";
+  const std::string cards = explain + "tokenProfiles/cards";
+  const std::string limits = ",\"limits\":\"50 misses in 1h or 1 %\"}\n";
+  EXPECT_EQ(Keysvc(cards + " --risk-score 39").text,
+            R"({"decision":"allowed","rule":"by-risk","reveal":"full",)"
+            R"("risk":"39: masked from 40, denied from 80")" +
+                limits);
+  EXPECT_EQ(Keysvc(cards + " --risk-score 40").text,
+            R"({"decision":"allowed","rule":"by-risk","reveal":"masked",)"
+            R"("risk":"40: masked from 40, denied from 80")" +
+                limits);
+  const Result denied = Keysvc(cards + " --risk-score 80");
+  EXPECT_EQ(denied.code, 1);
+  EXPECT_EQ(denied.text,
+            R"({"decision":"denied","rule":"by-risk","risk":"80: masked from 40, denied from 80"})"
+            "\n");
+  const Result unstated = Keysvc(cards);
+  EXPECT_EQ(unstated.code, 1);
+  EXPECT_EQ(unstated.text, R"({"decision":"denied","rule":"by-risk",)"
+                           R"("risk":"none stated, so 100: masked from 40, denied from 80"})"
+                           "\n");
+  EXPECT_EQ(Keysvc(explain + "tokenProfiles/others --risk-score 100").text,
+            R"({"decision":"allowed","rule":"any-risk","reveal":"full")" + limits);
+  EXPECT_EQ(Keysvc(explain + "tokens").code, 0);
+  EXPECT_EQ(Keysvc(cards + " --risk-score 101").code, 2);
+  EXPECT_EQ(Keysvc(cards + " --risk-score high").code, 2);
+}
+
 TEST(ProgramTest, APolicyIsHeldAgainstItsCases) {
   const std::string policy = KEYSVC_SOURCE_DIR "/deploy/policy.example.yaml";
   const std::string cases = KEYSVC_SOURCE_DIR "/deploy/policy.example.cases.yaml";

@@ -123,6 +123,47 @@ TEST(GateTest, NarrowingDecidesAgainForTheProfile) {
   EXPECT_THAT(gate.Narrow(*without_purpose, kCards), HasReason(Reason::kPolicyDenied));
 }
 
+TEST(GateTest, ARiskScoreHasNoSayInWhichRuleDecides) {
+  Policy policy = *SettlementPolicy();
+  policy.rules[0].risk = {.masked_from = 40, .last4_from = {}, .denied_from = 80};
+  // It would show more, and decides nothing on these cards: the one before it does, also by
+  // denying.
+  policy.rules.push_back({"all-full", {"settling"}, {Action::kDetokenize}, {kCards, kOld}, {}});
+  policy.rules.back().reveal = Reveal::kFull;
+  const Gate gate(std::make_shared<const Policy>(std::move(policy)));
+  const Caller caller = *gate.Identify(kIdentity, "here");
+  const absl::StatusOr<Permit> first =
+      gate.Authorize(caller, Action::kDetokenize, kTokens, "settlement");
+  // A rule for another profile must not deny what it will not decide.
+  ASSERT_OK(first);
+  EXPECT_EQ(gate.Narrow(*first, kCards, 39)->reveal(), Reveal::kFull);
+  EXPECT_EQ(gate.Narrow(*first, kCards, 40)->reveal(), Reveal::kMasked);
+  const absl::StatusOr<Permit> denied = gate.Narrow(*first, kCards, 80);
+  EXPECT_THAT(denied, HasReason(Reason::kRiskTooHigh));
+  EXPECT_EQ(DenyingRule(denied.status()), "cards-full");
+  EXPECT_EQ(std::string(denied.status().message()).find("cards-full"), std::string::npos);
+  EXPECT_EQ(gate.Narrow(*first, kOld, 100)->rule(), "old-last-four");
+  EXPECT_EQ(DenyingRule(gate.Narrow(*first, "tenants/acme/tokenProfiles/other", 80).status()), "");
+}
+
+TEST(GateTest, WithoutARiskScoreARuleThatAsksForOneTakesTheRiskiest) {
+  Policy policy = *SettlementPolicy();
+  policy.rules[0].risk = {.masked_from = {}, .last4_from = {}, .denied_from = 100};
+  policy.rules[1].reveal = Reveal::kFull;
+  policy.rules[1].risk = {.masked_from = 100, .last4_from = {}, .denied_from = {}};
+  const Gate gate(std::make_shared<const Policy>(std::move(policy)));
+  const Caller caller = *gate.Identify(kIdentity, "here");
+  const absl::StatusOr<Permit> first =
+      gate.Authorize(caller, Action::kDetokenize, kTokens, "settlement");
+  ASSERT_OK(first);
+  EXPECT_THAT(gate.Narrow(*first, kCards), HasReason(Reason::kRiskTooHigh));
+  EXPECT_EQ(gate.Narrow(*first, kOld)->reveal(), Reveal::kMasked);
+  EXPECT_OK(gate.Narrow(*first, kCards, 99));
+  // Nor does who asks for the profile at once get around it.
+  EXPECT_THAT(gate.Authorize(caller, Action::kDetokenize, kCards, "settlement"),
+              HasReason(Reason::kRiskTooHigh));
+}
+
 TEST(GateTest, AReplacedPolicyDecidesFromTheNextCallOn) {
   Gate gate(SettlementPolicy());
   const Caller caller = *gate.Identify(kIdentity, "here");

@@ -106,6 +106,37 @@ TEST(PolicyCasesTest, ACaseSaysWhenAndFromWhere) {
   }
 }
 
+TEST(PolicyCasesTest, ACaseStatesTheRiskScoreThatDecides) {
+  const std::string policy = Without(kPolicy, "    # Thursday") +
+                             "    risk: {masked_from: 40, denied_from: 80}\n  - id: always" +
+                             std::string(kPolicy.substr(kPolicy.find("  - id: always") + 14));
+  const auto judged = [&](std::string_view more) {
+    const auto parsed = ParsePolicy(policy, "p.yaml");
+    EXPECT_OK(parsed);
+    const auto cases = ParsePolicyCases(
+        Cases(absl::StrCat(std::string(kAsked), ", ", std::string(more))), "c.yaml");
+    EXPECT_OK(cases);
+    return FaultOf(cases->front(), **parsed).value_or("");
+  };
+  const std::string settles = "purpose: settlement, ";
+  EXPECT_EQ(judged(settles + "risk_score: 39, allowed_by: by-day, reveal: full"), "");
+  EXPECT_EQ(judged(settles + "risk_score: 40, allowed_by: by-day, reveal: masked"), "");
+  EXPECT_EQ(judged(settles + "risk_score: 40, allowed_by: by-day, reveal: full"),
+            "c.yaml:3:5: reveals masked");
+  EXPECT_EQ(judged(settles + "risk_score: 80, denied: true"), "");
+  EXPECT_EQ(judged(settles + "risk_score: 79, denied: true"), "c.yaml:3:5: allowed by by-day");
+  EXPECT_EQ(judged(settles + "risk_score: 80, allowed_by: by-day"),
+            "c.yaml:3:5: denied for its risk by by-day");
+  // Which is denied, and would be for want of a score alone.
+  for (const char* expected : {"denied: true", "allowed_by: by-day", "allowed_by: always"}) {
+    EXPECT_EQ(judged(settles + expected),
+              "c.yaml:3:5: the risk score decides; the case must say it");
+  }
+  // Where the rule has no thresholds it decides nothing, whether it is stated or not.
+  EXPECT_EQ(judged("risk_score: 100, allowed_by: always, reveal: masked"), "");
+  EXPECT_EQ(judged("allowed_by: always, reveal: masked"), "");
+}
+
 TEST(PolicyCasesTest, ACaseOfNobodyInThePolicyNeverHolds) {
   const auto policy = ParsePolicy(kPolicy, "p.yaml");
   const auto cases = ParsePolicyCases(
@@ -140,6 +171,11 @@ TEST(PolicyCasesTest, EveryFaultIsNamedWithItsPlace) {
        "3:94: true is expected; \"allowed_by\" says by which rule"},
       {Cases(asked + ", at: monday, denied: true"),
        "3:90: a time is expected, such as 2026-01-05T10:00:00Z"},
+      {Cases(asked + ", risk_score: 101, denied: true"),
+       "3:98: a number from 0 to 100 is expected"},
+      {Cases("principal: pay, action: GetToken, resource: tenants/acme/tokenProfiles/cards, "
+             "risk_score: 10, denied: true"),
+       "3:96: \"risk_score\" goes with the action Detokenize only"},
       {Cases(asked + ", denied: true, reveal: full"), "3:108: what is denied reveals nothing"},
       {Cases("principal: pay, action: GetToken, resource: tenants/acme/tokenProfiles/cards, "
              "allowed_by: always, reveal: masked"),

@@ -276,6 +276,68 @@ TEST(PolicyFileTest, EveryFaultOfHoursAndAddressesIsNamedWithItsPlace) {
   for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
 }
 
+// The good policy with the first rule for Detokenize alone, and this in place of what it reveals.
+std::string Detokenizes(std::string_view text) {
+  std::string policy = Replaced("    reveal: masked\n", "    " + std::string(text) + "\n");
+  return policy.replace(policy.find("Tokenize, Detokenize"), 20, "Detokenize");
+}
+
+TEST(PolicyFileTest, RiskThresholdsAreRead) {
+  const auto all = ParsePolicy(
+      Detokenizes("reveal: full\n    risk: {masked_from: 40, last4_from: 60, denied_from: 80}"),
+      "p.yaml");
+  ASSERT_OK(all);
+  EXPECT_EQ((*all)->rules[0].risk.masked_from, 40U);
+  EXPECT_EQ((*all)->rules[0].risk.last4_from, 60U);
+  EXPECT_EQ((*all)->rules[0].risk.denied_from, 80U);
+  EXPECT_EQ((*all)->rules[0].reveal, Reveal::kFull);
+  const auto one = ParsePolicy(Detokenizes("risk: {denied_from: 100}"), "p.yaml");
+  ASSERT_OK(one);
+  EXPECT_FALSE((*one)->rules[0].risk.masked_from.has_value());
+  EXPECT_EQ((*one)->rules[0].risk.denied_from, 100U);
+  const auto masked = ParsePolicy(
+      Detokenizes("reveal: masked\n    risk: {last4_from: 1, denied_from: 2}"), "p.yaml");
+  EXPECT_OK(masked);
+  EXPECT_TRUE((*ParsePolicy(kGood, "p.yaml"))->rules[0].risk.empty());
+}
+
+TEST(PolicyFileTest, EveryFaultOfARiskThresholdIsNamedWithItsPlace) {
+  const auto risk = [](std::string_view reveal, std::string_view thresholds) {
+    return Detokenizes("reveal: " + std::string(reveal) + "\n    risk: " + std::string(thresholds));
+  };
+  const std::string nothing = "it narrows nothing: the rule reveals no more than that";
+  const std::string higher = "it must be higher than that of what shows more";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {risk("full", "50"), "21:11: a mapping is expected"},
+      {risk("full", "{}"),
+       "21:11: one of \"masked_from\", \"last4_from\" and \"denied_from\" is expected"},
+      {risk("full", "{full_from: 5}"), "21:12: unknown key \"full_from\""},
+      {risk("full", "{masked_from: 0}"), "21:25: a number from 1 to 100 is expected"},
+      {risk("full", "{denied_from: 101}"), "21:25: a number from 1 to 100 is expected"},
+      {risk("full", "{denied_from: high}"), "21:25: a decimal number is expected"},
+      {risk("masked", "{masked_from: 40}"), "21:25: " + nothing},
+      {risk("last4", "{masked_from: 40, denied_from: 80}"), "21:25: " + nothing},
+      {risk("last4", "{last4_from: 40}"), "21:24: " + nothing},
+      {risk("full", "{masked_from: 40, last4_from: 40}"), "21:41: " + higher},
+      {risk("full", "{last4_from: 60, masked_from: 70}"), "21:24: " + higher},
+      {risk("full", "{masked_from: 40, denied_from: 40}"), "21:42: " + higher},
+      {risk("masked", "{last4_from: 60, denied_from: 59}"), "21:41: " + higher},
+      {Detokenizes("risk: {last4_from: 40}"), "20:24: " + nothing},
+      {Replaced("reveal: masked", "risk: {denied_from: 40}"),
+       "20:11: \"risk\" goes with the action Detokenize alone"},
+      {Replaced("resources: [auditLog]", "resources: [auditLog]\n    risk: {denied_from: 40}"),
+       "29:11: \"risk\" goes with the action Detokenize alone"},
+  };
+  for (const auto& [text, fault] : cases) EXPECT_EQ(FaultOf(text), "p.yaml:" + fault) << text;
+}
+
+TEST(PolicyFileTest, ARuleBehindOneWithThresholdsDecidesNothingAtAnyScore) {
+  EXPECT_THAT(FaultOf(Detokenizes("risk: {denied_from: 40}") +
+                      "  - id: later\n    roles: [data]\n    actions: [Detokenize]\n"
+                      "    resources: [tenants/acme/tokenProfiles/cards]\n    reveal: full\n"),
+              HasSubstr("this rule can never decide"));
+}
+
 TEST(PolicyFileTest, ARuleOfCertainHoursOrAddressesLeavesTheRestToLaterOnes) {
   const std::string later =
       "  - id: later\n    roles: [data]\n    actions: [Tokenize]\n"

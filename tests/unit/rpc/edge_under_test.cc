@@ -35,6 +35,13 @@ rules:
     resources: ["tenants/acme/tokenProfiles/cards", "tenants/acme/tokenProfiles/shops"]
     purposes: [settlement]
     reveal: full
+  - id: reveal-receipts
+    roles: [data]
+    actions: [Detokenize]
+    resources: ["tenants/acme/tokenProfiles/receipts"]
+    purposes: [settlement]
+    reveal: full
+    risk: {last4_from: 50, denied_from: 80}
   - id: sign
     roles: [data]
     actions: [FingerprintCard, Sign, SignWebhook, Verify, GetPublicKey]

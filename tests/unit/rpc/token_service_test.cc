@@ -340,6 +340,93 @@ TEST_F(ServicesTest, RestrictTokensToWhatTheyWereMadeFor) {
   }
 }
 
+TEST_F(ServicesTest, ShowLessOfACardTheRiskierTheCallerSaysItIs) {
+  v1::TokenizeRequest make;
+  make.set_parent(kReceipts);
+  make.mutable_card()->set_pan(kPan);
+  v1::TokenizeResponse token;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->Tokenize(&context, make, &token).ok());
+  }
+  v1::DetokenizeRequest request;
+  request.set_name(token.name());
+  request.set_purpose("settlement");
+  const auto detokenize = [&](v1::DetokenizeResponse* card) {
+    Deadline context;
+    return tokens->Detokenize(&context, request, card);
+  };
+  v1::DetokenizeResponse card;
+  request.set_risk_score(0);
+  ASSERT_TRUE(detokenize(&card).ok());
+  EXPECT_EQ(card.card().pan(), kPan);
+  request.set_risk_score(50);
+  ASSERT_TRUE(detokenize(&card).ok());
+  EXPECT_EQ(card.reveal(), v1::REVEAL_LAST_FOUR);
+  EXPECT_FALSE(card.has_card());
+  EXPECT_EQ(card.masked_pan().find("4111"), std::string::npos);
+  request.set_risk_score(80);
+  const grpc::Status denied = detokenize(&card);
+  EXPECT_EQ(denied.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(ReasonOnWire(denied), "RISK_TOO_HIGH");
+  EXPECT_EQ(denied.error_details().find("reveal-receipts"), std::string::npos);
+  request.clear_risk_score();
+  EXPECT_EQ(ReasonOnWire(detokenize(&card)), "RISK_TOO_HIGH");
+  request.set_risk_score(101);
+  const RawAnswer refused =
+      CallRaw(caller, "/keysvc.v1.TokenService/Detokenize", request.SerializeAsString());
+  EXPECT_EQ(refused.reason(), "FIELD_INVALID");
+  EXPECT_EQ(refused.field(), "risk_score");
+  EXPECT_EQ(edge.Records("101").size(), 0U);
+  // A caller that says how risky it is has done what it should.
+  EXPECT_EQ(edge.Records("Alarm.Raised").size(), 0U);
+
+  // What the policy denies at once has the score in its record too.
+  request.set_risk_score(77);
+  request.set_purpose("curiosity");
+  EXPECT_EQ(ReasonOnWire(detokenize(&card)), "POLICY_DENIED");
+  EXPECT_EQ(edge.Records(R"("details":{"asserted_risk_score":"77"})").size(), 1U);
+}
+
+TEST_F(ServicesTest, TakeOneRiskScoreForABatchOrOneForEachItem) {
+  const std::string cards = TokenFor(kPan);
+  v1::TokenizeRequest make;
+  make.set_parent(kReceipts);
+  make.mutable_card()->set_pan(kPan);
+  v1::TokenizeResponse token;
+  {
+    Deadline context;
+    ASSERT_TRUE(tokens->Tokenize(&context, make, &token).ok());
+  }
+  v1::BatchDetokenizeRequest request;
+  request.set_parent("tenants/acme");
+  request.set_purpose("settlement");
+  for (const std::string& name : {token.name(), token.name(), cards}) request.add_names(name);
+  // What became of each: how much is shown, or why not.
+  const auto asked = [&](const std::vector<std::uint32_t>& scores) {
+    request.clear_risk_scores();
+    for (const std::uint32_t score : scores) request.add_risk_scores(score);
+    v1::BatchDetokenizeResponse response;
+    Deadline context;
+    const grpc::Status status = tokens->BatchDetokenize(&context, request, &response);
+    std::vector<std::string> results;
+    if (!status.ok()) results.push_back(ReasonOnWire(status));
+    for (const v1::DetokenizeResult& result : response.results()) {
+      results.push_back(result.has_error() ? result.error().reason()
+                                           : v1::Reveal_Name(result.card().reveal()));
+    }
+    return results;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(asked({80, 0, 100}), ElementsAre("RISK_TOO_HIGH", "REVEAL_FULL", "REVEAL_FULL"));
+  EXPECT_THAT(asked({50}), ElementsAre("REVEAL_LAST_FOUR", "REVEAL_LAST_FOUR", "REVEAL_FULL"));
+  EXPECT_THAT(asked({}), ElementsAre("RISK_TOO_HIGH", "RISK_TOO_HIGH", "REVEAL_FULL"));
+  EXPECT_THAT(asked({0, 0}), ElementsAre("FIELD_INVALID"));
+  EXPECT_THAT(asked({0, 0, 101}), ElementsAre("FIELD_INVALID"));
+  EXPECT_THAT(asked(std::vector<std::uint32_t>(10'000, 99)), ElementsAre("FIELD_INVALID"));
+  EXPECT_EQ(edge.Records("99,99").size(), 0U);
+}
+
 TEST_F(ServicesTest, PutAReissuedCardBehindTheSameToken) {
   const std::string token = TokenFor(kPan);
   v1::UpdateTokenCardRequest request;

@@ -334,12 +334,16 @@ class Service {
   absl::StatusOr<Revealed> Detokenize(Tokens tokens, std::string_view who = "settlement",
                                       std::string_view purpose = "settlement",
                                       std::string_view tenant = "acme",
-                                      std::vector<TokenUse> uses = {}) {
+                                      std::vector<TokenUse> uses = {},
+                                      std::vector<std::uint32_t> risk_scores = {}) {
     return Wait<Revealed>([&](audit::Done<Revealed> done) {
       tokenizer_->Detokenize(PermitFor(who, policy::Action::kDetokenize,
                                        "tenants/" + std::string(tenant) + "/tokens", purpose),
                              std::string(tenant), std::move(tokens),
-                             {.request_id = {}, .trace_id = {}, .uses = std::move(uses)},
+                             {.request_id = {},
+                              .trace_id = {},
+                              .uses = std::move(uses),
+                              .risk_scores = std::move(risk_scores)},
                              std::move(done));
     });
   }
@@ -433,8 +437,11 @@ class Service {
                           PermitFor("settlement", policy::Action::kConvertToken,
                                     permitted.empty() ? target : permitted),
                           ProfileNamed(target),
-                          {std::string(request_id), "trace", std::move(uses), std::move(domains),
-                           std::move(metadata)},
+                          {.request_id = std::string(request_id),
+                           .trace_id = "trace",
+                           .uses = std::move(uses),
+                           .domains = std::move(domains),
+                           .metadata = std::move(metadata)},
                           std::move(done));
     });
   }
