@@ -78,7 +78,10 @@ Template PrivateKeyTemplate(std::string_view label, KeyKind kind, Restriction re
   attributes.Number(CKA_CLASS, CKO_PRIVATE_KEY).Number(CKA_KEY_TYPE, FactsOf(kind).type);
   AddIdentity(attributes, label);
   AddProtection(attributes, kind, restriction);
-  attributes.Yes(CKA_SIGN).No(CKA_DECRYPT).No(CKA_UNWRAP).No(CKA_DERIVE);
+  const bool unwraps = Unwraps(kind);
+  unwraps ? attributes.No(CKA_SIGN) : attributes.Yes(CKA_SIGN);
+  unwraps ? attributes.Yes(CKA_UNWRAP) : attributes.No(CKA_UNWRAP);
+  attributes.No(CKA_DECRYPT).No(CKA_DERIVE);
   return attributes;
 }
 
@@ -86,13 +89,42 @@ Template PublicKeyTemplate(std::string_view label, KeyKind kind) {
   Template attributes;
   attributes.Number(CKA_CLASS, CKO_PUBLIC_KEY).Number(CKA_KEY_TYPE, FactsOf(kind).type);
   AddIdentity(attributes, label);
-  attributes.Yes(CKA_VERIFY).No(CKA_ENCRYPT).No(CKA_WRAP);
+  // Whoever wraps for a key that unwraps has its public half outside.
+  Unwraps(kind) ? attributes.No(CKA_VERIFY) : attributes.Yes(CKA_VERIFY);
+  attributes.No(CKA_ENCRYPT).No(CKA_WRAP);
   if (const std::string_view curve = CurveOf(kind); !curve.empty()) {
     attributes.Bytes(CKA_EC_PARAMS, curve);
   } else {
     attributes.Number(CKA_MODULUS_BITS, FactsOf(kind).bits)
         .Bytes(CKA_PUBLIC_EXPONENT, kRsaExponent65537);
   }
+  return attributes;
+}
+
+Template ImportedKeyTemplate(std::string_view label, KeyKind kind, Restriction restriction) {
+  Template attributes;
+  attributes.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, FactsOf(kind).type);
+  AddIdentity(attributes, label);
+  AddProtection(attributes, kind, restriction);
+  attributes.Yes(CKA_SIGN).Yes(CKA_VERIFY);
+  attributes.No(CKA_ENCRYPT).No(CKA_DECRYPT).No(CKA_WRAP).No(CKA_UNWRAP).No(CKA_DERIVE);
+  return attributes;
+}
+
+Template CarrierKeyTemplate() {
+  Template attributes;
+  attributes.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_AES).No(CKA_TOKEN);
+  attributes.Yes(CKA_PRIVATE).Yes(CKA_SENSITIVE).No(CKA_EXTRACTABLE).Yes(CKA_UNWRAP);
+  attributes.No(CKA_ENCRYPT).No(CKA_DECRYPT).No(CKA_SIGN).No(CKA_VERIFY).No(CKA_WRAP);
+  attributes.No(CKA_DERIVE);
+  return attributes;
+}
+
+Template TrialKeyTemplate() {
+  Template attributes;
+  attributes.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+  attributes.No(CKA_TOKEN).Yes(CKA_PRIVATE).Yes(CKA_SENSITIVE).Yes(CKA_EXTRACTABLE);
+  attributes.Yes(CKA_SIGN);
   return attributes;
 }
 

@@ -51,6 +51,17 @@ Template PrivateKeyTemplate(std::string_view label, KeyKind kind,
                             Restriction restriction = Restriction::kMechanisms);
 Template PublicKeyTemplate(std::string_view label, KeyKind kind);
 
+// What C_UnwrapKey gets for the secret of somebody else: protected as what the token makes itself.
+Template ImportedKeyTemplate(std::string_view label, KeyKind kind,
+                             Restriction restriction = Restriction::kMechanisms);
+// The same for the AES key that such a secret is wrapped by: an object of the session, which
+// unwraps and does nothing else.
+Template CarrierKeyTemplate();
+
+// What C_GenerateKey and C_UnwrapKey get for a secret that tries a pair: an object of the session
+// that is nobody's. The former takes a CKA_VALUE_LEN besides.
+Template TrialKeyTemplate();
+
 // What C_CreateObject gets for an RSA key of somebody else: an object of the session, which wraps
 // and does nothing else.
 Template WrappingKeyTemplate(std::string_view modulus, std::string_view exponent);

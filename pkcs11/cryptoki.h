@@ -1,4 +1,4 @@
-// PKCS#11 (Cryptoki) v2.40, and the one name of v3.0 that keysvc meets.
+// PKCS#11 (Cryptoki) v2.40, and the names of v3.0 that keysvc meets.
 #ifndef KEYSVC_PKCS11_CRYPTOKI_H_
 #define KEYSVC_PKCS11_CRYPTOKI_H_
 
@@ -6,6 +6,9 @@
 
 #ifndef CKR_AEAD_DECRYPT_FAILED
 #define CKR_AEAD_DECRYPT_FAILED 0x42UL
+#endif
+#ifndef CKM_AES_KEY_WRAP_KWP
+#define CKM_AES_KEY_WRAP_KWP 0x210bUL
 #endif
 
 #endif  // KEYSVC_PKCS11_CRYPTOKI_H_

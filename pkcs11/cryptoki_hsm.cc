@@ -14,6 +14,8 @@
 #include "pkcs11/oaep.h"
 #include "pkcs11/return_code.h"
 #include "pkcs11/token_directory.h"
+#include "pkcs11/unwrapping.h"
+#include "pkcs11/wrapped_secret.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -66,6 +68,8 @@ class CryptokiHsm final : public Hsm {
   }
   absl::Status GenerateShared(std::string_view label, KeyKind kind) override;
   absl::StatusOr<WrappedKey> Deliver(std::string_view label, std::string_view recipient) override;
+  absl::Status Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
+                      const WrappedSecret& secret) override;
   absl::Status Destroy(std::string_view label) override;
   absl::StatusOr<std::vector<HsmKey>> List() override;
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;
@@ -99,7 +103,13 @@ class CryptokiHsm final : public Hsm {
   // Whether it may be believed that a key which was not found is not there: the token is present,
   // and the library has not shown the key since it was initialised.
   absl::Status ConfirmAbsent(SessionPool::Lease& lease, std::string_view label);
+  // Has `once` make the key `label`, as often as it takes. What was made and not finished, which
+  // `once` says by the flag, is destroyed.
+  template <typename Once>
+  absl::Status MakeBy(std::string_view label, Once once);
   absl::Status Make(const HsmKey& key, Extraction extraction);
+  absl::Status ImportOnce(SessionPool::Lease& lease, const HsmKey& key, std::string_view unwrapping,
+                          const WrappedSecret& secret, bool& made);
   absl::Status MakeOnce(SessionPool::Lease& lease, const HsmKey& key, Extraction extraction,
                         bool& made);
   absl::Status DeliverOnce(SessionPool::Lease& lease, std::string_view label,
@@ -216,22 +226,74 @@ absl::Status CryptokiHsm::MakeOnce(SessionPool::Lease& lease, const HsmKey& key,
   return ProveKey(*lease, *found, restriction_, extraction);
 }
 
+template <typename Once>
+absl::Status CryptokiHsm::MakeBy(std::string_view label, Once once) {
+  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kMakingWait));
+  bool made = false;
+  absl::Status status = WithSession([&](SessionPool::Lease& lease) { return once(lease, made); });
+  if (status.ok()) status = MakeDurable(token_directory_);
+  if (!status.ok() && made) {
+    // A key that was not acknowledged must not be used; if this fails too, the label stays taken.
+    WithSession([&](SessionPool::Lease& lease) { return DestroyKey(*lease, label); }).IgnoreError();
+  }
+  return status;
+}
+
 absl::Status CryptokiHsm::Make(const HsmKey& key, Extraction extraction) {
   if (!capabilities().Supports(key.kind)) {
     return Error(Reason::kAlgorithmUnsupported, "the token cannot make keys of this kind");
   }
-  ASSIGN_OR_RETURN(const Objects lock, LockObjects(kMakingWait));
-  bool made = false;
-  absl::Status status = WithSession(
-      [&](SessionPool::Lease& lease) { return MakeOnce(lease, key, extraction, made); });
-  if (status.ok()) status = MakeDurable(token_directory_);
-  if (!status.ok() && made) {
-    // A key that was not acknowledged must not be used; if this fails too, the label stays taken.
-    WithSession([&](SessionPool::Lease& lease) {
-      return DestroyKey(*lease, key.label);
-    }).IgnoreError();
+  return MakeBy(key.label, [&](SessionPool::Lease& lease, bool& made) {
+    return MakeOnce(lease, key, extraction, made);
+  });
+}
+
+absl::Status CryptokiHsm::ImportOnce(SessionPool::Lease& lease, const HsmKey& key,
+                                     std::string_view unwrapping, const WrappedSecret& secret,
+                                     bool& made) {
+  ASSIGN_OR_RETURN(std::optional<KeyObjects> found, FindKey(*lease, key.label));
+  if (found && !made) return Error(Reason::kKeyExists, "the label is taken");
+  if (!found) {
+    RETURN_IF_ERROR(ConfirmAbsent(lease, key.label));
+    ASSIGN_OR_RETURN(const std::optional<KeyObjects> pair, FindKey(*lease, unwrapping));
+    if (!pair) {
+      RETURN_IF_ERROR(ConfirmAbsent(lease, unwrapping));
+      return Error(Reason::kKeyNotFound, "no such key on the token");
+    }
+    if (!Unwraps(pair->kind)) return NotForThisKind();
+    made = true;
+    const auto unwrap = [&] {
+      return UnwrapSecret(*lease, pair->secret, pair->kind, secret, key.label, key.kind,
+                          restriction_);
+    };
+    absl::Status status = unwrap();
+    if (RecoveryOf(status) == Recovery::kTokenAway) {
+      // Is it the token or the blob? A token that opens what it wrapped, and again not this one, is
+      // well.
+      RETURN_IF_ERROR(lease.Renew());
+      RETURN_IF_ERROR(ProveUnwrapping(*lease, pair->secret, pair->public_half));
+      ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));
+      status = found ? absl::OkStatus() : unwrap();
+      if (RecoveryOf(status) == Recovery::kTokenAway) return WrappedSecretInvalid();
+    }
+    RETURN_IF_ERROR(status);
+    ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));
   }
-  return status;
+  if (!found || found->kind != key.kind) {
+    return Error(Reason::kHsmFailure, "the token does not find the key that it unwrapped");
+  }
+  return ProveImported(*lease, *found, restriction_);
+}
+
+absl::Status CryptokiHsm::Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
+                                 const WrappedSecret& secret) {
+  if (!capabilities().imports || kind != KeyKind::kImportedHmacSha256) {
+    return Error(Reason::kAlgorithmUnsupported, "the token cannot take in keys of this kind");
+  }
+  const HsmKey key{std::string(label), kind};
+  return MakeBy(label, [&](SessionPool::Lease& lease, bool& made) {
+    return ImportOnce(lease, key, unwrapping, secret, made);
+  });
 }
 
 absl::Status CryptokiHsm::GenerateShared(std::string_view label, KeyKind kind) {

@@ -30,8 +30,32 @@ std::string_view NameOf(KeyKind kind) {
       return "HMAC-SHA512";
     case KeyKind::kAes256Cmac:
       return "AES-256-CMAC";
+    case KeyKind::kRsa3072Unwrapping:
+      return "RSA-3072-OAEP";
+    case KeyKind::kRsa4096Unwrapping:
+      return "RSA-4096-OAEP";
+    case KeyKind::kImportedHmacSha256:
+      return "HMAC-SHA256, imported";
   }
   return {};
+}
+
+std::string_view NameOf(Wrapping wrapping) {
+  switch (wrapping) {
+    case Wrapping::kRsaOaepSha256:
+      return "RSA-OAEP-256";
+    case Wrapping::kRsaOaepSha1:
+      return "RSA-OAEP";
+    case Wrapping::kRsaAesSha256:
+      return "RSA-AES-256";
+    case Wrapping::kRsaAesSha1:
+      return "RSA-AES";
+  }
+  return {};
+}
+
+bool Unwraps(KeyKind kind) {
+  return kind == KeyKind::kRsa3072Unwrapping || kind == KeyKind::kRsa4096Unwrapping;
 }
 
 bool Allows(KeyKind kind, Mechanism mechanism) {
@@ -50,7 +74,7 @@ bool Allows(KeyKind kind, Mechanism mechanism) {
     case Mechanism::kRsaPssSha512:
       return kind == KeyKind::kRsa2048 || kind == KeyKind::kRsa3072 || kind == KeyKind::kRsa4096;
     case Mechanism::kHmacSha256:
-      return kind == KeyKind::kHmacSha256;
+      return kind == KeyKind::kHmacSha256 || kind == KeyKind::kImportedHmacSha256;
     case Mechanism::kHmacSha384:
       return kind == KeyKind::kHmacSha384;
     case Mechanism::kHmacSha512:

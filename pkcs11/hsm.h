@@ -29,10 +29,16 @@ enum class KeyKind {
   kHmacSha384,
   kHmacSha512,
   kAes256Cmac,
+  kRsa3072Unwrapping,
+  kRsa4096Unwrapping,
+  kImportedHmacSha256,  // made elsewhere, of 24 to 64 bytes
 };
 
 // "AES-256-GCM", "HMAC-SHA256", "EC-P256", "ED25519", "RSA-2048" ...
 std::string_view NameOf(KeyKind kind);
+
+// Whether keys of this kind take in the secrets of others, and do nothing else.
+bool Unwraps(KeyKind kind);
 
 // RSA keys sign with each of the hashes, the others with the one that fits them.
 enum class Mechanism {
@@ -68,6 +74,20 @@ struct WrappedKey {
   std::string algorithm;  // "RSA-OAEP-256", or "RSA-OAEP" by SHA-1 (RFC 7518 section 4.3)
 };
 
+// How others wrap a secret for a key that unwraps. The label of OAEP is empty, and MGF1 uses its
+// hash (RFC 8017 section 7.1). The last two wrap an AES-256 key by OAEP, and behind that the secret
+// by that key (RFC 5649, AES-KWP of SP 800-38F); it is the shape of CKM_RSA_AES_KEY_WRAP.
+enum class Wrapping { kRsaOaepSha256, kRsaOaepSha1, kRsaAesSha256, kRsaAesSha1 };
+
+// "RSA-OAEP-256", "RSA-OAEP" (RFC 7518 section 4.3), "RSA-AES-256", "RSA-AES".
+std::string_view NameOf(Wrapping wrapping);
+
+// A key as it comes from somebody else.
+struct WrappedSecret {
+  Wrapping wrapping = Wrapping::kRsaOaepSha256;
+  std::string bytes;
+};
+
 struct Capabilities {
   std::string token_label;
   std::string token_serial;
@@ -76,12 +96,14 @@ struct Capabilities {
   std::vector<KeyKind>
       kinds;              // what this token can generate and use, probed from its mechanism list
   bool delivers = false;  // whether it can wrap keys for others, probed likewise
+  bool imports = false;   // whether it can unwrap what others wrapped
 
   bool Supports(KeyKind kind) const;
 };
 
 // The service's view of an HSM: a dozen verbs on labelled keys that never leave it, but for those
-// made by GenerateShared. Every generated key is CKA_SENSITIVE, not CKA_EXTRACTABLE, CKA_TOKEN.
+// made by GenerateShared. Every key is CKA_SENSITIVE, not CKA_EXTRACTABLE, CKA_TOKEN, and but for
+// those that Import takes in CKA_LOCAL.
 // Thread-safe; calls block, so they belong on the HSM lane. Errors carry the function that failed
 // and its CKR name:
 //   UNAVAILABLE/HSM_UNAVAILABLE   the token or its library is away; recovery goes on by itself
@@ -106,6 +128,15 @@ class Hsm {
   // FAILED_PRECONDITION/KEY_DELIVERED when it is so already: also after an answer that got lost.
   virtual absl::StatusOr<WrappedKey> Deliver(std::string_view label,
                                              std::string_view recipient) = 0;
+  // Unwraps a secret of somebody else by the key `unwrapping` and keeps it as the key `label`,
+  // which leaves the token never. `kind` is an imported one. Finds it again, uses it once and makes
+  // the token durable before it answers; nothing is left of what it refuses. ALREADY_EXISTS with
+  // KEY_EXISTS when the label is taken; ALGORITHM_UNSUPPORTED by a token that does not unwrap this
+  // way. INVALID_ARGUMENT/WRAPPED_SECRET_INVALID, field "wrapped_secret", whatever is wrong with
+  // what is wrapped: which of it, or whether it is another key's, nobody is told (Manger, "A Chosen
+  // Ciphertext Attack on RSA OAEP", 2001).
+  virtual absl::Status Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
+                              const WrappedSecret& secret) = 0;
   // Destroying what is not there is NOT_FOUND.
   virtual absl::Status Destroy(std::string_view label) = 0;
   virtual absl::StatusOr<std::vector<HsmKey>> List() = 0;

@@ -6,6 +6,8 @@
 #include "pkcs11/attributes.h"
 #include "pkcs11/gcm.h"
 #include "pkcs11/mechanisms.h"
+#include "pkcs11/unwrapping.h"
+#include "pkcs11/wrapped_secret.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -25,6 +27,7 @@ absl::StatusOr<CK_ULONG> BitsOf(Session& session, CK_OBJECT_HANDLE object, CK_KE
     ASSIGN_OR_RETURN(const CK_ULONG size, session.ReadNumber(object, CKA_VALUE_LEN));
     return size * 8;
   }
+  if (type == CKK_SHA256_HMAC) return CK_ULONG{0};
   if (type == CKK_EC_EDWARDS) return 255;
   ASSIGN_OR_RETURN(const std::string curve, session.ReadBytes(object, CKA_EC_PARAMS));
   for (const KeyKind kind : {KeyKind::kEcP256, KeyKind::kEcP384}) {
@@ -33,11 +36,12 @@ absl::StatusOr<CK_ULONG> BitsOf(Session& session, CK_OBJECT_HANDLE object, CK_KE
   return CK_ULONG{0};
 }
 
-// Two kinds are AES keys of one size: what each may do tells them apart.
+// Two kinds are AES keys of one size, and two each RSA keys: what each may do tells them apart.
 absl::StatusOr<bool> MayBe(Session& session, CK_OBJECT_HANDLE object, KeyKind kind) {
-  if (FactsOf(kind).type != CKK_AES) return true;
+  const CK_KEY_TYPE type = FactsOf(kind).type;
+  if (type != CKK_AES && type != CKK_RSA) return true;
   ASSIGN_OR_RETURN(const bool signs, session.ReadFlag(object, CKA_SIGN));
-  return signs == (kind == KeyKind::kAes256Cmac);
+  return signs != (kind == KeyKind::kAes256Wrapping || Unwraps(kind));
 }
 
 // nullopt for a key of no kind that keysvc makes.
@@ -106,6 +110,7 @@ absl::Status ProveUse(Session& session, const KeyObjects& key) {
     case KeyKind::kAes256Wrapping:
       return ProveGcm(session, key.secret);
     case KeyKind::kHmacSha256:
+    case KeyKind::kImportedHmacSha256:
       return ProveMac(session, key, Mechanism::kHmacSha256, 32);
     case KeyKind::kHmacSha384:
       return ProveMac(session, key, Mechanism::kHmacSha384, 48);
@@ -130,8 +135,12 @@ absl::Status ProveUse(Session& session, const KeyObjects& key) {
       RETURN_IF_ERROR(
           ProvePair(session, key, Mechanism::kRsaPssSha384, SignatureAlgorithm::kRsaPssSha384));
       return ProvePair(session, key, Mechanism::kRsaPssSha512, SignatureAlgorithm::kRsaPssSha512);
+    case KeyKind::kRsa3072Unwrapping:
+    case KeyKind::kRsa4096Unwrapping:
+      if (key.public_half == CK_INVALID_HANDLE) break;
+      return ProveUnwrapping(session, key.secret, key.public_half);
   }
-  return Failure("a key of no known kind");
+  return Failure("a key of no known kind, or without its public half");
 }
 
 }  // namespace
@@ -178,7 +187,8 @@ absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind,
   RETURN_IF_ERROR(DestroyKey(session, label).status());
   const CK_MECHANISM_TYPE mechanism = FactsOf(kind).generate;
   if (!IsPair(kind)) {
-    return session.GenerateKey(mechanism, SecretKeyTemplate(label, kind, restriction, extraction));
+    return session.GenerateKey(mechanism, SecretKeyTemplate(label, kind, restriction, extraction))
+        .status();
   }
   return session.GenerateKeyPair(mechanism, PublicKeyTemplate(label, kind),
                                  PrivateKeyTemplate(label, kind, restriction));
@@ -225,6 +235,26 @@ absl::Status ProveKey(Session& session, const KeyObjects& key, Restriction restr
     return Failure("the token lets the new key out otherwise than asked");
   }
   return ProveUse(session, key);
+}
+
+absl::Status ProveImported(Session& session, const KeyObjects& key, Restriction restriction) {
+  for (const CK_ATTRIBUTE_TYPE must : {CKA_SENSITIVE, CKA_PRIVATE, CKA_TOKEN}) {
+    ASSIGN_OR_RETURN(const bool set, session.ReadFlag(key.secret, must));
+    if (!set) return Failure("the token does not protect the unwrapped key as asked");
+  }
+  std::vector<CK_ATTRIBUTE_TYPE> forbidden = {CKA_EXTRACTABLE, CKA_ENCRYPT, CKA_DECRYPT,
+                                              CKA_WRAP,        CKA_UNWRAP,  CKA_DERIVE};
+  if (restriction == Restriction::kMechanisms) forbidden.push_back(CKA_LOCAL);
+  for (const CK_ATTRIBUTE_TYPE must_not : forbidden) {
+    ASSIGN_OR_RETURN(const bool set, session.ReadFlag(key.secret, must_not));
+    if (set) return Failure("the token lets the unwrapped key do what was not asked");
+  }
+  // SoftHSM2 says 0 of what it unwrapped.
+  ASSIGN_OR_RETURN(const CK_ULONG size, session.ReadNumber(key.secret, CKA_VALUE_LEN));
+  if (size != 0 && !FitsSecret(key.kind, size)) return WrappedSecretInvalid();
+  const absl::Status used = ProveUse(session, key);
+  // The token has keys of the kind, and not of this size.
+  return ReasonOf(used) == Reason::kAlgorithmUnsupported ? WrappedSecretInvalid() : used;
 }
 
 }  // namespace keysvc::pkcs11

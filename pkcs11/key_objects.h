@@ -36,6 +36,12 @@ absl::Status GenerateKey(Session& session, std::string_view label, KeyKind kind,
                          Restriction restriction = Restriction::kMechanisms,
                          Extraction extraction = Extraction::kNever);
 
+// INTERNAL/HSM_FAILURE unless a key that was unwrapped is sensitive, leaves the token never and
+// (not asked of a token that restricts operations alone) says that it was made elsewhere; and the
+// token uses it. WRAPPED_SECRET_INVALID when its size is not one that its kind may have: as far as
+// the token tells, and of those that it takes.
+absl::Status ProveImported(Session& session, const KeyObjects& key, Restriction restriction);
+
 // FAILED_PRECONDITION/KEY_DELIVERED unless the key may still leave the token.
 absl::Status CheckExtractable(Session& session, const KeyObjects& key);
 // Lets the key never leave the token any more. INTERNAL/HSM_FAILURE when it still may.

@@ -19,6 +19,7 @@ constexpr std::array<CK_MECHANISM_TYPE, 1> kCmac = {CKM_AES_CMAC};
 constexpr std::array<CK_MECHANISM_TYPE, 1> kEcdsa = {CKM_ECDSA};
 constexpr std::array<CK_MECHANISM_TYPE, 1> kEddsa = {CKM_EDDSA};
 constexpr std::array<CK_MECHANISM_TYPE, 2> kRsa = {CKM_RSA_PKCS, CKM_RSA_PKCS_PSS};
+constexpr std::array<CK_MECHANISM_TYPE, 1> kOaep = {CKM_RSA_PKCS_OAEP};
 
 constexpr auto kKinds = std::to_array<KindFacts>({
     {KeyKind::kAes256Wrapping, CKO_SECRET_KEY, CKK_AES, 256, CKM_AES_KEY_GEN, kGcm},
@@ -35,7 +36,16 @@ constexpr auto kKinds = std::to_array<KindFacts>({
     {KeyKind::kHmacSha512, CKO_SECRET_KEY, CKK_GENERIC_SECRET, 512, CKM_GENERIC_SECRET_KEY_GEN,
      kHmac512},
     {KeyKind::kAes256Cmac, CKO_SECRET_KEY, CKK_AES, 256, CKM_AES_KEY_GEN, kCmac},
+    {KeyKind::kRsa3072Unwrapping, CKO_PRIVATE_KEY, CKK_RSA, 3072, CKM_RSA_PKCS_KEY_PAIR_GEN, kOaep},
+    {KeyKind::kRsa4096Unwrapping, CKO_PRIVATE_KEY, CKK_RSA, 4096, CKM_RSA_PKCS_KEY_PAIR_GEN, kOaep},
+    // Of a type that none of those has which the token makes.
+    {KeyKind::kImportedHmacSha256, CKO_SECRET_KEY, CKK_SHA256_HMAC, 0, kNotGenerated, kHmac},
 });
+
+CK_FLAGS UseOf(KeyKind kind) {
+  if (kind == KeyKind::kAes256Wrapping) return CKF_ENCRYPT | CKF_DECRYPT;
+  return Unwraps(kind) ? CKF_UNWRAP : CKF_SIGN;
+}
 
 constexpr bool InEnumOrder() {
   for (std::size_t i = 0; i < kKinds.size(); ++i) {
@@ -95,23 +105,22 @@ absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& function
   std::vector<KeyKind> kinds;
   for (const KindFacts& facts : kKinds) {
     const CK_FLAGS generate = IsPair(facts.kind) ? CKF_GENERATE_KEY_PAIR : CKF_GENERATE;
-    const CK_FLAGS use =
-        facts.kind == KeyKind::kAes256Wrapping ? CKF_ENCRYPT | CKF_DECRYPT : CKF_SIGN;
     if (can(facts.generate, generate, facts) &&
-        std::all_of(facts.uses.begin(), facts.uses.end(),
-                    [&](CK_MECHANISM_TYPE mechanism) { return can(mechanism, use, facts); })) {
+        std::all_of(facts.uses.begin(), facts.uses.end(), [&](CK_MECHANISM_TYPE mechanism) {
+          return can(mechanism, UseOf(facts.kind), facts);
+        })) {
       kinds.push_back(facts.kind);
     }
   }
   return kinds;
 }
 
-absl::StatusOr<bool> ProbeDelivery(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot) {
+absl::StatusOr<bool> ProbeOaep(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot, CK_FLAGS role) {
   ASSIGN_OR_RETURN(const std::vector<CK_MECHANISM_TYPE> listed, MechanismsOf(functions, slot));
   CK_MECHANISM_INFO info = {};
   return std::find(listed.begin(), listed.end(), CKM_RSA_PKCS_OAEP) != listed.end() &&
          functions.C_GetMechanismInfo(slot, CKM_RSA_PKCS_OAEP, &info) == CKR_OK &&
-         (info.flags & CKF_WRAP) != 0;
+         (info.flags & role) != 0;
 }
 
 CK_MECHANISM SigningMechanism(Mechanism mechanism) {

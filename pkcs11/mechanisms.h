@@ -12,13 +12,16 @@
 
 namespace keysvc::pkcs11 {
 
+// The token makes no such keys.
+inline constexpr CK_MECHANISM_TYPE kNotGenerated = CK_UNAVAILABLE_INFORMATION;
+
 // What a kind of key is in PKCS#11.
 struct KindFacts {
   KeyKind kind;
   CK_OBJECT_CLASS object_class;  // of the half that stays secret
   CK_KEY_TYPE type;
-  CK_ULONG bits;
-  CK_MECHANISM_TYPE generate;
+  CK_ULONG bits;                            // 0: keys of the kind differ in size
+  CK_MECHANISM_TYPE generate;               // kNotGenerated of what is imported
   std::span<const CK_MECHANISM_TYPE> uses;  // CKA_ALLOWED_MECHANISMS
 };
 
@@ -31,8 +34,9 @@ inline bool IsPair(KeyKind kind) { return FactsOf(kind).object_class == CKO_PRIV
 // The kinds that the token in `slot` can both generate and use, by its own mechanism list.
 absl::StatusOr<std::vector<KeyKind>> ProbeKinds(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
 
-// Whether it can wrap keys for others (RSA-OAEP), by its own mechanism list.
-absl::StatusOr<bool> ProbeDelivery(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot);
+// Whether it can do RSA-OAEP in this role (CKF_WRAP: for others, CKF_UNWRAP: what others wrapped),
+// by its own mechanism list.
+absl::StatusOr<bool> ProbeOaep(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot, CK_FLAGS role);
 
 // The mechanism with its parameters. The memory it points to is static.
 CK_MECHANISM SigningMechanism(Mechanism mechanism);

@@ -1,7 +1,6 @@
 #include "pkcs11/oaep.h"
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "pkcs11/attributes.h"
@@ -9,40 +8,28 @@
 #include "status/macros.h"
 
 namespace keysvc::pkcs11 {
-namespace {
 
-struct Oaep {
-  std::string_view name;  // RFC 7518 section 4.3
-  CK_MECHANISM_TYPE hash;
-  CK_RSA_PKCS_MGF_TYPE mgf;
-};
-constexpr Oaep kSha256{"RSA-OAEP-256", CKM_SHA256, CKG_MGF1_SHA256};
-constexpr Oaep kSha1{"RSA-OAEP", CKM_SHA_1, CKG_MGF1_SHA1};
+CK_MECHANISM OaepBy(OaepHash hash) {
+  static CK_RSA_PKCS_OAEP_PARAMS sha256 = {CKM_SHA256, CKG_MGF1_SHA256, CKZ_DATA_SPECIFIED, nullptr,
+                                           0};
+  static CK_RSA_PKCS_OAEP_PARAMS sha1 = {CKM_SHA_1, CKG_MGF1_SHA1, CKZ_DATA_SPECIFIED, nullptr, 0};
+  return {CKM_RSA_PKCS_OAEP, hash == OaepHash::kSha256 ? &sha256 : &sha1, sizeof(sha256)};
+}
 
-// Whether the token says that it cannot do it this way.
-bool IsRefusalOfHash(CK_RV code) {
+bool IsRefusalOfMechanism(CK_RV code) {
   return code == CKR_ARGUMENTS_BAD || code == CKR_MECHANISM_PARAM_INVALID ||
          code == CKR_MECHANISM_INVALID;
 }
-
-CK_RV WrapWith(Session& session, const Oaep& oaep, CK_OBJECT_HANDLE key, CK_OBJECT_HANDLE recipient,
-               std::string& wrapped) {
-  CK_RSA_PKCS_OAEP_PARAMS parameters = {oaep.hash, oaep.mgf, CKZ_DATA_SPECIFIED, nullptr, 0};
-  return session.WrapKey(recipient, {CKM_RSA_PKCS_OAEP, &parameters, sizeof(parameters)}, key,
-                         wrapped);
-}
-
-}  // namespace
 
 absl::StatusOr<WrappedKey> WrapOaep(Session& session, CK_OBJECT_HANDLE key,
                                     const crypto::RsaNumbers& recipient) {
   ASSIGN_OR_RETURN(const CK_OBJECT_HANDLE imported,
                    session.Create(WrappingKeyTemplate(recipient.modulus, recipient.exponent)));
-  WrappedKey wrapped{.bytes = {}, .algorithm = std::string(kSha256.name)};
-  CK_RV code = WrapWith(session, kSha256, key, imported, wrapped.bytes);
-  if (IsRefusalOfHash(code)) {
-    wrapped.algorithm = kSha1.name;
-    code = WrapWith(session, kSha1, key, imported, wrapped.bytes);
+  WrappedKey wrapped{.bytes = {}, .algorithm = std::string(NameOf(Wrapping::kRsaOaepSha256))};
+  CK_RV code = session.WrapKey(imported, OaepBy(OaepHash::kSha256), key, wrapped.bytes);
+  if (IsRefusalOfMechanism(code)) {
+    wrapped.algorithm = NameOf(Wrapping::kRsaOaepSha1);
+    code = session.WrapKey(imported, OaepBy(OaepHash::kSha1), key, wrapped.bytes);
   }
   RETURN_IF_ERROR(ToStatus(code, "C_WrapKey"));
   RETURN_IF_ERROR(session.Destroy(imported));

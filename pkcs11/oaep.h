@@ -11,6 +11,15 @@
 
 namespace keysvc::pkcs11 {
 
+enum class OaepHash { kSha256, kSha1 };
+
+// The mechanism with its parameters: the label is empty, and MGF1 uses the same hash. The memory it
+// points to is static.
+CK_MECHANISM OaepBy(OaepHash hash);
+
+// Whether the token says that it knows no such mechanism, or not with these parameters.
+bool IsRefusalOfMechanism(CK_RV code);
+
 // Wraps an extractable secret key under the RSA key of `recipient`, which is in the token for as
 // long as that takes. By SHA-256, or by SHA-1 where the token knows no other hash for it, as
 // SoftHSM2 does: OAEP does not rest on collisions being hard to find. The label is empty.

@@ -27,6 +27,10 @@ class PatientHsm::InPlace final : public Hsm {
   absl::StatusOr<WrappedKey> Deliver(std::string_view label, std::string_view recipient) override {
     return patient_.Deliver(label, recipient);
   }
+  absl::Status Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
+                      const WrappedSecret& secret) override {
+    return patient_.Import(label, kind, unwrapping, secret);
+  }
   absl::Status Destroy(std::string_view label) override { return patient_.Destroy(label); }
   absl::StatusOr<std::vector<HsmKey>> List() override { return patient_.List(); }
   absl::StatusOr<std::string> PublicKey(std::string_view label) override {
@@ -81,6 +85,15 @@ absl::StatusOr<WrappedKey> PatientHsm::Deliver(std::string_view label, std::stri
   return threads_->Run<absl::StatusOr<WrappedKey>>(
       [hsm = hsm_, label = std::string(label), recipient = std::string(recipient)] {
         return hsm->Deliver(label, recipient);
+      },
+      kMakingTakesLonger * within_);
+}
+
+absl::Status PatientHsm::Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
+                                const WrappedSecret& secret) {
+  return threads_->Run<absl::Status>(
+      [hsm = hsm_, label = std::string(label), kind, unwrapping = std::string(unwrapping), secret] {
+        return hsm->Import(label, kind, unwrapping, secret);
       },
       kMakingTakesLonger * within_);
 }

@@ -35,6 +35,8 @@ class PatientHsm final : public Hsm {
   absl::Status Generate(std::string_view label, KeyKind kind) override;
   absl::Status GenerateShared(std::string_view label, KeyKind kind) override;
   absl::StatusOr<WrappedKey> Deliver(std::string_view label, std::string_view recipient) override;
+  absl::Status Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
+                      const WrappedSecret& secret) override;
   absl::Status Destroy(std::string_view label) override;
   absl::StatusOr<std::vector<HsmKey>> List() override;
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;

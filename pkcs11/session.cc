@@ -87,12 +87,14 @@ absl::StatusOr<bool> Session::ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYP
   return value == CK_TRUE;
 }
 
-absl::Status Session::GenerateKey(CK_MECHANISM_TYPE mechanism, Template attributes) {
+absl::StatusOr<CK_OBJECT_HANDLE> Session::GenerateKey(CK_MECHANISM_TYPE mechanism,
+                                                      Template attributes) {
   CK_MECHANISM how = {mechanism, nullptr, 0};
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-  return ToStatus(
-      functions_.C_GenerateKey(handle_, &how, attributes.data(), attributes.size(), &key),
-      "C_GenerateKey");
+  RETURN_IF_ERROR(
+      ToStatus(functions_.C_GenerateKey(handle_, &how, attributes.data(), attributes.size(), &key),
+               "C_GenerateKey"));
+  return key;
 }
 
 absl::Status Session::GenerateKeyPair(CK_MECHANISM_TYPE mechanism, Template public_attributes,
@@ -165,6 +167,16 @@ CK_RV Session::WrapKey(CK_OBJECT_HANDLE wrapping_key, CK_MECHANISM mechanism, CK
   const CK_RV code =
       functions_.C_WrapKey(handle_, &mechanism, wrapping_key, key, out.data(), &size);
   if (code == CKR_OK) wrapped = crypto::AsText(crypto::ByteView(out.data(), size));
+  return code;
+}
+
+CK_RV Session::UnwrapKey(CK_OBJECT_HANDLE unwrapping_key, CK_MECHANISM mechanism,
+                         std::string_view wrapped, Template attributes, CK_OBJECT_HANDLE& key) {
+  CK_OBJECT_HANDLE unwrapped = CK_INVALID_HANDLE;
+  const CK_RV code =
+      functions_.C_UnwrapKey(handle_, &mechanism, unwrapping_key, Input(wrapped), wrapped.size(),
+                             attributes.data(), attributes.size(), &unwrapped);
+  if (code == CKR_OK) key = unwrapped;
   return code;
 }
 

@@ -36,7 +36,7 @@ class Session {
   absl::StatusOr<CK_ULONG> ReadNumber(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
   absl::StatusOr<bool> ReadFlag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
 
-  absl::Status GenerateKey(CK_MECHANISM_TYPE mechanism, Template attributes);
+  absl::StatusOr<CK_OBJECT_HANDLE> GenerateKey(CK_MECHANISM_TYPE mechanism, Template attributes);
   absl::Status GenerateKeyPair(CK_MECHANISM_TYPE mechanism, Template public_attributes,
                                Template private_attributes);
   absl::StatusOr<CK_OBJECT_HANDLE> Create(Template attributes);
@@ -53,6 +53,9 @@ class Session {
   // C_WrapKey. Sets `wrapped` when it is CKR_OK.
   CK_RV WrapKey(CK_OBJECT_HANDLE wrapping_key, CK_MECHANISM mechanism, CK_OBJECT_HANDLE key,
                 std::string& wrapped);
+  // C_UnwrapKey. Sets `key` when it is CKR_OK.
+  CK_RV UnwrapKey(CK_OBJECT_HANDLE unwrapping_key, CK_MECHANISM mechanism, std::string_view wrapped,
+                  Template attributes, CK_OBJECT_HANDLE& key);
 
  private:
   Session(const CK_FUNCTION_LIST& functions, CK_SESSION_HANDLE handle)

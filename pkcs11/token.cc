@@ -127,7 +127,8 @@ absl::StatusOr<Capabilities> Token::ProbeCapabilities() const {
       absl::StrCat(Unpadded(library.libraryDescription), " ", library.libraryVersion.major, ".",
                    library.libraryVersion.minor);
   ASSIGN_OR_RETURN(capabilities.kinds, ProbeKinds(functions_, slot_));
-  ASSIGN_OR_RETURN(capabilities.delivers, ProbeDelivery(functions_, slot_));
+  ASSIGN_OR_RETURN(capabilities.delivers, ProbeOaep(functions_, slot_, CKF_WRAP));
+  ASSIGN_OR_RETURN(capabilities.imports, ProbeOaep(functions_, slot_, CKF_UNWRAP));
   return capabilities;
 }
 

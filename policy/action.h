@@ -34,6 +34,7 @@ enum class Action {
   kCreateKey,
   kRotateKey,
   kDeliverKey,
+  kImportKey,
   kCreateCertificateSigningRequest,
   kAttachCertificate,
   kListKeys,

@@ -45,6 +45,7 @@ Subject SubjectOf(Action action) {
     case Action::kCreateKey:
     case Action::kRotateKey:
     case Action::kDeliverKey:
+    case Action::kImportKey:
     case Action::kCreateCertificateSigningRequest:
     case Action::kAttachCertificate:
     case Action::kListKeys:
@@ -148,6 +149,7 @@ bool IsDutyOf(PrincipalKind kind, Action action) {
     case Action::kCreateKey:
     case Action::kRotateKey:
     case Action::kDeliverKey:
+    case Action::kImportKey:
     case Action::kCreateCertificateSigningRequest:
     case Action::kAttachCertificate:
     case Action::kListKeys:

@@ -27,6 +27,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kDigestLength, "DIGEST_LENGTH", kInvalidArgument, false},
     {Reason::kRequestIdReused, "REQUEST_ID_REUSED", kInvalidArgument, false},
     {Reason::kPrivateKeyPresented, "PRIVATE_KEY_PRESENTED", kInvalidArgument, false},
+    {Reason::kWrappedSecretInvalid, "WRAPPED_SECRET_INVALID", kInvalidArgument, false},
     {Reason::kMethodUnknown, "METHOD_UNKNOWN", kUnimplemented, false},
     {Reason::kIdentityMissing, "IDENTITY_MISSING", kUnauthenticated, false},
     {Reason::kIdentityAmbiguous, "IDENTITY_AMBIGUOUS", kUnauthenticated, false},

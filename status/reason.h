@@ -26,6 +26,7 @@ enum class Reason {
   kDigestLength,
   kRequestIdReused,
   kPrivateKeyPresented,
+  kWrappedSecretInvalid,
   kMethodUnknown,
   // Who calls, and what the policy says.
   kIdentityMissing,

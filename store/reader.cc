@@ -39,8 +39,8 @@ constexpr char kHandleByMetadata[] =
 constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
-    "state, is_primary, revision, mac, token_format, low_s, certificates, max_signatures FROM "
-    "key_versions ORDER BY tenant, name, version";
+    "state, is_primary, revision, mac, token_format, low_s, certificates, max_signatures, origin, "
+    "made_by FROM key_versions ORDER BY tenant, name, version";
 constexpr char kPartnerKeys[] =
     "SELECT tenant, name, purpose, algorithm, kid, not_before_ms, not_after_ms, public_key, "
     "created_ms, registered_by, state, revision, mac FROM partner_keys ORDER BY tenant, name";
@@ -92,6 +92,8 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .token_format = row.Bytes(19),
       .low_s = row.Integer(20) != 0,
       .max_signatures = static_cast<std::uint64_t>(row.Integer(22)),
+      .origin = row.Bytes(23),
+      .made_by = row.Bytes(24),
       .recovery = row.Bytes(13),
       .reserved_uses = static_cast<std::uint64_t>(row.Integer(14)),
       .certificates = row.Bytes(21),

@@ -49,17 +49,19 @@ struct KeyVersionRow {
   std::uint32_t version = 0;
   std::string purpose;
   std::string algorithm;
-  std::string protection;  // "hsm" or "envelope"
+  std::string protection;  // "hsm", "envelope" or "shared"
   std::string environment;
   std::int64_t created_ms = 0;
   std::int64_t originator_end_ms = 0;  // end of the originator-usage period (SP 800-57)
   std::int64_t recipient_end_ms = 0;
-  std::string hsm_label;             // protection "hsm"
+  std::string hsm_label;             // protection "hsm" and "shared"
   std::string wrapped;               // protection "envelope"
   std::string public_key;            // DER SubjectPublicKeyInfo, key pairs only
   std::string token_format = {};     // of the tokens of its profile, where the key is bound to one
   bool low_s = false;                // of the ECDSA signatures that the key makes
   std::uint64_t max_signatures = 0;  // how many it makes at most; 0: any number
+  std::string origin = "generated";  // "generated" or "imported"
+  std::string made_by = {};          // the principal; empty in rows of schemas that do not say
   // Mutable:
   std::string recovery;             // the key, sealed to the recovery key; empty: it is not
   std::uint64_t reserved_uses = 0;  // how often the key may have been used

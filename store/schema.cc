@@ -151,8 +151,13 @@ ALTER TABLE key_versions ADD COLUMN certificates BLOB NOT NULL DEFAULT x'';
 ALTER TABLE key_versions ADD COLUMN max_signatures INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+constexpr char kVersion10[] = R"sql(
+ALTER TABLE key_versions ADD COLUMN origin TEXT NOT NULL DEFAULT 'generated';
+ALTER TABLE key_versions ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                               kVersion6, kVersion7, kVersion8, kVersion9};
+                               kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

@@ -42,8 +42,8 @@ constexpr char kPutKey[] =
     "INSERT OR REPLACE INTO key_versions (tenant, name, version, purpose, algorithm, protection, "
     "environment, created_ms, originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, "
     "recovery, reserved_uses, state, is_primary, revision, mac, token_format, low_s, "
-    "certificates, max_signatures) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "certificates, max_signatures, origin, made_by) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kFindPartnerKey[] =
     "SELECT revision FROM partner_keys WHERE tenant = ? AND name = ?";
 constexpr char kPutPartnerKey[] =
@@ -313,7 +313,8 @@ absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
                               Text{row.hsm_label}, Blob{row.wrapped}, Blob{row.public_key},
                               Blob{row.recovery}, row.reserved_uses, Text{row.state}, row.primary,
                               row.revision, Blob{row.mac}, Text{row.token_format}, row.low_s,
-                              Blob{row.certificates}, row.max_signatures)
+                              Blob{row.certificates}, row.max_signatures, Text{row.origin},
+                              Text{row.made_by})
                         .Run());
   }
   for (const PartnerKeyRow& row : mutation.partner_keys) {

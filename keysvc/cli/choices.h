@@ -41,7 +41,19 @@ inline const std::map<std::string, v1::KeyPurpose> kPurposes = {
     {"http", v1::KEY_PURPOSE_HTTP},
     {"webhook", v1::KEY_PURPOSE_WEBHOOK},
     {"cose", v1::KEY_PURPOSE_COSE},
+    {"timestamped-webhook", v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK},
+    {"secret-import", v1::KEY_PURPOSE_SECRET_IMPORT}};
+// Of keys that partners share.
+inline const std::map<std::string, v1::KeyPurpose> kSharedPurposes = {
+    {"webhook", v1::KEY_PURPOSE_WEBHOOK},
     {"timestamped-webhook", v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK}};
+inline const std::map<std::string, v1::KeyAlgorithm> kSharedAlgorithms = {
+    {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256}};
+inline const std::map<std::string, v1::KeyWrapping> kWrappings = {
+    {"rsa-oaep-sha256", v1::KEY_WRAPPING_RSA_OAEP_SHA256},
+    {"rsa-oaep-sha1", v1::KEY_WRAPPING_RSA_OAEP_SHA1},
+    {"rsa-aes-sha256", v1::KEY_WRAPPING_RSA_AES_SHA256},
+    {"rsa-aes-sha1", v1::KEY_WRAPPING_RSA_AES_SHA1}};
 inline const std::map<std::string, v1::KeyPurpose> kPartnerPurposes = {
     {"sign", v1::KEY_PURPOSE_SIGN}, {"jws", v1::KEY_PURPOSE_JWS},
     {"http", v1::KEY_PURPOSE_HTTP}, {"webhook", v1::KEY_PURPOSE_WEBHOOK},

@@ -21,6 +21,9 @@ namespace {
 constexpr std::string_view kKeys = "/keys/";
 constexpr int kPage = 200;
 constexpr std::size_t kCertificatesLimit = 32 << 10;
+constexpr std::size_t kWrappedLimit = 4 << 10;
+constexpr std::uint32_t kUsualDays = 365;
+constexpr std::uint32_t kUsualImportDays = 30;
 
 // One row per version.
 void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
@@ -30,6 +33,7 @@ void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
          {"purpose", Word(v1::KeyPurpose_Name(key.purpose()), "KEY_PURPOSE_")},
          {"algorithm", Word(v1::KeyAlgorithm_Name(version.algorithm()), "KEY_ALGORITHM_")},
          {"protection", Word(v1::KeyProtection_Name(version.protection()), "KEY_PROTECTION_")},
+         {"origin", Word(v1::KeyOrigin_Name(version.origin()), "KEY_ORIGIN_")},
          {"state", Word(v1::KeyState_Name(version.state()), "KEY_STATE_")},
          {"primary", version.primary()},
          {"environment", version.environment()},
@@ -86,6 +90,11 @@ v1::KeyAlgorithm AlgorithmOf(const CreateKeyOptions& options) {
   }
 }
 
+std::uint32_t CryptoperiodOf(const CreateKeyOptions& options) {
+  if (options.cryptoperiod_days != 0) return options.cryptoperiod_days;
+  return options.purpose == v1::KEY_PURPOSE_SECRET_IMPORT ? kUsualImportDays : kUsualDays;
+}
+
 }  // namespace
 
 ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options, Output& output) {
@@ -96,7 +105,7 @@ ExitCode CreateKey(const Connection& connection, const CreateKeyOptions& options
   if (at != std::string::npos) request.set_key_id(options.name.substr(at + kKeys.size()));
   request.set_purpose(PurposeOf(options));
   request.set_algorithm(AlgorithmOf(options));
-  request.set_cryptoperiod_days(options.cryptoperiod_days);
+  request.set_cryptoperiod_days(CryptoperiodOf(options));
   request.set_low_s(options.low_s);
   request.set_max_signatures(options.max_signatures);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
@@ -170,6 +179,26 @@ ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& optio
   if (options.out != "-") {
     output.Show({{"key_version", response.key_version()}, {"algorithm", response.algorithm()}});
   }
+  return ExitCode::kOk;
+}
+
+ExitCode ImportKey(const Connection& connection, const ImportKeyOptions& options, Output& output) {
+  absl::StatusOr<std::string> wrapped = ReadFile(options.in, kWrappedLimit);
+  if (!wrapped.ok()) return Report(wrapped.status());
+  v1::ImportKeyRequest request;
+  request.set_name(options.name);
+  request.set_purpose(options.purpose);
+  request.set_algorithm(options.algorithm);
+  request.set_cryptoperiod_days(options.cryptoperiod_days);
+  request.set_import_key(options.import_key);
+  request.set_wrapping(options.wrapping);
+  request.set_wrapped_secret(*std::move(wrapped));
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  v1::ImportKeyResponse response;
+  const auto stub = v1::KeyService::NewStub(connection.channel());
+  const grpc::Status status = stub->ImportKey(connection.Call().get(), request, &response);
+  if (!status.ok()) return ReportRepeatable(FromWire(status), request.request_id());
+  ShowKey(response.key(), output);
   return ExitCode::kOk;
 }
 

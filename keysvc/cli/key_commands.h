@@ -15,7 +15,7 @@ struct CreateKeyOptions {
   std::string name;
   v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_UNSPECIFIED;  // as the purpose says
   v1::KeyPurpose purpose = v1::KEY_PURPOSE_UNSPECIFIED;        // as the algorithm says: sign or mac
-  std::uint32_t cryptoperiod_days = 365;
+  std::uint32_t cryptoperiod_days = 0;  // 365, and 30 of a key that takes in secrets
   bool low_s = false;
   std::uint64_t max_signatures = 0;  // any number
   std::string request_id;
@@ -50,6 +50,19 @@ struct DeliverKeyOptions {
 };
 // Writes what only the partner can open, and shows which version it is and how to open it.
 ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& options, Output& output);
+
+struct ImportKeyOptions {
+  std::string name;
+  v1::KeyPurpose purpose = v1::KEY_PURPOSE_WEBHOOK;
+  v1::KeyAlgorithm algorithm = v1::KEY_ALGORITHM_HMAC_SHA256;
+  std::uint32_t cryptoperiod_days = 365;
+  std::string import_key;
+  v1::KeyWrapping wrapping = v1::KEY_WRAPPING_RSA_OAEP_SHA256;
+  std::string in = "-";
+  std::string request_id;
+};
+// Reads what a partner has wrapped from a file.
+ExitCode ImportKey(const Connection& connection, const ImportKeyOptions& options, Output& output);
 
 // Makes the service drop every key it holds open.
 ExitCode LockKeys(const Connection& connection, Output& output);

@@ -24,9 +24,11 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
   AddChoice(
       verb, "--purpose", options->purpose, kPurposes,
       "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE; for webhooks, a key "
-      "of hmac-sha256\nis shared with their receiver [sign; mac for hmac-... and aes-256-cmac]");
+      "of hmac-sha256\nis shared with their receiver. secret-import takes in what partners wrap, "
+      "and "
+      "is of rsa-3072 or rsa-4096\n[sign; mac for hmac-... and aes-256-cmac]");
   verb.add_option("--days", options->cryptoperiod_days,
-                  "For how long it makes new signatures [365]")
+                  "For how long it makes new signatures, or takes in secrets [365; 30]")
       ->option_text("1-1095")
       ->check(CLI::Range(1, 1095));
   verb.add_flag("--low-s", options->low_s,
@@ -75,6 +77,31 @@ void AddDeliver(Verbs& verbs, CLI::App& keys) {
       ->option_text("NAME")
       ->required();
   AddFile(verb, "--out", options->out, "Where the wrapped secret goes")->required();
+  AddRequestId(verb, options->request_id);
+}
+
+void AddImport(Verbs& verbs, CLI::App& keys) {
+  const auto options = std::make_shared<ImportKeyOptions>();
+  CLI::App& verb = verbs.Remote(
+      keys, "import",
+      "Takes in a secret that a partner has wrapped: as a new key, or the next version of one.",
+      "keysvc keys import tenants/acme/keys/bank-hooks --purpose webhook --under "
+      "tenants/acme/keys/import --in bank.wrapped",
+      With(options, ImportKey));
+  AddSubject(verb, options->name, "The key");
+  AddChoice(verb, "--purpose", options->purpose, kSharedPurposes, "What it signs [webhook]");
+  AddChoice(verb, "--algorithm", options->algorithm, kSharedAlgorithms,
+            "What it signs with [hmac-sha256]");
+  verb.add_option("--days", options->cryptoperiod_days, "For how long it signs [365]")
+      ->option_text("1-1095")
+      ->check(CLI::Range(1, 1095));
+  verb.add_option("--under", options->import_key,
+                  "The key of the purpose secret-import that the secret is wrapped for")
+      ->option_text("NAME")
+      ->required();
+  AddChoice(verb, "--wrapping", options->wrapping, kWrappings,
+            "How it is wrapped [rsa-oaep-sha256]");
+  AddFile(verb, "--in", options->in, "The wrapped secret [standard input]");
   AddRequestId(verb, options->request_id);
 }
 
@@ -165,6 +192,7 @@ void AddKeyVerbs(Verbs& verbs) {
   AddRotate(verbs, keys);
   AddAttachCertificate(verbs, keys);
   AddDeliver(verbs, keys);
+  AddImport(verbs, keys);
   AddGetAndList(verbs, keys);
   AddPublicKey(verbs, keys);
   AddCsr(verbs, keys);

@@ -32,6 +32,10 @@ std::string CsrSignature::FingerprintInput(const KeyName& key) const {
 absl::StatusOr<SignatureFormat::Draft> CsrSignature::DraftFor(const KeyVersion& version,
                                                               PublicKeys& public_keys,
                                                               absl::Time /*now*/) const {
+  if (version.parameters.purpose == Purpose::kSecretImport) {
+    return Error(Reason::kKeyPurposeMismatch,
+                 "the key signs nothing, a request for itself neither");
+  }
   ASSIGN_OR_RETURN(const auto half, public_keys.Of(version));
   ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, RsaPadding::kPkcs1));
   if (!scheme.check.has_value()) {

@@ -22,7 +22,7 @@ bool NeedsHsmKey(const KeyVersion& version) {
 }
 
 bool IsPresent(const std::vector<pkcs11::HsmKey>& present, const KeyVersion& version) {
-  const auto kind = HsmKindOf(version.parameters.algorithm);
+  const auto kind = HsmKindOf(version.parameters, version.origin);
   return std::ranges::any_of(present, [&](const pkcs11::HsmKey& key) {
     return key.label == version.hsm_label && key.kind == kind;
   });
@@ -74,8 +74,10 @@ absl::Status CheckHsmKeys(pkcs11::Hsm& hsm, const std::vector<pkcs11::HsmKey>& p
                      absl::StrCat("the HSM lacks ", version.name.ToString()));
       }
       if (!MaySignYet(version)) continue;
-      // A signature says all that the public half on the token would, for one search less.
-      if (CheckUse(version, Use::kApply, now).ok()) {
+      // A signature says all that the public half on the token would, for one search less. What
+      // unwraps is tried when something does not open.
+      if (version.parameters.purpose != Purpose::kSecretImport &&
+          CheckUse(version, Use::kApply, now).ok()) {
         RETURN_IF_ERROR(CheckSigns(hsm, version));
         continue;
       }

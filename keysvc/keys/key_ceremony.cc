@@ -69,6 +69,7 @@ void Describe(const KeyVersion& version, audit::Entry& entry) {
   if (!version.parameters.token_format.empty()) {
     entry.details["token_format"] = version.parameters.token_format;
   }
+  if (version.origin != Origin::kGenerated) entry.details["origin"] = NameOf(version.origin);
   if (version.parameters.low_s) entry.details["low_s"] = "true";
   if (version.parameters.max_signatures != 0) {
     entry.details["max_signatures"] = absl::StrCat(version.parameters.max_signatures);
@@ -88,7 +89,7 @@ KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersi
 
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
     audit::Entry entry, KeyVersion fresh, Becomes becomes,
-    std::optional<store::IdempotencyRow> kept, KeyRings& rings) {
+    std::optional<store::IdempotencyRow> kept, KeyRings& rings, const Source* source) {
   KeyRecord record;
   record.version = std::move(fresh);
   record.revision = 1;
@@ -107,7 +108,7 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   rings.Put(record);
   entry.details["intent"] = absl::StrCat(intent.index());
 
-  const auto change = MakeKey(record, becomes, rings);
+  const auto change = MakeKey(record, becomes, rings, source);
   if (!change.ok()) {
     ASSIGN_OR_RETURN(audit::Receipt receipt, Write(Failed(std::move(entry), change.status()),
                                                    {given_up}, ChangeOf({*given_up_row}), rings));
@@ -139,9 +140,10 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
 }
 
 absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, Becomes becomes,
-                                                         const KeyRings& rings) {
+                                                         const KeyRings& rings,
+                                                         const Source* source) {
   if (LivesInHsm(record.version.parameters.protection)) {
-    RETURN_IF_ERROR(MakeInHsm(record.version));
+    RETURN_IF_ERROR(MakeInHsm(record.version, source));
   } else {
     RETURN_IF_ERROR(MakeEnvelope(record));
   }
@@ -187,18 +189,20 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::Sealed(std::vector<KeyRecord> r
   return change;
 }
 
-absl::Status KeyCeremony::MakeInHsm(KeyVersion& version) {
-  const auto kind = HsmKindOf(version.parameters.algorithm);
+absl::Status KeyCeremony::MakeInHsm(KeyVersion& version, const Source* source) {
+  const auto kind = HsmKindOf(version.parameters, version.origin);
   if (!kind.has_value()) {
     return Error(Reason::kAlgorithmUnsupported, "no HSM key has this algorithm");
   }
   const bool shared = version.parameters.protection == Protection::kShared;
-  const absl::Status generated = shared ? hsm_.GenerateShared(version.hsm_label, *kind)
-                                        : hsm_.Generate(version.hsm_label, *kind);
-  if (ReasonOf(generated) == Reason::kKeyExists) {
+  const absl::Status made =
+      source != nullptr ? hsm_.Import(version.hsm_label, *kind, source->unwrapping, source->secret)
+      : shared          ? hsm_.GenerateShared(version.hsm_label, *kind)
+                        : hsm_.Generate(version.hsm_label, *kind);
+  if (ReasonOf(made) == Reason::kKeyExists) {
     return Error(Reason::kHsmFailure, "the token holds a key under a label that is new");
   }
-  RETURN_IF_ERROR(generated);
+  RETURN_IF_ERROR(made);
   if (HasPublicHalf(version.parameters)) {
     ASSIGN_OR_RETURN(version.public_key, hsm_.PublicKey(version.hsm_label));
   }

@@ -36,14 +36,22 @@ class KeyCeremony {
   // (IsPrepared).
   enum class Becomes { kPrimary, kSolePrimary, kPrepared };
 
+  // What a version is unwrapped from that the HSM does not make itself.
+  struct Source {
+    std::string unwrapping;  // label
+    pkcs11::WrappedSecret secret;
+  };
+
   // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
-  // what became durable. `kept` is written with the outcome. `entry` says who and why; outcome and
-  // resource are filled in. An outer error means that a record could not be made, or that it is
-  // unknown whether one was: the rows have to be read again.
+  // what became durable. `source`: of an imported one, else null. `kept` is written with the
+  // outcome. `entry` says who and why; outcome and resource are filled in. An outer error means
+  // that a record could not be made, or that it is unknown whether one was: the rows have to be
+  // read again.
   absl::StatusOr<audit::Recorded<KeyVersion>> AddVersion(audit::Entry entry, KeyVersion fresh,
                                                          Becomes becomes,
                                                          std::optional<store::IdempotencyRow> kept,
-                                                         KeyRings& rings);
+                                                         KeyRings& rings,
+                                                         const Source* source = nullptr);
 
   // Makes a prepared version primary and demotes the old primary, in one change; errors as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Activate(audit::Entry entry,
@@ -79,14 +87,15 @@ class KeyCeremony {
     std::vector<KeyRecord> records;
     std::vector<store::KeyVersionRow> rows;
   };
-  absl::StatusOr<Change> MakeKey(KeyRecord record, Becomes becomes, const KeyRings& rings);
+  absl::StatusOr<Change> MakeKey(KeyRecord record, Becomes becomes, const KeyRings& rings,
+                                 const Source* source);
   // The record as primary version, and what was in use before demoted.
   absl::StatusOr<Change> Activation(KeyRecord record, Becomes becomes, const KeyRings& rings);
   absl::StatusOr<Change> Sealed(std::vector<KeyRecord> records, const KeyRings& rings) const;
   // Writes the changed records with an entry that says what all rows are then.
   absl::StatusOr<audit::Receipt> Write(audit::Entry entry, const std::vector<KeyRecord>& changed,
                                        store::Mutation mutation, KeyRings& rings);
-  absl::Status MakeInHsm(KeyVersion& version);
+  absl::Status MakeInHsm(KeyVersion& version, const Source* source);
   absl::Status MakeEnvelope(KeyRecord& record);
 
   pkcs11::Hsm& hsm_;

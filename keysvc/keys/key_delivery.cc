@@ -89,6 +89,9 @@ absl::StatusOr<KeyVersion> KeyDelivery::VersionOf(const KeyVersionName& name) co
   if (version.parameters.protection != Protection::kShared) {
     return Error(Reason::kKeyPurposeMismatch, "the key is not shared, and leaves the HSM never");
   }
+  if (version.origin == Origin::kImported) {
+    return Error(Reason::kKeyDelivered, "the secret is the partner's, who has it");
+  }
   RETURN_IF_ERROR(CheckUse(version, Use::kApply, clock_()));
   return version;
 }

@@ -39,6 +39,9 @@ void ReadCeremony(const Entry& entry, KeyHistory& history) {
   version.token_format = Detail(entry, "token_format");
   version.low_s = !Detail(entry, "low_s").empty();
   version.max_signatures = Detail(entry, "max_signatures");
+  version.origin = Detail(entry, "origin");
+  // Whoever activates a version that was made ahead has not made it.
+  if (!version.prepared) version.made_by = entry.actor;
   if (entry.action == kCreateVersion) {
     version.prepared = entry.outcome == Outcome::kSuccess;
   } else {
@@ -99,6 +102,9 @@ bool Exists(const store::KeyVersionRow& row) {
 }
 
 // As records say it.
+std::string OriginOf(const store::KeyVersionRow& row) {
+  return row.origin == NameOf(Origin::kGenerated) ? "" : row.origin;
+}
 std::string MaxSignaturesOf(const store::KeyVersionRow& row) {
   return row.max_signatures == 0 ? "" : absl::StrCat(row.max_signatures);
 }
@@ -112,8 +118,13 @@ absl::Status CheckRow(const RecordedVersion& recorded, bool newest,
   };
   if (row.purpose != recorded.purpose || row.algorithm != recorded.algorithm ||
       row.protection != recorded.protection || row.token_format != recorded.token_format ||
-      row.low_s != recorded.low_s || MaxSignaturesOf(row) != recorded.max_signatures) {
+      row.low_s != recorded.low_s || MaxSignaturesOf(row) != recorded.max_signatures ||
+      OriginOf(row) != recorded.origin) {
     return contradicts(" is not of the kind that the log says");
+  }
+  // Rows of older schemas, and versions that a restoration made, do not say.
+  if (!row.made_by.empty() && row.made_by != recorded.made_by) {
+    return contradicts(" was made by somebody else than the log says");
   }
   const bool should_exist = recorded.made && !recorded.lost;
   const KeyState state = newest ? KeyState::kActive : KeyState::kDeactivated;
@@ -144,7 +155,7 @@ absl::StatusOr<KeyHistory> ReadKeyHistory(store::Store& store) {
       store, "KeyService", "Log", [&](std::uint64_t index, const Entry& entry) -> absl::Status {
         if (entry.action.starts_with("Log.")) return ReadLogRecord(index, entry, history);
         if (entry.action == "KeyService.CreateKey" || entry.action == kCreateVersion ||
-            entry.action == "KeyService.RotateKey") {
+            entry.action == "KeyService.RotateKey" || entry.action == "KeyService.ImportKey") {
           ReadCeremony(entry, history);
         } else if (entry.action == "KeyService.Recovered") {
           history.versions[entry.resource].made = false;

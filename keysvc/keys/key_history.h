@@ -23,6 +23,8 @@ struct RecordedVersion {
   std::string token_format;  // empty but for keys that are bound to one
   bool low_s = false;
   std::string max_signatures;   // in decimal; empty where there is no ceiling
+  std::string origin;           // empty but for what was imported
+  std::string made_by;          // the principal who had it made
   std::string recovery_sha256;  // of the copy sealed last; empty when there is none
 };
 

@@ -13,14 +13,16 @@ namespace {
 // In enum order.
 constexpr auto kPurposes = std::to_array<std::string_view>(
     {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws", "ff1", "http", "webhook",
-     "fingerprint", "cose", "account-reference", "timestamped-webhook", "secret-delivery"});
-static_assert(static_cast<std::size_t>(Purpose::kSecretDelivery) + 1 == kPurposes.size());
+     "fingerprint", "cose", "account-reference", "timestamped-webhook", "secret-delivery",
+     "secret-import"});
+static_assert(static_cast<std::size_t>(Purpose::kSecretImport) + 1 == kPurposes.size());
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519", "EC-P384", "RSA-4096",
      "RSA-2048-SHA384", "RSA-2048-SHA512", "RSA-3072-SHA384", "RSA-3072-SHA512", "RSA-4096-SHA384",
      "RSA-4096-SHA512", "HMAC-SHA384", "HMAC-SHA512", "AES-256-CMAC"});
 static_assert(static_cast<std::size_t>(Algorithm::kAes256Cmac) + 1 == kAlgorithms.size());
 constexpr auto kProtections = std::to_array<std::string_view>({"hsm", "envelope", "shared"});
+constexpr auto kOrigins = std::to_array<std::string_view>({"generated", "imported"});
 constexpr auto kStates = std::to_array<std::string_view>(
     {"pre-activation", "active", "suspended", "deactivated", "compromised", "destroyed"});
 
@@ -46,6 +48,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kWebhook:
       return algorithm == Algorithm::kEd25519 || algorithm == Algorithm::kHmacSha256;
     case Purpose::kSecretDelivery:
+    case Purpose::kSecretImport:
       return algorithm == Algorithm::kRsa3072 || algorithm == Algorithm::kRsa4096;
     case Purpose::kData:
     case Purpose::kToken:
@@ -73,6 +76,7 @@ std::string_view NameOf(Algorithm algorithm) {
 std::string_view NameOf(Protection protection) {
   return kProtections.at(static_cast<std::size_t>(protection));
 }
+std::string_view NameOf(Origin origin) { return kOrigins.at(static_cast<std::size_t>(origin)); }
 std::string_view NameOf(KeyState state) { return kStates.at(static_cast<std::size_t>(state)); }
 
 std::optional<Purpose> PurposeNamed(std::string_view name) {
@@ -84,6 +88,7 @@ std::optional<Algorithm> AlgorithmNamed(std::string_view name) {
 std::optional<Protection> ProtectionNamed(std::string_view name) {
   return Named<Protection>(kProtections, name);
 }
+std::optional<Origin> OriginNamed(std::string_view name) { return Named<Origin>(kOrigins, name); }
 std::optional<KeyState> KeyStateNamed(std::string_view name) {
   return Named<KeyState>(kStates, name);
 }
@@ -110,12 +115,17 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
   if (parameters.cryptoperiod < absl::Hours(24) || parameters.cryptoperiod > 3 * kYear) {
     return Error(Reason::kFieldInvalid, "a cryptoperiod is 1 day to 3 years", "cryptoperiod_days");
   }
+  if (parameters.purpose == Purpose::kSecretImport && parameters.cryptoperiod > kLongestImport) {
+    return Error(Reason::kFieldInvalid, "a key takes in secrets for 1 to 90 days",
+                 "cryptoperiod_days");
+  }
   if (parameters.low_s && parameters.algorithm != Algorithm::kEcP256 &&
       parameters.algorithm != Algorithm::kEcP384) {
     return Error(Reason::kFieldInvalid, "only ECDSA signatures have an s", "low_s");
   }
   if (parameters.max_signatures == 0) return absl::OkStatus();
-  if (!IsMadeByRequest(parameters.purpose) || parameters.protection != Protection::kHsm) {
+  if (!IsMadeByRequest(parameters.purpose) || parameters.protection != Protection::kHsm ||
+      parameters.purpose == Purpose::kSecretImport) {
     return Error(Reason::kFieldInvalid, "what such a key makes is not counted", "max_signatures");
   }
   if (parameters.max_signatures > kMostSignatures) {
@@ -127,7 +137,8 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
 bool LivesInHsm(Protection protection) { return protection != Protection::kEnvelope; }
 
 bool HasPublicHalf(const KeyParameters& parameters) {
-  return Signs(parameters.purpose) && !IsMac(parameters.algorithm);
+  return parameters.purpose == Purpose::kSecretImport ||
+         (Signs(parameters.purpose) && !IsMac(parameters.algorithm));
 }
 
 bool HasKeySet(const KeyParameters& parameters) {
@@ -135,7 +146,10 @@ bool HasKeySet(const KeyParameters& parameters) {
 }
 
 absl::Duration RecipientPeriodOf(const KeyParameters& parameters) {
-  if (parameters.protection == Protection::kShared) return absl::ZeroDuration();
+  if (parameters.protection == Protection::kShared ||
+      parameters.purpose == Purpose::kSecretImport) {
+    return absl::ZeroDuration();
+  }
   return Signs(parameters.purpose) ? 7 * kYear : 3 * kYear;
 }
 
@@ -145,7 +159,8 @@ bool Signs(Purpose purpose) {
 }
 
 bool IsMadeByRequest(Purpose purpose) {
-  return Signs(purpose) || purpose == Purpose::kMac || purpose == Purpose::kTimestampedWebhook;
+  return Signs(purpose) || purpose == Purpose::kMac || purpose == Purpose::kTimestampedWebhook ||
+         purpose == Purpose::kSecretImport;
 }
 
 bool Allows(KeyState state, Use use) {
@@ -214,6 +229,17 @@ std::optional<pkcs11::KeyKind> HsmKindOf(Algorithm algorithm) {
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+std::optional<pkcs11::KeyKind> HsmKindOf(const KeyParameters& parameters, Origin origin) {
+  const std::optional<pkcs11::KeyKind> kind = HsmKindOf(parameters.algorithm);
+  if (parameters.purpose == Purpose::kSecretImport) {
+    return kind == pkcs11::KeyKind::kRsa4096 ? pkcs11::KeyKind::kRsa4096Unwrapping
+                                             : pkcs11::KeyKind::kRsa3072Unwrapping;
+  }
+  if (origin == Origin::kGenerated) return kind;
+  return kind == pkcs11::KeyKind::kHmacSha256 ? std::optional(pkcs11::KeyKind::kImportedHmacSha256)
+                                              : std::nullopt;
 }
 
 bool IsMac(Algorithm algorithm) {

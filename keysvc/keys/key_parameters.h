@@ -32,6 +32,7 @@ enum class Purpose {
   kAccountReference,
   kTimestampedWebhook,
   kSecretDelivery,  // of partners' keys only: wraps what is delivered to the partner
+  kSecretImport,    // unwraps what partners wrapped, inside the HSM
 };
 // RSA keys hash with SHA-256 where the name says no other.
 enum class Algorithm {
@@ -55,6 +56,8 @@ enum class Algorithm {
 };
 // kShared: in the HSM, and outside it with the partner whom it was delivered to.
 enum class Protection { kHsm, kEnvelope, kShared };
+// Where the key was made: here, or by a partner who wrapped it.
+enum class Origin { kGenerated, kImported };
 // SP 800-57 part 1, section 7.
 enum class KeyState { kPreActivation, kActive, kSuspended, kDeactivated, kCompromised, kDestroyed };
 
@@ -62,20 +65,25 @@ enum class KeyState { kPreActivation, kActive, kSuspended, kDeactivated, kCompro
 std::string_view NameOf(Purpose purpose);
 std::string_view NameOf(Algorithm algorithm);
 std::string_view NameOf(Protection protection);
+std::string_view NameOf(Origin origin);
 std::string_view NameOf(KeyState state);
 std::optional<Purpose> PurposeNamed(std::string_view name);
 std::optional<Algorithm> AlgorithmNamed(std::string_view name);
 std::optional<Protection> ProtectionNamed(std::string_view name);
+std::optional<Origin> OriginNamed(std::string_view name);
 std::optional<KeyState> KeyStateNamed(std::string_view name);
 
 constexpr absl::Duration kYear = absl::Hours(24 * 365);
+// How long a key may take in secrets: by then those who wrapped for it are done.
+constexpr absl::Duration kLongestImport = absl::Hours(24 * 90);
 
 // Everything about a key version that is not random.
 struct KeyParameters {
   Purpose purpose = Purpose::kSign;
   Algorithm algorithm = Algorithm::kEcP256;
   Protection protection = Protection::kHsm;
-  // The originator-usage period, 1 day .. 3 years (SP 800-57, table 1).
+  // The originator-usage period, 1 day .. 3 years (SP 800-57, table 1), .. kLongestImport of keys
+  // that take in secrets.
   absl::Duration cryptoperiod = kYear;
   // Of what the key makes, or of the tokens of its profile, as tokenizer::Profile writes it; kFf1,
   // kData and kAccountReference only.
@@ -101,14 +109,14 @@ absl::Status CheckParameters(const KeyParameters& parameters);
 
 // Whether such keys live in the HSM, and not in the store.
 bool LivesInHsm(Protection protection);
-// Whether such a key has a public half, by which others verify.
+// Whether such a key has a public half, by which others verify or wrap.
 bool HasPublicHalf(const KeyParameters& parameters);
 // Whether it is published in a key set, which verifiers keep for a while (JwksOf).
 bool HasKeySet(const KeyParameters& parameters);
 
 // How long a version may process after it stopped to apply (SP 800-57, section 5.3.6): 7 years to
 // verify signatures, 3 years otherwise. Shared keys none at all: whoever has one could go on making
-// what it verifies.
+// what it verifies. Nor keys that take in secrets.
 absl::Duration RecipientPeriodOf(const KeyParameters& parameters);
 
 // Apply protection (encrypt, sign, MAC, wrap); process what is protected (decrypt, verify, unwrap).
@@ -128,8 +136,11 @@ bool Signs(Purpose purpose);
 // Whether keys of the purpose are made by request, not by the service for itself.
 bool IsMadeByRequest(Purpose purpose);
 
-// The kind of HSM object that such a key is; nullopt for one that only exists wrapped.
+// The kind of HSM object that a key of the algorithm is, if it signs or MACs; nullopt for one that
+// only exists wrapped.
 std::optional<pkcs11::KeyKind> HsmKindOf(Algorithm algorithm);
+// The kind that such a key of our own is.
+std::optional<pkcs11::KeyKind> HsmKindOf(const KeyParameters& parameters, Origin origin);
 
 }  // namespace keysvc::keys
 

@@ -4,20 +4,22 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
 #include "crypto/certificate_chain.h"
+#include "crypto/digest.h"
 #include "crypto/secret_key.h"
 #include "keysvc/keys/call_record.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/hsm_keys.h"
 #include "keysvc/keys/kept_version.h"
-#include "keysvc/keys/key_request.h"
 #include "keysvc/keys/logged_keys.h"
 #include "keysvc/keys/own_keys.h"
 #include "keysvc/keys/profile_keys.h"
 #include "keysvc/keys/request_keys.h"
 #include "policy/name.h"
+#include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
 #include "tokenizer/answer_retention.h"
@@ -112,20 +114,9 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Create(const policy::Permit& permit
   if (checked.ok()) checked = EnsureKey(RequestKeyOf(name.tenant), Purpose::kRequest);
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
   const std::string request = RequestText(entry.action, name, &parameters);
-  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
-    if (rings.FindPrimary(name) != nullptr) {
-      return Error(Reason::kKeyExists, "there is a key of this name");
-    }
-    const auto kind = HsmKindOf(parameters.algorithm);
-    if (!kind.has_value() || !hsm_.capabilities().Supports(*kind)) {
-      return Error(Reason::kAlgorithmUnsupported, "the HSM does not support the algorithm");
-    }
-    if (parameters.protection == Protection::kShared && !hsm_.capabilities().delivers) {
-      return Error(Reason::kAlgorithmUnsupported, "the HSM cannot hand over what is shared");
-    }
-    return Addition{.parameters = parameters};
-  };
-  return AddVersion(entry, name, request, decide);
+  return AddVersion(entry, name, request, [&](const KeyRings& rings) {
+    return FirstVersion(rings, name, parameters, hsm_.capabilities());
+  });
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::CreateVersion(const policy::Permit& permit,
@@ -136,19 +127,8 @@ absl::StatusOr<RecordedVersion> KeyRegistry::CreateVersion(const policy::Permit&
   const std::lock_guard lock(ceremony_mutex_);
   const absl::Status checked = CheckPermit(permit, policy::Action::kRotateKey, name.ToString());
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
-  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
-    const KeyRecord* primary = rings.FindPrimary(name);
-    if (primary == nullptr) return NotFound();
-    const KeyParameters& parameters = primary->version.parameters;
-    if (!HasPublicHalf(parameters)) {
-      return Error(Reason::kKeyPurposeMismatch, "the key has no public half to publish");
-    }
-    if (rings.FindPrepared(name) != nullptr) {
-      return Error(Reason::kKeyExists, "the key's next version is there already");
-    }
-    return Addition{.parameters = parameters, .becomes = KeyCeremony::Becomes::kPrepared};
-  };
-  return AddVersion(entry, name, RequestText(entry.action, name, nullptr), decide);
+  return AddVersion(entry, name, RequestText(entry.action, name, nullptr),
+                    [&](const KeyRings& rings) { return VersionAhead(rings, name); });
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit,
@@ -158,22 +138,29 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit
   const std::lock_guard lock(ceremony_mutex_);
   const absl::Status checked = CheckPermit(permit, policy::Action::kRotateKey, name.ToString());
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
-  const auto decide = [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
-    const KeyRecord* primary = rings.FindPrimary(name);
-    if (primary == nullptr) return NotFound();
-    RETURN_IF_ERROR(CheckRotatable(primary->version.parameters.purpose));
-    const KeyRecord* prepared = rings.FindPrepared(name);
-    if (urgency == Urgency::kInDueTime) {
-      RETURN_IF_ERROR(published_.Check(primary->version.parameters, prepared, clock_()));
-    }
-    using enum KeyCeremony::Becomes;
-    return Addition{.parameters = primary->version.parameters,
-                    .becomes = urgency == Urgency::kSoon ? kSolePrimary : kPrimary,
-                    .prepared = prepared};
-  };
   std::string request = RequestText(entry.action, name, nullptr);
   if (urgency == Urgency::kSoon) request += '\1';
-  return AddVersion(entry, name, request, decide);
+  using enum KeyCeremony::Becomes;
+  return AddVersion(entry, name, request, [&](const KeyRings& rings) {
+    return NextVersion(rings, name, urgency == Urgency::kSoon ? kSolePrimary : kPrimary, published_,
+                       clock_());
+  });
+}
+
+absl::StatusOr<RecordedVersion> KeyRegistry::Import(const policy::Permit& permit,
+                                                    const KeyImport& import,
+                                                    std::string_view request_id) {
+  audit::Entry entry = EntryOf(permit, "KeyService.ImportKey", import.name.ToString(), request_id);
+  entry.details["import_key"] = import.import_key.key.ToString();
+  entry.details["wrapping"] = NameOf(import.secret.wrapping);
+  const std::lock_guard lock(ceremony_mutex_);
+  absl::Status checked = CheckPermit(permit, policy::Action::kImportKey, import.name.ToString());
+  if (checked.ok()) checked = CheckImportable(import);
+  if (!checked.ok()) return ceremony_.Refuse(entry, checked);
+  return AddVersion(
+      entry, import.name, RequestText(entry.action, import), [&](const KeyRings& rings) {
+        return ImportedVersion(rings, import, hsm_.capabilities(), entry.actor, clock_());
+      });
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::AttachCertificates(const policy::Permit& permit,
@@ -473,15 +460,26 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
   if (earlier->has_value()) return ceremony_.Repeat(entry, **std::move(earlier));
   const auto addition = decide(rings);
   if (!addition.ok()) return ceremony_.Refuse(entry, addition.status());
-  KeyVersion fresh = addition->prepared != nullptr
-                         ? addition->prepared->version
-                         : Draft(name, rings.NextVersion(name), addition->parameters);
+  const auto* source = addition->source.has_value() ? &*addition->source : nullptr;
+  KeyVersion fresh =
+      addition->prepared != nullptr
+          ? addition->prepared->version
+          : Draft(name, rings.NextVersion(name), addition->parameters,
+                  source == nullptr ? Origin::kGenerated : Origin::kImported, entry.actor);
   auto kept = Keep(entry, fresh.name, *opened);
   if (!kept.ok()) return ceremony_.Refuse(entry, kept.status());
   if (addition->prepared != nullptr) {
     return ceremony_.Activate(entry, *addition->prepared, *std::move(kept), rings);
   }
-  return ceremony_.AddVersion(entry, std::move(fresh), addition->becomes, *std::move(kept), rings);
+  audit::Entry addressed = entry;
+  if (source != nullptr) {
+    // Only of what may be a wrapped secret: a hash without a key would give away anything shorter.
+    addressed.details["wrapped_sha256"] =
+        absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(source->secret.bytes))));
+    addressed.details["import_key"] = addition->import_key;
+  }
+  return ceremony_.AddVersion(std::move(addressed), std::move(fresh), addition->becomes,
+                              *std::move(kept), rings, source);
 }
 
 absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const audit::Entry& entry,
@@ -545,14 +543,15 @@ absl::Status KeyRegistry::EnsureKey(const KeyName& name, Purpose purpose,
   auto added = AddVersion(entry, name, {}, [&](const KeyRings& rings) -> absl::StatusOr<Addition> {
     exists = rings.FindPrimary(name) != nullptr;
     if (exists) return Error(Reason::kKeyExists, "there is a key of this name");
-    return Addition{.parameters = parameters};
+    return Addition{.parameters = parameters, .source = {}, .import_key = {}};
   });
   RETURN_IF_ERROR(added.status());
   return exists ? absl::OkStatus() : added->value.status();
 }
 
 KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
-                              const KeyParameters& parameters) const {
+                              const KeyParameters& parameters, Origin origin,
+                              const std::string& made_by) const {
   KeyVersion version{.name = {name, number},
                      .parameters = parameters,
                      .state = KeyState::kPreActivation,
@@ -563,7 +562,9 @@ KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
                      .recipient_end = {},
                      .hsm_label = {},
                      .public_key = {},
-                     .certificates = {}};
+                     .certificates = {},
+                     .origin = origin,
+                     .made_by = made_by};
   version.originator_end = version.created + parameters.cryptoperiod;
   version.recipient_end = version.originator_end + RecipientPeriodOf(parameters);
   if (LivesInHsm(parameters.protection)) {

@@ -18,9 +18,11 @@
 #include "absl/time/time.h"
 #include "audit/journal.h"
 #include "crypto/secret_bytes.h"
+#include "keysvc/keys/key_addition.h"
 #include "keysvc/keys/key_ceremony.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
+#include "keysvc/keys/key_request.h"
 #include "keysvc/keys/key_rings.h"
 #include "keysvc/keys/key_uses.h"
 #include "keysvc/keys/key_version.h"
@@ -93,6 +95,14 @@ class KeyRegistry {
                                                      std::string_view request_id,
                                                      Urgency urgency = Urgency::kInDueTime);
 
+  // Has the HSM unwrap a partner's secret as the key's first version, or as its next one, as a
+  // rotation does; the new version is of the origin imported. Recorded errors are those of
+  // CheckImportable and ImportedVersion, and INVALID_ARGUMENT/WRAPPED_SECRET_INVALID; a refusal
+  // leaves nothing in the HSM. Intent, outcome and repetitions as above.
+  absl::StatusOr<audit::Recorded<KeyVersion>> Import(const policy::Permit& permit,
+                                                     const KeyImport& import,
+                                                     std::string_view request_id);
+
   // Attaches certificates (crypto::ReadCertificateChain) to a version of a key pair, the primary
   // one for 0, in the place of what it had: one that verifies still, or waits to sign. Recorded
   // errors: NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH for keys without
@@ -159,12 +169,6 @@ class KeyRegistry {
   absl::Status SettleDoubt();
   // Compares the rings with what the token holds.
   absl::Status CheckHsm();
-  // A version to make, or one that is prepared.
-  struct Addition {
-    KeyParameters parameters;
-    KeyCeremony::Becomes becomes = KeyCeremony::Becomes::kPrimary;
-    const KeyRecord* prepared = nullptr;
-  };
   // Adds the version that `decide` gives for the rings as they are then; an error of `decide` is
   // recorded. `request` is all that the caller asked for, in canonical form. The ceremony mutex is
   // held.
@@ -199,8 +203,8 @@ class KeyRegistry {
                                                         const KeyRings& rings) const;
   // Makes a key of the service's own unless it exists. The ceremony mutex is held.
   absl::Status EnsureKey(const KeyName& name, Purpose purpose, std::string token_format = {});
-  KeyVersion Draft(const KeyName& name, std::uint32_t number,
-                   const KeyParameters& parameters) const;
+  KeyVersion Draft(const KeyName& name, std::uint32_t number, const KeyParameters& parameters,
+                   Origin origin, const std::string& made_by) const;
 
   std::shared_ptr<const KeyRings> Rings() const;
   void Publish(KeyRings rings);

@@ -38,6 +38,16 @@ std::string RequestText(std::string_view action, const KeyVersionName& name, std
       .Take();
 }
 
+std::string RequestText(std::string_view action, const KeyImport& import) {
+  return crypto::CanonicalWriter()
+      .Bytes(RequestText(action, import.name, &import.parameters))
+      .Bytes(import.import_key.key.ToString())
+      .U32(import.import_key.version)
+      .Bytes(NameOf(import.secret.wrapping))
+      .Bytes(import.secret.bytes)
+      .Take();
+}
+
 absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters) {
   if (!policy::IsName(name.tenant) || !policy::IsName(name.key) || IsOwnKey(name.key)) {
     return Error(Reason::kFieldInvalid, "not an id that a key may have", "key_id");
@@ -46,6 +56,18 @@ absl::Status CheckCreatable(const KeyName& name, const KeyParameters& parameters
     return Error(Reason::kFieldInvalid, "keys of this purpose are made by the service", "purpose");
   }
   return CheckParameters(parameters);
+}
+
+absl::Status CheckImportable(const KeyImport& import) {
+  RETURN_IF_ERROR(CheckCreatable(import.name, import.parameters));
+  if (import.parameters.protection != Protection::kShared) {
+    return Error(Reason::kFieldInvalid, "only keys that are shared by nature are imported",
+                 "purpose");
+  }
+  if (import.import_key.key.tenant != import.name.tenant) {
+    return Error(Reason::kFieldInvalid, "the import key is another tenant's", "import_key");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckRotatable(Purpose purpose) {

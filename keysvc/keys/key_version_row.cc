@@ -15,6 +15,7 @@ constexpr std::uint8_t kMacFormat = 1;
 constexpr std::uint8_t kMacFormatWithRecovery = 2;
 constexpr std::uint8_t kMacFormatWithTokenFormat = 3;
 constexpr std::uint8_t kMacFormatWithSigningTerms = 4;
+constexpr std::uint8_t kMacFormatWithOrigin = 5;
 
 std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
@@ -27,7 +28,8 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   const auto algorithm = AlgorithmNamed(row.algorithm);
   const auto protection = ProtectionNamed(row.protection);
   const auto state = KeyStateNamed(row.state);
-  if (!purpose || !algorithm || !protection || !state) return Changed();
+  const auto origin = OriginNamed(row.origin);
+  if (!purpose || !algorithm || !protection || !state || !origin) return Changed();
   KeyRecord record;
   record.wrapped = row.wrapped;
   record.recovery = row.recovery;
@@ -47,6 +49,8 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   version.hsm_label = row.hsm_label;
   version.public_key = row.public_key;
   version.certificates = row.certificates;
+  version.origin = *origin;
+  version.made_by = row.made_by;
   return record;
 }
 
@@ -74,6 +78,8 @@ store::KeyVersionRow RowOf(const KeyRecord& record) {
           .token_format = version.parameters.token_format,
           .low_s = version.parameters.low_s,
           .max_signatures = version.parameters.max_signatures,
+          .origin = std::string(NameOf(version.origin)),
+          .made_by = version.made_by,
           .recovery = record.recovery,
           .reserved_uses = record.reserved_uses,
           .certificates = version.certificates,
@@ -99,15 +105,17 @@ std::string WrapContextOf(const KeyVersion& version) {
 std::string MacInputOf(const store::KeyVersionRow& row) {
   // Rows of older schemas lack the last columns. Which format a row is under follows from all of
   // it, so that emptying columns does not make a row of one format one of another.
-  const bool fourth = row.low_s || row.max_signatures != 0 || !row.certificates.empty();
+  const bool fifth = row.origin != NameOf(Origin::kGenerated) || !row.made_by.empty();
+  const bool fourth = fifth || row.low_s || row.max_signatures != 0 || !row.certificates.empty();
   const bool third = fourth || !row.token_format.empty();
   const bool first = !third && row.recovery.empty() && row.reserved_uses == 0;
   crypto::CanonicalWriter input;
   input.Bytes("keysvc key row")
-      .U8(fourth  ? kMacFormatWithSigningTerms
-          : third ? kMacFormatWithTokenFormat
-          : first ? kMacFormat
-                  : kMacFormatWithRecovery)
+      .U8(fifth    ? kMacFormatWithOrigin
+          : fourth ? kMacFormatWithSigningTerms
+          : third  ? kMacFormatWithTokenFormat
+          : first  ? kMacFormat
+                   : kMacFormatWithRecovery)
       .Bytes(row.tenant)
       .Bytes(row.key)
       .U32(row.version)
@@ -127,6 +135,7 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
   if (!first) input.Bytes(row.recovery).U64(row.reserved_uses);
   if (third) input.Bytes(row.token_format);
   if (fourth) input.U8(row.low_s ? 1 : 0).U64(row.max_signatures).Bytes(row.certificates);
+  if (fifth) input.Bytes(row.origin).Bytes(row.made_by);
   return input.Take();
 }
 

@@ -144,6 +144,7 @@ absl::Status Restoration::Rotate(KeyRecord& primary, std::uint32_t number, KeyWr
   KeyVersion& version = fresh.version;
   version.name.version = number;
   version.state = KeyState::kActive;
+  version.made_by.clear();
   version.created = absl::FromUnixMillis(absl::ToUnixMillis(now));
   version.originator_end = version.created + version.parameters.cryptoperiod;
   version.recipient_end = version.originator_end + RecipientPeriodOf(version.parameters);

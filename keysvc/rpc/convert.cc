@@ -30,8 +30,9 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kSecretDelivery) + 1 ==
-              v1::KEY_PURPOSE_SECRET_DELIVERY);
+static_assert(static_cast<int>(keys::Purpose::kSecretImport) + 1 == v1::KEY_PURPOSE_SECRET_IMPORT);
+static_assert(static_cast<int>(keys::Origin::kImported) + 1 == v1::KEY_ORIGIN_IMPORTED);
+static_assert(static_cast<int>(pkcs11::Wrapping::kRsaAesSha1) + 1 == v1::KEY_WRAPPING_RSA_AES_SHA1);
 static_assert(static_cast<int>(keys::Algorithm::kAes256Cmac) + 1 == v1::KEY_ALGORITHM_AES_256_CMAC);
 static_assert(static_cast<int>(keys::Protection::kShared) + 1 == v1::KEY_PROTECTION_SHARED);
 static_assert(static_cast<int>(keys::KeyState::kDestroyed) + 1 == v1::KEY_STATE_DESTROYED);
@@ -293,7 +294,7 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
   keys::KeyParameters parameters;
   ASSIGN_OR_RETURN(parameters.purpose, PurposeOf(request.purpose()));
   if (!keys::IsMadeByRequest(parameters.purpose)) {
-    return Error(Reason::kFieldInvalid, "only keys to sign or MAC are made by request", "purpose");
+    return Error(Reason::kFieldInvalid, "keys of this purpose are made by the service", "purpose");
   }
   ASSIGN_OR_RETURN(parameters.algorithm, AlgorithmOf(request.algorithm()));
   RETURN_IF_ERROR(keys::CheckAlgorithm(parameters.purpose, parameters.algorithm));
@@ -305,6 +306,33 @@ absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& req
   parameters.low_s = request.low_s();
   parameters.max_signatures = request.max_signatures();
   return parameters;
+}
+
+absl::StatusOr<keys::KeyImport> ImportOf(v1::ImportKeyRequest& request, const keys::KeyName& name) {
+  v1::CreateKeyRequest parameters;
+  parameters.set_purpose(request.purpose());
+  parameters.set_algorithm(request.algorithm());
+  parameters.set_cryptoperiod_days(request.cryptoperiod_days());
+  keys::KeyImport import{.name = name, .parameters = {}, .import_key = {}, .secret = {}};
+  ASSIGN_OR_RETURN(import.parameters, ParametersOf(parameters));
+  const auto import_key = ParseKeyOrVersion(request.import_key());
+  if (!import_key.ok()) {
+    return Error(request.import_key().empty() ? Reason::kFieldRequired : Reason::kFieldInvalid,
+                 "an import key is tenants/{tenant}/keys/{key}", "import_key");
+  }
+  import.import_key = *import_key;
+  if (request.wrapping() == v1::KEY_WRAPPING_UNSPECIFIED) {
+    return Error(Reason::kFieldRequired, "how the secret is wrapped is required", "wrapping");
+  }
+  if (!v1::KeyWrapping_IsValid(request.wrapping())) {
+    return Error(Reason::kFieldInvalid, "there is no such wrapping", "wrapping");
+  }
+  import.secret.wrapping = static_cast<pkcs11::Wrapping>(request.wrapping() - 1);
+  if (request.wrapped_secret().empty()) {
+    return Error(Reason::kFieldRequired, "the wrapped secret is required", "wrapped_secret");
+  }
+  import.secret.bytes = std::move(*request.mutable_wrapped_secret());
+  return import;
 }
 
 absl::StatusOr<keys::KeyVersionName> ParseKeyOrVersion(std::string_view name) {
@@ -354,6 +382,7 @@ absl::StatusOr<v1::KeyVersion> ToMessage(const keys::KeyVersion& version) {
   message.set_uses(version.uses);
   message.set_use_limit(version.use_limit);
   message.set_low_s(version.parameters.low_s);
+  message.set_origin(ToEnum<v1::KeyOrigin>(version.origin));
   if (!version.certificates.empty()) {
     ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
                      crypto::CertificateChainFromDer(version.certificates));

@@ -16,6 +16,7 @@
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/key_request.h"
 #include "keysvc/keys/signature.h"
 #include "keysvc/v1/item_error.pb.h"
 #include "keysvc/v1/key_service.pb.h"
@@ -72,6 +73,8 @@ absl::StatusOr<keys::Algorithm> AlgorithmOf(v1::KeyAlgorithm algorithm);
 v1::KeyPurpose ToWire(keys::Purpose purpose);
 v1::KeyAlgorithm ToWire(keys::Algorithm algorithm);
 absl::StatusOr<keys::KeyParameters> ParametersOf(const v1::CreateKeyRequest& request);
+// Takes what is wrapped out of the request. The name is what the request's parses to.
+absl::StatusOr<keys::KeyImport> ImportOf(v1::ImportKeyRequest& request, const keys::KeyName& name);
 absl::StatusOr<keys::SignatureEncoding> EncodingOf(v1::SignatureEncoding encoding);
 absl::StatusOr<keys::RsaPadding> PaddingOf(v1::RsaPadding padding);
 // DATA_LOSS/INTEGRITY_FAILURE when the version's certificates cannot be read.

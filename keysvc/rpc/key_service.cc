@@ -87,6 +87,9 @@ void KeyService::Register(MethodTable& methods, Lane& lane) {
   methods.AddUnary<v1::DeliverKeyRequest, v1::DeliverKeyResponse>(
       "KeyService", "DeliverKey", lane,
       [this](auto& request, auto reply) { DeliverKey(request, std::move(reply)); });
+  methods.AddUnary<v1::ImportKeyRequest, v1::ImportKeyResponse>(
+      "KeyService", "ImportKey", lane,
+      [this](auto& request, auto reply) { ImportKey(request, std::move(reply)); });
   methods.AddUnary<v1::LockKeysRequest, v1::LockKeysResponse>(
       "KeyService", "LockKeys", lane,
       [this](auto& request, auto reply) { LockKeys(request, std::move(reply)); });
@@ -155,6 +158,17 @@ void KeyService::DeliverKey(v1::DeliverKeyRequest& request, Reply<v1::DeliverKey
                    ParsePartnerKey(request.partner_key()));
   reply.Answer(delivery_.Deliver(permit, name, partner, request.request_id()),
                [](keys::DeliveredKey delivered) { return ToMessage(std::move(delivered)); });
+}
+
+void KeyService::ImportKey(v1::ImportKeyRequest& request, Reply<v1::ImportKeyResponse> reply) {
+  ASSIGN_OR_REFUSE(reply, const keys::KeyName name, keys::KeyName::Parse(request.name()));
+  ASSIGN_OR_REFUSE(
+      reply, const policy::Permit permit,
+      Authorize(gate_, reply, policy::Action::kImportKey, name.ToString(), request.request_id()));
+  REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
+  ASSIGN_OR_REFUSE(reply, const keys::KeyImport import, ImportOf(request, name));
+  reply.Answer(registry_.Import(permit, import, request.request_id()),
+               [this, &name](const auto&) { return WithKey<v1::ImportKeyResponse>(name); });
 }
 
 void KeyService::ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysResponse> reply) {

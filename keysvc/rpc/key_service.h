@@ -39,6 +39,7 @@ class KeyService {
   void AttachCertificate(v1::AttachCertificateRequest& request,
                          Reply<v1::AttachCertificateResponse> reply);
   void DeliverKey(v1::DeliverKeyRequest& request, Reply<v1::DeliverKeyResponse> reply);
+  void ImportKey(v1::ImportKeyRequest& request, Reply<v1::ImportKeyResponse> reply);
   void LockKeys(v1::LockKeysRequest& request, Reply<v1::LockKeysResponse> reply);
 
   // The answer to a change: the key as it is now.

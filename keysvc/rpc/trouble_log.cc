@@ -24,7 +24,8 @@ bool IsOurTrouble(Reason reason) {
 
 bool IsAlarm(Reason reason) {
   return IsLimit(reason) || InfoOf(reason).code == absl::StatusCode::kDataLoss ||
-         reason == Reason::kAuditUnavailable || reason == Reason::kKeyUsesExhausted;
+         reason == Reason::kAuditUnavailable || reason == Reason::kKeyUsesExhausted ||
+         reason == Reason::kWrappedSecretInvalid;
 }
 
 }  // namespace

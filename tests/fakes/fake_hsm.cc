@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "crypto/secret_access.h"
+#include "pkcs11/wrapped_secret.h"
 #include "status/macros.h"
 #include "status/reason.h"
 
@@ -63,8 +64,10 @@ PkeyPtr MakePair(KeyKind kind) {
     case KeyKind::kRsa2048:
       return PkeyPtr(EVP_RSA_gen(2048));
     case KeyKind::kRsa3072:
+    case KeyKind::kRsa3072Unwrapping:
       return PkeyPtr(EVP_RSA_gen(3072));
     case KeyKind::kRsa4096:
+    case KeyKind::kRsa4096Unwrapping:
       return PkeyPtr(EVP_RSA_gen(4096));
     case KeyKind::kEcP384:
       return PkeyPtr(EVP_EC_gen("P-384"));
@@ -221,6 +224,44 @@ absl::StatusOr<std::string> WrapFor(EVP_PKEY* rsa, std::string_view secret) {
   return wrapped;
 }
 
+// Empty when it does not open.
+std::string OpenOaep(EVP_PKEY* rsa, const EVP_MD* hash, std::string_view wrapped) {
+  const PkeyContext context(EVP_PKEY_CTX_new(rsa, nullptr));
+  std::string opened(512, '\0');
+  std::size_t size = opened.size();
+  const bool done =
+      EVP_PKEY_decrypt_init(context.get()) == 1 &&
+      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
+      EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), hash) == 1 &&
+      EVP_PKEY_decrypt(context.get(), Bytes(opened), &size, Bytes(wrapped), wrapped.size()) == 1;
+  opened.resize(done ? size : 0);
+  return opened;
+}
+
+// The same by RFC 5649.
+std::string OpenKwp(const std::string& key, std::string_view wrapped) {
+  const CipherContext context(EVP_CIPHER_CTX_new());
+  EVP_CIPHER_CTX_set_flags(context.get(), EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+  std::string opened(wrapped.size() + 16, '\0');
+  int size = 0;
+  const bool done = key.size() == 32 &&
+                    EVP_DecryptInit_ex(context.get(), EVP_aes_256_wrap_pad(), nullptr, Bytes(key),
+                                       nullptr) == 1 &&
+                    EVP_DecryptUpdate(context.get(), Bytes(opened), &size, Bytes(wrapped),
+                                      static_cast<int>(wrapped.size())) == 1;
+  opened.resize(done ? static_cast<std::size_t>(size) : 0);
+  return opened;
+}
+
+std::string OpenSecret(EVP_PKEY* rsa, const pkcs11::WrappedSecret& secret, KeyKind kind) {
+  const auto parts =
+      pkcs11::PartsOf(secret, kind, static_cast<std::size_t>(EVP_PKEY_get_size(rsa)));
+  if (!parts.has_value()) return {};
+  const bool sha256 = pkcs11::NameOf(secret.wrapping).ends_with("256");
+  std::string opened = OpenOaep(rsa, sha256 ? EVP_sha256() : EVP_sha1(), parts->rsa);
+  return parts->aes.empty() ? opened : OpenKwp(opened, parts->aes);
+}
+
 }  // namespace
 
 struct FakeHsm::Key {
@@ -234,11 +275,14 @@ FakeHsm::FakeHsm() {
   capabilities_.token_serial = "0000000000000001";
   capabilities_.manufacturer = "keysvc";
   capabilities_.library = "fake HSM in memory";
-  capabilities_.kinds = {KeyKind::kAes256Wrapping, KeyKind::kHmacSha256, KeyKind::kEcP256,
-                         KeyKind::kEd25519,        KeyKind::kRsa2048,    KeyKind::kRsa3072,
-                         KeyKind::kRsa4096,        KeyKind::kEcP384,     KeyKind::kHmacSha384,
-                         KeyKind::kHmacSha512,     KeyKind::kAes256Cmac};
+  capabilities_.kinds = {
+      KeyKind::kAes256Wrapping,   KeyKind::kHmacSha256, KeyKind::kEcP256,
+      KeyKind::kEd25519,          KeyKind::kRsa2048,    KeyKind::kRsa3072,
+      KeyKind::kRsa4096,          KeyKind::kEcP384,     KeyKind::kHmacSha384,
+      KeyKind::kHmacSha512,       KeyKind::kAes256Cmac, KeyKind::kRsa3072Unwrapping,
+      KeyKind::kRsa4096Unwrapping};
   capabilities_.delivers = true;
+  capabilities_.imports = true;
 }
 
 FakeHsm::~FakeHsm() = default;
@@ -354,6 +398,22 @@ absl::Status FakeHsm::Make(std::string_view label, KeyKind kind, bool extractabl
     return Error(Reason::kKeyExists, "the label is taken");
   }
   if (extractable) extractable_.emplace(label);
+  return std::exchange(lost_answer_, absl::OkStatus());
+}
+
+absl::Status FakeHsm::Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
+                             const pkcs11::WrappedSecret& secret) {
+  RETURN_IF_ERROR(Enter(HsmVerb::kImport));
+  if (!capabilities_.imports || kind != KeyKind::kImportedHmacSha256) return Unsupported();
+  if (Find(label).ok()) return Error(Reason::kKeyExists, "the label is taken");
+  ASSIGN_OR_RETURN(const auto pair, Find(unwrapping));
+  if (!pkcs11::Unwraps(pair->kind)) return Unsupported();
+  auto key = std::make_shared<Key>();
+  key->kind = kind;
+  key->secret = OpenSecret(pair->pair.get(), secret, kind);
+  if (!pkcs11::FitsSecret(kind, key->secret.size())) return pkcs11::WrappedSecretInvalid();
+  const std::lock_guard lock(mutex_);
+  keys_.emplace(label, std::move(key));
   return std::exchange(lost_answer_, absl::OkStatus());
 }
 

@@ -29,7 +29,8 @@ enum class HsmVerb {
   kWrap,
   kUnwrap,
   kProbe,
-  kDeliver
+  kDeliver,
+  kImport
 };
 
 // An HSM in memory with real cryptography: signatures verify, wrapped blobs authenticate. Keys live
@@ -55,8 +56,9 @@ class FakeHsm final : public pkcs11::Hsm {
   // How many calls of `verb` have been made, those that failed included.
   std::size_t calls(HsmVerb verb) const;
 
-  // From now on the token cannot wrap keys for others. Not thread-safe.
+  // From now on the token cannot wrap keys for others, or not unwrap theirs. Not thread-safe.
   void DeliverNothing() { capabilities_.delivers = false; }
+  void ImportNothing() { capabilities_.imports = false; }
   // What the token claims to support; every kind unless this is called. Not thread-safe.
   void SupportOnly(std::vector<pkcs11::KeyKind> kinds);
 
@@ -66,6 +68,9 @@ class FakeHsm final : public pkcs11::Hsm {
   absl::Status GenerateShared(std::string_view label, pkcs11::KeyKind kind) override;
   absl::StatusOr<pkcs11::WrappedKey> Deliver(std::string_view label,
                                              std::string_view recipient) override;
+  // What LoseNextGenerateAnswer says of Generate goes for this too.
+  absl::Status Import(std::string_view label, pkcs11::KeyKind kind, std::string_view unwrapping,
+                      const pkcs11::WrappedSecret& secret) override;
   absl::Status Destroy(std::string_view label) override;
   absl::StatusOr<std::vector<pkcs11::HsmKey>> List() override;
   absl::StatusOr<std::string> PublicKey(std::string_view label) override;
@@ -99,7 +104,7 @@ class FakeHsm final : public pkcs11::Hsm {
   mutable std::mutex mutex_;
   pkcs11::Capabilities capabilities_;
   std::map<std::string, std::shared_ptr<const Key>, std::less<>> keys_;
-  std::array<Faults, 9> faults_;
+  std::array<Faults, 10> faults_;
   std::set<std::string, std::less<>> extractable_;  // labels
   absl::Status lost_answer_;
 };

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
@@ -10,6 +11,27 @@ namespace keysvc::testing {
 void RunOpenssl(const std::string& arguments, const std::string& log) {
   const std::string command = absl::StrCat("openssl ", arguments, " >>", log, " 2>&1");
   if (std::system(command.c_str()) != 0) ADD_FAILURE() << command << "\n" << ReadFile(log);
+}
+
+std::string EncryptFor(const std::string& spki, const std::string& message,
+                       const std::string& options) {
+  const TemporaryDirectory folder;
+  WriteFile(folder.File("spki"), spki);
+  WriteFile(folder.File("message"), message);
+  RunOpenssl(
+      absl::StrCat("pkeyutl -encrypt -pubin -keyform DER -inkey ", folder.File("spki"), " ",
+                   options, " -in ", folder.File("message"), " -out ", folder.File("ciphertext")),
+      folder.File("log"));
+  return ReadFile(folder.File("ciphertext"));
+}
+
+std::string WrapByAes(const std::string& key, const std::string& message) {
+  const TemporaryDirectory folder;
+  WriteFile(folder.File("message"), message);
+  RunOpenssl(absl::StrCat("enc -id-aes256-wrap-pad -iv A65959A6 -K ", absl::BytesToHexString(key),
+                          " -in ", folder.File("message"), " -out ", folder.File("wrapped")),
+             folder.File("log"));
+  return ReadFile(folder.File("wrapped"));
 }
 
 OpensslKey::OpensslKey(const std::string& options) {

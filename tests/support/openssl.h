@@ -10,6 +10,13 @@ namespace keysvc::testing {
 // Runs the openssl program. What it says is added to the file `log`; a failure fails the test.
 void RunOpenssl(const std::string& arguments, const std::string& log);
 
+// What the openssl program encrypts for an RSA key, given as DER SubjectPublicKeyInfo. `options` of
+// pkeyutl: "-pkeyopt rsa_padding_mode:oaep".
+std::string EncryptFor(const std::string& spki, const std::string& message,
+                       const std::string& options);
+// What it wraps by an AES-256 key as RFC 5649 says.
+std::string WrapByAes(const std::string& key, const std::string& message);
+
 // A key pair of somebody else, made by the openssl program; its files stay in a folder of its own.
 class OpensslKey {
  public:

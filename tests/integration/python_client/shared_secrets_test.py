@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import re
 import sys
 import time
@@ -16,7 +17,7 @@ import unittest
 import uuid
 
 import walk
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from deployment import ROOT, Deployment
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -59,6 +60,27 @@ class Shop:
         algorithm = OAEP_HASHES[delivered.algorithm]
         return self.private.decrypt(delivered.wrapped_secret, padding.OAEP(
             padding.MGF1(algorithm()), algorithm(), None))
+
+
+class Bank:
+    """A partner who has made the secret, and wraps it for an import key."""
+
+    def __init__(self, officer: Client, settlement) -> None:
+        self.import_key = officer.keys.CreateKey(keys.CreateKeyRequest(
+            parent="tenants/acme", key_id=f"import-{uuid.uuid4().hex[:6]}x",
+            purpose=keys.KEY_PURPOSE_SECRET_IMPORT, algorithm=keys.KEY_ALGORITHM_RSA_3072,
+            cryptoperiod_days=7), timeout=60).key.name
+        der = settlement.GetPublicKey(signing.GetPublicKeyRequest(name=self.import_key),
+                                      timeout=SECONDS).der
+        self.public = serialization.load_der_public_key(der)
+
+    def wrap(self, secret: bytes) -> bytes:
+        return self.public.encrypt(secret, padding.OAEP(
+            padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
+
+    def wrap_by_aes(self, secret: bytes) -> bytes:
+        carrier = os.urandom(32)
+        return self.wrap(carrier) + keywrap.aes_key_wrap_with_padding(carrier, secret)
 
 
 class SharedSecrets(unittest.TestCase):
@@ -216,6 +238,99 @@ class SharedSecrets(unittest.TestCase):
                 refused = refusal(call)
                 self.assertEqual((refused.reason, refused.field), (reason, field))
         self.assertEqual(len(self.secret_of(name)), 32)
+
+    def import_secret(self, bank: Bank, wrapped: bytes, name: str | None = None, *,
+                      officer: Client | None = None,
+                      wrapping=keys.KEY_WRAPPING_RSA_OAEP_SHA1, **options):
+        request = keys.ImportKeyRequest(
+            name=name or f"tenants/acme/keys/bank-{uuid.uuid4().hex[:6]}x",
+            purpose=keys.KEY_PURPOSE_TIMESTAMPED_WEBHOOK,
+            algorithm=keys.KEY_ALGORITHM_HMAC_SHA256, cryptoperiod_days=30,
+            import_key=bank.import_key, wrapping=wrapping, wrapped_secret=wrapped, **options)
+        return (officer or self.registrar).keys.ImportKey(request, timeout=60).key
+
+    def test_a_secret_that_a_partner_has_made_does_what_a_delivered_one_does(self):
+        bank = Bank(self.officer, self.settlement)
+        old, new = os.urandom(32), os.urandom(48)
+        name = self.import_secret(bank, bank.wrap(old)).name
+        self.assertTrue(self.verify_stamped(name, old).valid)
+        stamp, v1 = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", self.stamped(name)).groups()
+        self.assertEqual(tag(old, f"{stamp}.".encode() + PAYLOAD).hex(), v1)
+        self.assertEqual(refusal(lambda: self.deliver(name)).reason, "KEY_DELIVERED")
+
+        # The next one, in the other form: both are live, whichever the partner uses.
+        key = self.import_secret(bank, bank.wrap_by_aes(new), name,
+                                 wrapping=keys.KEY_WRAPPING_RSA_AES_SHA1)
+        for version in key.versions:
+            self.assertEqual((version.origin, version.protection, version.state),
+                             (keys.KEY_ORIGIN_IMPORTED, keys.KEY_PROTECTION_SHARED,
+                              keys.KEY_STATE_ACTIVE))
+        self.assertEqual(self.verify_stamped(name, new).key_version, f"{name}/versions/2")
+        self.assertEqual(self.verify_stamped(name, old).key_version, f"{name}/versions/1")
+
+        # And one that the HSM makes, which is delivered.
+        rotated = self.officer.keys.RotateKey(keys.RotateKeyRequest(name=name), timeout=60).key
+        self.assertEqual(rotated.versions[0].origin, keys.KEY_ORIGIN_GENERATED)
+        self.assertTrue(self.verify_stamped(name, self.secret_of(name)).valid)
+
+    def test_what_cannot_be_imported_is_refused_by_name_and_says_no_more(self):
+        bank, other = (Bank(self.officer, self.settlement) for _ in range(2))
+        wrapped = bank.wrap(os.urandom(32))
+        texts = set()
+        for wrong in (b"", wrapped[1:], wrapped + b"x", wrapped[:-1] + bytes([wrapped[-1] ^ 1]),
+                      other.wrap(os.urandom(32)), bank.wrap(os.urandom(16)),
+                      bank.wrap_by_aes(os.urandom(32)), b"\xff" * 384):
+            refused = refusal(lambda: self.import_secret(bank, wrong))
+            if wrong:
+                self.assertEqual((refused.reason, refused.field),
+                                 ("WRAPPED_SECRET_INVALID", "wrapped_secret"))
+                texts.add(refused.text)
+            else:
+                self.assertEqual((refused.reason, refused.field),
+                                 ("FIELD_REQUIRED", "wrapped_secret"))
+        self.assertEqual(len(texts), 1, texts)
+        self.assertEqual(refusal(lambda: self.import_secret(
+            bank, wrapped, wrapping=keys.KEY_WRAPPING_RSA_OAEP_SHA256)).reason,
+            "ALGORITHM_UNSUPPORTED")
+        self.assertEqual(refusal(lambda: self.import_secret(
+            bank, wrapped, officer=self.officer))[:2],
+            ("PERMISSION_DENIED", "SEPARATION_OF_DUTIES"))
+        sign = signing.SignRequest(name=bank.import_key, message=b"m")
+        self.assertEqual(refusal(lambda: self.settlement.Sign(sign, timeout=SECONDS)).reason,
+                         "KEY_PURPOSE_MISMATCH")
+        self.assertTrue(self.import_secret(bank, wrapped).versions[0].primary)
+
+    def test_an_import_that_is_repeated_makes_one_version(self):
+        bank = Bank(self.officer, self.settlement)
+        name, request_id = "tenants/acme/keys/bank-once", str(uuid.uuid4())
+        wrapped = bank.wrap(os.urandom(32))
+        first = self.import_secret(bank, wrapped, name, request_id=request_id)
+        self.assertEqual(self.import_secret(bank, wrapped, name, request_id=request_id), first)
+        self.assertEqual(len(first.versions), 1)
+        self.assertEqual(refusal(lambda: self.import_secret(
+            bank, bank.wrap(os.urandom(32)), name, request_id=request_id)).reason,
+            "REQUEST_ID_REUSED")
+
+    def test_an_imported_secret_is_in_nothing_that_the_service_writes(self):
+        bank, secret = Bank(self.officer, self.settlement), os.urandom(32)
+        wrapped = bank.wrap(secret)
+        name = self.import_secret(bank, wrapped).name
+        self.assertTrue(self.verify_stamped(name, secret).valid)
+        records = [json.loads(line) for line in self.auditor.export().splitlines()]
+        of_key = [record for record in records
+                  if "KeyService.ImportKey" in json.dumps(record) and name in json.dumps(record)]
+        self.assertEqual(len(of_key), 2)
+        text = json.dumps(of_key)
+        self.assertIn(f"{bank.import_key}/versions/1", text)
+        self.assertIn(hashlib.sha256(wrapped).hexdigest(), text)
+        forms = [form for whole in (secret, wrapped) for form in (
+            whole, whole.hex().encode(), whole.hex().upper().encode(), base64.b64encode(whole),
+            base64.urlsafe_b64encode(whole).rstrip(b"="))]
+        written = [path for path in self.deployment.folder.rglob("*") if path.is_file()]
+        self.assertGreater(len(written), 10)
+        for path in written:
+            content = path.read_bytes()
+            self.assertFalse(any(form in content for form in forms), path)
 
     def test_services_deliver_nothing(self):
         with Client(self.deployment, "settlement") as service:

@@ -40,6 +40,10 @@ class HalfReplaced final : public pkcs11::Hsm {
                                              std::string_view public_key) override {
     return now_.Deliver(label, public_key);
   }
+  absl::Status Import(std::string_view label, pkcs11::KeyKind kind, std::string_view unwrapping,
+                      const pkcs11::WrappedSecret& secret) override {
+    return now_.Import(label, kind, unwrapping, secret);
+  }
   absl::Status Destroy(std::string_view label) override { return now_.Destroy(label); }
   absl::StatusOr<std::vector<pkcs11::HsmKey>> List() override { return now_.List(); }
   absl::StatusOr<std::string> PublicKey(std::string_view label) override {

@@ -19,10 +19,10 @@ using enum KeyState;
 constexpr std::array kStates = {kPreActivation, kActive,      kSuspended,
                                 kDeactivated,   kCompromised, kDestroyed};
 constexpr std::array kPurposes = {
-    Purpose::kSign,          Purpose::kMac,     Purpose::kData,
-    Purpose::kIndex,         Purpose::kToken,   Purpose::kRowMac,
-    Purpose::kRequest,       Purpose::kWebhook, Purpose::kTimestampedWebhook,
-    Purpose::kSecretDelivery};
+    Purpose::kSign,           Purpose::kMac,         Purpose::kData,
+    Purpose::kIndex,          Purpose::kToken,       Purpose::kRowMac,
+    Purpose::kRequest,        Purpose::kWebhook,     Purpose::kTimestampedWebhook,
+    Purpose::kSecretDelivery, Purpose::kSecretImport};
 constexpr std::array kProtections = {Protection::kHsm, Protection::kEnvelope, Protection::kShared};
 constexpr std::array kPairs = {
     Algorithm::kEcP256,        Algorithm::kEcP384,        Algorithm::kEd25519,
@@ -72,6 +72,10 @@ TEST(KeyParametersTest, EveryWordIsReadAsItIsWritten) {
   for (const Protection protection : kProtections) {
     EXPECT_EQ(ProtectionNamed(NameOf(protection)), protection);
   }
+  for (const Origin origin : {Origin::kGenerated, Origin::kImported}) {
+    EXPECT_EQ(OriginNamed(NameOf(origin)), origin);
+  }
+  EXPECT_EQ(OriginNamed(""), std::nullopt);
   EXPECT_EQ(KeyStateNamed("Active"), std::nullopt);
   EXPECT_EQ(PurposeNamed(""), std::nullopt);
   EXPECT_EQ(AlgorithmNamed("none"), std::nullopt);
@@ -128,6 +132,27 @@ TEST(KeyParametersTest, EveryAlgorithmButTheEnvelopesIsAKindOfTheHsm) {
   EXPECT_EQ(RsaHashOf(Algorithm::kRsa3072), crypto::HashAlgorithm::kSha256);
   EXPECT_EQ(RsaHashOf(Algorithm::kRsa3072Sha384), crypto::HashAlgorithm::kSha384);
   EXPECT_EQ(RsaHashOf(Algorithm::kRsa4096Sha512), crypto::HashAlgorithm::kSha512);
+}
+
+TEST(KeyParametersTest, WhatTakesInSecretsAndWhatWasTakenInAreKindsOfTheirOwn) {
+  using pkcs11::KeyKind;
+  for (const auto& [algorithm, kind] :
+       {std::pair(Algorithm::kRsa3072, KeyKind::kRsa3072Unwrapping),
+        std::pair(Algorithm::kRsa4096, KeyKind::kRsa4096Unwrapping)}) {
+    const KeyParameters parameters{Purpose::kSecretImport, algorithm, Protection::kHsm,
+                                   absl::Hours(24)};
+    EXPECT_OK(CheckParameters(parameters));
+    EXPECT_EQ(HsmKindOf(parameters, Origin::kGenerated), kind);
+    EXPECT_TRUE(HasPublicHalf(parameters));
+    EXPECT_EQ(RecipientPeriodOf(parameters), absl::ZeroDuration());
+  }
+  EXPECT_FALSE(Signs(Purpose::kSecretImport));
+  const KeyParameters shared{Purpose::kWebhook, Algorithm::kHmacSha256, Protection::kShared, kYear};
+  EXPECT_EQ(HsmKindOf(shared, Origin::kGenerated), KeyKind::kHmacSha256);
+  EXPECT_EQ(HsmKindOf(shared, Origin::kImported), KeyKind::kImportedHmacSha256);
+  const KeyParameters pair{Purpose::kSign, Algorithm::kEcP256, Protection::kHsm, kYear};
+  EXPECT_EQ(HsmKindOf(pair, Origin::kGenerated), KeyKind::kEcP256);
+  EXPECT_EQ(HsmKindOf(pair, Origin::kImported), std::nullopt);
 }
 
 TEST(KeyParametersTest, ACryptoperiodIsOneDayToThreeYears) {

@@ -163,6 +163,32 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverTheTermsThatAKeySignsOn) {
   EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
 }
 
+// Golden: what a fifth format adds to the fourth.
+TEST_F(KeyVersionRowTest, TheMacIsAlsoOverWhereTheKeyWasMadeAndByWhom) {
+  KeyRecord record = SomeRecord();
+  record.version.parameters.low_s = true;
+  std::string expected = MacInputOf(*rows_.Seal(record));
+  record.version.origin = Origin::kImported;
+  record.version.made_by = "officer-1";
+  auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  expected[18] = 5;
+  expected += crypto::known::Bytes("00000008") + "imported" + crypto::known::Bytes("00000009") +
+              "officer-1";
+  EXPECT_EQ(MacInputOf(*row), expected);
+  const auto opened = rows_.Open(*row);
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->version.origin, Origin::kImported);
+  EXPECT_EQ(opened->version.made_by, "officer-1");
+  row->origin = "generated";
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->made_by.clear();
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->origin = "imported";
+  row->made_by = "officer-2";
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(KeyVersionRowTest, ARowIsNotTakenBackToTheFirstFormat) {
   KeyRecord record = SomeRecord();
   record.recovery = "sealed";

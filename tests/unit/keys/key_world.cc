@@ -17,14 +17,15 @@ std::shared_ptr<const policy::Policy> AllowAll() {
   policy::Policy policy;
   policy.principals = {{kCaller, kIdentity, policy::PrincipalKind::kService, {"all"}},
                        {kAnother, kAnotherIdentity, policy::PrincipalKind::kService, {"all"}}};
-  policy.rules = {{"all-keys",
-                   {"all"},
-                   {kSign, kSignDigest, kSignJws, kSignHttpMessage, kSignWebhook, kSignCose,
-                    kVerify, kCreateKey, kRotateKey, kCreateCertificateSigningRequest,
-                    kAttachCertificate, kDeliverKey, kCreatePartnerKey, kDisablePartnerKey},
-                   {"tenants/*/keys/*", "tenants/*/partnerKeys/*"},
-                   {},
-                   policy::Reveal::kLastFour}};
+  policy.rules = {
+      {"all-keys",
+       {"all"},
+       {kSign, kSignDigest, kSignJws, kSignHttpMessage, kSignWebhook, kSignCose, kVerify,
+        kCreateKey, kRotateKey, kCreateCertificateSigningRequest, kAttachCertificate, kDeliverKey,
+        kImportKey, kCreatePartnerKey, kDisablePartnerKey},
+       {"tenants/*/keys/*", "tenants/*/partnerKeys/*"},
+       {},
+       policy::Reveal::kLastFour}};
   return std::make_shared<const policy::Policy>(std::move(policy));
 }
 

@@ -25,9 +25,11 @@ using testing::HasReason;
 using testing::IsOk;
 
 constexpr KeyKind kAllKinds[] = {
-    KeyKind::kAes256Wrapping, KeyKind::kHmacSha256, KeyKind::kEcP256,    KeyKind::kEd25519,
-    KeyKind::kRsa2048,        KeyKind::kRsa3072,    KeyKind::kRsa4096,   KeyKind::kEcP384,
-    KeyKind::kHmacSha384,     KeyKind::kHmacSha512, KeyKind::kAes256Cmac};
+    KeyKind::kAes256Wrapping,   KeyKind::kHmacSha256, KeyKind::kEcP256,
+    KeyKind::kEd25519,          KeyKind::kRsa2048,    KeyKind::kRsa3072,
+    KeyKind::kRsa4096,          KeyKind::kEcP384,     KeyKind::kHmacSha384,
+    KeyKind::kHmacSha512,       KeyKind::kAes256Cmac, KeyKind::kRsa3072Unwrapping,
+    KeyKind::kRsa4096Unwrapping};
 
 class HsmContract : public ::testing::TestWithParam<std::string> {
  protected:

@@ -1,6 +1,7 @@
 // What each HSM can do, found out by doing it, and that docs/hsms.md says so.
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "pkcs11/cryptoki_hsm.h"
 #include "pkcs11/hsm.h"
 #include "tests/support/nss_token.h"
+#include "tests/support/openssl.h"
 #include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
 
@@ -30,6 +32,7 @@ struct Deed {
   KeyKind kind;
   std::vector<Mechanism> mechanisms = {};  // none for a wrapping key
   bool delivered = false;
+  std::optional<Wrapping> imported = std::nullopt;
 };
 
 std::vector<Deed> Deeds() {
@@ -42,6 +45,15 @@ std::vector<Deed> Deeds() {
       {.what = "hand over, HMAC-SHA-256 (RSA-OAEP)",
        .kind = KeyKind::kHmacSha256,
        .delivered = true},
+      {.what = "take in, HMAC-SHA-256 (RSA-OAEP by SHA-256)",
+       .kind = KeyKind::kImportedHmacSha256,
+       .imported = Wrapping::kRsaOaepSha256},
+      {.what = "take in, HMAC-SHA-256 (RSA-OAEP by SHA-1)",
+       .kind = KeyKind::kImportedHmacSha256,
+       .imported = Wrapping::kRsaOaepSha1},
+      {.what = "take in, HMAC-SHA-256 (RSA-OAEP by SHA-1, AES-KWP)",
+       .kind = KeyKind::kImportedHmacSha256,
+       .imported = Wrapping::kRsaAesSha1},
       {"tag, HMAC-SHA-384", KeyKind::kHmacSha384, {Mechanism::kHmacSha384}},
       {"tag, HMAC-SHA-512", KeyKind::kHmacSha512, {Mechanism::kHmacSha512}},
       {"tag, AES-256-CMAC", KeyKind::kAes256Cmac, {Mechanism::kAesCmac}},
@@ -62,8 +74,25 @@ bool Delivers(Hsm& hsm, const Deed& deed) {
          hsm.Deliver(deed.what, *recipient).ok();
 }
 
+bool Imports(Hsm& hsm, const Deed& deed) {
+  const bool sha256 = *deed.imported == Wrapping::kRsaOaepSha256;
+  const bool by_aes = *deed.imported == Wrapping::kRsaAesSha1;
+  if (!hsm.Generate(deed.what + ", pair", KeyKind::kRsa3072Unwrapping).ok()) return false;
+  const auto spki = hsm.PublicKey(deed.what + ", pair");
+  if (!spki.ok()) return false;
+  const std::string secret(32, 's');
+  WrappedSecret wrapped{.wrapping = *deed.imported, .bytes = {}};
+  wrapped.bytes =
+      testing::EncryptFor(*spki, secret,
+                          std::string("-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:") +
+                              (sha256 ? "sha256" : "sha1"));
+  if (by_aes) wrapped.bytes += testing::WrapByAes(secret, secret);
+  return hsm.Import(deed.what, deed.kind, deed.what + ", pair", wrapped).ok();
+}
+
 bool Does(Hsm& hsm, const Deed& deed) {
   if (deed.delivered) return Delivers(hsm, deed);
+  if (deed.imported.has_value()) return Imports(hsm, deed);
   if (!hsm.Generate(deed.what, deed.kind).ok()) return false;
   for (const Mechanism mechanism : deed.mechanisms) {
     if (!hsm.Sign(deed.what, mechanism, "message").ok()) return false;

@@ -33,7 +33,10 @@ TEST(Mechanisms, AKindMayDoExactlyThis) {
   EXPECT_THAT(UsesOf(KeyKind::kHmacSha384), ElementsAre(CKM_SHA384_HMAC));
   EXPECT_THAT(UsesOf(KeyKind::kHmacSha512), ElementsAre(CKM_SHA512_HMAC));
   EXPECT_THAT(UsesOf(KeyKind::kAes256Cmac), ElementsAre(CKM_AES_CMAC));
-  EXPECT_EQ(AllKinds().size(), 11U);
+  EXPECT_THAT(UsesOf(KeyKind::kRsa3072Unwrapping), ElementsAre(CKM_RSA_PKCS_OAEP));
+  EXPECT_THAT(UsesOf(KeyKind::kRsa4096Unwrapping), ElementsAre(CKM_RSA_PKCS_OAEP));
+  EXPECT_THAT(UsesOf(KeyKind::kImportedHmacSha256), ElementsAre(CKM_SHA256_HMAC));
+  EXPECT_EQ(AllKinds().size(), 14U);
 }
 
 TEST(Mechanisms, ASigningMechanismFitsExactlyTheseKinds) {
@@ -48,7 +51,7 @@ TEST(Mechanisms, ASigningMechanismFitsExactlyTheseKinds) {
       {Mechanism::kRsaPssSha256, rsa},
       {Mechanism::kRsaPssSha384, rsa},
       {Mechanism::kRsaPssSha512, rsa},
-      {Mechanism::kHmacSha256, {KeyKind::kHmacSha256}},
+      {Mechanism::kHmacSha256, {KeyKind::kHmacSha256, KeyKind::kImportedHmacSha256}},
       {Mechanism::kHmacSha384, {KeyKind::kHmacSha384}},
       {Mechanism::kHmacSha512, {KeyKind::kHmacSha512}},
       {Mechanism::kAesCmac, {KeyKind::kAes256Cmac}},
@@ -168,13 +171,24 @@ TEST(Mechanisms, ProbesTheSizeOfRsaKeys) {
   EXPECT_THAT(Probed(), ElementsAre(KeyKind::kRsa2048, KeyKind::kRsa3072, KeyKind::kRsa4096));
 }
 
-TEST(Mechanisms, ProbesWhetherTheTokenCanWrapForOthers) {
+TEST(Mechanisms, ProbesWhetherTheTokenCanWrapForOthersAndUnwrapWhatTheyWrapped) {
   told = {};
-  EXPECT_FALSE(ProbeDelivery(Telling(), 1).value());
+  EXPECT_FALSE(ProbeOaep(Telling(), 1, CKF_WRAP).value());
   told[CKM_RSA_PKCS_OAEP] = {1024, 4096, CKF_ENCRYPT};
-  EXPECT_FALSE(ProbeDelivery(Telling(), 1).value());
+  EXPECT_FALSE(ProbeOaep(Telling(), 1, CKF_WRAP).value());
   told[CKM_RSA_PKCS_OAEP].flags |= CKF_WRAP;
-  EXPECT_TRUE(ProbeDelivery(Telling(), 1).value());
+  EXPECT_TRUE(ProbeOaep(Telling(), 1, CKF_WRAP).value());
+  EXPECT_FALSE(ProbeOaep(Telling(), 1, CKF_UNWRAP).value());
+}
+
+TEST(Mechanisms, ProbesWhetherAPairCanUnwrapAndNothingImportedIsMade) {
+  told = {};
+  told[CKM_RSA_PKCS_KEY_PAIR_GEN] = {1024, 4096, CKF_GENERATE_KEY_PAIR};
+  told[CKM_RSA_PKCS_OAEP] = {1024, 4096, CKF_WRAP};
+  told[CKM_SHA256_HMAC] = {24, 512, CKF_SIGN};
+  EXPECT_THAT(Probed(), IsEmpty());
+  told[CKM_RSA_PKCS_OAEP].flags |= CKF_UNWRAP;
+  EXPECT_THAT(Probed(), ElementsAre(KeyKind::kRsa3072Unwrapping, KeyKind::kRsa4096Unwrapping));
 }
 
 TEST(Mechanisms, ProbesTheSizeOfCurves) {

@@ -21,8 +21,8 @@ TEST(ActionTest, TheActionsAreExactlyThese) {
                          "ResumeToken", "DeleteToken", "ListTokens", "GetRetentionReport", "Sign",
                          "SignDigest", "SignJws", "SignHttpMessage", "SignWebhook", "SignCose",
                          "Verify", "GetPublicKey", "CreateKey", "RotateKey", "DeliverKey",
-                         "CreateCertificateSigningRequest", "AttachCertificate", "ListKeys",
-                         "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
+                         "ImportKey", "CreateCertificateSigningRequest", "AttachCertificate",
+                         "ListKeys", "GetKey", "LockKeys", "CreatePartnerKey", "DisablePartnerKey",
                          "ListPartnerKeys", "GetPartnerKey", "ExportAudit", "GetCheckpoint"));
 }
 

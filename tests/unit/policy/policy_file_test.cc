@@ -540,12 +540,14 @@ TEST(PolicyFileTest, TheExampleGivesEachPrincipalExactlyItsDuty) {
   EXPECT_EQ(allowed("fraud", cards, "fraud-screening"),
             "Detokenize LookUpToken SuspendToken ResumeToken");
   for (const char* officer : {"officer-1", "officer-2"}) {
-    EXPECT_EQ(allowed(officer, key),
-              "GetPublicKey CreateKey RotateKey DeliverKey CreateCertificateSigningRequest "
-              "AttachCertificate ListKeys GetKey");
-    EXPECT_EQ(allowed(officer, "tenants/acme/keys"),
-              "GetPublicKey CreateKey RotateKey DeliverKey CreateCertificateSigningRequest "
-              "AttachCertificate ListKeys GetKey");
+    EXPECT_EQ(
+        allowed(officer, key),
+        "GetPublicKey CreateKey RotateKey DeliverKey ImportKey CreateCertificateSigningRequest "
+        "AttachCertificate ListKeys GetKey");
+    EXPECT_EQ(
+        allowed(officer, "tenants/acme/keys"),
+        "GetPublicKey CreateKey RotateKey DeliverKey ImportKey CreateCertificateSigningRequest "
+        "AttachCertificate ListKeys GetKey");
     EXPECT_EQ(allowed(officer, cards), "");
     EXPECT_EQ(allowed(officer, "auditLog"), "");
   }

@@ -160,6 +160,9 @@ TEST(ParametersOf, PairsPurposesWithTheirAlgorithms) {
        keys::Algorithm::kHmacSha256},
       {v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK, v1::KEY_ALGORITHM_ED25519, std::nullopt},
       {v1::KEY_PURPOSE_SECRET_DELIVERY, v1::KEY_ALGORITHM_RSA_3072, std::nullopt},
+      {v1::KEY_PURPOSE_SECRET_IMPORT, v1::KEY_ALGORITHM_RSA_3072, keys::Algorithm::kRsa3072},
+      {v1::KEY_PURPOSE_SECRET_IMPORT, v1::KEY_ALGORITHM_RSA_4096, keys::Algorithm::kRsa4096},
+      {v1::KEY_PURPOSE_SECRET_IMPORT, v1::KEY_ALGORITHM_RSA_2048, std::nullopt},
       {v1::KEY_PURPOSE_SIGN, v1::KEY_ALGORITHM_UNSPECIFIED, std::nullopt},
       {v1::KEY_PURPOSE_UNSPECIFIED, v1::KEY_ALGORITHM_EC_P256, std::nullopt},
       {v1::KEY_PURPOSE_DATA, v1::KEY_ALGORITHM_AES_256, std::nullopt},
@@ -176,6 +179,52 @@ TEST(ParametersOf, PairsPurposesWithTheirAlgorithms) {
         (row.purpose == v1::KEY_PURPOSE_WEBHOOK && row.algorithm == v1::KEY_ALGORITHM_HMAC_SHA256);
     EXPECT_EQ(parameters->protection, shared ? keys::Protection::kShared : keys::Protection::kHsm);
     EXPECT_EQ(parameters->cryptoperiod, absl::Hours(24 * 365));
+  }
+}
+
+TEST(ImportOf, NamesTheFieldThatIsMissingOrWrong) {
+  const keys::KeyName name{"acme", "hooks"};
+  v1::ImportKeyRequest right;
+  right.set_purpose(v1::KEY_PURPOSE_WEBHOOK);
+  right.set_algorithm(v1::KEY_ALGORITHM_HMAC_SHA256);
+  right.set_cryptoperiod_days(30);
+  right.set_import_key("tenants/acme/keys/import/versions/2");
+  right.set_wrapping(v1::KEY_WRAPPING_RSA_AES_SHA1);
+  right.set_wrapped_secret("wrapped");
+  v1::ImportKeyRequest taken = right;
+  const auto import = ImportOf(taken, name);
+  ASSERT_OK(import);
+  EXPECT_EQ(import->name, name);
+  EXPECT_EQ(import->parameters.protection, keys::Protection::kShared);
+  EXPECT_EQ(import->parameters.cryptoperiod, absl::Hours(24 * 30));
+  EXPECT_EQ(import->import_key.version, 2U);
+  EXPECT_EQ(import->secret.wrapping, pkcs11::Wrapping::kRsaAesSha1);
+  EXPECT_EQ(import->secret.bytes, "wrapped");
+
+  struct Wrong {
+    void (*change)(v1::ImportKeyRequest& request);
+    Reason reason;
+    const char* field;
+  };
+  for (const Wrong& wrong : std::vector<Wrong>{
+           {[](auto& request) { request.clear_purpose(); }, Reason::kFieldRequired, "purpose"},
+           {[](auto& request) { request.clear_algorithm(); }, Reason::kFieldRequired, "algorithm"},
+           {[](auto& request) { request.clear_cryptoperiod_days(); }, Reason::kFieldInvalid,
+            "cryptoperiod_days"},
+           {[](auto& request) { request.clear_import_key(); }, Reason::kFieldRequired,
+            "import_key"},
+           {[](auto& request) { request.set_import_key("import"); }, Reason::kFieldInvalid,
+            "import_key"},
+           {[](auto& request) { request.clear_wrapping(); }, Reason::kFieldRequired, "wrapping"},
+           {[](auto& request) { request.set_wrapping(static_cast<v1::KeyWrapping>(5)); },
+            Reason::kFieldInvalid, "wrapping"},
+           {[](auto& request) { request.clear_wrapped_secret(); }, Reason::kFieldRequired,
+            "wrapped_secret"}}) {
+    v1::ImportKeyRequest request = right;
+    wrong.change(request);
+    const absl::Status refused = ImportOf(request, name).status();
+    EXPECT_EQ(ReasonOf(refused), wrong.reason) << wrong.field;
+    EXPECT_EQ(FieldOf(refused), wrong.field);
   }
 }
 

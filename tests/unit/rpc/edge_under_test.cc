@@ -60,7 +60,7 @@ rules:
     resources: ["tenants/acme/partnerKeys/*"]
   - id: keys
     roles: [keys]
-    actions: [CreateKey, RotateKey, AttachCertificate, DeliverKey, ListKeys, GetKey, GetPublicKey]
+    actions: [CreateKey, RotateKey, AttachCertificate, DeliverKey, ImportKey, ListKeys, GetKey, GetPublicKey]
     resources: ["tenants/acme/keys/*"]
   - id: lock
     roles: [keys]

@@ -116,6 +116,7 @@ std::map<std::string, std::string> RequestsByMethod() {
       {"keysvc.v1.KeyService.RotateKey", Named<v1::RotateKeyRequest>(key)},
       {"keysvc.v1.KeyService.AttachCertificate", Named<v1::AttachCertificateRequest>(key)},
       {"keysvc.v1.KeyService.DeliverKey", Named<v1::DeliverKeyRequest>(key)},
+      {"keysvc.v1.KeyService.ImportKey", Named<v1::ImportKeyRequest>(key)},
       {"keysvc.v1.KeyService.LockKeys", ""},
       {"keysvc.v1.PartnerKeyService.CreatePartnerKey",
        With<v1::CreatePartnerKeyRequest>([](auto& request) {

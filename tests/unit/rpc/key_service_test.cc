@@ -76,6 +76,12 @@ TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
   Deadline third;
   EXPECT_EQ(ReasonOnWire(keys_stub->DeliverKey(&third, deliver, &delivered)),
             "OFFICER_LOGIN_REQUIRED");
+  v1::ImportKeyRequest import;
+  import.set_name("tenants/acme/keys/orders");
+  v1::ImportKeyResponse imported;
+  Deadline fourth;
+  EXPECT_EQ(ReasonOnWire(keys_stub->ImportKey(&fourth, import, &imported)),
+            "OFFICER_LOGIN_REQUIRED");
   v1::PartnerKey made;
   EXPECT_EQ(ReasonOnWire(CreatePartnerKey("bank", "any", &made)), "OFFICER_LOGIN_REQUIRED");
   // Its owner has to hear of it, whoever may register keys.
@@ -87,7 +93,7 @@ TEST_F(OutsideDevelopmentTest, KeysAreNotChangedByCall) {
   Deadline second;
   EXPECT_EQ(ReasonOnWire(partners_stub->DisablePartnerKey(&second, disable, &disabled)),
             "OFFICER_LOGIN_REQUIRED");
-  EXPECT_EQ(edge.Records("OFFICER_LOGIN_REQUIRED").size(), 5U);
+  EXPECT_EQ(edge.Records("OFFICER_LOGIN_REQUIRED").size(), 6U);
   v1::ListKeysResponse listed;
   EXPECT_TRUE(ListKeys(0, "", &listed).ok());
 }

@@ -85,6 +85,13 @@ TEST_F(TroubleLogTest, ACallerWhoHasUsedUpALimitIsAnAlarmByItsName) {
                                  "alarm: MISSES_EXHAUSTED: fraud: too many"));
 }
 
+TEST_F(TroubleLogTest, AWrappedSecretThatDoesNotOpenIsAnAlarm) {
+  const auto invalid = Error(Reason::kWrappedSecretInvalid, "no secret");
+  log.Note("KeyService.ImportKey", invalid, "officer-1");
+  log.Note("KeyService.ImportKey", invalid, "officer-2");
+  EXPECT_THAT(lines, ElementsAre("alarm: WRAPPED_SECRET_INVALID: KeyService.ImportKey: no secret"));
+}
+
 TEST_F(TroubleLogTest, ALogThatIsAwayIsAnAlarm) {
   log.Note("TokenService.Tokenize", Error(Reason::kAuditUnavailable, "the audit log is away"));
   EXPECT_THAT(lines, ElementsAre("alarm: AUDIT_UNAVAILABLE: TokenService.Tokenize: the audit log "

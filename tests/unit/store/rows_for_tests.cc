@@ -64,6 +64,8 @@ KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {
           .token_format = "format",
           .low_s = true,
           .max_signatures = 10,
+          .origin = "imported",
+          .made_by = "officer-1",
           .recovery = "recovery" + kBytes,
           .reserved_uses = 9,
           .certificates = "certificates" + kBytes,
@@ -127,7 +129,7 @@ bool SameKey(const KeyVersionRow& a, const KeyVersionRow& b) {
                     row.environment, row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                     row.hsm_label, row.wrapped, row.public_key, row.recovery, row.reserved_uses,
                     row.state, row.primary, row.revision, row.mac, row.token_format, row.low_s,
-                    row.certificates, row.max_signatures);
+                    row.certificates, row.max_signatures, row.origin, row.made_by);
   };
   return all(a) == all(b);
 }

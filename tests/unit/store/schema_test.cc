@@ -56,6 +56,8 @@ TEST_F(SchemaTest, AStoreOfVersion1OpensAndReads) {
   key.low_s = false;
   key.max_signatures = 0;
   key.certificates.clear();
+  key.origin = "generated";
+  key.made_by.clear();
   EXPECT_TRUE(SameKey(store->ListKeyVersions().value().at(0), key));
   const auto answer = IdempotencyRowOf("r", 10);
   EXPECT_TRUE(

@@ -1,0 +1,262 @@
+// Secrets of others that are unwrapped in the HSM: on the fake and on SoftHSM2, and on a library
+// that fails on demand.
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "pkcs11/cryptoki_hsm.h"
+#include "pkcs11/hsm.h"
+#include "pkcs11/wrapped_secret.h"
+#include "tests/fakes/fake_hsm.h"
+#include "tests/support/hmac.h"
+#include "tests/support/openssl.h"
+#include "tests/support/softhsm_token.h"
+#include "tests/support/status_matchers.h"
+#include "tests/unit/pkcs11/faulty_token.h"
+
+namespace keysvc::pkcs11 {
+namespace {
+
+using testing::HasReason;
+using testing::IsOk;
+
+constexpr char kPair[] = "import";
+constexpr char kSecret[] = "hooks";
+constexpr KeyKind kKind = KeyKind::kImportedHmacSha256;
+constexpr std::size_t kModulus = 384;
+
+// What makes no other key by chance.
+std::string SomeSecret(std::size_t size) {
+  std::string secret;
+  for (std::size_t i = 0; i < size; ++i) secret.push_back(static_cast<char>(7 * i + 3));
+  return secret;
+}
+
+// The partner's side, without anything of ours. By SHA-1, since SoftHSM2 has no other hash.
+std::string ByOaep(const std::string& spki, const std::string& secret,
+                   std::string_view hash = "sha1") {
+  return testing::EncryptFor(
+      spki, secret,
+      absl::StrCat("-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:", std::string(hash)));
+}
+
+class Import : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == "Fake") {
+      hsm_ = std::make_unique<testing::FakeHsm>();
+    } else {
+      softhsm_ = std::make_unique<testing::SoftHsmToken>();
+      auto opened = OpenToken(softhsm_->options());
+      ASSERT_OK(opened);
+      hsm_ = *std::move(opened);
+    }
+    ASSERT_OK(hsm_->Generate(kPair, KeyKind::kRsa3072Unwrapping));
+    spki_ = *hsm_->PublicKey(kPair);
+  }
+  absl::Status Take(const std::string& bytes, Wrapping wrapping = Wrapping::kRsaOaepSha1) {
+    return hsm_->Import(kSecret, kKind, kPair, {wrapping, bytes});
+  }
+  std::vector<std::string> Labels() {
+    std::vector<std::string> labels;
+    const std::vector<HsmKey> keys = hsm_->List().value();
+    for (const HsmKey& key : keys) labels.push_back(key.label);
+    return labels;
+  }
+
+  std::unique_ptr<testing::SoftHsmToken> softhsm_;
+  std::unique_ptr<Hsm> hsm_;
+  std::string spki_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Hsms, Import, ::testing::Values("Fake", "SoftHsm"),
+                         [](const auto& param) { return param.param; });
+
+TEST_P(Import, WhatAPartnerWrappedTagsAsThePartnerDoes) {
+  ASSERT_TRUE(hsm_->capabilities().imports);
+  for (const std::size_t size : {32U, 33U, 64U}) {
+    const std::string secret = SomeSecret(size);
+    ASSERT_OK(Take(ByOaep(spki_, secret))) << size;
+    EXPECT_EQ(*hsm_->Sign(kSecret, Mechanism::kHmacSha256, "message"),
+              testing::HmacSha256(secret, "message"));
+    ASSERT_OK(hsm_->Destroy(kSecret));
+  }
+}
+
+TEST_P(Import, ASecretBehindAnAesKeyIsTheSame) {
+  const std::string aes = SomeSecret(32);
+  for (const std::size_t size : {32U, 37U, 64U}) {
+    const std::string secret(size, 'x');
+    ASSERT_OK(Take(ByOaep(spki_, aes) + testing::WrapByAes(aes, secret), Wrapping::kRsaAesSha1));
+    EXPECT_EQ(*hsm_->Sign(kSecret, Mechanism::kHmacSha256, "message"),
+              testing::HmacSha256(secret, "message"));
+    ASSERT_OK(hsm_->Destroy(kSecret));
+  }
+  EXPECT_EQ(Labels(), std::vector<std::string>{kPair}) << "the AES key does not stay";
+}
+
+TEST_P(Import, WhatWasTakenInIsOfAKindOfItsOwnAndNeverLeaves) {
+  ASSERT_OK(Take(ByOaep(spki_, SomeSecret(64))));
+  bool listed = false;
+  const std::vector<HsmKey> keys = hsm_->List().value();
+  for (const HsmKey& key : keys) {
+    if (key.label == kSecret) listed = key.kind == kKind;
+  }
+  EXPECT_TRUE(listed) << "and not HMAC-SHA512, whose keys are as long";
+  EXPECT_THAT(hsm_->Sign(kSecret, Mechanism::kHmacSha512, "message"),
+              HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_THAT(hsm_->Deliver(kSecret, spki_), HasReason(Reason::kKeyDelivered));
+  EXPECT_THAT(Take(ByOaep(spki_, SomeSecret(32))), HasReason(Reason::kKeyExists));
+}
+
+TEST_P(Import, APairThatUnwrapsDoesNothingElse) {
+  EXPECT_THAT(hsm_->Sign(kPair, Mechanism::kRsaPssSha256, "message"),
+              HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_THAT(hsm_->Unwrap(kPair, ByOaep(spki_, SomeSecret(32)), ""),
+              HasReason(Reason::kAlgorithmUnsupported));
+  ASSERT_OK(hsm_->Generate("signing", KeyKind::kRsa3072));
+  EXPECT_THAT(
+      hsm_->Import(kSecret, kKind, "signing",
+                   {Wrapping::kRsaOaepSha1, ByOaep(*hsm_->PublicKey("signing"), SomeSecret(32))}),
+      HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_THAT(
+      hsm_->Import(kSecret, kKind, "nobody", {Wrapping::kRsaOaepSha1, std::string(384, 'x')}),
+      HasReason(Reason::kKeyNotFound));
+  EXPECT_THAT(hsm_->Import(kSecret, KeyKind::kHmacSha256, kPair,
+                           {Wrapping::kRsaOaepSha1, ByOaep(spki_, SomeSecret(32))}),
+              HasReason(Reason::kAlgorithmUnsupported));
+}
+
+TEST_P(Import, WhateverIsWrongIsOneErrorAndLeavesNothing) {
+  const std::string good = ByOaep(spki_, SomeSecret(32));
+  const std::string aes = SomeSecret(32);
+  const std::string carrier = ByOaep(spki_, aes);
+  const std::string wrapped = testing::WrapByAes(aes, SomeSecret(32));
+  std::string damaged = good;
+  damaged[100] = static_cast<char>(damaged[100] ^ 1);
+  std::string damaged_behind = carrier + wrapped;
+  damaged_behind.back() = static_cast<char>(damaged_behind.back() ^ 1);
+  ASSERT_OK(hsm_->Generate("other", KeyKind::kRsa3072Unwrapping));
+  struct Case {
+    const char* what;
+    std::string bytes;
+    Wrapping wrapping = Wrapping::kRsaOaepSha1;
+  };
+  const std::vector<Case> cases = {
+      {"nothing", ""},
+      {"too short", good.substr(1)},
+      {"too long", good + "x"},
+      {"damaged", damaged},
+      {"above the modulus", std::string(kModulus, '\xff')},
+      {"another hash", ByOaep(spki_, SomeSecret(32), "sha256")},
+      {"PKCS #1 v1.5", testing::EncryptFor(spki_, SomeSecret(32), "")},
+      {"another key", ByOaep(*hsm_->PublicKey("other"), SomeSecret(32))},
+      {"a secret of 16 bytes", ByOaep(spki_, SomeSecret(16))},
+      {"no AES key before it", good, Wrapping::kRsaAesSha1},
+      {"an AES key behind it", carrier + wrapped},
+      {"damaged behind the AES key", damaged_behind, Wrapping::kRsaAesSha1},
+      {"another AES key", carrier + testing::WrapByAes(SomeSecret(31) + "x", SomeSecret(32)),
+       Wrapping::kRsaAesSha1},
+      {"an AES key of no size", ByOaep(spki_, SomeSecret(20)) + wrapped, Wrapping::kRsaAesSha1},
+      {"a secret of 16 bytes behind", carrier + testing::WrapByAes(aes, SomeSecret(16)),
+       Wrapping::kRsaAesSha1},
+      {"a secret of 65 bytes behind", carrier + testing::WrapByAes(aes, SomeSecret(65)),
+       Wrapping::kRsaAesSha1},
+  };
+  for (const Case& wrong : cases) {
+    const absl::Status refused = Take(wrong.bytes, wrong.wrapping);
+    EXPECT_EQ(refused, WrappedSecretInvalid()) << wrong.what;
+  }
+  EXPECT_THAT(Labels(), ::testing::UnorderedElementsAre(kPair, "other"));
+  EXPECT_OK(Take(good)) << "the token is as well as before";
+}
+
+TEST(Unwrapping, ASecretOfHmacHas24To64Bytes) {
+  EXPECT_FALSE(FitsSecret(kKind, 23));
+  EXPECT_TRUE(FitsSecret(kKind, 24));
+  EXPECT_TRUE(FitsSecret(kKind, 64));
+  EXPECT_FALSE(FitsSecret(kKind, 65));
+  EXPECT_FALSE(FitsSecret(KeyKind::kHmacSha256, 32));
+}
+
+// Whatever comes, what is taken apart are its own bytes, all of them, and of a right size.
+TEST(Unwrapping, PartsOfAnythingAreAllOfItAndOfRightSizes) {
+  std::mt19937 random(20);
+  std::size_t fitting = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::size_t around = i % 2 == 0 ? kModulus : 0;
+    WrappedSecret secret{.wrapping = static_cast<Wrapping>(random() % 4),
+                         .bytes = std::string(around + random() % 100, 'x')};
+    for (char& byte : secret.bytes) byte = static_cast<char>(random());
+    const auto parts = PartsOf(secret, kKind, kModulus);
+    if (!parts.has_value()) continue;
+    ++fitting;
+    EXPECT_EQ(std::string(parts->rsa) + std::string(parts->aes), secret.bytes);
+    EXPECT_EQ(parts->rsa.size(), kModulus);
+    const bool by_aes = NameOf(secret.wrapping).starts_with("RSA-AES");
+    EXPECT_EQ(parts->aes.empty(), !by_aes);
+    if (by_aes) {
+      EXPECT_EQ(parts->aes.size() % 8, 0U);
+      EXPECT_TRUE(parts->aes.size() >= 32 && parts->aes.size() <= 72) << parts->aes.size();
+    }
+  }
+  EXPECT_GT(fitting, 100U) << "the test would prove nothing";
+}
+
+class FaultyImport : public FaultyToken {
+ protected:
+  void SetUp() override {
+    Open();
+    ASSERT_OK(hsm_->Generate(kPair, KeyKind::kRsa3072Unwrapping));
+    wrapped_ = ByOaep(*hsm_->PublicKey(kPair), SomeSecret(32));
+    fault::Reset();
+  }
+  absl::Status Take() {
+    return hsm_->Import(kSecret, kKind, kPair, {Wrapping::kRsaOaepSha1, wrapped_});
+  }
+  std::size_t Keys() { return hsm_->List().value().size(); }
+};
+
+TEST_F(FaultyImport, AnAnswerOfTheTokenThatGetsLostCostsNothing) {
+  fault::LoseAnswer("C_UnwrapKey", CKR_DEVICE_ERROR);
+  ASSERT_OK(Take());
+  EXPECT_EQ(*hsm_->Sign(kSecret, Mechanism::kHmacSha256, "m"),
+            testing::HmacSha256(SomeSecret(32), "m"));
+  ASSERT_OK(hsm_->Destroy(kSecret));
+  fault::LoseAnswer("C_UnwrapKey", CKR_SESSION_HANDLE_INVALID);
+  EXPECT_OK(Take());
+}
+
+TEST_F(FaultyImport, ATokenThatIsAwayIsNotTakenForAWrongBlob) {
+  fault::Fail("C_UnwrapKey", CKR_DEVICE_ERROR, kForEver);
+  EXPECT_THAT(Take(), HasReason(Reason::kHsmUnavailable));
+  fault::Reset();
+  EXPECT_EQ(Keys(), 1U);
+  EXPECT_OK(Take());
+}
+
+TEST_F(FaultyImport, WhatTheTokenSaysOfABlobIsNotHandedOn) {
+  for (const CK_RV code : {CKR_WRAPPED_KEY_INVALID, CKR_WRAPPED_KEY_LEN_RANGE,
+                           CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE}) {
+    fault::Fail("C_UnwrapKey", code, 1);
+    EXPECT_EQ(Take(), WrappedSecretInvalid()) << std::hex << code;
+  }
+  fault::Fail("C_UnwrapKey", CKR_MECHANISM_INVALID, 1);
+  EXPECT_THAT(Take(), HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_EQ(Keys(), 1U);
+}
+
+TEST_F(FaultyImport, WhatIsNotProvenIsDestroyed) {
+  fault::Fail("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+  EXPECT_THAT(Take(), HasReason(Reason::kHsmFailure));
+  EXPECT_EQ(Keys(), 1U);
+  EXPECT_OK(Take());
+}
+
+}  // namespace
+}  // namespace keysvc::pkcs11
