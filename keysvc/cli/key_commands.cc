@@ -85,6 +85,8 @@ v1::KeyAlgorithm AlgorithmOf(const CreateKeyOptions& options) {
     case v1::KEY_PURPOSE_MAC:
     case v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK:
       return v1::KEY_ALGORITHM_HMAC_SHA256;
+    case v1::KEY_PURPOSE_SECRET_IMPORT:
+      return v1::KEY_ALGORITHM_RSA_3072;
     default:
       return v1::KEY_ALGORITHM_EC_P256;
   }

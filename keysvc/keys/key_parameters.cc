@@ -142,7 +142,8 @@ bool HasPublicHalf(const KeyParameters& parameters) {
 }
 
 bool HasKeySet(const KeyParameters& parameters) {
-  return HasPublicHalf(parameters) && parameters.purpose != Purpose::kSign;
+  return Signs(parameters.purpose) && !IsMac(parameters.algorithm) &&
+         parameters.purpose != Purpose::kSign;
 }
 
 absl::Duration RecipientPeriodOf(const KeyParameters& parameters) {
