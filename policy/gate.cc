@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "policy/risk.h"
+#include "policy/name.h"
 #include "status/reason.h"
 
 namespace keysvc::policy {
@@ -60,7 +61,7 @@ absl::StatusOr<Permit> Gate::Decide(const Caller& caller, Action action, std::st
   if (rule == nullptr) return Error(Reason::kPolicyDenied, "the policy does not allow this");
   // Before a token has told its profile another rule may turn out to decide: this one's thresholds
   // say nothing yet.
-  const std::optional<Reveal> reveal = resource.ends_with("/tokens")
+  const std::optional<Reveal> reveal = NamesUndecidedTokens(resource)
                                            ? Reveal::kLastFour
                                            : Narrowed(rule->reveal, rule->risk, asserted_risk);
   if (!reveal.has_value()) return TooRisky(*rule, asserted_risk.has_value());

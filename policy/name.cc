@@ -15,6 +15,14 @@ bool IsName(std::string_view text) {
              kMostDigits;
 }
 
+bool NamesUndecidedTokens(std::string_view resource) {
+  constexpr std::string_view kBefore = "tenants/";
+  constexpr std::string_view kAfter = "/tokens";
+  if (!resource.starts_with(kBefore) || !resource.ends_with(kAfter)) return false;
+  resource.remove_prefix(kBefore.size());
+  return resource.find('/') + kAfter.size() == resource.size();
+}
+
 bool IsUuid(std::string_view text) {
   constexpr std::size_t kLength = 36;
   bool valid = text.size() == kLength;

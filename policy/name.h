@@ -10,6 +10,10 @@ namespace keysvc::policy {
 // a name, which records and errors may show.
 bool IsName(std::string_view text);
 
+// Whether a resource is tenants/{tenant}/tokens: tokens that have not told their profile yet, so
+// that the policy is asked again.
+bool NamesUndecidedTokens(std::string_view resource);
+
 // Whether `text` is a UUID in its usual spelling (RFC 9562 section 4), in lower or upper case.
 bool IsUuid(std::string_view text);
 // Whether such a text says its version, 1 to 8, and the variant of RFC 9562.

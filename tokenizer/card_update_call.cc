@@ -90,8 +90,9 @@ absl::StatusOr<std::optional<CardUpdateCall::Results>> CardUpdateCall::FindKept(
 
 void CardUpdateCall::Repeat(Results results) {
   readings_ = reader_.Allow(names_);
+  // Of what was kept, each is an answer.
+  if (absl::Status status = FindPassing(readings_); !status.ok()) return Fail(status);
   RefuseWhatIsNotAllowed(names_, readings_, results);
-  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
   audit::Entry entry = entry_;
   entry.details["repetition"] = "true";
   AddReadings(entry, readings_);

@@ -78,8 +78,9 @@ absl::StatusOr<std::optional<ConvertCall::Results>> ConvertCall::FindKept() {
 void ConvertCall::Repeat(Results results) {
   uses_ = 0;
   readings_ = reader_.Allow(names_);
+  // Of what was kept, each is an answer.
+  if (absl::Status status = FindPassing(readings_); !status.ok()) return Fail(status);
   RefuseWhatIsNotAllowed(names_, readings_, results);
-  if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
   audit::Entry entry = entry_;
   entry.details["repetition"] = "true";
   AddItems(results, entry);
@@ -102,6 +103,9 @@ absl::Status ConvertCall::Open() {
   RefuseTokensOfTarget();
   RefuseWhatTargetDoesNotMake();
   OpenWithinLimits(services_.budgets, from_, now, names_, facts_.uses, reader_, readings_);
+  // Before reveals are taken, of a call that is sent again until it goes well.
+  RETURN_IF_ERROR(FindPassing(readings_));
+  TakeReveals(services_.budgets, now, readings_);
   RefuseCardsThatTargetDoesNotTake();
   return absl::OkStatus();
 }

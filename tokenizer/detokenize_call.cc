@@ -52,6 +52,7 @@ absl::Status DetokenizeCall::Open() {
   ASSIGN_OR_RETURN(readings_, reader_.Find(names_, risk_scores_));
   RefuseWhatDoesNotOpen(readings_, services_.clock());
   OpenWithinLimits(services_.budgets, permit_, now, names_, uses_, reader_, readings_);
+  TakeReveals(services_.budgets, now, readings_);
   return absl::OkStatus();
 }
 

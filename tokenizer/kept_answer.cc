@@ -42,6 +42,8 @@ bool FailedInPassing(const absl::Status& result) {
   switch (reason) {
     case Reason::kKeyUsesExhausted:  // until the key is rotated
     case Reason::kHsmFailure:
+    case Reason::kPinRefused:  // until the operator has put in another one
+    case Reason::kTokenMissing:
     case Reason::kInternal:
       return true;
     default:

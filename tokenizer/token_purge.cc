@@ -18,6 +18,7 @@
 namespace keysvc::tokenizer {
 namespace {
 
+constexpr std::size_t kMostDamaged = 10'000;  // of a profile, in one round
 constexpr std::size_t kRowsPerStep = 100;
 
 }  // namespace
@@ -82,7 +83,9 @@ absl::StatusOr<TokenPurge::Progress> TokenPurge::Step(const Profile& profile,
   // A clock that is set forward erases nothing: what it ended opens again once it is put right.
   const absl::Time now = std::min(clock_(), journal_.UnsteppedTime());
   const std::int64_t by_ms = absl::ToUnixMillis(now - profile.grace);
-  // Those that are damaged stay where they are, and are found again.
+  // Those that are damaged stay where they are, and are found again. A store that has more of them
+  // is brought back, and must not keep the other profiles waiting until then.
+  if (damaged.size() > kMostDamaged) return Progress{};
   const std::size_t most = kRowsPerStep + damaged.size();
   ASSIGN_OR_RETURN(
       const std::vector<store::TokenRow> rows,

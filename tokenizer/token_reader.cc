@@ -10,6 +10,7 @@
 #include "tokenizer/answer_retention.h"
 #include "tokenizer/drawn_token.h"
 #include "tokenizer/ff1_token.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::tokenizer {
 namespace {
@@ -75,11 +76,21 @@ void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time
     }
   }
   CountLookUps(budgets, permit, now, readings);
+}
+
+void TakeReveals(Budgets& budgets, absl::Time now, std::vector<TokenReading>& readings) {
   for (TokenReading& reading : readings) {
     if (!reading.token.ok()) continue;
     const absl::Status taken = budgets.TakeReveal(*reading.token->permit, reading.name, now);
     if (!taken.ok()) reading.token = taken;
   }
+}
+
+absl::Status FindPassing(const std::vector<TokenReading>& readings) {
+  std::vector<absl::Status> causes;
+  causes.reserve(readings.size());
+  for (const TokenReading& reading : readings) causes.push_back(reading.token.status());
+  return FindPassing(causes);
 }
 
 std::optional<std::uint32_t> RiskScoreOf(const std::vector<std::uint32_t>& scores,

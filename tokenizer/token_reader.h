@@ -72,6 +72,9 @@ void RefuseWhatIsNotAllowed(const std::vector<absl::StatusOr<TokenName>>& names,
 void CountLookUps(Budgets& budgets, const policy::Permit& permit, absl::Time now,
                   std::vector<TokenReading>& readings);
 
+// The first cause among the readings that passes (FailedInPassing).
+absl::Status FindPassing(const std::vector<TokenReading>& readings);
+
 // The risk score that is asserted of one item of a call, of which RequestFacts::risk_scores has
 // `scores`.
 std::optional<std::uint32_t> RiskScoreOf(const std::vector<std::uint32_t>& scores,
@@ -80,13 +83,16 @@ std::optional<std::uint32_t> RiskScoreOf(const std::vector<std::uint32_t>& score
 class TokenReader;
 
 // Opens the cards of what `reader` found under `names`, each only if the limits of its rule let one
-// more be revealed, and counts it when it opened. What may not be opened, does not open, or is not
-// for the use that is stated for it, becomes the reason. Look-ups are counted too. `permit` and
+// more be revealed. What may not be opened, does not open, or is not
+// for the use that is stated for it, becomes the reason. Look-ups are counted; reveals are not. `permit` and
 // `now` as above; `uses` are one for each name, or none.
 void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time now,
                       const std::vector<absl::StatusOr<TokenName>>& names,
                       const std::vector<TokenUse>& uses, TokenReader& reader,
                       std::vector<TokenReading>& readings);
+
+// Counts a reveal of each that opened; what the limits do not let be revealed becomes the reason.
+void TakeReveals(Budgets& budgets, absl::Time now, std::vector<TokenReading>& readings);
 
 // Reads the tokens of one call: decodes them, asks the gate for each profile once, and only then
 // looks at the rows, all at once. Cards are opened one by one. Not thread-safe; one call's.

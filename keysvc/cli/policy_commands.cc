@@ -15,6 +15,7 @@
 #include "policy/policy.h"
 #include "policy/policy_cases.h"
 #include "policy/risk.h"
+#include "policy/name.h"
 #include "status/macros.h"
 
 namespace keysvc::cli {
@@ -88,7 +89,7 @@ ExitCode ExplainPolicy(const ExplainOptions& options, Output& output) {
   }
   // Before a token has told its profile the rule's thresholds say nothing.
   const std::optional<policy::Reveal> reveal =
-      options.resource.ends_with("/tokens")
+      policy::NamesUndecidedTokens(options.resource)
           ? rule->reveal
           : policy::Narrowed(rule->reveal, rule->risk, options.risk_score);
   Fields fields = {{"decision", reveal.has_value() ? "allowed" : "denied"}, {"rule", rule->id}};

@@ -79,9 +79,7 @@ absl::Status KeyRegistry::EnsureProfileKeys(const tokenizer::Profile& profile) {
   if (profile.family == tokenizer::Family::kEmv && Rings()->Find(data) == nullptr) {
     RETURN_IF_ERROR(CheckRangeIsNew(*Rings(), profile));
   }
-  if (is_ff1 && Rings()->Find(ff1) == nullptr) {
-    RETURN_IF_ERROR(CheckFf1MarksAreNew(*Rings(), profile));
-  }
+  if (is_ff1) RETURN_IF_ERROR(CheckFf1MarksAreNew(*Rings(), profile));
   RETURN_IF_ERROR(EnsureKey(TokenKeyOf(profile.tenant), Purpose::kToken));
   RETURN_IF_ERROR(EnsureKey(RowMacKeyOf(profile.tenant), Purpose::kRowMac));
   RETURN_IF_ERROR(EnsureKey(RequestKeyOf(profile.tenant), Purpose::kRequest));

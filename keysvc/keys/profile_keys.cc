@@ -62,7 +62,7 @@ absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& pr
 // Tokens outlive their profile, and under another key each would open to a card that it is not of.
 absl::Status CheckFf1MarksAreNew(const KeyRings& rings, const tokenizer::Profile& profile) {
   for (const auto& [name, ring] : rings.all()) {
-    if (name.tenant != profile.tenant) continue;
+    if (name.tenant != profile.tenant || name == Ff1KeyOf(profile)) continue;
     for (const KeyRecord& record : ring) {
       if (!profile.ff1.SharesMarksWith(record.version.parameters.token_format)) continue;
       return Error(Reason::kConfigInvalid,

@@ -30,8 +30,8 @@ std::vector<tokenizer::IssuedRange> IssuedRangesOf(const KeyRings& rings);
 // CONFIG_INVALID unless the profile's issued range overlaps none that was declared once.
 absl::Status CheckRangeIsNew(const KeyRings& rings, const tokenizer::Profile& profile);
 
-// CONFIG_INVALID unless no FF1 profile was declared once in the tenant with the profile's prefix
-// and Luhn offset.
+// CONFIG_INVALID unless no other FF1 profile was declared once in the tenant with the profile's
+// prefix and Luhn offset.
 absl::Status CheckFf1MarksAreNew(const KeyRings& rings, const tokenizer::Profile& profile);
 
 // Whether the key is there and for this. A caller's key may have the name from before it was the

@@ -233,11 +233,11 @@ void TokenService::BatchLookUpTokens(v1::BatchLookUpTokensRequest& request,
 }
 
 void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::DetokenizeResponse> reply) {
-  ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
   const std::uint32_t risk_score = request.risk_score();
   ASSIGN_OR_REFUSE(
       reply, std::vector<std::uint32_t> risk_scores,
       NoteRiskScores(OneIf(request.has_risk_score(), risk_score), "risk_score", 1, reply.record()));
+  ASSIGN_OR_REFUSE(reply, TokenName name, TokenName::Parse(request.name()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(name.tenant),
                              request.request_id(), request.purpose()));
@@ -260,12 +260,12 @@ void TokenService::Detokenize(v1::DetokenizeRequest& request, Reply<v1::Detokeni
 
 void TokenService::BatchDetokenize(v1::BatchDetokenizeRequest& request,
                                    Reply<v1::BatchDetokenizeResponse> reply) {
-  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
   ASSIGN_OR_REFUSE(
       reply, std::vector<std::uint32_t> risk_scores,
       NoteRiskScores(
           {request.risk_scores().data(), static_cast<std::size_t>(request.risk_scores_size())},
           "risk_scores", static_cast<std::size_t>(request.names_size()), reply.record()));
+  ASSIGN_OR_REFUSE(reply, std::string tenant, TenantOf(request.parent()));
   ASSIGN_OR_REFUSE(reply, policy::Permit permit,
                    Authorize(gate_, reply, policy::Action::kDetokenize, TokensOf(tenant),
                              request.request_id(), request.purpose()));
