@@ -41,8 +41,10 @@ class SigningTest : public ::testing::Test {
     keys_.reset();
   }
 
-  absl::StatusOr<Signature> Sign(SignRequest request,
-                                 std::string_view who = keysvc::testing::kCaller) {
+  absl::StatusOr<Signature> Sign(SignRequest request) {
+    return SignAs(keysvc::testing::kCaller, std::move(request));
+  }
+  absl::StatusOr<Signature> SignAs(std::string_view who, SignRequest request) {
     auto permit = world_.PermitFor(request.format->action(), request.key.ToString(), who);
     return Await<Signature>(
         [&](auto done) { signer_->Sign(std::move(permit), std::move(request), std::move(done)); });

@@ -71,7 +71,7 @@ class SigningLimitsTest : public SigningTest {
 
   absl::StatusOr<Signature> SignOnce(const KeyName& key, std::string_view who = kCaller,
                                      const std::string& request_id = {}) {
-    return Sign({key, Message(), request_id, {}}, who);
+    return SignAs(who, {key, Message(), request_id, {}});
   }
   absl::StatusOr<Signature> SignOnce() { return SignOnce(kKey); }
 
