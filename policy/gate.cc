@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
-#include "policy/risk.h"
 #include "policy/name.h"
+#include "policy/risk.h"
 #include "status/reason.h"
 
 namespace keysvc::policy {

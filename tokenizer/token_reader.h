@@ -84,8 +84,8 @@ class TokenReader;
 
 // Opens the cards of what `reader` found under `names`, each only if the limits of its rule let one
 // more be revealed. What may not be opened, does not open, or is not
-// for the use that is stated for it, becomes the reason. Look-ups are counted; reveals are not. `permit` and
-// `now` as above; `uses` are one for each name, or none.
+// for the use that is stated for it, becomes the reason. Look-ups are counted; reveals are not.
+// `permit` and `now` as above; `uses` are one for each name, or none.
 void OpenWithinLimits(Budgets& budgets, const policy::Permit& permit, absl::Time now,
                       const std::vector<absl::StatusOr<TokenName>>& names,
                       const std::vector<TokenUse>& uses, TokenReader& reader,

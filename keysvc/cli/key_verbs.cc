@@ -20,7 +20,7 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
   AddSubject(verb, options->name, "The new key");
   AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms,
             "What it signs with [ec-p256; ed25519 for webhook; hmac-sha256 for mac and "
-            "timestamped-webhook]");
+            "timestamped-webhook; rsa-3072 for\nsecret-import]");
   AddChoice(
       verb, "--purpose", options->purpose, kPurposes,
       "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE; for webhooks, a key "

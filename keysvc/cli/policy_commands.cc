@@ -12,10 +12,10 @@
 #include "absl/time/time.h"
 #include "keysvc/cli/file.h"
 #include "policy/limits.h"
+#include "policy/name.h"
 #include "policy/policy.h"
 #include "policy/policy_cases.h"
 #include "policy/risk.h"
-#include "policy/name.h"
 #include "status/macros.h"
 
 namespace keysvc::cli {

@@ -39,11 +39,13 @@ absl::StatusOr<std::string> JwkOf(PublicKeys& public_keys, const KeyVersion& ver
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,
                                    const KeyName& name, absl::Time now) {
   ASSIGN_OR_RETURN(const std::vector<KeyVersion> versions, registry.Versions(name));
+  // Numbers that were given up may have been for another purpose.
+  const KeyParameters& newest = versions.back().parameters;
+  RETURN_IF_ERROR(CheckServes(newest.purpose,
+                              {Purpose::kJws, Purpose::kHttp, Purpose::kWebhook, Purpose::kCose}));
+  RETURN_IF_ERROR(JoseAlgOf(newest.algorithm).status());
   std::vector<std::string> jwks;
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-    RETURN_IF_ERROR(CheckServes(version->parameters.purpose, {Purpose::kJws, Purpose::kHttp,
-                                                              Purpose::kWebhook, Purpose::kCose}));
-    RETURN_IF_ERROR(JoseAlgOf(version->parameters.algorithm).status());
     if (!IsPrepared(*version) && !CheckUse(*version, Use::kProcess, now).ok()) continue;
     ASSIGN_OR_RETURN(std::string jwk, JwkOf(public_keys, *version, now));
     jwks.push_back(std::move(jwk));

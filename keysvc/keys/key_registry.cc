@@ -141,7 +141,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit
   using enum KeyCeremony::Becomes;
   return AddVersion(entry, name, request, [&](const KeyRings& rings) {
     return NextVersion(rings, name, urgency == Urgency::kSoon ? kSolePrimary : kPrimary, published_,
-                       clock_());
+                       journal_.SteadyTime());
   });
 }
 
@@ -583,7 +583,7 @@ void KeyRegistry::Publish(KeyRings rings) {
     const std::lock_guard lock(rings_mutex_);
     rings_ = fresh;
   }
-  published_.Show(*fresh, clock_());
+  published_.Show(*fresh, journal_.SteadyTime());
 }
 
 }  // namespace keysvc::keys

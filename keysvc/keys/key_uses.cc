@@ -7,14 +7,20 @@
 #include "status/reason.h"
 
 namespace keysvc::keys {
+namespace {
+
+// Half of it lasts for as long as another key is being made, which no block is recorded beside;
+// and a service that starts over and over does not lose a large ceiling by it.
+constexpr std::uint64_t kSigningBlock = std::uint64_t{1} << 20;
+
+}  // namespace
+
 std::optional<UseLimits> LimitsOf(const KeyParameters& parameters, const UseLimits& sealing) {
   if (parameters.purpose == Purpose::kData) return sealing;
   const std::uint64_t most = parameters.max_signatures;
   if (most == 0) return std::nullopt;
-  // A restart loses what is left of a block: no more than a hundredth of what there is. Not less
-  // either, so that half a block lasts while other keys are being made, which no block is recorded
-  // beside.
-  return UseLimits{.block = std::max<std::uint64_t>(most / 100, 1), .stop = most};
+  // A restart loses what is left of a block, or of two.
+  return UseLimits{.block = std::clamp<std::uint64_t>(most / 100, 1, kSigningBlock), .stop = most};
 }
 
 void WantedBlocks::Add(const KeyVersionName& version) {

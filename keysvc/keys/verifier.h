@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -66,7 +67,11 @@ using Verifications = std::vector<absl::StatusOr<Verification>>;
 // Where the checks of a call are done: what takes a processor, and what waits for the HSM.
 struct CheckTurns {
   InTurn in_software = OneByOne;
-  InTurn in_hsm = OneByOne;
+  // False, with the pieces dropped, when too much of the caller's waits for the HSM.
+  std::function<bool(Pieces)> in_hsm = [](Pieces pieces) {
+    OneByOne(std::move(pieces));
+    return true;
+  };
 };
 
 // Checks signatures in software (MACs: in the HSM). Every call is one record. Completes on a
@@ -78,7 +83,8 @@ class Verifier {
            tokenizer::KeySource& keys, PublicKeys& public_keys, const PartnerKeys& partner_keys,
            std::function<absl::Time()> clock = absl::Now);
 
-  // INVALID_ARGUMENT for what is not in the form that it is presented in.
+  // INVALID_ARGUMENT for what is not in the form that it is presented in;
+  // RESOURCE_EXHAUSTED/OVERLOADED where `turns` take no more.
   void Verify(policy::Permit permit, const VerifyRequest& request, audit::Done<Verification> done,
               const CheckTurns& turns = {});
 

@@ -138,7 +138,11 @@ void VerifyCall::CheckAll(const CheckTurns& turns) {
   }
   // All versions of a key have its algorithm.
   const bool by_mac = candidates_.front().half == nullptr;
-  (by_mac ? turns.in_hsm : turns.in_software)(std::move(pieces));
+  if (!by_mac) return turns.in_software(std::move(pieces));
+  if (turns.in_hsm(std::move(pieces))) return;
+  const absl::Status refused =
+      Error(Reason::kOverloaded, "too many of the caller's calls wait for the HSM");
+  Record(Failed(entry_, refused), refused);
 }
 
 absl::StatusOr<Verification> VerifyCall::Check(std::size_t index) {

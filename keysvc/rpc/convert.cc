@@ -394,11 +394,12 @@ absl::StatusOr<v1::KeyVersion> ToMessage(const keys::KeyVersion& version) {
 absl::StatusOr<v1::Key> ToMessage(std::span<const keys::KeyVersion> versions) {
   v1::Key key;
   key.set_name(versions.front().name.key.ToString());
-  key.set_purpose(ToWire(versions.front().parameters.purpose));
   std::vector<const keys::KeyVersion*> ordered;
   for (const keys::KeyVersion& version : versions) ordered.push_back(&version);
   std::sort(ordered.begin(), ordered.end(),
             [](const auto* a, const auto* b) { return a->name.version > b->name.version; });
+  // Of numbers that were given up it may have been another one.
+  key.set_purpose(ToWire(ordered.front()->parameters.purpose));
   for (const keys::KeyVersion* version : ordered) {
     ASSIGN_OR_RETURN(*key.add_versions(), ToMessage(*version));
   }

@@ -60,7 +60,9 @@ absl::StatusOr<v1::GetPublicKeyResponse> PublicKeyOf(const keys::KeyRegistry& re
   message.set_pem(half->pem);
   message.set_der(version.public_key);
   message.set_algorithm(std::string(keys::NameOf(version.parameters.algorithm)));
-  ASSIGN_OR_RETURN(*message.mutable_jwk(), keys::JwkOf(public_keys, version, absl::Now()));
+  if (keys::Signs(version.parameters.purpose)) {
+    ASSIGN_OR_RETURN(*message.mutable_jwk(), keys::JwkOf(public_keys, version, absl::Now()));
+  }
   if (version.parameters.purpose == keys::Purpose::kWebhook) {
     ASSIGN_OR_RETURN(const std::string point, half->key->Ed25519Point());
     message.set_webhook_key(http::WebhookPublicKey(point));
@@ -113,6 +115,17 @@ absl::StatusOr<policy::Permit> AuthorizeToSign(const policy::Gate& gate, AnyRepl
     RETURN_IF_ERROR(Authorize(gate, reply, policy::Action::kSign, key, request_id).status());
   }
   return Authorize(gate, reply, action, std::move(key), request_id);
+}
+
+// What goes on in the HSM's lane comes there as a call of its caller does that begins there: it
+// waits among as many, and moves a lane whose threads hang.
+auto InHsm(Lane& lane, const AnyReply& reply) {
+  return [&lane, principal = reply.caller().principal](keys::Pieces pieces) {
+    return lane.Submit(principal, [&lane, principal, pieces = std::move(pieces)]() mutable {
+      if (pieces.size() == 1) return pieces.front()();
+      lane.Continue(principal, std::move(pieces));
+    });
+  };
 }
 
 // The pieces of a call take their turns in a lane, as their caller's.
@@ -272,7 +285,7 @@ void SigningService::BatchSign(v1::BatchSignRequest& request, Reply<v1::BatchSig
 
 void SigningService::Verify(v1::VerifyRequest& request, Reply<v1::VerifyResponse> reply,
                             Lane& hsm_lane) {
-  const keys::CheckTurns turns{.in_hsm = InTurnOf(hsm_lane, reply)};
+  const keys::CheckTurns turns{.in_hsm = InHsm(hsm_lane, reply)};
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
@@ -296,7 +309,7 @@ void SigningService::BatchVerify(v1::BatchVerifyRequest& request,
   verify.trace_id = reply.record().trace_id;
 
   const keys::CheckTurns turns{.in_software = InTurnOf(data_lane, reply),
-                               .in_hsm = InTurnOf(hsm_lane, reply)};
+                               .in_hsm = InHsm(hsm_lane, reply)};
   verifier_.VerifyBatch(std::move(permit), std::move(verify), turns,
                         [reply = std::move(reply)](auto done) mutable {
                           reply.Answer(std::move(done), [&reply](const keys::Verifications& all) {
@@ -401,7 +414,7 @@ void SigningService::SignWebhook(v1::SignWebhookRequest& request,
 
 void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
                                    Reply<v1::VerifyWebhookResponse> reply, Lane& hsm_lane) {
-  const keys::CheckTurns turns{.in_hsm = InTurnOf(hsm_lane, reply)};
+  const keys::CheckTurns turns{.in_hsm = InHsm(hsm_lane, reply)};
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {

@@ -104,7 +104,10 @@ TEST_F(BatchTest, SignsEveryMessageInOrderByOneVersionAndRecordsItOnce) {
     EXPECT_EQ(signature->key_version, (KeyVersionName{kKey, 1}));
     different.insert(signature->bytes);
   }
-  const CheckTurns turns{.in_hsm = [](const Pieces&) { FAIL() << "no HSM checks it"; }};
+  const CheckTurns turns{.in_hsm = [](const Pieces&) {
+    ADD_FAILURE() << "no HSM checks it";
+    return false;
+  }};
   const auto verified = VerifyBatch(Check(messages, BytesOf(*signatures)), turns);
   ASSERT_OK(verified);
   for (const auto& one : *verified) EXPECT_TRUE(one->valid());
@@ -307,10 +310,13 @@ TEST_F(BatchTest, ChecksMacsInTheHsmAndAsksOneThatIsAwayOnce) {
           [&](Pieces pieces) {
             in_hsm = pieces.size();
             OneByOne(std::move(pieces));
+            return true;
           }};
   const auto verified = VerifyBatch(check, turns);
   ASSERT_OK(verified);
   EXPECT_EQ(in_hsm, messages.size());
+  const CheckTurns full{.in_hsm = [](const Pieces&) { return false; }};
+  EXPECT_THAT(VerifyBatch(check, full), HasReason(Reason::kOverloaded));
   for (std::size_t i = 0; i < messages.size(); ++i) EXPECT_EQ((*verified)[i]->valid(), i != 7);
 
   world_.hsm.FailAlways(HsmVerb::kSign, Error(Reason::kHsmUnavailable, "the token is away"));

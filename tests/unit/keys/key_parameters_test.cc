@@ -193,6 +193,15 @@ TEST(KeyParametersTest, OnlyWhatTheServiceAloneSignsWithIsCounted) {
               HasReason(Reason::kFieldInvalid));
 }
 
+TEST(KeyParametersTest, WhatVerifiersKeepIsThePublicHalfOfWhatSignsForms) {
+  for (const Purpose purpose : {Purpose::kJws, Purpose::kHttp, Purpose::kWebhook, Purpose::kCose}) {
+    EXPECT_TRUE(HasKeySet({purpose, Algorithm::kEd25519, Protection::kHsm, kYear}));
+  }
+  EXPECT_FALSE(HasKeySet({Purpose::kSign, Algorithm::kEcP256, Protection::kHsm, kYear}));
+  EXPECT_FALSE(HasKeySet({Purpose::kWebhook, Algorithm::kHmacSha256, Protection::kShared, kYear}));
+  EXPECT_FALSE(HasKeySet({Purpose::kSecretImport, Algorithm::kRsa3072, Protection::kHsm, kYear}));
+}
+
 TEST(KeyParametersTest, OnlyEcdsaKeysMayAskForLowS) {
   for (const Algorithm algorithm : Algorithms()) {
     KeyParameters parameters{IsMac(algorithm) ? Purpose::kMac : Purpose::kSign, algorithm,

@@ -175,6 +175,18 @@ TEST_F(KeyUsesTest, ACeilingIsReachedExactlyAndARestartLosesAHundredthOfIt) {
   EXPECT_EQ(LimitsOf(parameters, kSmall)->stop, kSmall.stop);
 }
 
+TEST_F(KeyUsesTest, BlocksOfACeilingLastForAWhileAndAThousandRestartsLeaveMostOfALargeOne) {
+  KeyParameters parameters;
+  parameters.max_signatures = 10'000'000;
+  EXPECT_EQ(LimitsOf(parameters, kSmall)->block, 100'000U);
+  parameters.max_signatures = std::uint64_t{1} << 40;
+  const UseLimits limits = *LimitsOf(parameters, kSmall);
+  EXPECT_GE(limits.block, 1'000'000U);
+  std::uint64_t reserved = 0;
+  for (int i = 0; i < 1000; ++i) reserved = limits.Next(reserved);
+  EXPECT_LE(reserved, limits.stop / 500);
+}
+
 TEST_F(KeyUsesTest, AThousandRestartsCostAnEighthOfTheLimit) {
   const UseLimits limits;
   std::uint64_t reserved = 0;

@@ -130,5 +130,25 @@ TEST(RiskTest, NoScoreEverShowsMoreThanNoThresholdsOrThanALowerScore) {
   EXPECT_GT(denied, 1000);
 }
 
+TEST(RiskTest, NoNameOfAProfileEscapesTheThresholds) {
+  Policy policy;
+  policy.principals = {{"settlement", kIdentity, PrincipalKind::kService, {"settling"}}};
+  policy.rules = {{.id = "reveals",
+                   .roles = {"settling"},
+                   .actions = {Action::kDetokenize},
+                   .resources = {"tenants/acme/tokenProfiles/*"},
+                   .purposes = {},
+                   .reveal = Reveal::kFull,
+                   .risk = {.denied_from = 80}}};
+  const Gate gate(std::make_shared<const Policy>(std::move(policy)));
+  const Caller caller = *gate.Identify(kIdentity, "here");
+  const auto first = gate.Authorize(caller, Action::kDetokenize, kTokens, "");
+  ASSERT_OK(first);
+  for (const char* profile : {kCards, "tenants/acme/tokenProfiles/tokens"}) {
+    EXPECT_THAT(gate.Narrow(*first, profile, 80), HasReason(Reason::kRiskTooHigh)) << profile;
+    EXPECT_EQ(gate.Narrow(*first, profile, 79)->reveal(), Reveal::kFull) << profile;
+  }
+}
+
 }  // namespace
 }  // namespace keysvc::policy

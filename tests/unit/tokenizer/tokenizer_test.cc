@@ -209,7 +209,7 @@ TEST_P(TokenizerTest, ACauseThatPassesFailsABatchAsAWholeSoThatItIsRepeatedAsAWh
   };
   for (const Reason reason :
        {Reason::kKeyUsesNotReserved, Reason::kKeyUsesExhausted, Reason::kLockedMemory,
-        Reason::kHsmUnavailable, Reason::kConflict, Reason::kHsmFailure}) {
+        Reason::kHsmUnavailable, Reason::kConflict, Reason::kHsmFailure, Reason::kPinRefused}) {
     service_->keys_.data_seals().Refuse(reason, 1);
     EXPECT_THAT(ask(), HasReason(reason));
     EXPECT_THAT(Rows(), IsEmpty());
