@@ -408,8 +408,10 @@ TEST_F(BudgetsTest, EachItemOfABatchTakesFromTheRuleThatAllowsIt) {
   }
   const std::string record = service_.LastRecord("TokenService.Detokenize");
   EXPECT_THAT(record, HasSubstr("\"rule\":\"screens,screens-one-time\""));
-  EXPECT_THAT(record, HasSubstr(once.ToString() + "\",\"rule\":\"screens-one-time\""));
-  EXPECT_THAT(record, HasSubstr(often.ToString() + "\",\"rule\":\"screens\""));
+  EXPECT_THAT(record,
+              HasSubstr(once.ToString() + "\",\"reveal\":\"last4\",\"rule\":\"screens-one-time\""));
+  EXPECT_THAT(record,
+              HasSubstr(often.ToString() + "\",\"reveal\":\"masked\",\"rule\":\"screens\""));
   EXPECT_OK(service_.DetokenizeOne(often, "fraud", ""));
   EXPECT_THAT(service_.DetokenizeOne(often, "fraud", ""), HasReason(Reason::kRevealsExhausted));
   for (int i = 0; i < 3; ++i) EXPECT_OK(service_.DetokenizeOne(once, "fraud", ""));
