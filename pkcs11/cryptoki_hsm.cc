@@ -53,6 +53,13 @@ absl::Status NotForThisKind() {
   return Error(Reason::kAlgorithmUnsupported, "a key of this kind cannot do that");
 }
 
+// Whether what UnwrapSecret said leaves open if it is the token that failed, or the secret.
+bool MayBeOfToken(const absl::Status& status) {
+  const auto reason = ReasonOf(status);
+  return !status.ok() && reason != Reason::kWrappedSecretInvalid &&
+         reason != Reason::kAlgorithmUnsupported;
+}
+
 class CryptokiHsm final : public Hsm {
  public:
   CryptokiHsm(std::unique_ptr<Connection> connection, const TokenOptions& options)
@@ -267,14 +274,14 @@ absl::Status CryptokiHsm::ImportOnce(SessionPool::Lease& lease, const HsmKey& ke
                           restriction_);
     };
     absl::Status status = unwrap();
-    if (RecoveryOf(status) == Recovery::kTokenAway) {
+    if (MayBeOfToken(status)) {
       // Is it the token or the blob? A token that opens what it wrapped, and again not this one, is
-      // well.
+      // well, by whatever name it calls that.
       RETURN_IF_ERROR(lease.Renew());
       RETURN_IF_ERROR(ProveUnwrapping(*lease, pair->secret, pair->public_half));
       ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));
       status = found ? absl::OkStatus() : unwrap();
-      if (RecoveryOf(status) == Recovery::kTokenAway) return WrappedSecretInvalid();
+      if (MayBeOfToken(status)) return WrappedSecretInvalid();
     }
     RETURN_IF_ERROR(status);
     ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));

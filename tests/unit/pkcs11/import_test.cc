@@ -2,6 +2,7 @@
 // that fails on demand.
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -213,13 +214,24 @@ class FaultyImport : public FaultyToken {
   void SetUp() override {
     Open();
     ASSERT_OK(hsm_->Generate(kPair, KeyKind::kRsa3072Unwrapping));
-    wrapped_ = ByOaep(*hsm_->PublicKey(kPair), SomeSecret(32));
+    spki_ = *hsm_->PublicKey(kPair);
+    wrapped_ = ByOaep(spki_, SomeSecret(32));
     fault::Reset();
   }
   absl::Status Take() {
     return hsm_->Import(kSecret, kKind, kPair, {Wrapping::kRsaOaepSha1, wrapped_});
   }
   std::size_t Keys() { return hsm_->List().value().size(); }
+  // The calls of C_UnwrapKey with these numbers fail, and no others: between those of what is
+  // imported comes one of what the token tries.
+  static void FailUnwrapping(const std::set<std::size_t>& calls, CK_RV code) {
+    fault::Reset();
+    fault::Before("C_UnwrapKey", [calls, code] {
+      if (calls.contains(fault::Calls("C_UnwrapKey") + 1)) fault::Fail("C_UnwrapKey", code, 1);
+    });
+  }
+
+  std::string spki_;
 };
 
 TEST_F(FaultyImport, AnAnswerOfTheTokenThatGetsLostCostsNothing) {
@@ -249,6 +261,22 @@ TEST_F(FaultyImport, WhatTheTokenSaysOfABlobIsNotHandedOn) {
   fault::Fail("C_UnwrapKey", CKR_MECHANISM_INVALID, 1);
   EXPECT_THAT(Take(), HasReason(Reason::kAlgorithmUnsupported));
   EXPECT_EQ(Keys(), 1U);
+}
+
+// A token may open its own and not this one: then it is this one, whatever the token calls it.
+TEST_F(FaultyImport, AWrongBlobIsOneErrorUnderEveryCodeAndTroublesNobodyElse) {
+  for (const CK_RV code :
+       {CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT, CKR_KEY_TYPE_INCONSISTENT,
+        CKR_UNWRAPPING_KEY_SIZE_RANGE, CKR_VENDOR_DEFINED + 7, CKR_KEY_HANDLE_INVALID,
+        CKR_USER_NOT_LOGGED_IN, CKR_HOST_MEMORY, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED}) {
+    FailUnwrapping({1, 3}, code);
+    EXPECT_EQ(Take(), WrappedSecretInvalid()) << std::hex << code;
+    EXPECT_EQ(fault::Calls("C_Login"), 0U) << std::hex << code;
+    EXPECT_EQ(fault::Calls("C_Initialize"), 0U) << std::hex << code;
+    EXPECT_EQ(Keys(), 1U);
+  }
+  FailUnwrapping({1}, CKR_VENDOR_DEFINED + 7);
+  EXPECT_OK(Take()) << "what is said once is not the blob's fault";
 }
 
 TEST_F(FaultyImport, WhatIsNotProvenIsDestroyed) {
