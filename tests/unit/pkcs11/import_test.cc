@@ -1,5 +1,6 @@
 // Secrets of others that are unwrapped in the HSM: on the fake and on SoftHSM2, and on a library
 // that fails on demand.
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <set>
@@ -18,6 +19,7 @@
 #include "tests/support/openssl.h"
 #include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/pkcs11/faulty_token.h"
 
 namespace keysvc::pkcs11 {
@@ -212,6 +214,8 @@ TEST(Unwrapping, PartsOfAnythingAreAllOfItAndOfRightSizes) {
 class FaultyImport : public FaultyToken {
  protected:
   void SetUp() override {
+    options_.token_directory = disk_;
+    std::filesystem::create_directory(disk_);
     Open();
     ASSERT_OK(hsm_->Generate(kPair, KeyKind::kRsa3072Unwrapping));
     spki_ = *hsm_->PublicKey(kPair);
@@ -231,6 +235,8 @@ class FaultyImport : public FaultyToken {
     });
   }
 
+  testing::TemporaryDirectory directory_;
+  const std::string disk_ = directory_.File("disk");
   std::string spki_;
 };
 
@@ -284,6 +290,31 @@ TEST_F(FaultyImport, WhatIsNotProvenIsDestroyed) {
   EXPECT_THAT(Take(), HasReason(Reason::kHsmFailure));
   EXPECT_EQ(Keys(), 1U);
   EXPECT_OK(Take());
+}
+
+TEST_F(FaultyImport, WhatCannotBeDestroyedIsSaid) {
+  fault::Fail("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+  fault::Fail("C_DestroyObject", CKR_ACTION_PROHIBITED, kForEver);
+  const absl::Status refused = Take();
+  EXPECT_THAT(refused, HasReason(Reason::kHsmFailure));
+  EXPECT_EQ(refused.message(),
+            "C_Sign: CKR_KEY_FUNCTION_NOT_PERMITTED; what it made may be left on the token");
+  EXPECT_EQ(Keys(), 2U);
+}
+
+// A power cut would bring it back.
+TEST_F(FaultyImport, WhatIsDestroyedAndNotDurablySoIsSaid) {
+  std::filesystem::remove(disk_);
+  fault::Fail("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+  const absl::Status refused = Take();
+  EXPECT_THAT(refused, HasReason(Reason::kHsmFailure));
+  EXPECT_EQ(refused.message(),
+            "C_Sign: CKR_KEY_FUNCTION_NOT_PERMITTED; what it made may be left on the token");
+  FailUnwrapping({1}, CKR_WRAPPED_KEY_INVALID);
+  const absl::Status wrong = Take();
+  EXPECT_THAT(wrong, HasReason(Reason::kWrappedSecretInvalid));
+  EXPECT_EQ(FieldOf(wrong), "wrapped_secret");
+  EXPECT_EQ(Keys(), 1U);
 }
 
 }  // namespace
