@@ -13,6 +13,8 @@
 #include "gtest/gtest.h"
 #include "pkcs11/cryptoki_hsm.h"
 #include "pkcs11/hsm.h"
+#include "pkcs11/module.h"
+#include "pkcs11/session.h"
 #include "pkcs11/wrapped_secret.h"
 #include "tests/fakes/fake_hsm.h"
 #include "tests/support/hmac.h"
@@ -100,7 +102,7 @@ TEST_P(Import, ASecretBehindAnAesKeyIsTheSame) {
               testing::HmacSha256(secret, "message"));
     ASSERT_OK(hsm_->Destroy(kSecret));
   }
-  EXPECT_EQ(Labels(), std::vector<std::string>{kPair}) << "the AES key does not stay";
+  EXPECT_EQ(Labels(), std::vector<std::string>{kPair});
 }
 
 TEST_P(Import, WhatWasTakenInIsOfAKindOfItsOwnAndNeverLeaves) {
@@ -234,6 +236,18 @@ class FaultyImport : public FaultyToken {
       if (calls.contains(fault::Calls("C_UnwrapKey") + 1)) fault::Fail("C_UnwrapKey", code, 1);
     });
   }
+  // All that there are, in whatever session they were made.
+  std::size_t AesKeys() {
+    const auto module = Module::Load(options_.module_path).value();
+    const CK_FUNCTION_LIST& functions = module->functions();
+    CK_ULONG count = 0;
+    functions.C_GetSlotList(CK_TRUE, nullptr, &count);
+    std::vector<CK_SLOT_ID> slots(count);
+    functions.C_GetSlotList(CK_TRUE, slots.data(), &count);
+    Template aes;
+    aes.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_AES);
+    return Session::Open(functions, slots.front()).value()->Find(std::move(aes)).value().size();
+  }
 
   testing::TemporaryDirectory directory_;
   const std::string disk_ = directory_.File("disk");
@@ -283,6 +297,25 @@ TEST_F(FaultyImport, AWrongBlobIsOneErrorUnderEveryCodeAndTroublesNobodyElse) {
   }
   FailUnwrapping({1}, CKR_VENDOR_DEFINED + 7);
   EXPECT_OK(Take()) << "what is said once is not the blob's fault";
+}
+
+TEST_F(FaultyImport, TheAesKeyBeforeASecretGoesWhateverComesOfTheSecret) {
+  const std::string aes = SomeSecret(32);
+  const std::string bytes = ByOaep(spki_, aes) + testing::WrapByAes(aes, SomeSecret(32));
+  const auto take = [&] {
+    return hsm_->Import(kSecret, kKind, kPair, {Wrapping::kRsaAesSha1, bytes});
+  };
+  ASSERT_OK(take());
+  EXPECT_EQ(AesKeys(), 0U);
+  ASSERT_OK(hsm_->Destroy(kSecret));
+  FailUnwrapping({2}, CKR_WRAPPED_KEY_INVALID);
+  EXPECT_EQ(take(), WrappedSecretInvalid());
+  EXPECT_EQ(fault::Calls("C_DestroyObject"), 1U);
+  FailUnwrapping({2, 5}, CKR_ATTRIBUTE_VALUE_INVALID);
+  EXPECT_EQ(take(), WrappedSecretInvalid());
+  EXPECT_EQ(fault::Calls("C_DestroyObject"), 5U) << "one each time, and three of what was tried";
+  EXPECT_EQ(AesKeys(), 0U);
+  EXPECT_EQ(Keys(), 1U);
 }
 
 TEST_F(FaultyImport, WhatIsNotProvenIsDestroyed) {
