@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "crypto/public_key.h"
 #include "pkcs11/connection.h"
 #include "pkcs11/gcm.h"
@@ -51,6 +53,22 @@ Rung Next(Rung rung) { return static_cast<Rung>(static_cast<int>(rung) + 1); }
 
 absl::Status NotForThisKind() {
   return Error(Reason::kAlgorithmUnsupported, "a key of this kind cannot do that");
+}
+
+// Whether what UnwrapSecret said leaves open if it is the token that failed, or the secret.
+bool MayBeOfToken(const absl::Status& status) {
+  const auto reason = ReasonOf(status);
+  return !status.ok() && reason != Reason::kWrappedSecretInvalid &&
+         reason != Reason::kAlgorithmUnsupported;
+}
+
+// The error of a making, after which not even what it made could be removed.
+absl::Status MayBeLeft(const absl::Status& error) {
+  absl::Status said(error.code(),
+                    absl::StrCat(error.message(), "; what it made may be left on the token"));
+  error.ForEachPayload(
+      [&said](absl::string_view url, const absl::Cord& payload) { said.SetPayload(url, payload); });
+  return said;
 }
 
 class CryptokiHsm final : public Hsm {
@@ -232,11 +250,12 @@ absl::Status CryptokiHsm::MakeBy(std::string_view label, Once once) {
   bool made = false;
   absl::Status status = WithSession([&](SessionPool::Lease& lease) { return once(lease, made); });
   if (status.ok()) status = MakeDurable(token_directory_);
-  if (!status.ok() && made) {
-    // A key that was not acknowledged must not be used; if this fails too, the label stays taken.
-    WithSession([&](SessionPool::Lease& lease) { return DestroyKey(*lease, label); }).IgnoreError();
-  }
-  return status;
+  if (status.ok() || !made) return status;
+  // A key that was not acknowledged must not be used; if this fails too, the label stays taken.
+  absl::Status removed =
+      WithSession([&](SessionPool::Lease& lease) { return DestroyKey(*lease, label); }).status();
+  if (removed.ok()) removed = MakeDurable(token_directory_);
+  return removed.ok() ? status : MayBeLeft(status);
 }
 
 absl::Status CryptokiHsm::Make(const HsmKey& key, Extraction extraction) {
@@ -267,14 +286,14 @@ absl::Status CryptokiHsm::ImportOnce(SessionPool::Lease& lease, const HsmKey& ke
                           restriction_);
     };
     absl::Status status = unwrap();
-    if (RecoveryOf(status) == Recovery::kTokenAway) {
+    if (MayBeOfToken(status)) {
       // Is it the token or the blob? A token that opens what it wrapped, and again not this one, is
-      // well.
+      // well, by whatever name it calls that.
       RETURN_IF_ERROR(lease.Renew());
       RETURN_IF_ERROR(ProveUnwrapping(*lease, pair->secret, pair->public_half));
       ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));
       status = found ? absl::OkStatus() : unwrap();
-      if (RecoveryOf(status) == Recovery::kTokenAway) return WrappedSecretInvalid();
+      if (MayBeOfToken(status)) return WrappedSecretInvalid();
     }
     RETURN_IF_ERROR(status);
     ASSIGN_OR_RETURN(found, FindKey(*lease, key.label));

@@ -117,8 +117,9 @@ class Hsm {
 
   virtual const Capabilities& capabilities() const = 0;
 
-  // Makes a key, finds it again, uses it once and makes the token durable before it answers.
-  // ALREADY_EXISTS/KEY_EXISTS when the label is taken.
+  // Makes a key, finds it again, uses it once and makes the token durable before it answers;
+  // nothing is left of what fails, or the error says it may be. ALREADY_EXISTS/KEY_EXISTS: a taken
+  // label.
   virtual absl::Status Generate(std::string_view label, KeyKind kind) = 0;
   // The same of a secret key that is CKA_EXTRACTABLE until it is delivered. ALGORITHM_UNSUPPORTED
   // also by a token that could not deliver it.
@@ -130,11 +131,11 @@ class Hsm {
                                              std::string_view recipient) = 0;
   // Unwraps a secret of somebody else by the key `unwrapping` and keeps it as the key `label`,
   // which leaves the token never. `kind` is an imported one. Finds it again, uses it once and makes
-  // the token durable before it answers; nothing is left of what it refuses. ALREADY_EXISTS with
-  // KEY_EXISTS when the label is taken; ALGORITHM_UNSUPPORTED by a token that does not unwrap this
-  // way. INVALID_ARGUMENT/WRAPPED_SECRET_INVALID, field "wrapped_secret", whatever is wrong with
-  // what is wrapped: which of it, or whether it is another key's, nobody is told (Manger, "A Chosen
-  // Ciphertext Attack on RSA OAEP", 2001).
+  // the token durable before it answers; nothing is left of what it refuses, or the error says it
+  // may be. ALREADY_EXISTS/KEY_EXISTS when the label is taken; ALGORITHM_UNSUPPORTED by a token
+  // that does not unwrap this way. INVALID_ARGUMENT/WRAPPED_SECRET_INVALID, field "wrapped_secret",
+  // whatever is wrong with what is wrapped: which of it, or whether it is another key's, nobody is
+  // told (Manger, "A Chosen Ciphertext Attack on RSA OAEP", 2001).
   virtual absl::Status Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
                               const WrappedSecret& secret) = 0;
   // Destroying what is not there is NOT_FOUND.

@@ -1,7 +1,9 @@
 // Secrets of others that are unwrapped in the HSM: on the fake and on SoftHSM2, and on a library
 // that fails on demand.
+#include <filesystem>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,12 +13,15 @@
 #include "gtest/gtest.h"
 #include "pkcs11/cryptoki_hsm.h"
 #include "pkcs11/hsm.h"
+#include "pkcs11/module.h"
+#include "pkcs11/session.h"
 #include "pkcs11/wrapped_secret.h"
 #include "tests/fakes/fake_hsm.h"
 #include "tests/support/hmac.h"
 #include "tests/support/openssl.h"
 #include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/pkcs11/faulty_token.h"
 
 namespace keysvc::pkcs11 {
@@ -97,7 +102,7 @@ TEST_P(Import, ASecretBehindAnAesKeyIsTheSame) {
               testing::HmacSha256(secret, "message"));
     ASSERT_OK(hsm_->Destroy(kSecret));
   }
-  EXPECT_EQ(Labels(), std::vector<std::string>{kPair}) << "the AES key does not stay";
+  EXPECT_EQ(Labels(), std::vector<std::string>{kPair});
 }
 
 TEST_P(Import, WhatWasTakenInIsOfAKindOfItsOwnAndNeverLeaves) {
@@ -211,15 +216,42 @@ TEST(Unwrapping, PartsOfAnythingAreAllOfItAndOfRightSizes) {
 class FaultyImport : public FaultyToken {
  protected:
   void SetUp() override {
+    options_.token_directory = disk_;
+    std::filesystem::create_directory(disk_);
     Open();
     ASSERT_OK(hsm_->Generate(kPair, KeyKind::kRsa3072Unwrapping));
-    wrapped_ = ByOaep(*hsm_->PublicKey(kPair), SomeSecret(32));
+    spki_ = *hsm_->PublicKey(kPair);
+    wrapped_ = ByOaep(spki_, SomeSecret(32));
     fault::Reset();
   }
   absl::Status Take() {
     return hsm_->Import(kSecret, kKind, kPair, {Wrapping::kRsaOaepSha1, wrapped_});
   }
   std::size_t Keys() { return hsm_->List().value().size(); }
+  // The calls of C_UnwrapKey with these numbers fail, and no others: between those of what is
+  // imported comes one of what the token tries.
+  static void FailUnwrapping(const std::set<std::size_t>& calls, CK_RV code) {
+    fault::Reset();
+    fault::Before("C_UnwrapKey", [calls, code] {
+      if (calls.contains(fault::Calls("C_UnwrapKey") + 1)) fault::Fail("C_UnwrapKey", code, 1);
+    });
+  }
+  // All that there are, in whatever session they were made.
+  std::size_t AesKeys() {
+    const auto module = Module::Load(options_.module_path).value();
+    const CK_FUNCTION_LIST& functions = module->functions();
+    CK_ULONG count = 0;
+    functions.C_GetSlotList(CK_TRUE, nullptr, &count);
+    std::vector<CK_SLOT_ID> slots(count);
+    functions.C_GetSlotList(CK_TRUE, slots.data(), &count);
+    Template aes;
+    aes.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_AES);
+    return Session::Open(functions, slots.front()).value()->Find(std::move(aes)).value().size();
+  }
+
+  testing::TemporaryDirectory directory_;
+  const std::string disk_ = directory_.File("disk");
+  std::string spki_;
 };
 
 TEST_F(FaultyImport, AnAnswerOfTheTokenThatGetsLostCostsNothing) {
@@ -251,11 +283,71 @@ TEST_F(FaultyImport, WhatTheTokenSaysOfABlobIsNotHandedOn) {
   EXPECT_EQ(Keys(), 1U);
 }
 
+// A token may open its own and not this one: then it is this one, whatever the token calls it.
+TEST_F(FaultyImport, AWrongBlobIsOneErrorUnderEveryCodeAndTroublesNobodyElse) {
+  for (const CK_RV code :
+       {CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT, CKR_KEY_TYPE_INCONSISTENT,
+        CKR_UNWRAPPING_KEY_SIZE_RANGE, CKR_VENDOR_DEFINED + 7, CKR_KEY_HANDLE_INVALID,
+        CKR_USER_NOT_LOGGED_IN, CKR_HOST_MEMORY, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED}) {
+    FailUnwrapping({1, 3}, code);
+    EXPECT_EQ(Take(), WrappedSecretInvalid()) << std::hex << code;
+    EXPECT_EQ(fault::Calls("C_Login"), 0U) << std::hex << code;
+    EXPECT_EQ(fault::Calls("C_Initialize"), 0U) << std::hex << code;
+    EXPECT_EQ(Keys(), 1U);
+  }
+  FailUnwrapping({1}, CKR_VENDOR_DEFINED + 7);
+  EXPECT_OK(Take()) << "what is said once is not the blob's fault";
+}
+
+TEST_F(FaultyImport, TheAesKeyBeforeASecretGoesWhateverComesOfTheSecret) {
+  const std::string aes = SomeSecret(32);
+  const std::string bytes = ByOaep(spki_, aes) + testing::WrapByAes(aes, SomeSecret(32));
+  const auto take = [&] {
+    return hsm_->Import(kSecret, kKind, kPair, {Wrapping::kRsaAesSha1, bytes});
+  };
+  ASSERT_OK(take());
+  EXPECT_EQ(AesKeys(), 0U);
+  ASSERT_OK(hsm_->Destroy(kSecret));
+  FailUnwrapping({2}, CKR_WRAPPED_KEY_INVALID);
+  EXPECT_EQ(take(), WrappedSecretInvalid());
+  EXPECT_EQ(fault::Calls("C_DestroyObject"), 1U);
+  FailUnwrapping({2, 5}, CKR_ATTRIBUTE_VALUE_INVALID);
+  EXPECT_EQ(take(), WrappedSecretInvalid());
+  EXPECT_EQ(fault::Calls("C_DestroyObject"), 5U) << "one each time, and three of what was tried";
+  EXPECT_EQ(AesKeys(), 0U);
+  EXPECT_EQ(Keys(), 1U);
+}
+
 TEST_F(FaultyImport, WhatIsNotProvenIsDestroyed) {
   fault::Fail("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
   EXPECT_THAT(Take(), HasReason(Reason::kHsmFailure));
   EXPECT_EQ(Keys(), 1U);
   EXPECT_OK(Take());
+}
+
+TEST_F(FaultyImport, WhatCannotBeDestroyedIsSaid) {
+  fault::Fail("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+  fault::Fail("C_DestroyObject", CKR_ACTION_PROHIBITED, kForEver);
+  const absl::Status refused = Take();
+  EXPECT_THAT(refused, HasReason(Reason::kHsmFailure));
+  EXPECT_EQ(refused.message(),
+            "C_Sign: CKR_KEY_FUNCTION_NOT_PERMITTED; what it made may be left on the token");
+  EXPECT_EQ(Keys(), 2U);
+}
+
+// A power cut would bring it back.
+TEST_F(FaultyImport, WhatIsDestroyedAndNotDurablySoIsSaid) {
+  std::filesystem::remove(disk_);
+  fault::Fail("C_Sign", CKR_KEY_FUNCTION_NOT_PERMITTED, 1);
+  const absl::Status refused = Take();
+  EXPECT_THAT(refused, HasReason(Reason::kHsmFailure));
+  EXPECT_EQ(refused.message(),
+            "C_Sign: CKR_KEY_FUNCTION_NOT_PERMITTED; what it made may be left on the token");
+  FailUnwrapping({1}, CKR_WRAPPED_KEY_INVALID);
+  const absl::Status wrong = Take();
+  EXPECT_THAT(wrong, HasReason(Reason::kWrappedSecretInvalid));
+  EXPECT_EQ(FieldOf(wrong), "wrapped_secret");
+  EXPECT_EQ(Keys(), 1U);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "pkcs11/key_objects.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@
 #include "pkcs11/mechanisms.h"
 #include "pkcs11/module.h"
 #include "pkcs11/token.h"
+#include "pkcs11/unwrapping.h"
+#include "pkcs11/wrapped_secret.h"
+#include "tests/support/openssl.h"
 #include "tests/support/softhsm_token.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/crypto/hex.h"
@@ -19,6 +23,16 @@ namespace {
 
 using testing::HasReason;
 using testing::IsOk;
+
+constexpr KeyKind kImported = KeyKind::kImportedHmacSha256;
+
+CK_SLOT_ID FirstSlot(const CK_FUNCTION_LIST& functions) {
+  CK_ULONG count = 0;
+  functions.C_GetSlotList(CK_TRUE, nullptr, &count);
+  std::vector<CK_SLOT_ID> all(count);
+  functions.C_GetSlotList(CK_TRUE, all.data(), &count);
+  return all.front();
+}
 
 class KeyObjectsTest : public ::testing::Test {
  protected:
@@ -42,6 +56,24 @@ class KeyObjectsTest : public ::testing::Test {
     EXPECT_OK(found);
     EXPECT_TRUE(found.ok() && found->has_value());
     return found.ok() && *found ? **found : KeyObjects{};
+  }
+  // A key as one that was unwrapped has to be, but for the attribute that is `other` than asked.
+  KeyObjects Unwrapped(std::size_t size, std::optional<CK_ATTRIBUTE_TYPE> other = {}) {
+    Template attributes;
+    attributes.Number(CKA_CLASS, CKO_SECRET_KEY)
+        .Number(CKA_KEY_TYPE, CKK_SHA256_HMAC)
+        .Bytes(CKA_VALUE, std::string(size, 'x'))
+        .Yes(CKA_SIGN);
+    for (const CK_ATTRIBUTE_TYPE type : {CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE}) {
+      type == other ? attributes.No(type) : attributes.Yes(type);
+    }
+    for (const CK_ATTRIBUTE_TYPE type :
+         {CKA_EXTRACTABLE, CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE}) {
+      type == other ? attributes.Yes(type) : attributes.No(type);
+    }
+    const auto made = session_->Create(std::move(attributes));
+    EXPECT_OK(made);
+    return {.kind = kImported, .secret = made.value_or(CK_INVALID_HANDLE)};
   }
   bool Flag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
     const auto flag = session_->ReadFlag(object, type);
@@ -105,6 +137,66 @@ TEST_F(KeyObjectsTest, AnExtractableKeyIsNotProven) {
   EXPECT_THAT(ProveKey(*session_, **found), HasReason(Reason::kHsmFailure));
 }
 
+TEST_F(KeyObjectsTest, AnUnwrappedKeyIsNotProvenThatMayDoMoreOrIsLessProtected) {
+  EXPECT_OK(ProveImported(*session_, Unwrapped(32), Restriction::kMechanisms));
+  for (const CK_ATTRIBUTE_TYPE type :
+       {CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP,
+        CKA_UNWRAP, CKA_DERIVE}) {
+    const KeyObjects key = Unwrapped(32, type);
+    EXPECT_THAT(ProveImported(*session_, key, Restriction::kOperations),
+                HasReason(Reason::kHsmFailure))
+        << std::hex << type;
+  }
+  KeyObjects local = Made(KeyKind::kHmacSha256);
+  local.kind = kImported;
+  EXPECT_THAT(ProveImported(*session_, local, Restriction::kMechanisms),
+              HasReason(Reason::kHsmFailure));
+  EXPECT_OK(ProveImported(*session_, local, Restriction::kOperations)) << "it does not remember";
+}
+
+TEST_F(KeyObjectsTest, AnUnwrappedKeyIsNotProvenThatTellsAWrongSize) {
+  ASSERT_EQ(session_->ReadNumber(Unwrapped(65).secret, CKA_VALUE_LEN).value_or(0), 65U);
+  for (const std::size_t size : {16U, 65U, 131U}) {
+    EXPECT_EQ(ProveImported(*session_, Unwrapped(size), Restriction::kMechanisms),
+              WrappedSecretInvalid())
+        << size;
+  }
+  EXPECT_OK(ProveImported(*session_, Unwrapped(64), Restriction::kMechanisms));
+}
+
+// A token that tells the size of what it unwrapped, as SoftHSM2 does not.
+const CK_FUNCTION_LIST* silent = nullptr;
+CK_ULONG told = 0;
+CK_RV TellSize(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE* attribute,
+               CK_ULONG count) {
+  const CK_RV code = silent->C_GetAttributeValue(session, object, attribute, count);
+  if (attribute->type == CKA_VALUE_LEN) *static_cast<CK_ULONG*>(attribute->pValue) = told;
+  return code;
+}
+
+TEST_F(KeyObjectsTest, AnAesKeyBeforeASecretHas32BytesWhereTheTokenTells) {
+  const KeyObjects pair = Made(KeyKind::kRsa3072Unwrapping);
+  const std::string aes(32, 'a');
+  const WrappedSecret secret = {Wrapping::kRsaAesSha1,
+                                testing::EncryptFor(ReadSpki(*session_, pair).value(), aes,
+                                                    "-pkeyopt rsa_padding_mode:oaep") +
+                                    testing::WrapByAes(aes, std::string(32, 'x'))};
+  silent = &module_->functions();
+  CK_FUNCTION_LIST telling = *silent;
+  telling.C_GetAttributeValue = &TellSize;
+  const auto session = Session::Open(telling, FirstSlot(telling));
+  ASSERT_OK(session);
+  const auto unwrap = [&](CK_ULONG size) {
+    told = size;
+    return UnwrapSecret(**session, pair.secret, pair.kind, secret, "hooks", kImported,
+                        Restriction::kMechanisms);
+  };
+  EXPECT_EQ(unwrap(16), WrappedSecretInvalid());
+  EXPECT_EQ(unwrap(24), WrappedSecretInvalid());
+  EXPECT_FALSE(FindKey(*session_, "hooks").value().has_value());
+  EXPECT_OK(unwrap(32));
+}
+
 TEST_F(KeyObjectsTest, KeysOfOthersAreNotListed) {
   Template attributes;
   attributes.Number(CKA_CLASS, CKO_SECRET_KEY)
@@ -149,13 +241,9 @@ TEST_F(KeyObjectsTest, ATokenWithAnotherSerialIsNotTheOneThatWasMeant) {
 // What the token makes of a message by a key whose value the test knows.
 std::string TagBy(const CK_FUNCTION_LIST& functions, CK_KEY_TYPE type, std::string value,
                   Mechanism mechanism, std::string message) {
-  CK_ULONG count = 0;
-  functions.C_GetSlotList(CK_TRUE, nullptr, &count);
-  std::vector<CK_SLOT_ID> all(count);
-  functions.C_GetSlotList(CK_TRUE, all.data(), &count);
   CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
-  EXPECT_EQ(functions.C_OpenSession(all.front(), CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr,
-                                    nullptr, &session),
+  EXPECT_EQ(functions.C_OpenSession(FirstSlot(functions), CKF_SERIAL_SESSION | CKF_RW_SESSION,
+                                    nullptr, nullptr, &session),
             CKR_OK);
   Template attributes;
   attributes.Number(CKA_CLASS, CKO_SECRET_KEY)
