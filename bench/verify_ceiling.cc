@@ -70,6 +70,7 @@ absl::StatusOr<double> MeasureVerifications(const SigningKey& key,
   };
   const auto began = std::chrono::steady_clock::now();
   std::vector<std::thread> threads;
+  threads.reserve(contexts.size());
   for (const crypto::PkeyContext& context : contexts) threads.emplace_back(check, context.get());
   absl::SleepFor(time);
   stopping = true;
