@@ -310,6 +310,10 @@ TEST_F(KeyRegistryTest, TheWaitBeginsWhenTheNextVersionCanBeSeenNotWhenItsMaking
   EXPECT_EQ(prepared->created, world_.Now() - absl::Minutes(1));
   world_.Advance(kJwksMaxAge - absl::Seconds(1));
   EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
+  // By time that passes, however the clock is set.
+  world_.JumpWallClock(absl::Hours(1));
+  EXPECT_THAT(world_.Rotate(kWebhook), HasReason(Reason::kKeyNotPublished));
+  world_.JumpWallClock(-absl::Hours(2));
   world_.Advance(absl::Seconds(1));
   EXPECT_OK(world_.Rotate(kWebhook));
 }
