@@ -41,6 +41,14 @@ class ConvertTest : public EachStoreTest {
   std::string Masked(std::string_view pan, std::string_view expiry = "2030-12") {
     return PanOf(pan).Masked() + "," + std::string(expiry);
   }
+  // For conversions, within an hour.
+  void LimitReveals(std::uint32_t count) {
+    policy::Policy policy = *service_->gate_.policy();
+    for (policy::Rule& rule : policy.rules) {
+      if (rule.id == "converts") rule.limits.reveals = {{.count = count, .window = absl::Hours(1)}};
+    }
+    service_->gate_.Replace(std::make_shared<const policy::Policy>(std::move(policy)));
+  }
   void Restart() {
     service_->tokenizer_.reset();
     service_->journal_.reset();
@@ -117,12 +125,21 @@ TEST_P(ConvertTest, WhatTheTargetDoesNotAdmitIsSaidOfTheTarget) {
   EXPECT_EQ(FieldOf(made.status()), "target");
 }
 
-TEST_P(ConvertTest, LimitsOnRevealsHoldForTheSourceAlsoAfterARestart) {
-  policy::Policy policy = *service_->gate_.policy();
-  for (policy::Rule& rule : policy.rules) {
-    if (rule.id == "converts") rule.limits.reveals = {{.count = 5, .window = absl::Hours(1)}};
+TEST_P(ConvertTest, WhatFailsBecauseAKeyIsAwayTakesNoReveals) {
+  LimitReveals(2);
+  const TokenName plain = service_->TokenOf(kVisa);
+  const TokenName linked = service_->TokenOf(kAmex, kLinkedPerCall);
+  service_->keys_.FailAccountReference(Reason::kHsmUnavailable);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(service_->Convert({plain, linked}, kOneTime), HasReason(Reason::kHsmUnavailable));
   }
-  service_->gate_.Replace(std::make_shared<const policy::Policy>(std::move(policy)));
+  EXPECT_OK(service_->ConvertOne(plain, kOneTime));
+  EXPECT_OK(service_->ConvertOne(plain, kOneTime));
+  EXPECT_THAT(service_->ConvertOne(plain, kOneTime), HasReason(Reason::kRevealsExhausted));
+}
+
+TEST_P(ConvertTest, LimitsOnRevealsHoldForTheSourceAlsoAfterARestart) {
+  LimitReveals(5);
   const TokenName token = service_->TokenOf(kVisa, kThrice);
   const TokenName other = service_->TokenOf(kVisa);
   ASSERT_OK(service_->Convert({other, other, other, other}, kOneTime));
