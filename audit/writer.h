@@ -122,13 +122,13 @@ class Writer {
   enum class Source { kCaller, kJournal };
   void Enqueue(Submission submission, Source source);
   absl::Status RefusalLocked(Source source, std::string_view actor);
+  // One more, or one less, of this actor's waits.
+  void CountLocked(std::string_view actor);
+  void ForgetLocked(std::string_view actor);
 
   void RunWriter();
   // Takes what waits into the group in flight, as far as its limit lets it.
   void TakeGroupLocked();
-  // One more, or one less, of this actor's waits.
-  void CountLocked(std::string_view actor);
-  void ForgetLocked(std::string_view actor);
   // The same while the group is being filled; whether anything came.
   bool TakeMore();
   Fate WriteGroup(const Group& group, Results& results);

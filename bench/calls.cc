@@ -22,7 +22,7 @@
 namespace keysvc::bench {
 namespace {
 
-constexpr std::uint64_t kRepeated = 1000;
+constexpr std::uint64_t kRepeated = 1000;  // requests that are sent again and again
 constexpr char kExpiry[] = "2031-12";
 constexpr char kPurpose[] = "settlement";
 constexpr char kMessage[] = R"({"order": 4711, "amount": 1250, "currency": "EUR"})";

@@ -172,8 +172,8 @@ class Bench {
               true);
       AddLoad("tokenize-new" + suffix, "Tokenize, new card" + flight, clients_.tokenizing,
               calls_.TokenizeNew(), in_flight);
-      if (in_flight == 256) AddPaced();
       if (in_flight == 256) {
+        AddPaced();
         AddLoad("tokenize-once" + suffix, "Tokenize, new card, with a request id" + flight,
                 clients_.tokenizing, calls_.TokenizeOnce(), in_flight);
         AddLoad("tokenize-again" + suffix, "Tokenize, the same request again" + flight,
