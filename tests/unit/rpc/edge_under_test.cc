@@ -210,6 +210,11 @@ std::vector<LoggedRecord> EdgeUnderTest::FlushedRecords(std::string_view text) {
   return Records(text);
 }
 
+std::vector<LoggedRecord> EdgeUnderTest::Alarms() {
+  EXPECT_OK(journal->CheckpointNow());
+  return Records("Alarm.Raised");
+}
+
 RawAnswer CallRaw(const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
                   const std::string& bytes, const CallOptions& options) {
   grpc::ClientContext context;

@@ -74,6 +74,8 @@ class EdgeUnderTest {
   std::vector<LoggedRecord> Records(std::string_view text);
   // The same, once the refusal counter has written.
   std::vector<LoggedRecord> FlushedRecords(std::string_view text);
+  // The records of every alarm that was raised before: nobody else waits for them to be written.
+  std::vector<LoggedRecord> Alarms();
 
   TestAuthority& home() { return home_; }
   TestAuthority& partner() { return partner_; }

@@ -194,7 +194,7 @@ TEST_F(ServicesTest, StopACallerWhoSignsTooMuchWithAnAlarm) {
   }
   EXPECT_TRUE(made.results(1).has_signature());
   EXPECT_EQ(made.results(2).error().reason(), "SIGNATURES_EXHAUSTED");
-  const auto alarms = edge.Records("Alarm.Raised");
+  const auto alarms = edge.Alarms();
   ASSERT_EQ(alarms.size(), 1U);
   EXPECT_TRUE(alarms[0].Has(R"("reason":"SIGNATURES_EXHAUSTED")"));
   EXPECT_TRUE(alarms[0].Has(R"("cause":"caller")"));

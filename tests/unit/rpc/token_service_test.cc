@@ -106,7 +106,7 @@ TEST_F(ServicesTest, StopACallerWhoGuessesTokensWithAnAlarm) {
   ASSERT_TRUE(refused.retry().has_value());
   EXPECT_EQ(refused.retry()->retry_delay().seconds(), 60);
 
-  const auto alarms = edge.Records("Alarm.Raised");
+  const auto alarms = edge.Alarms();
   ASSERT_EQ(alarms.size(), 1U);
   EXPECT_TRUE(alarms[0].Has(R"("reason":"MISSES_EXHAUSTED")"));
   EXPECT_TRUE(alarms[0].Has(R"("cause":"caller")"));
@@ -377,9 +377,9 @@ TEST_F(ServicesTest, ShowLessOfACardTheRiskierTheCallerSaysItIs) {
       CallRaw(caller, "/keysvc.v1.TokenService/Detokenize", request.SerializeAsString());
   EXPECT_EQ(refused.reason(), "FIELD_INVALID");
   EXPECT_EQ(refused.field(), "risk_score");
-  EXPECT_EQ(edge.Records("101").size(), 0U);
+  EXPECT_EQ(edge.Records(R"("101")").size(), 0U);
   // A caller that says how risky it is has done what it should.
-  EXPECT_EQ(edge.Records("Alarm.Raised").size(), 0U);
+  EXPECT_EQ(edge.Alarms().size(), 0U);
 
   // What the policy denies at once has the score in its record too.
   request.set_risk_score(77);
