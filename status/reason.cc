@@ -41,6 +41,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {Reason::kRevealsExhausted, "REVEALS_EXHAUSTED", kResourceExhausted, true},
     {Reason::kGuessesExhausted, "GUESSES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kSignaturesExhausted, "SIGNATURES_EXHAUSTED", kResourceExhausted, true},
+    {Reason::kNoncesExhausted, "NONCES_EXHAUSTED", kResourceExhausted, true},
     {Reason::kTokenNotFound, "TOKEN_NOT_FOUND", kNotFound, false},
     {Reason::kCardNotTokenized, "CARD_NOT_TOKENIZED", kNotFound, false},
     {Reason::kCardsNotIndexed, "CARDS_NOT_INDEXED", kFailedPrecondition, false},

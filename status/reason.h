@@ -41,6 +41,7 @@ enum class Reason {
   kRevealsExhausted,
   kGuessesExhausted,
   kSignaturesExhausted,
+  kNoncesExhausted,
   // What the call names.
   kTokenNotFound,
   kCardNotTokenized,

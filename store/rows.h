@@ -66,6 +66,7 @@ struct KeyVersionRow {
   std::string recovery;             // the key, sealed to the recovery key; empty: it is not
   std::uint64_t reserved_uses = 0;  // how often the key may have been used
   std::string certificates = {};    // DER, the key's own and then its issuers'; empty: it has none
+  std::string kid = {};  // what a directory calls its public half; empty: by its thumbprint
   std::string state;
   bool primary = false;
   std::uint64_t revision = 0;  // 1 for the first write of a row, +1 for each later one

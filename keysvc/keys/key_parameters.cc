@@ -14,8 +14,8 @@ namespace {
 constexpr auto kPurposes = std::to_array<std::string_view>(
     {"sign", "mac", "data", "index", "token", "row-mac", "request", "jws", "ff1", "http", "webhook",
      "fingerprint", "cose", "account-reference", "timestamped-webhook", "secret-delivery",
-     "secret-import"});
-static_assert(static_cast<std::size_t>(Purpose::kSecretImport) + 1 == kPurposes.size());
+     "secret-import", "shared-mac"});
+static_assert(static_cast<std::size_t>(Purpose::kSharedMac) + 1 == kPurposes.size());
 constexpr auto kAlgorithms = std::to_array<std::string_view>(
     {"EC-P256", "RSA-2048", "RSA-3072", "HMAC-SHA256", "AES-256", "Ed25519", "EC-P384", "RSA-4096",
      "RSA-2048-SHA384", "RSA-2048-SHA512", "RSA-3072-SHA384", "RSA-3072-SHA512", "RSA-4096-SHA384",
@@ -55,6 +55,7 @@ bool Fits(Purpose purpose, Algorithm algorithm) {
     case Purpose::kFf1:
       return algorithm == Algorithm::kAes256;
     case Purpose::kMac:
+    case Purpose::kSharedMac:
       return IsMac(algorithm);
     case Purpose::kIndex:
     case Purpose::kRowMac:

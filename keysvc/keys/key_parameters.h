@@ -33,6 +33,7 @@ enum class Purpose {
   kTimestampedWebhook,
   kSecretDelivery,  // of partners' keys only: wraps what is delivered to the partner
   kSecretImport,    // unwraps what partners wrapped, inside the HSM
+  kSharedMac,       // MACs messages that the partner MACs by the same key
 };
 // RSA keys hash with SHA-256 where the name says no other.
 enum class Algorithm {

@@ -32,6 +32,8 @@ std::string_view NameOf(Fault fault) {
       return "NONCE_MISSING";
     case Fault::kReplayed:
       return "REPLAYED";
+    case Fault::kHeaderMismatch:
+      return "HEADER_MISMATCH";
   }
   return "";
 }

@@ -27,6 +27,7 @@ enum class Fault {
   kDigestWrong,       // Content-Digest is not the body's
   kNonceMissing,      // it is to be accepted once, and says nothing that tells it from others
   kReplayed,          // it was accepted before
+  kHeaderMismatch,    // its header does not say what it has to
 };
 // "SIGNATURE_WRONG" ..., as records say it; empty for kNone.
 std::string_view NameOf(Fault fault);

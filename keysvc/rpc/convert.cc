@@ -30,7 +30,7 @@ template <typename Wire, typename Domain>
 Wire ToEnum(Domain value) {
   return static_cast<Wire>(static_cast<int>(value) + 1);
 }
-static_assert(static_cast<int>(keys::Purpose::kSecretImport) + 1 == v1::KEY_PURPOSE_SECRET_IMPORT);
+static_assert(static_cast<int>(keys::Purpose::kSharedMac) + 1 == v1::KEY_PURPOSE_SHARED_MAC);
 static_assert(static_cast<int>(keys::Origin::kImported) + 1 == v1::KEY_ORIGIN_IMPORTED);
 static_assert(static_cast<int>(pkcs11::Wrapping::kRsaAesSha1) + 1 == v1::KEY_WRAPPING_RSA_AES_SHA1);
 static_assert(static_cast<int>(keys::Algorithm::kAes256Cmac) + 1 == v1::KEY_ALGORITHM_AES_256_CMAC);

@@ -46,7 +46,8 @@ using Format = std::shared_ptr<const keys::SignatureFormat>;
 // take any replay.
 constexpr absl::Duration kWebhookMaxAge = absl::Minutes(5);
 
-static_assert(static_cast<int>(keys::Fault::kReplayed) == v1::SIGNATURE_FAULT_REPLAYED);
+static_assert(static_cast<int>(keys::Fault::kHeaderMismatch) ==
+              v1::SIGNATURE_FAULT_HEADER_MISMATCH);
 
 // The version, or the primary one for version 0, whatever its state: what was signed with a key
 // that is no longer in use is still to be verified.

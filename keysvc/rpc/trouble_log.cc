@@ -25,7 +25,7 @@ bool IsOurTrouble(Reason reason) {
 bool IsAlarm(Reason reason) {
   return IsLimit(reason) || InfoOf(reason).code == absl::StatusCode::kDataLoss ||
          reason == Reason::kAuditUnavailable || reason == Reason::kKeyUsesExhausted ||
-         reason == Reason::kWrappedSecretInvalid;
+         reason == Reason::kWrappedSecretInvalid || reason == Reason::kNoncesExhausted;
 }
 
 }  // namespace
