@@ -380,6 +380,25 @@ TEST_F(PartnerSignatureTest, WebhooksVerifyByAPartnersKey) {
               Fault::kSignatureWrong);
 }
 
+// The example of an asymmetric signature in the text of Standard Webhooks, "Signature scheme"; key
+// and message are those of the test from which it was taken, in the server of Svix.
+TEST_F(PartnerSignatureTest, ThePublishedWebhookByEd25519Verifies) {
+  const auto key = crypto::PublicKey::FromEd25519(
+      crypto::FromBase64("1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=").value());
+  ASSERT_OK(key);
+  ASSERT_OK(Register((*key)->ToPem(), Purpose::kWebhook));
+  std::vector<http::Field> fields = {
+      {http::kWebhookId, "msg_p5jXN8AQM9LWM0D4loKWxJek"},
+      {http::kWebhookTimestamp, "1614265330"},
+      {http::kWebhookSignature,
+       "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+"
+       "m7TBAg=="}};
+  const std::string payload = R"({"test": 2432232314})";
+  ExpectValid(Check(std::make_shared<PresentedWebhook>(fields, payload)));
+  fields[1].value = "1614265331";
+  ExpectFault(Check(std::make_shared<PresentedWebhook>(fields, payload)), Fault::kSignatureWrong);
+}
+
 TEST_F(PartnerSignatureTest, CoseMessagesVerifyByAPartnersKeyWhoseKidTheyHave) {
   const auto half = PartnersOwn(Purpose::kCose, Algorithm::kEcP384);
   const std::string message = SignedBy(std::make_shared<CoseSignature>(kPayload, CoseOptions{}));
