@@ -22,7 +22,7 @@ enum class Fault {
   kIssueTimeMissing,   // there is no `iat`, no `created`
   kTooOld,
   kFromTheFuture,     // by more than a minute
-  kExpired,           // `expires` is over
+  kExpired,           // `expires` was over more than a minute ago
   kComponentMissing,  // what has to be covered is not
   kDigestWrong,       // Content-Digest is not the body's
   kNonceMissing,      // it is to be accepted once, and says nothing that tells it from others

@@ -17,12 +17,13 @@
 namespace keysvc::keys {
 namespace {
 
-// By how much a signer's clock may be ahead.
+// By how much a signer's clock may be ahead of ours, and ours of the signer's.
 constexpr absl::Duration kClockTolerance = absl::Minutes(1);
 
 Fault CheckTimes(const PresentedSignature::Claims& claims, std::optional<absl::Duration> max_age,
                  absl::Time now) {
-  if (claims.expires.has_value() && absl::FromUnixSeconds(*claims.expires) <= now) {
+  if (claims.expires.has_value() &&
+      absl::FromUnixSeconds(*claims.expires) < now - kClockTolerance) {
     return Fault::kExpired;
   }
   if (!claims.issue_time.has_value()) {
