@@ -41,7 +41,7 @@ AcceptedNonce::AcceptedNonce(const audit::Entry& call, const PresentedSignature:
     : keys_(std::move(keys)),
       // No principal has a blank in its name.
       owner_(absl::StrCat(call.action, " ", call.resource)),
-      hash_(absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(claims.nonce))))),
+      hash_(absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(claims.identity()))))),
       fingerprint_(Fingerprint(call, claims, keys_)) {}
 
 std::optional<std::string_view> AcceptedNonce::KeyOf(std::string_view principal) {

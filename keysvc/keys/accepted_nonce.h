@@ -20,9 +20,10 @@ namespace keysvc::keys {
 // who heard nothing may sign its message again, with the same nonce and a later time, for days.
 constexpr absl::Duration kNonceKept = absl::Hours(24 * 31);
 
-// The nonce of a signature that is accepted once: a row that no second call can write while it
-// lasts, in the table that keeps requests apart. It has the nonce's hash and not the nonce, is
-// sealed as a kept answer is, and ends with a minute. Immutable.
+// The nonce of a signature that is accepted once, or what is signed where the form has no nonce: a
+// row that no second call can write while it lasts, in the table that keeps requests apart. It has
+// the nonce's hash and not the nonce, is sealed as a kept answer is, and ends with a minute.
+// Immutable.
 class AcceptedNonce {
  public:
   // Of the call, whose resource is the key that has to have signed. A call without a request id has

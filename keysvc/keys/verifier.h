@@ -40,8 +40,9 @@ struct VerifyRequest {
   std::shared_ptr<const PresentedSignature> presented;
   std::optional<absl::Duration> max_age;  // how long ago it may have been made, if that matters
   // Accepts a nonce by this key once in kNonceKept, whatever the time that it was signed at
-  // (Fault::kReplayed); with a `max_age` of at most that. A repetition of the request, which needs
-  // a request id, is answered as the first one was.
+  // (Fault::kReplayed), and of forms that have none the same for what is signed; with a `max_age`
+  // of at most that. A repetition of the request, which needs a request id, is answered as the
+  // first one was.
   bool once = false;
   std::string request_id;
   std::string trace_id;

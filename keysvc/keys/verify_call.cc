@@ -54,7 +54,7 @@ void VerifyCall::Run(const policy::Permit& permit, const CheckTurns& turns) {
   const absl::Status prepared = Prepare(permit);
   if (!prepared.ok()) return Record(Failed(entry_, prepared), prepared);
   if (readable_.empty()) return RecordResults();
-  if (request_.once && !claims_.front()->nonce.empty()) {
+  if (request_.once && !claims_.front()->identity().empty()) {
     absl::StatusOr<AcceptedNonce> nonce = NonceToAccept();
     if (!nonce.ok()) return Record(Failed(entry_, nonce.status()), nonce.status());
     nonce_.emplace(*std::move(nonce));
@@ -151,7 +151,9 @@ absl::StatusOr<Verification> VerifyCall::Check(std::size_t index) {
   ASSIGN_OR_RETURN(Verification verification, FindSigner(*request_.presented[index], claims));
   if (!verification.valid()) return verification;
   Fault fault = CheckTimes(claims, request_.max_age, now_);
-  if (fault == Fault::kNone && request_.once && claims.nonce.empty()) fault = Fault::kNonceMissing;
+  if (fault == Fault::kNone && request_.once && claims.identity().empty()) {
+    fault = Fault::kNonceMissing;
+  }
   return fault == Fault::kNone ? verification : Wrong(fault);
 }
 
