@@ -25,6 +25,7 @@ using policy::YamlNode;
 constexpr std::int64_t kFileLimit = std::int64_t{1024} * 1024;
 constexpr std::int64_t kLongestLifeMinutes = std::int64_t{100} * 366 * 24 * 60;
 constexpr std::int64_t kMostUses = 1'000'000;
+constexpr std::int64_t kMostAcceptedSignatures = 10'000'000;
 constexpr std::int64_t kLongestKeptHours = std::int64_t{31} * 24;
 constexpr std::string_view kEnvironments[] = {"development", "test", "production"};
 
@@ -81,9 +82,10 @@ class Reader {
   explicit Reader(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   absl::StatusOr<Config> Read(const YamlNode& root) {
-    RETURN_IF_ERROR(RequireKeys(
-        root, {"deployment", "listen", "tls", "trust_domains", "token", "store", "audit", "policy",
-               "recovery", "token_profiles", "locked_memory_mib", "opened_key_minutes"}));
+    RETURN_IF_ERROR(
+        RequireKeys(root, {"deployment", "listen", "tls", "trust_domains", "token", "store",
+                           "audit", "policy", "recovery", "token_profiles", "locked_memory_mib",
+                           "opened_key_minutes", "accepted_signatures_per_key"}));
     RETURN_IF_ERROR(ReadDeployment(root));
     ASSIGN_OR_RETURN(config_.listen, Text(root, "listen", IsAddress, "host:port is expected"));
     RETURN_IF_ERROR(ReadTls(root));
@@ -97,6 +99,9 @@ class Reader {
     ASSIGN_OR_RETURN(config_.locked_memory_mib, Number(root, "locked_memory_mib", 1, 64, 2));
     ASSIGN_OR_RETURN(const std::size_t minutes, Number(root, "opened_key_minutes", 1, 15, 15));
     config_.opened_key_lifetime = absl::Minutes(minutes);
+    ASSIGN_OR_RETURN(config_.accepted_signatures_per_key,
+                     Number(root, "accepted_signatures_per_key", 1, kMostAcceptedSignatures,
+                            keys::NoncePlaces::kPerKey));
     return std::move(config_);
   }
 

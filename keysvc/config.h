@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "crypto/recovery_key.h"
 #include "keysvc/keys/deployment.h"
+#include "keysvc/keys/nonce_places.h"
 #include "pkcs11/cryptoki_hsm.h"
 #include "store/sqlcipher_store.h"
 #include "tokenizer/profile.h"
@@ -43,6 +44,7 @@ struct Config {
   std::vector<tokenizer::Profile> profiles;
   std::size_t locked_memory_mib = 2;
   absl::Duration opened_key_lifetime = absl::Minutes(15);
+  std::size_t accepted_signatures_per_key = keys::NoncePlaces::kPerKey;
 };
 
 absl::StatusOr<Config> LoadConfig(const std::string& path);

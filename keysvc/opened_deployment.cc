@@ -1,6 +1,7 @@
 #include "keysvc/opened_deployment.h"
 
 #include <cstdint>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "audit/clock_quality.h"
@@ -8,6 +9,7 @@
 #include "keysvc/keys/recovery_copies.h"
 #include "keysvc/say.h"
 #include "status/macros.h"
+#include "store/idempotency_ends.h"
 #include "store/sqlcipher_store.h"
 #include "store/write_ahead_log.h"
 
@@ -43,6 +45,10 @@ absl::StatusOr<std::unique_ptr<OpenedDeployment>> OpenedDeployment::Open(const C
   if (what == For::kService) {
     RETURN_IF_ERROR(
         keys::CheckRecoveryCopies(config.deployment, *opened->store_, opened->recovery_.get()));
+    RETURN_IF_ERROR(store::VisitIdempotencyEnds(
+        config.store, database_key, [&](std::string_view principal, std::int64_t expires_ms) {
+          opened->nonce_places_.CountStored(principal, expires_ms);
+        }));
   }
   ASSIGN_OR_RETURN(opened->left_behind_.unfinished, FindUnfinished(*opened->store_));
 

@@ -15,6 +15,7 @@
 #include "keysvc/keys/key_delivery.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/nonce_places.h"
 #include "keysvc/keys/partner_keys.h"
 #include "keysvc/start_report.h"
 #include "keysvc/store_check.h"
@@ -37,7 +38,7 @@ audit::JournalOptions JournalOptionsOf(const Config& config, const policy::Gate&
 class OpenedDeployment {
  public:
   // What is to be served must have every key sealed to the recovery certificate, where one is
-  // configured, and gets no checkpoint before Check().
+  // configured, gets no checkpoint before Check(), and knows what was accepted once.
   enum class For { kService, kMaintenance };
 
   // The policy is loaded first; then the HSM opens the database key, and that the database; the
@@ -67,12 +68,16 @@ class OpenedDeployment {
   keys::KeyRegistry& keys() { return *keys_; }
   keys::PartnerKeys& partner_keys() { return *partner_keys_; }
   keys::KeyDelivery& delivery() { return *delivery_; }
+  keys::NoncePlaces& nonce_places() { return nonce_places_; }
   const LeftBehind& left_behind() const { return left_behind_; }
 
  private:
   OpenedDeployment(const Config& config, pkcs11::Hsm& hsm,
                    std::shared_ptr<const policy::Policy> policy)
-      : config_(config), hsm_(hsm), gate_(std::move(policy)) {}
+      : config_(config),
+        hsm_(hsm),
+        gate_(std::move(policy)),
+        nonce_places_(config.accepted_signatures_per_key) {}
 
   const Config& config_;
   pkcs11::Hsm& hsm_;
@@ -80,6 +85,7 @@ class OpenedDeployment {
   HeadFacts facts_;
   std::unique_ptr<crypto::RecoveryCertificate> recovery_;
   LeftBehind left_behind_;
+  keys::NoncePlaces nonce_places_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<audit::CheckpointSigner> signer_;
   std::unique_ptr<audit::Journal> journal_;

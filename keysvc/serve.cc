@@ -170,8 +170,8 @@ absl::Status Serve(const Config& config) {
                       deployment->store(), opened_keys, public_keys);
   RETURN_IF_ERROR(signer.CountRecords(*deployment->gate().policy()));
   keys::Verifier verifier(deployment->keys(), hsm->in_place(), deployment->journal(),
-                          deployment->store(), opened_keys, public_keys,
-                          deployment->partner_keys());
+                          deployment->store(), opened_keys, public_keys, deployment->partner_keys(),
+                          deployment->nonce_places());
 
   // What callers reach. Lanes end before what their work uses.
   rpc::Lane data_lane(std::clamp(std::thread::hardware_concurrency(), 2U, 4U), 1024, "data-lane");

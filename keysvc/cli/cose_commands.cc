@@ -40,7 +40,8 @@ absl::StatusOr<v1::VerifyCoseRequest> RequestToVerify(const CoseOptions& options
   }
   ASSIGN_OR_RETURN(*request.mutable_external_aad(), ExternalAad(options));
   request.set_max_age_seconds(options.max_age_seconds);
-  request.set_request_id(NewRequestId());
+  request.set_accept_once(options.accept_once);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   return request;
 }
 

@@ -18,6 +18,7 @@ struct CoseOptions {
   std::string out = "-";
   bool detached = false;
   bool without_issue_time = false;
+  bool accept_once = false;
   std::int64_t max_age_seconds = 0;
   std::string request_id;
 };

@@ -36,6 +36,7 @@ void AddVerifyCose(Verbs& verbs, CLI::App& group) {
   AddFile(verify, "--external-aad", options->external_aad_file,
           "What both sides know without sending it [nothing]");
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [any age]");
+  AddAcceptOnce(verify, options->accept_once, options->request_id);
 }
 
 }  // namespace

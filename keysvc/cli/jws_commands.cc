@@ -50,7 +50,8 @@ ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Outp
     request.set_payload(*std::move(payload));
   }
   request.set_max_age_seconds(options.max_age_seconds);
-  request.set_request_id(NewRequestId());
+  request.set_accept_once(options.accept_once);
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::VerifyJwsResponse response;
   const auto stub = v1::SigningService::NewStub(connection.channel());
   const grpc::Status status = stub->VerifyJws(connection.Call().get(), request, &response);

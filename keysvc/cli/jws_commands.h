@@ -20,6 +20,7 @@ struct JwsOptions {
   bool unencoded = false;
   bool without_issue_time = false;
   bool with_certificates = false;
+  bool accept_once = false;
   std::int64_t max_age_seconds = 0;
   std::string request_id;
 };

@@ -37,6 +37,7 @@ void AddVerifyJws(Verbs& verbs, CLI::App& group) {
   AddFile(verify, "--jws", options->jws_file, "The JWS")->required();
   AddDetachedPayload(verify, options->in, options->detached, "The payload of a detached JWS");
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [any age]");
+  AddAcceptOnce(verify, options->accept_once, options->request_id);
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ void AddDetachedPayload(CLI::App& verb, std::string& in, bool& detached, const c
 }
 
 void AddAcceptOnce(CLI::App& verb, bool& once, std::string& request_id) {
-  verb.add_flag("--once", once, "Accepts its nonce or id once");
+  verb.add_flag("--once", once, "Accepts it once: its nonce or id, else what is signed");
   AddRequestId(verb, request_id);
 }
 

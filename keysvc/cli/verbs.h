@@ -80,7 +80,7 @@ void AddSigningKey(CLI::App& verb, std::string& target);
 void AddMaxAge(CLI::App& verb, std::int64_t& seconds, const char* help);
 // The payload of what is to be verified, where it is not in it. The targets outlive the verb.
 void AddDetachedPayload(CLI::App& verb, std::string& in, bool& detached, const char* help);
-// To accept a nonce once; a repetition of the call takes the same request id.
+// To accept a signature once; a repetition of the call takes the same request id.
 void AddAcceptOnce(CLI::App& verb, bool& once, std::string& request_id);
 // The name that the verb is about, which needs no option before it.
 void AddSubject(CLI::App& verb, std::string& target, const char* help);

@@ -41,13 +41,28 @@ AcceptedNonce::AcceptedNonce(const audit::Entry& call, const PresentedSignature:
     : keys_(std::move(keys)),
       // No principal has a blank in its name.
       owner_(absl::StrCat(call.action, " ", call.resource)),
-      hash_(absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(claims.nonce))))),
+      hash_(absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(claims.identity()))))),
       fingerprint_(Fingerprint(call, claims, keys_)) {}
+
+std::optional<std::string_view> AcceptedNonce::KeyOf(std::string_view principal) {
+  const std::size_t blank = principal.find(' ');
+  if (blank == std::string_view::npos) return std::nullopt;
+  return principal.substr(blank + 1);
+}
 
 absl::StatusOr<store::IdempotencyRow> AcceptedNonce::Row(std::string_view key_version,
                                                          absl::Time now) const {
-  return tokenizer::KeepAnswer(kKept, owner_, hash_, fingerprint_, now + kNonceKept + kMargin,
+  const absl::Time end = now + kNonceKept + kMargin;
+  const absl::Time minute =
+      absl::UnixEpoch() + absl::Ceil(end - absl::UnixEpoch(), absl::Minutes(1));
+  return tokenizer::KeepAnswer(kKept, owner_, hash_, fingerprint_, minute,
                                crypto::AsBytes(key_version), *keys_.answer);
+}
+
+absl::StatusOr<bool> AcceptedNonce::IsKnown(store::Store& store,
+                                            const audit::Journal& journal) const {
+  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(owner_, hash_, store, journal));
+  return row.has_value();
 }
 
 absl::StatusOr<std::optional<std::string>> AcceptedNonce::FindEarlier(

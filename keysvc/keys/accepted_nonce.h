@@ -20,9 +20,10 @@ namespace keysvc::keys {
 // who heard nothing may sign its message again, with the same nonce and a later time, for days.
 constexpr absl::Duration kNonceKept = absl::Hours(24 * 31);
 
-// The nonce of a signature that is accepted once: a row that no second call can write while it
-// lasts, in the table that keeps requests apart. It has the nonce's hash and not the nonce, and is
-// sealed as a kept answer is. Immutable.
+// The nonce of a signature that is accepted once, or what is signed where the form has no nonce: a
+// row that no second call can write while it lasts, in the table that keeps requests apart. It has
+// the nonce's hash and not the nonce, is sealed as a kept answer is, and ends with a minute.
+// Immutable.
 class AcceptedNonce {
  public:
   // Of the call, whose resource is the key that has to have signed. A call without a request id has
@@ -30,8 +31,14 @@ class AcceptedNonce {
   AcceptedNonce(const audit::Entry& call, const PresentedSignature::Claims& claims,
                 tokenizer::RequestKeys keys);
 
+  // The key of a row's principal; nullopt when the row is of no accepted nonce.
+  static std::optional<std::string_view> KeyOf(std::string_view principal);
+
   // What keeps it from being accepted again, and that `key_version` signed.
   absl::StatusOr<store::IdempotencyRow> Row(std::string_view key_version, absl::Time now) const;
+
+  // Whether it was accepted before, by whichever request. The store's errors.
+  absl::StatusOr<bool> IsKnown(store::Store& store, const audit::Journal& journal) const;
 
   // The key version that signed, when this same request, for this same signature, was answered
   // before. The store's errors; DATA_LOSS/INTEGRITY_FAILURE when the row was changed.

@@ -40,7 +40,8 @@ absl::StatusOr<PresentedSignature::Claims> PresentedCose::Read() const {
                 .alg = std::move(message.header.alg),
                 .input = cose::SigningInput(message.protected_header, external_aad_, payload),
                 .signatures = {std::move(message.signature)},
-                .issue_time = message.header.iat};
+                .issue_time = message.header.iat,
+                .told_by_input = true};
 }
 
 }  // namespace keysvc::keys

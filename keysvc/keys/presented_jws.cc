@@ -34,7 +34,8 @@ absl::StatusOr<PresentedSignature::Claims> PresentedJws::Read() const {
                 .alg = std::move(jws.header.alg),
                 .input = jose::SigningInput(jws.protected_header, jws.header.b64, payload),
                 .signatures = {std::move(jws.signature)},
-                .issue_time = jws.header.iat};
+                .issue_time = jws.header.iat,
+                .told_by_input = true};
 }
 
 }  // namespace keysvc::keys

@@ -22,7 +22,7 @@ enum class Fault {
   kIssueTimeMissing,   // there is no `iat`, no `created`
   kTooOld,
   kFromTheFuture,     // by more than a minute
-  kExpired,           // `expires` is over
+  kExpired,           // `expires` was over more than a minute ago
   kComponentMissing,  // what has to be covered is not
   kDigestWrong,       // Content-Digest is not the body's
   kNonceMissing,      // it is to be accepted once, and says nothing that tells it from others
@@ -60,8 +60,14 @@ class PresentedSignature {
     std::optional<std::int64_t> expires = {};     // seconds since 1970
     // What tells it from all others by the same key, and is signed too; empty where nothing does.
     std::string nonce = {};
+    // Its form has no nonce: `input` tells it from all others. Not the signature, of which ECDSA
+    // has two for one message, and whoever sees the one can make the other.
+    bool told_by_input = false;
     // What is wrong with it by whatever key.
     Fault fault = Fault::kNone;
+
+    // What it is accepted once by; empty where nothing tells it from others.
+    std::string_view identity() const { return told_by_input ? input : nonce; }
   };
   // INVALID_ARGUMENT for what is not in the form.
   virtual absl::StatusOr<Claims> Read() const = 0;

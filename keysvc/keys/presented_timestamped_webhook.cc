@@ -48,7 +48,8 @@ absl::StatusOr<PresentedSignature::Claims> PresentedTimestampedWebhook::Read() c
   }
   return Claims{.input = http::TimestampedSigningInput(signature->timestamp, *message_.body),
                 .signatures = std::move(signature->tags),
-                .issue_time = signature->timestamp};
+                .issue_time = signature->timestamp,
+                .told_by_input = true};
 }
 
 }  // namespace keysvc::keys

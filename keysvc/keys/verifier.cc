@@ -13,7 +13,8 @@ std::string ResourceOf(const VerifyingKeyName& name) {
 
 Verifier::Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal,
                    store::Store& store, tokenizer::KeySource& keys, PublicKeys& public_keys,
-                   const PartnerKeys& partner_keys, std::function<absl::Time()> clock)
+                   const PartnerKeys& partner_keys, NoncePlaces& nonce_places,
+                   std::function<absl::Time()> clock)
     : registry_(registry),
       hsm_(hsm),
       journal_(journal),
@@ -21,6 +22,7 @@ Verifier::Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& jour
       keys_(keys),
       public_keys_(public_keys),
       partner_keys_(partner_keys),
+      nonce_places_(nonce_places),
       clock_(std::move(clock)) {}
 
 void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
@@ -36,8 +38,8 @@ void Verifier::Verify(policy::Permit permit, const VerifyRequest& request,
 
 void Verifier::VerifyBatch(policy::Permit permit, BatchVerifyRequest request,
                            const CheckTurns& turns, audit::Done<Verifications> done) {
-  const VerifyCall::Services services{registry_, hsm_,         journal_,     store_,
-                                      keys_,     public_keys_, partner_keys_};
+  const VerifyCall::Services services{registry_, hsm_,         journal_,      store_,
+                                      keys_,     public_keys_, partner_keys_, nonce_places_};
   std::make_shared<VerifyCall>(services, permit, std::move(request), clock_(), std::move(done))
       ->Run(permit, turns);
 }

@@ -16,6 +16,7 @@
 #include "keysvc/keys/batch.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_registry.h"
+#include "keysvc/keys/nonce_places.h"
 #include "keysvc/keys/partner_key.h"
 #include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/presented_signature.h"
@@ -39,8 +40,9 @@ struct VerifyRequest {
   std::shared_ptr<const PresentedSignature> presented;
   std::optional<absl::Duration> max_age;  // how long ago it may have been made, if that matters
   // Accepts a nonce by this key once in kNonceKept, whatever the time that it was signed at
-  // (Fault::kReplayed); with a `max_age` of at most that. A repetition of the request, which needs
-  // a request id, is answered as the first one was.
+  // (Fault::kReplayed), and of forms that have none the same for what is signed; with a `max_age`
+  // of at most that. A repetition of the request, which needs a request id, is answered as the
+  // first one was.
   bool once = false;
   std::string request_id;
   std::string trace_id;
@@ -81,10 +83,11 @@ class Verifier {
  public:
   Verifier(KeyRegistry& registry, pkcs11::Hsm& hsm, audit::Journal& journal, store::Store& store,
            tokenizer::KeySource& keys, PublicKeys& public_keys, const PartnerKeys& partner_keys,
-           std::function<absl::Time()> clock = absl::Now);
+           NoncePlaces& nonce_places, std::function<absl::Time()> clock = absl::Now);
 
   // INVALID_ARGUMENT for what is not in the form that it is presented in;
-  // RESOURCE_EXHAUSTED/OVERLOADED where `turns` take no more.
+  // RESOURCE_EXHAUSTED/OVERLOADED where `turns` take no more, and /NONCES_EXHAUSTED where what is
+  // to be accepted once finds no place.
   void Verify(policy::Permit permit, const VerifyRequest& request, audit::Done<Verification> done,
               const CheckTurns& turns = {});
 
@@ -101,6 +104,7 @@ class Verifier {
   tokenizer::KeySource& keys_;
   PublicKeys& public_keys_;
   const PartnerKeys& partner_keys_;
+  NoncePlaces& nonce_places_;
   std::function<absl::Time()> clock_;
 };
 

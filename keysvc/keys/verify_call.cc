@@ -17,12 +17,13 @@
 namespace keysvc::keys {
 namespace {
 
-// By how much a signer's clock may be ahead.
+// By how much a signer's clock may be ahead of ours, and ours of the signer's.
 constexpr absl::Duration kClockTolerance = absl::Minutes(1);
 
 Fault CheckTimes(const PresentedSignature::Claims& claims, std::optional<absl::Duration> max_age,
                  absl::Time now) {
-  if (claims.expires.has_value() && absl::FromUnixSeconds(*claims.expires) <= now) {
+  if (claims.expires.has_value() &&
+      absl::FromUnixSeconds(*claims.expires) < now - kClockTolerance) {
     return Fault::kExpired;
   }
   if (!claims.issue_time.has_value()) {
@@ -53,7 +54,7 @@ void VerifyCall::Run(const policy::Permit& permit, const CheckTurns& turns) {
   const absl::Status prepared = Prepare(permit);
   if (!prepared.ok()) return Record(Failed(entry_, prepared), prepared);
   if (readable_.empty()) return RecordResults();
-  if (request_.once && !claims_.front()->nonce.empty()) {
+  if (request_.once && !claims_.front()->identity().empty()) {
     absl::StatusOr<AcceptedNonce> nonce = NonceToAccept();
     if (!nonce.ok()) return Record(Failed(entry_, nonce.status()), nonce.status());
     nonce_.emplace(*std::move(nonce));
@@ -150,7 +151,9 @@ absl::StatusOr<Verification> VerifyCall::Check(std::size_t index) {
   ASSIGN_OR_RETURN(Verification verification, FindSigner(*request_.presented[index], claims));
   if (!verification.valid()) return verification;
   Fault fault = CheckTimes(claims, request_.max_age, now_);
-  if (fault == Fault::kNone && request_.once && claims.nonce.empty()) fault = Fault::kNonceMissing;
+  if (fault == Fault::kNone && request_.once && claims.identity().empty()) {
+    fault = Fault::kNonceMissing;
+  }
   return fault == Fault::kNone ? verification : Wrong(fault);
 }
 
@@ -256,22 +259,34 @@ bool VerifyCall::AnswerAgain() {
 }
 
 void VerifyCall::AcceptOnce() {
+  // A replay needs no place, and must not take the last one from what is new.
+  const absl::StatusOr<bool> known = nonce_->IsKnown(services_.store, services_.journal);
+  if (!known.ok()) return Record(Failed(entry_, known.status()), known.status());
+  if (*known) return RefuseReplay();
   absl::StatusOr<store::IdempotencyRow> row = nonce_->Row(results_.front()->key_version, now_);
   if (!row.ok()) return Record(Failed(entry_, row.status()), row.status());
+  absl::StatusOr<NoncePlace> place =
+      services_.nonce_places.Take(*row, services_.journal.UnsteppedTime());
+  if (!place.ok()) return Record(Failed(entry_, place.status()), place.status());
   store::Mutation mutation;
   mutation.idempotency = *std::move(row);
   services_.journal.Submit(
       Describe(), std::move(mutation),
-      [call = shared_from_this()](absl::StatusOr<audit::Receipt> receipt) mutable {
-        if (ReasonOf(receipt.status()) == Reason::kConflict) {
-          // A repetition may have met its first call on the way.
-          if (call->AnswerAgain()) return;
-          call->results_.front() = Wrong(Fault::kReplayed);
-          audit::Entry entry = call->Describe();
-          return call->Record(std::move(entry), std::move(call->results_));
-        }
+      [call = shared_from_this(),
+       place = *std::move(place)](absl::StatusOr<audit::Receipt> receipt) mutable {
+        const std::optional<Reason> failure = ReasonOf(receipt.status());
+        if (receipt.ok() || failure == Reason::kOutcomeUnknown) place.Keep();
+        if (failure == Reason::kConflict) return call->RefuseReplay();
         audit::Complete<Verifications>(std::move(receipt), std::move(call->results_), call->done_);
       });
+}
+
+void VerifyCall::RefuseReplay() {
+  // A repetition may have met its first call on the way.
+  if (AnswerAgain()) return;
+  results_.front() = Wrong(Fault::kReplayed);
+  audit::Entry entry = Describe();
+  Record(std::move(entry), std::move(results_));
 }
 
 void VerifyCall::Record(audit::Entry entry, absl::StatusOr<Verifications> value) {

@@ -19,6 +19,7 @@
 #include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_version.h"
+#include "keysvc/keys/nonce_places.h"
 #include "keysvc/keys/partner_key.h"
 #include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/presented_signature.h"
@@ -43,6 +44,7 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
     tokenizer::KeySource& keys;
     PublicKeys& public_keys;
     const PartnerKeys& partner_keys;
+    NoncePlaces& nonce_places;
   };
 
   VerifyCall(Services services, const policy::Permit& permit, BatchVerifyRequest request,
@@ -83,6 +85,8 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
   // Whether this request was answered before, and is answered so again.
   bool AnswerAgain();
   void AcceptOnce();
+  // What it was to accept was accepted before, perhaps by this same request.
+  void RefuseReplay();
   void Record(audit::Entry entry, absl::StatusOr<Verifications> value);
 
   const Services services_;

@@ -107,6 +107,15 @@ std::optional<std::string> PayloadBeside(auto& request) {
   return std::move(*request.mutable_payload());
 }
 
+// How old what is verified may be, and whether it is accepted once.
+absl::Status SetAge(const auto& request, keys::VerifyRequest& verify,
+                    std::optional<absl::Duration> otherwise = std::nullopt) {
+  ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+  if (!verify.max_age.has_value()) verify.max_age = otherwise;
+  verify.once = request.accept_once();
+  return CheckOnce(verify.once, verify.max_age);
+}
+
 // Who signs digests has to be allowed messages too, since a digest may be any message's.
 absl::StatusOr<policy::Permit> AuthorizeToSign(const policy::Gate& gate, AnyReply& reply,
                                                policy::Action action, std::string key,
@@ -353,7 +362,7 @@ void SigningService::VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJw
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
-        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+        RETURN_IF_ERROR(SetAge(request, verify));
         verify.presented = std::make_shared<keys::PresentedJws>(std::move(*request.mutable_jws()),
                                                                 PayloadBeside(request));
         return absl::OkStatus();
@@ -383,9 +392,7 @@ void SigningService::VerifyHttpMessage(v1::VerifyHttpMessageRequest& request,
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
-        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
-        RETURN_IF_ERROR(CheckOnce(request.accept_once(), verify.max_age));
-        verify.once = request.accept_once();
+        RETURN_IF_ERROR(SetAge(request, verify));
         verify.presented = std::make_shared<keys::PresentedHttpMessage>(
             TakeMessage(*request.mutable_message()), request.label(),
             std::vector<std::string>(request.required_components().begin(),
@@ -419,10 +426,7 @@ void SigningService::VerifyWebhook(v1::VerifyWebhookRequest& request,
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
-        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
-        if (!verify.max_age.has_value()) verify.max_age = kWebhookMaxAge;
-        RETURN_IF_ERROR(CheckOnce(request.accept_once(), verify.max_age));
-        verify.once = request.accept_once();
+        RETURN_IF_ERROR(SetAge(request, verify, kWebhookMaxAge));
         std::vector<http::Field> fields = TakeFields(*request.mutable_fields());
         std::string payload = std::move(*request.mutable_payload());
         if (request.signature_field().empty()) {
@@ -460,7 +464,7 @@ void SigningService::VerifyCose(v1::VerifyCoseRequest& request,
   VerifyAs(
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
-        ASSIGN_OR_RETURN(verify.max_age, MaxAgeOf(request.max_age_seconds()));
+        RETURN_IF_ERROR(SetAge(request, verify));
         verify.presented = std::make_shared<keys::PresentedCose>(
             std::move(*request.mutable_cose_sign1()), PayloadBeside(request),
             std::move(*request.mutable_external_aad()));

@@ -162,11 +162,23 @@ TEST_F(HttpSignatureTest, TheParametersAreTheOnesThatWereAskedFor) {
                                     ";expires=" + expires + ";nonce=\"a\\\"b\";keyid=\""));
   EXPECT_THAT(signature->bytes, HasSubstr("\";alg=\"ecdsa-p256-sha256\";tag=\"bank\"\n"));
 
+  EXPECT_EQ(FaultOf(Signed(response, options)), Fault::kNone);
+}
+
+TEST_F(HttpSignatureTest, ClocksMayDifferByAMinuteEitherWay) {
+  HttpSignatureOptions options = Covering({"@status"});
+  options.valid_for = absl::Seconds(60);
+  http::Message response;
+  response.status = 201;
   const http::Message message = Signed(response, options);
-  world_.Advance(absl::Seconds(59));
+  world_.Advance(absl::Seconds(60 + 60));
   EXPECT_EQ(FaultOf(message), Fault::kNone);
-  world_.Advance(absl::Seconds(1));
+  world_.Advance(absl::Milliseconds(1));
   EXPECT_EQ(FaultOf(message), Fault::kExpired);
+  world_.Advance(-absl::Seconds(60 + 60 + 60) - absl::Milliseconds(1));
+  EXPECT_EQ(FaultOf(message), Fault::kNone);
+  world_.Advance(-absl::Milliseconds(1));
+  EXPECT_EQ(FaultOf(message), Fault::kFromTheFuture);
 }
 
 TEST_F(HttpSignatureTest, AVerifierSaysWhatHasToBeCovered) {

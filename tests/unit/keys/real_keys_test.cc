@@ -74,7 +74,7 @@ class RealKeysTest : public ::testing::Test {
     keys_ = std::make_unique<OpenedKeys>(*registry_);
     signer_ = std::make_unique<Signer>(*registry_, *hsm_, *journal_, *store_, *keys_, public_keys_);
     verifier_ = std::make_unique<Verifier>(*registry_, *hsm_, *journal_, *store_, *keys_,
-                                           public_keys_, *partner_keys_);
+                                           public_keys_, *partner_keys_, nonce_places_);
   }
   void StopServices() {
     journal_->Stop();
@@ -168,6 +168,7 @@ class RealKeysTest : public ::testing::Test {
   std::unique_ptr<OpenedKeys> keys_;
   PublicKeys public_keys_;
   std::unique_ptr<Signer> signer_;
+  NoncePlaces nonce_places_;
   std::unique_ptr<Verifier> verifier_;
 };
 

@@ -2,6 +2,7 @@
 #ifndef KEYSVC_TESTS_UNIT_KEYS_SIGNING_FIXTURE_H_
 #define KEYSVC_TESTS_UNIT_KEYS_SIGNING_FIXTURE_H_
 
+#include <cstddef>
 #include <future>
 #include <memory>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "keysvc/keys/batch.h"
+#include "keysvc/keys/nonce_places.h"
 #include "keysvc/keys/opened_keys.h"
 #include "keysvc/keys/public_keys.h"
 #include "keysvc/keys/signer.h"
@@ -30,9 +32,13 @@ class SigningTest : public ::testing::Test {
     keys_ = std::make_unique<OpenedKeys>(world_.registry(), absl::Minutes(15), world_.since_boot());
     signer_ = std::make_unique<Signer>(world_.registry(), world_.hsm, world_.journal(),
                                        world_.store, *keys_, public_keys_, world_.clock());
-    verifier_ =
-        std::make_unique<Verifier>(world_.registry(), world_.hsm, world_.journal(), world_.store,
-                                   *keys_, public_keys_, world_.partner_keys(), world_.clock());
+    nonce_places_ = std::make_unique<NoncePlaces>(accepted_per_key_);
+    for (const auto& [name, row] : world_.store.Snapshot().idempotency) {
+      nonce_places_->CountStored(row.principal, row.expires_ms);
+    }
+    verifier_ = std::make_unique<Verifier>(world_.registry(), world_.hsm, world_.journal(),
+                                           world_.store, *keys_, public_keys_,
+                                           world_.partner_keys(), *nonce_places_, world_.clock());
   }
   void Close() {
     if (signer_ != nullptr) world_.journal().Stop();
@@ -87,6 +93,8 @@ class SigningTest : public ::testing::Test {
   std::unique_ptr<OpenedKeys> keys_;
   PublicKeys public_keys_;
   std::unique_ptr<Signer> signer_;
+  std::size_t accepted_per_key_ = NoncePlaces::kPerKey;  // of the next Open
+  std::unique_ptr<NoncePlaces> nonce_places_;
   std::unique_ptr<Verifier> verifier_;
 };
 

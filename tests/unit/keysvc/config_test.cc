@@ -82,6 +82,7 @@ TEST(Config, ReadsTheExample) {
   EXPECT_TRUE(config->profiles[6].domain.merchant);
   EXPECT_EQ(config->profiles[7].family, tokenizer::Family::kExternal);
   EXPECT_EQ(config->locked_memory_mib, 2U);
+  EXPECT_EQ(config->accepted_signatures_per_key, 1'000'000U);
 }
 
 TEST(Config, RefusesAPinAnywhereAndDoesNotRepeatIt) {
@@ -130,12 +131,25 @@ TEST(Config, RefusesWhatItDoesNotMean) {
       {"name: receipts", "name: cards"},
       {"1\n    deterministic: true", "1\n    deterministic: yes"},
       {"locked_memory_mib: 2", "locked_memory_mib: 65"},
+      {"accepted_signatures_per_key: 1000000", "accepted_signatures_per_key: 0"},
+      {"accepted_signatures_per_key: 1000000", "accepted_signatures_per_key: 10000001"},
       {"policy: policy.yaml\n", ""},
   };
   for (const auto& [text, replacement] : changes) {
     EXPECT_THAT(Parse(ExampleWith(text, replacement)), HasReason(Reason::kConfigInvalid))
         << replacement;
   }
+}
+
+TEST(Config, RemembersOneToTenMillionAcceptedSignaturesOfAKey) {
+  const std::string line = "accepted_signatures_per_key: 1000000\n";
+  const auto remembered = [&](const std::string& text) {
+    const absl::StatusOr<Config> config = Parse(ExampleWith(line, text));
+    return config.ok() ? config->accepted_signatures_per_key : 0;
+  };
+  EXPECT_EQ(remembered(""), 1'000'000U);
+  EXPECT_EQ(remembered("accepted_signatures_per_key: 1\n"), 1U);
+  EXPECT_EQ(remembered("accepted_signatures_per_key: 10000000\n"), 10'000'000U);
 }
 
 TEST(Config, KeepsKeysOpenForOneToFifteenMinutes) {

@@ -15,6 +15,7 @@
 #include "keysvc/keys/key_delivery.h"
 #include "keysvc/keys/key_registry.h"
 #include "keysvc/keys/key_wrapping.h"
+#include "keysvc/keys/nonce_places.h"
 #include "keysvc/keys/opened_keys.h"
 #include "keysvc/keys/partner_keys.h"
 #include "keysvc/keys/public_keys.h"
@@ -103,7 +104,7 @@ class ServicesTest : public ::testing::Test {
     ASSERT_OK(partner_keys);
     partner_keys_ = *std::move(partner_keys);
     verifier_.emplace(*registry_, edge.hsm, *edge.journal, edge.store, *opened_keys_, public_keys_,
-                      *partner_keys_);
+                      *partner_keys_, nonce_places_);
 
     tokens_.emplace(*edge.gate, *profiles_, *tokenizer_);
     signing_.emplace(*edge.gate, *registry_, public_keys_, *signer_, *verifier_);
@@ -232,6 +233,7 @@ class ServicesTest : public ::testing::Test {
   std::optional<tokenizer::Tokenizer> tokenizer_;
   keys::PublicKeys public_keys_;
   std::optional<keys::Signer> signer_;
+  keys::NoncePlaces nonce_places_;
   std::optional<keys::Verifier> verifier_;
   std::optional<rpc::TokenService> tokens_;
   std::optional<rpc::SigningService> signing_;

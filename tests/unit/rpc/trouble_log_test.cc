@@ -92,6 +92,12 @@ TEST_F(TroubleLogTest, AWrappedSecretThatDoesNotOpenIsAnAlarm) {
   EXPECT_THAT(lines, ElementsAre("alarm: WRAPPED_SECRET_INVALID: KeyService.ImportKey: no secret"));
 }
 
+TEST_F(TroubleLogTest, ASignatureThatCannotBeRememberedIsAnAlarm) {
+  const auto exhausted = Error(Reason::kNoncesExhausted, "too many");
+  log.Note("SigningService.VerifyJws", exhausted, "settlement");
+  EXPECT_THAT(lines, ElementsAre("alarm: NONCES_EXHAUSTED: SigningService.VerifyJws: too many"));
+}
+
 TEST_F(TroubleLogTest, ALogThatIsAwayIsAnAlarm) {
   log.Note("TokenService.Tokenize", Error(Reason::kAuditUnavailable, "the audit log is away"));
   EXPECT_THAT(lines, ElementsAre("alarm: AUDIT_UNAVAILABLE: TokenService.Tokenize: the audit log "

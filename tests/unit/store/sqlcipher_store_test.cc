@@ -5,16 +5,20 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "store/connection.h"
+#include "store/idempotency_ends.h"
 #include "store/store.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temporary_directory.h"
@@ -355,6 +359,33 @@ TEST_F(SqlcipherStoreTest, ExpiredAnswersArePurgedAsNewOnesCome) {
     ASSERT_OK(ApplyAndCommit(*store, {.idempotency = IdempotencyRowOf("a", 9)}, 5));
   }
   EXPECT_EQ(Connect()->QueryInteger("SELECT count(*) FROM idempotency").value(), 9);
+}
+
+TEST_F(SqlcipherStoreTest, AStartSeesTheEndOfEveryAnswerThatIsStored) {
+  using Ends = std::vector<std::pair<std::string, std::int64_t>>;
+  const auto ends = [this](const crypto::SecretKey<32>& key) {
+    Ends seen;
+    const absl::Status status = store::VisitIdempotencyEnds(
+        OptionsAt(path_), key, [&seen](std::string_view principal, std::int64_t expires_ms) {
+          seen.emplace_back(principal, expires_ms);
+        });
+    std::sort(seen.begin(), seen.end());
+    return std::pair(status, seen);
+  };
+  store::IdempotencyRow other = IdempotencyRowOf("r", 7);
+  other.principal = "SigningService.VerifyWebhook tenants/acme/keys/hooks";
+  {
+    const auto store = Create();
+    EXPECT_TRUE(ends(KeyOf(1)).second.empty());
+    ASSERT_OK(ApplyAndCommit(*store, {.idempotency = IdempotencyRowOf("r", 5)}));
+    ASSERT_OK(ApplyAndCommit(*store, {.idempotency = other}));
+  }
+  const auto store = Open().value();
+  const auto [status, seen] = ends(KeyOf(1));
+  EXPECT_OK(status);
+  EXPECT_EQ(seen, (Ends{{other.principal, 7}, {IdempotencyRowOf("r", 5).principal, 5}}));
+  EXPECT_THAT(ends(KeyOf(2)).first, HasReason(Reason::kStoreForeign));
+  EXPECT_OK(ApplyAndCommit(*store, {.idempotency = IdempotencyRowOf("s", 5)}));
 }
 
 TEST_F(SqlcipherStoreTest, TheLogIsMovedIntoTheFileAndDoesNotGrowForEver) {
