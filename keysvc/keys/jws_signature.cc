@@ -100,7 +100,7 @@ absl::StatusOr<SignatureFormat::Draft> JwsSignature::DraftFor(const KeyVersion& 
   ASSIGN_OR_RETURN(const auto half, public_keys.Of(version));
   jose::Jws jws;
   jws.header.alg = alg;
-  jws.header.kid = half->thumbprint;
+  jws.header.kid = KidOf(version, *half);
   jws.header.typ = options_.typ;
   if (options_.open_banking.has_value()) {
     jws.header.open_banking = {.iat = absl::ToUnixSeconds(now),

@@ -26,7 +26,7 @@ struct JwsOptions {
   std::optional<OpenBankingHeader> open_banking = {};
 };
 
-// A JWS in compact form (jose/jws.h), with the key's thumbprint as `kid` and the time as `iat`: for
+// A JWS in compact form (jose/jws.h), with the version's KidOf as `kid` and the time as `iat`: for
 // keys of the purpose jws.
 class JwsSignature : public SignatureFormat {
  public:
