@@ -43,12 +43,12 @@ std::string Thumbprint(const crypto::PublicKey& key) {
   return crypto::ToBase64Url(crypto::AsText(crypto::Sha256(RequiredMembers(key).dump())));
 }
 
-std::string Jwk(const crypto::PublicKey& key, const std::string& alg,
+std::string Jwk(const crypto::PublicKey& key, const std::string& alg, const std::string& kid,
                 const std::vector<std::string>& certificates) {
   Json jwk = RequiredMembers(key);
   if (!alg.empty()) jwk["alg"] = alg;
   jwk["use"] = "sig";
-  jwk["kid"] = Thumbprint(key);
+  jwk["kid"] = kid;
   for (const std::string& certificate : certificates) {
     jwk["x5c"].push_back(absl::Base64Escape(certificate));
   }

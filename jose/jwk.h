@@ -13,10 +13,10 @@ namespace keysvc::jose {
 std::string Thumbprint(const crypto::PublicKey& key);
 
 // The JSON Web Key of RFC 7517 (RFC 7518 section 6, RFC 8037) of a key that signs: "use" is "sig",
-// "kid" the thumbprint. `alg` is a name of RFC 7518 section 3.1, or "EdDSA"; empty: it is left out.
+// "kid" is `kid`. `alg` is a name of RFC 7518 section 3.1, or "EdDSA"; empty: it is left out.
 // `certificates`, in DER with the key's own first, become "x5c" and "x5t#S256" (RFC 7517 sections
 // 4.7 and 4.9) unless there are none.
-std::string Jwk(const crypto::PublicKey& key, const std::string& alg,
+std::string Jwk(const crypto::PublicKey& key, const std::string& alg, const std::string& kid,
                 const std::vector<std::string>& certificates = {});
 
 // A JWK set (RFC 7517 section 5) of what Jwk gave.

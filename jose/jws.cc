@@ -23,6 +23,12 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kLargestTime = std::uint64_t{1} << 62;
 
+constexpr char kOpenBankingIat[] = "http://openbanking.org.uk/iat";
+constexpr char kOpenBankingIss[] = "http://openbanking.org.uk/iss";
+constexpr char kOpenBankingTan[] = "http://openbanking.org.uk/tan";
+constexpr auto kUnderstood = std::to_array<std::string_view>(
+    {"b64", "iat", kOpenBankingIat, kOpenBankingIss, kOpenBankingTan});
+
 absl::Status Invalid(std::string_view what) {
   return Error(Reason::kFieldInvalid, std::string(what), "jws");
 }
@@ -53,6 +59,16 @@ absl::Status ReadText(const Json& object, const char* name, std::string& text) {
   return absl::OkStatus();
 }
 
+absl::Status ReadTime(const Json& object, const char* name, std::optional<std::int64_t>& time) {
+  const auto member = object.find(name);
+  if (member == object.end()) return absl::OkStatus();
+  const bool fits = member->is_number_integer() &&
+                    !(member->is_number_unsigned() && member->get<std::uint64_t>() > kLargestTime);
+  if (!fits) return Invalid(absl::StrCat("the header's ", name, " is no number of seconds"));
+  time = member->get<std::int64_t>();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::set<std::string>> CriticalOf(const Json& object) {
   std::set<std::string> critical;
   const auto crit = object.find("crit");
@@ -61,13 +77,28 @@ absl::StatusOr<std::set<std::string>> CriticalOf(const Json& object) {
   for (const Json& name : *crit) {
     if (!name.is_string()) return Invalid("the header's crit is no list of names");
     const auto& text = name.get_ref<const std::string&>();
-    if (text != "b64" && text != "iat") {
+    if (std::find(kUnderstood.begin(), kUnderstood.end(), text) == kUnderstood.end()) {
       return Invalid("the header's crit names what is not understood here");
     }
     if (!object.contains(text)) return Invalid("the header's crit names what is not there");
     if (!critical.insert(text).second) return Invalid("the header's crit repeats itself");
   }
   return critical;
+}
+
+absl::StatusOr<OpenBankingParameters> OpenBankingOf(const Json& object,
+                                                    const std::set<std::string>& critical) {
+  OpenBankingParameters parameters;
+  if (critical.contains(kOpenBankingIat)) {
+    RETURN_IF_ERROR(ReadTime(object, kOpenBankingIat, parameters.iat));
+  }
+  if (critical.contains(kOpenBankingIss)) {
+    RETURN_IF_ERROR(ReadText(object, kOpenBankingIss, parameters.iss.emplace()));
+  }
+  if (critical.contains(kOpenBankingTan)) {
+    RETURN_IF_ERROR(ReadText(object, kOpenBankingTan, parameters.tan.emplace()));
+  }
+  return parameters;
 }
 
 }  // namespace
@@ -81,10 +112,18 @@ std::string ToJson(const JwsHeader& header) {
     object["x5c"].push_back(absl::Base64Escape(certificate));
   }
   if (header.iat.has_value()) object["iat"] = *header.iat;
-  if (!header.b64) {
-    object["b64"] = false;
-    object["crit"] = {"b64"};
-  }
+  std::vector<std::string> critical;
+  if (!header.b64) critical.emplace_back("b64");
+  const auto put = [&](const char* name, const auto& value) {
+    if (!value.has_value()) return;
+    object[name] = *value;
+    critical.emplace_back(name);
+  };
+  put(kOpenBankingIat, header.open_banking.iat);
+  put(kOpenBankingIss, header.open_banking.iss);
+  put(kOpenBankingTan, header.open_banking.tan);
+  if (!header.b64) object["b64"] = false;
+  if (!critical.empty()) object["crit"] = critical;
   return object.dump();
 }
 
@@ -96,13 +135,12 @@ absl::StatusOr<JwsHeader> ParseJwsHeader(std::string_view json) {
   if (header.alg.empty()) return Invalid("the header has no alg");
   RETURN_IF_ERROR(ReadText(*object, "kid", header.kid));
   RETURN_IF_ERROR(ReadText(*object, "typ", header.typ));
-  if (const auto iat = object->find("iat"); iat != object->end()) {
-    const bool fits = iat->is_number_integer() &&
-                      !(iat->is_number_unsigned() && iat->get<std::uint64_t>() > kLargestTime);
-    if (!fits) return Invalid("the header's iat is no number of seconds");
-    header.iat = iat->get<std::int64_t>();
-  }
+  RETURN_IF_ERROR(ReadTime(*object, "iat", header.iat));
   ASSIGN_OR_RETURN(const std::set<std::string> critical, CriticalOf(*object));
+  ASSIGN_OR_RETURN(header.open_banking, OpenBankingOf(*object, critical));
+  if (header.iat.has_value() && header.open_banking.iat.value_or(*header.iat) != *header.iat) {
+    return Invalid("the header says two times when it was issued");
+  }
   if (const auto b64 = object->find("b64"); b64 != object->end()) {
     if (!b64->is_boolean()) return Invalid("the header's b64 is neither true nor false");
     if (!critical.contains("b64")) return Invalid("the header has b64 outside crit");

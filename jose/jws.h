@@ -14,8 +14,18 @@
 
 namespace keysvc::jose {
 
-// The protected header, as far as this service makes and understands it. In `crit` may be "b64" and
-// "iat" only; what else may be in a header has no meaning here and is ignored (section 4).
+// What UK Open Banking has in a header besides (Read/Write Data API, message signing), under names
+// of its own: "http://openbanking.org.uk/iat", ".../iss" and ".../tan". They are always critical:
+// one that is there and not in `crit` has no meaning, and is read as if it were missing.
+struct OpenBankingParameters {
+  std::optional<std::int64_t> iat = {};  // when it was signed, seconds since 1970
+  std::optional<std::string> iss = {};   // whose signature it is
+  std::optional<std::string> tan = {};   // the domain of the trust anchor that publishes the key
+};
+
+// The protected header, as far as this service makes and understands it. In `crit` may be "b64",
+// "iat" and Open Banking's three only; what else may be in a header has no meaning here and is
+// ignored (section 4).
 struct JwsHeader {
   std::string alg;                  // RFC 7518 section 3.1, or "EdDSA"
   std::string kid;                  // empty: none
@@ -23,13 +33,15 @@ struct JwsHeader {
   std::vector<std::string> x5c;     // certificates in DER, the key's own first; written, not read
   std::optional<std::int64_t> iat;  // seconds since 1970
   bool b64 = true;                  // false: the payload is signed as it is, and `crit` says so
+  OpenBankingParameters open_banking = {};
 };
 
-// In the order alg, typ, kid, x5c, iat, b64, crit.
+// In the order alg, typ, kid, x5c, iat, Open Banking's iat, iss and tan, b64, crit; in `crit` b64
+// comes first. Texts are valid UTF-8.
 std::string ToJson(const JwsHeader& header);
 // INVALID_ARGUMENT/FIELD_INVALID for what is not a header, has a member twice or one of the wrong
 // type, lacks alg, or has a `crit` that is empty, repeats itself, names what is not there or not
-// understood; and for b64 outside crit (RFC 7797 section 6).
+// understood; for b64 outside crit (RFC 7797 section 6), and for two times of issue that differ.
 absl::StatusOr<JwsHeader> ParseJwsHeader(std::string_view json);
 
 // What is signed. `protected_header` is the header's JSON in base64url, as it stands in the JWS.

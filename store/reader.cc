@@ -40,7 +40,7 @@ constexpr char kKeyVersions[] =
     "SELECT tenant, name, version, purpose, algorithm, protection, environment, created_ms, "
     "originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, recovery, reserved_uses, "
     "state, is_primary, revision, mac, token_format, low_s, certificates, max_signatures, origin, "
-    "made_by FROM key_versions ORDER BY tenant, name, version";
+    "made_by, kid FROM key_versions ORDER BY tenant, name, version";
 constexpr char kPartnerKeys[] =
     "SELECT tenant, name, purpose, algorithm, kid, not_before_ms, not_after_ms, public_key, "
     "created_ms, registered_by, state, revision, mac FROM partner_keys ORDER BY tenant, name";
@@ -97,6 +97,7 @@ KeyVersionRow KeyVersionFrom(const Execution& row) {
       .recovery = row.Bytes(13),
       .reserved_uses = static_cast<std::uint64_t>(row.Integer(14)),
       .certificates = row.Bytes(21),
+      .kid = row.Bytes(25),
       .state = row.Bytes(15),
       .primary = row.Integer(16) != 0,
       .revision = static_cast<std::uint64_t>(row.Integer(17)),

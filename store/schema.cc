@@ -156,8 +156,12 @@ ALTER TABLE key_versions ADD COLUMN origin TEXT NOT NULL DEFAULT 'generated';
 ALTER TABLE key_versions ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                               kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
+constexpr char kVersion11[] = R"sql(
+ALTER TABLE key_versions ADD COLUMN kid TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array kSteps = {kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5, kVersion6,
+                               kVersion7, kVersion8, kVersion9, kVersion10, kVersion11};
 
 absl::Status RollBack(Connection& writer, absl::Status why) {
   if (writer.in_transaction()) writer.Execute("ROLLBACK").IgnoreError();

@@ -42,8 +42,8 @@ constexpr char kPutKey[] =
     "INSERT OR REPLACE INTO key_versions (tenant, name, version, purpose, algorithm, protection, "
     "environment, created_ms, originator_end_ms, recipient_end_ms, hsm_label, wrapped, public_key, "
     "recovery, reserved_uses, state, is_primary, revision, mac, token_format, low_s, "
-    "certificates, max_signatures, origin, made_by) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "certificates, max_signatures, origin, made_by, kid) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kFindPartnerKey[] =
     "SELECT revision FROM partner_keys WHERE tenant = ? AND name = ?";
 constexpr char kPutPartnerKey[] =
@@ -314,7 +314,7 @@ absl::Status Writer::Write(const Mutation& mutation, std::int64_t now_ms) {
                               Blob{row.recovery}, row.reserved_uses, Text{row.state}, row.primary,
                               row.revision, Blob{row.mac}, Text{row.token_format}, row.low_s,
                               Blob{row.certificates}, row.max_signatures, Text{row.origin},
-                              Text{row.made_by})
+                              Text{row.made_by}, Text{row.kid})
                         .Run());
   }
   for (const PartnerKeyRow& row : mutation.partner_keys) {

@@ -16,6 +16,12 @@ namespace {
 constexpr std::size_t kPayloadLimit = 64 << 10;
 constexpr std::size_t kJwsLimit = 96 << 10;
 
+void SetOpenBanking(const JwsOptions& options, auto& request) {
+  if (options.open_banking_issuer.empty() && options.open_banking_trust_anchor.empty()) return;
+  request.mutable_open_banking()->set_issuer(options.open_banking_issuer);
+  request.mutable_open_banking()->set_trust_anchor(options.open_banking_trust_anchor);
+}
+
 }  // namespace
 
 ExitCode SignJws(const Connection& connection, const JwsOptions& options) {
@@ -29,6 +35,7 @@ ExitCode SignJws(const Connection& connection, const JwsOptions& options) {
   request.set_unencoded(options.unencoded);
   request.set_without_issue_time(options.without_issue_time);
   request.set_with_certificates(options.with_certificates);
+  SetOpenBanking(options, request);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::SignJwsResponse response;
   const auto stub = v1::SigningService::NewStub(connection.channel());
@@ -51,6 +58,7 @@ ExitCode VerifyJws(const Connection& connection, const JwsOptions& options, Outp
   }
   request.set_max_age_seconds(options.max_age_seconds);
   request.set_accept_once(options.accept_once);
+  SetOpenBanking(options, request);
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::VerifyJwsResponse response;
   const auto stub = v1::SigningService::NewStub(connection.channel());

@@ -21,6 +21,8 @@ struct JwsOptions {
   bool without_issue_time = false;
   bool with_certificates = false;
   bool accept_once = false;
+  std::string open_banking_issuer;  // both empty: no Open Banking
+  std::string open_banking_trust_anchor;
   std::int64_t max_age_seconds = 0;
   std::string request_id;
 };

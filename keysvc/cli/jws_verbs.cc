@@ -7,6 +7,18 @@
 namespace keysvc::cli {
 namespace {
 
+// Each needs the other.
+void AddOpenBanking(CLI::App& verb, JwsOptions& options, const char* help) {
+  CLI::Option* issuer = verb.add_option("--open-banking-issuer", options.open_banking_issuer, help)
+                            ->option_text("TEXT");
+  CLI::Option* anchor =
+      verb.add_option("--open-banking-trust-anchor", options.open_banking_trust_anchor,
+                      "The domain of who publishes the key, for the same [none]")
+          ->option_text("DOMAIN");
+  issuer->needs(anchor);
+  anchor->needs(issuer);
+}
+
 void AddSignJws(Verbs& verbs, CLI::App& group) {
   const auto options = std::make_shared<JwsOptions>();
   CLI::App& sign = verbs.Remote(
@@ -24,6 +36,8 @@ void AddSignJws(Verbs& verbs, CLI::App& group) {
                 "Leaves iat out of the header");
   sign.add_flag("--with-certificates", options->with_certificates,
                 "Puts the key's certificates into the header (x5c)");
+  AddOpenBanking(sign, *options,
+                 "Puts UK Open Banking's parameters into the header: whose signature it is [none]");
   AddRequestId(sign, options->request_id);
 }
 
@@ -38,6 +52,9 @@ void AddVerifyJws(Verbs& verbs, CLI::App& group) {
   AddDetachedPayload(verify, options->in, options->detached, "The payload of a detached JWS");
   AddMaxAge(verify, options->max_age_seconds, "How old it may be [any age]");
   AddAcceptOnce(verify, options->accept_once, options->request_id);
+  AddOpenBanking(verify, *options,
+                 "Whose signature the header has to say it is, in UK Open Banking's parameters "
+                 "[none]");
 }
 
 }  // namespace

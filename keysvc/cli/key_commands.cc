@@ -45,7 +45,8 @@ void AddRows(const v1::Key& key, std::vector<Fields>& rows) {
          {"low_s", version.low_s()},
          {"certificate_end", version.has_certificate_end_time()
                                  ? Rfc3339(version.certificate_end_time())
-                                 : std::string()}});
+                                 : std::string()},
+         {"kid", version.kid()}});
   }
 }
 
@@ -155,6 +156,7 @@ ExitCode AttachCertificate(const Connection& connection, const AttachCertificate
   }
   v1::AttachCertificateRequest request;
   request.set_name(options.name);
+  request.set_kid(options.kid);
   request.set_pem(*std::move(pem));
   request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
   v1::AttachCertificateResponse response;

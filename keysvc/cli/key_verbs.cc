@@ -114,6 +114,10 @@ void AddAttachCertificate(Verbs& verbs, CLI::App& keys) {
       With(options, AttachCertificate));
   AddSubject(verb, options->name, "The key, or one version of it");
   AddFile(verb, "--in", options->in, "The certificates in PEM [standard input]");
+  verb.add_option("--kid", options->kid,
+                  "What the directory that publishes the key calls it, for JWS headers and the key "
+                  "set\n[the key's thumbprint]")
+      ->option_text("KID");
   AddRequestId(verb, options->request_id);
 }
 

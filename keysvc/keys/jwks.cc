@@ -33,7 +33,7 @@ absl::StatusOr<std::string> JwkOf(PublicKeys& public_keys, const KeyVersion& ver
   }
   ASSIGN_OR_RETURN(const auto half, public_keys.Of(version));
   ASSIGN_OR_RETURN(const auto certificates, ValidCertificatesOf(version, now));
-  return jose::Jwk(*half->key, alg, certificates);
+  return jose::Jwk(*half->key, alg, KidOf(version, *half), certificates);
 }
 
 absl::StatusOr<std::string> JwksOf(const KeyRegistry& registry, PublicKeys& public_keys,

@@ -57,7 +57,12 @@ absl::Status JwsSignature::Check() const {
     return Error(Reason::kFieldInvalid, "a payload that is not encoded has to be detached",
                  "unencoded");
   }
-  return absl::OkStatus();
+  if (!options_.open_banking.has_value()) return absl::OkStatus();
+  if (options_.without_issue_time) {
+    return Error(Reason::kFieldInvalid, "Open Banking's header says when it was signed",
+                 "without_issue_time");
+  }
+  return CheckOpenBankingHeader(*options_.open_banking);
 }
 
 std::string JwsSignature::FingerprintInput(const KeyName& key) const {
@@ -71,6 +76,9 @@ std::string JwsSignature::FingerprintInput(const KeyName& key) const {
       .U8(options_.unencoded ? 1 : 0)
       .U8(options_.without_issue_time ? 1 : 0);
   if (options_.with_certificates) text.U8(1);
+  if (options_.open_banking.has_value()) {
+    text.U8(2).Bytes(options_.open_banking->issuer).Bytes(options_.open_banking->trust_anchor);
+  }
   return text.Take();
 }
 
@@ -92,9 +100,15 @@ absl::StatusOr<SignatureFormat::Draft> JwsSignature::DraftFor(const KeyVersion& 
   ASSIGN_OR_RETURN(const auto half, public_keys.Of(version));
   jose::Jws jws;
   jws.header.alg = alg;
-  jws.header.kid = half->thumbprint;
+  jws.header.kid = KidOf(version, *half);
   jws.header.typ = options_.typ;
-  if (!options_.without_issue_time) jws.header.iat = absl::ToUnixSeconds(now);
+  if (options_.open_banking.has_value()) {
+    jws.header.open_banking = {.iat = absl::ToUnixSeconds(now),
+                               .iss = options_.open_banking->issuer,
+                               .tan = options_.open_banking->trust_anchor};
+  } else if (!options_.without_issue_time) {
+    jws.header.iat = absl::ToUnixSeconds(now);
+  }
   if (options_.with_certificates) {
     ASSIGN_OR_RETURN(jws.header.x5c, ValidCertificatesOf(version, now));
     if (jws.header.x5c.empty()) {

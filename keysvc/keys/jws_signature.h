@@ -1,9 +1,11 @@
 #ifndef KEYSVC_KEYSVC_KEYS_JWS_SIGNATURE_H_
 #define KEYSVC_KEYSVC_KEYS_JWS_SIGNATURE_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "keysvc/keys/open_banking_header.h"
 #include "keysvc/keys/signature_format.h"
 
 namespace keysvc::keys {
@@ -20,9 +22,11 @@ struct JwsOptions {
   bool unencoded = false;           // RFC 7797; detached only
   bool without_issue_time = false;  // no `iat`
   bool with_certificates = false;   // as `x5c`, RFC 7515 section 4.1.6
+  // With Open Banking's parameters, the time as one of them and not as `iat`: it is never left out.
+  std::optional<OpenBankingHeader> open_banking = {};
 };
 
-// A JWS in compact form (jose/jws.h), with the key's thumbprint as `kid` and the time as `iat`: for
+// A JWS in compact form (jose/jws.h), with the version's KidOf as `kid` and the time as `iat`: for
 // keys of the purpose jws.
 class JwsSignature : public SignatureFormat {
  public:

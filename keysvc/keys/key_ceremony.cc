@@ -287,6 +287,7 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AttachCertificates(
       absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(chain->certificates.front()))));
   entry.details["certificates"] = absl::StrCat(chain->certificates.size());
   entry.details["not_after"] = absl::FormatTime(chain->not_after, absl::UTCTimeZone());
+  if (!record.version.kid.empty()) entry.details["kid"] = record.version.kid;
   store::Mutation mutation = ChangeOf({*std::move(row)});
   mutation.idempotency = std::move(kept);
   ASSIGN_OR_RETURN(audit::Receipt receipt,

@@ -63,7 +63,7 @@ class KeyCeremony {
   // ABORTED/CONFLICT when a row has changed since `rings` was read.
   absl::Status Settle(KeyRings& rings);
 
-  // Writes the certificates that the record has now; errors as above.
+  // Writes the certificates and the kid that the record has now; errors as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> AttachCertificates(
       audit::Entry entry, KeyRecord record, std::optional<store::IdempotencyRow> kept,
       KeyRings& rings);

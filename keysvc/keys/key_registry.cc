@@ -7,10 +7,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
-#include "crypto/certificate_chain.h"
 #include "crypto/digest.h"
 #include "crypto/secret_key.h"
 #include "keysvc/keys/call_record.h"
+#include "keysvc/keys/certified_version.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/hsm_keys.h"
 #include "keysvc/keys/kept_version.h"
@@ -161,24 +161,23 @@ absl::StatusOr<RecordedVersion> KeyRegistry::Import(const policy::Permit& permit
       });
 }
 
-absl::StatusOr<RecordedVersion> KeyRegistry::AttachCertificates(const policy::Permit& permit,
-                                                                const KeyVersionName& name,
-                                                                std::string_view pem,
-                                                                std::string_view request_id) {
+absl::StatusOr<RecordedVersion> KeyRegistry::AttachCertificates(
+    const policy::Permit& permit, const CertificateAttachment& attachment,
+    std::string_view request_id) {
+  const KeyName& name = attachment.name.key;
   const audit::Entry entry =
-      EntryOf(permit, "KeyService.AttachCertificate", name.key.ToString(), request_id);
+      EntryOf(permit, "KeyService.AttachCertificate", name.ToString(), request_id);
   const std::lock_guard lock(ceremony_mutex_);
-  absl::Status checked =
-      CheckPermit(permit, policy::Action::kAttachCertificate, name.key.ToString());
+  absl::Status checked = CheckPermit(permit, policy::Action::kAttachCertificate, name.ToString());
   if (checked.ok()) checked = SettleDoubt();
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
   KeyRings rings = *Rings();
-  const auto opened = OpenRequest(entry, name.key, RequestText(entry.action, name, pem));
+  const auto opened = OpenRequest(entry, name, RequestText(entry.action, attachment));
   if (!opened.ok()) return ceremony_.Refuse(entry, opened.status());
   const auto earlier = FindEarlier(entry, *opened, rings);
   if (!earlier.ok()) return ceremony_.Refuse(entry, earlier.status());
   if (earlier->has_value()) return ceremony_.Repeat(entry, **earlier);
-  auto attached = WithCertificates(rings, name, pem);
+  auto attached = CertifiedVersion(rings, attachment, clock_());
   if (!attached.ok()) return ceremony_.Refuse(entry, attached.status());
   auto kept = Keep(entry, attached->version.name, *opened);
   if (!kept.ok()) return ceremony_.Refuse(entry, kept.status());
@@ -191,24 +190,6 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AttachCertificates(const policy::Pe
   doubtful_ = true;
   if (ReasonOf(recorded.status()) != Reason::kConflict) return recorded;
   return ceremony_.Refuse(entry, recorded.status());
-}
-
-absl::StatusOr<KeyRecord> KeyRegistry::WithCertificates(const KeyRings& rings,
-                                                        const KeyVersionName& name,
-                                                        std::string_view pem) const {
-  const KeyRecord* found =
-      name.version == 0 ? rings.FindPrimary(name.key) : rings.FindVersion(name);
-  if (found == nullptr) return NotFound();
-  const KeyVersion& version = found->version;
-  if (!HasPublicHalf(version.parameters)) {
-    return Error(Reason::kKeyPurposeMismatch, "the key has no public half to certify");
-  }
-  if (!IsPrepared(version)) RETURN_IF_ERROR(CheckUse(version, Use::kProcess, clock_()));
-  ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
-                   crypto::ReadCertificateChain(pem, version.public_key, clock_()));
-  KeyRecord attached = *found;
-  attached.version.certificates = crypto::ToDer(chain);
-  return attached;
 }
 
 absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::Versions(const KeyName& name) const {
@@ -561,6 +542,7 @@ KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
                      .hsm_label = {},
                      .public_key = {},
                      .certificates = {},
+                     .kid = {},
                      .origin = origin,
                      .made_by = made_by};
   version.originator_end = version.created + parameters.cryptoperiod;

@@ -103,14 +103,12 @@ class KeyRegistry {
                                                      const KeyImport& import,
                                                      std::string_view request_id);
 
-  // Attaches certificates (crypto::ReadCertificateChain) to a version of a key pair, the primary
-  // one for 0, in the place of what it had: one that verifies still, or waits to sign. Recorded
-  // errors: NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH for keys without
-  // a public half, with KEY_NOT_ACTIVE for other versions; INVALID_ARGUMENT. Repetitions as above.
-  absl::StatusOr<audit::Recorded<KeyVersion>> AttachCertificates(const policy::Permit& permit,
-                                                                 const KeyVersionName& name,
-                                                                 std::string_view pem,
-                                                                 std::string_view request_id);
+  // Attaches certificates to a version of a key pair, and what a directory calls it by, in the
+  // place of what it had of both. Recorded errors are those of CertifiedVersion. Repetitions as
+  // above.
+  absl::StatusOr<audit::Recorded<KeyVersion>> AttachCertificates(
+      const policy::Permit& permit, const CertificateAttachment& attachment,
+      std::string_view request_id);
 
   // Oldest first. NOT_FOUND/KEY_NOT_FOUND.
   absl::StatusOr<std::vector<KeyVersion>> Versions(const KeyName& name) const;
@@ -181,9 +179,6 @@ class KeyRegistry {
                                                           const KeyName& name,
                                                           std::string_view request,
                                                           const Decide& decide, KeyRings& rings);
-  // The version's record with these certificates; errors as of AttachCertificates.
-  absl::StatusOr<KeyRecord> WithCertificates(const KeyRings& rings, const KeyVersionName& name,
-                                             std::string_view pem) const;
   // What tells the request from others, and seals its answer.
   struct KeptRequest {
     std::shared_ptr<const tokenizer::RequestKeys> keys;

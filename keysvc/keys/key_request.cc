@@ -28,14 +28,16 @@ std::string RequestText(std::string_view action, const KeyName& name,
   return text.Take();
 }
 
-std::string RequestText(std::string_view action, const KeyVersionName& name, std::string_view pem) {
-  return crypto::CanonicalWriter()
-      .Bytes(action)
+std::string RequestText(std::string_view action, const CertificateAttachment& attachment) {
+  crypto::CanonicalWriter text;
+  text.Bytes(action)
       .U8(1)
-      .Bytes(name.key.ToString())
-      .U32(name.version)
-      .Bytes(pem)
-      .Take();
+      .Bytes(attachment.name.key.ToString())
+      .U32(attachment.name.version)
+      .Bytes(attachment.pem);
+  // What an older build kept says nothing of it.
+  if (!attachment.kid.empty()) text.Bytes(attachment.kid);
+  return text.Take();
 }
 
 std::string RequestText(std::string_view action, const KeyImport& import) {

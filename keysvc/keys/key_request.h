@@ -20,12 +20,19 @@ struct KeyImport {
   pkcs11::WrappedSecret secret;
 };
 
+// Certificates for a version of a key pair, and what the directory that publishes them calls it by.
+struct CertificateAttachment {
+  KeyVersionName name;  // version 0: the primary one
+  std::string pem;      // the key's own certificate and then those of its issuers
+  std::string kid;      // empty: its thumbprint
+};
+
 // All that it asks for, in canonical form (docs/formats.md). `action` is what its record calls it;
 // `parameters` are those of a key to create, else null.
 std::string RequestText(std::string_view action, const KeyName& name,
                         const KeyParameters* parameters);
-// The same of certificates for a version (0: the primary one).
-std::string RequestText(std::string_view action, const KeyVersionName& name, std::string_view pem);
+// The same of certificates to attach.
+std::string RequestText(std::string_view action, const CertificateAttachment& attachment);
 // The same of a secret to import.
 std::string RequestText(std::string_view action, const KeyImport& import);
 

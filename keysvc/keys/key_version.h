@@ -22,6 +22,8 @@ struct KeyVersion {
   std::string public_key;  // DER SubjectPublicKeyInfo, key pairs only
   // DER, the key's own and then those of its issuers; empty where none were attached.
   std::string certificates;
+  // What the directory that publishes it calls it; empty: by its thumbprint (KidOf).
+  std::string kid;
   Origin origin = Origin::kGenerated;
   std::string made_by;  // the principal who had it made or imported; empty where that is not known
   // How often it may have sealed or signed, and how often it may in all; both 0 when that is not

@@ -16,6 +16,7 @@ constexpr std::uint8_t kMacFormatWithRecovery = 2;
 constexpr std::uint8_t kMacFormatWithTokenFormat = 3;
 constexpr std::uint8_t kMacFormatWithSigningTerms = 4;
 constexpr std::uint8_t kMacFormatWithOrigin = 5;
+constexpr std::uint8_t kMacFormatWithKid = 6;
 
 std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
@@ -49,6 +50,7 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   version.hsm_label = row.hsm_label;
   version.public_key = row.public_key;
   version.certificates = row.certificates;
+  version.kid = row.kid;
   version.origin = *origin;
   version.made_by = row.made_by;
   return record;
@@ -83,6 +85,7 @@ store::KeyVersionRow RowOf(const KeyRecord& record) {
           .recovery = record.recovery,
           .reserved_uses = record.reserved_uses,
           .certificates = version.certificates,
+          .kid = version.kid,
           .state = std::string(NameOf(version.state)),
           .primary = version.primary,
           .revision = record.revision,
@@ -105,13 +108,15 @@ std::string WrapContextOf(const KeyVersion& version) {
 std::string MacInputOf(const store::KeyVersionRow& row) {
   // Rows of older schemas lack the last columns. Which format a row is under follows from all of
   // it, so that emptying columns does not make a row of one format one of another.
-  const bool fifth = row.origin != NameOf(Origin::kGenerated) || !row.made_by.empty();
+  const bool sixth = !row.kid.empty();
+  const bool fifth = sixth || row.origin != NameOf(Origin::kGenerated) || !row.made_by.empty();
   const bool fourth = fifth || row.low_s || row.max_signatures != 0 || !row.certificates.empty();
   const bool third = fourth || !row.token_format.empty();
   const bool first = !third && row.recovery.empty() && row.reserved_uses == 0;
   crypto::CanonicalWriter input;
   input.Bytes("keysvc key row")
-      .U8(fifth    ? kMacFormatWithOrigin
+      .U8(sixth    ? kMacFormatWithKid
+          : fifth  ? kMacFormatWithOrigin
           : fourth ? kMacFormatWithSigningTerms
           : third  ? kMacFormatWithTokenFormat
           : first  ? kMacFormat
@@ -136,6 +141,7 @@ std::string MacInputOf(const store::KeyVersionRow& row) {
   if (third) input.Bytes(row.token_format);
   if (fourth) input.U8(row.low_s ? 1 : 0).U64(row.max_signatures).Bytes(row.certificates);
   if (fifth) input.Bytes(row.origin).Bytes(row.made_by);
+  if (sixth) input.Bytes(row.kid);
   return input.Take();
 }
 

@@ -46,8 +46,8 @@ class PresentedSignature {
 
   // What whoever made it says.
   struct Claims {
-    // Of our own keys a thumbprint (RFC 7638), of partners' what they like; empty where nothing is
-    // said.
+    // Of our own keys a thumbprint (RFC 7638) or what a directory calls it by, of partners' what
+    // they like; empty where nothing is said.
     std::string key_id = {};
     std::string alg = {};    // empty where nothing is said
     std::string input = {};  // the bytes that are signed

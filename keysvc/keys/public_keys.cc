@@ -18,6 +18,10 @@ absl::StatusOr<std::shared_ptr<const PublicHalf>> ReadPublicHalf(std::string_vie
   return half;
 }
 
+const std::string& KidOf(const KeyVersion& version, const PublicHalf& half) {
+  return version.kid.empty() ? half.thumbprint : version.kid;
+}
+
 absl::StatusOr<std::shared_ptr<const PublicHalf>> PublicKeys::Of(const KeyVersion& version) {
   {
     const std::lock_guard lock(mutex_);

@@ -18,11 +18,15 @@ namespace keysvc::keys {
 struct PublicHalf {
   std::unique_ptr<crypto::PublicKey> key;
   std::string pem;         // X.509 SubjectPublicKeyInfo
-  std::string thumbprint;  // RFC 7638; what a JWS calls the key by
+  std::string thumbprint;  // RFC 7638
 };
 
 // From an X.509 SubjectPublicKeyInfo in DER. DATA_LOSS/INTEGRITY_FAILURE when it is none.
 absl::StatusOr<std::shared_ptr<const PublicHalf>> ReadPublicHalf(std::string_view spki);
+
+// What JWS headers and the key's JWK set call a version by: its kid, or the thumbprint of its
+// public half.
+const std::string& KidOf(const KeyVersion& version, const PublicHalf& half);
 
 // The public halves that were used so far: parsing one takes longer than checking a signature by
 // it, and that of a version never changes. Thread-safe.

@@ -8,14 +8,16 @@
 namespace keysvc::keys {
 
 void PublishedVersions::Show(const KeyRings& rings, absl::Time now) {
-  std::map<KeyVersionName, absl::Time> since;
+  std::map<KeyVersionName, Published> published;
   for (const auto& [name, ring] : rings.all()) {
     const KeyRecord* prepared = rings.FindPrepared(name);
     if (prepared == nullptr) continue;
-    const auto known = since_.find(prepared->version.name);
-    since.emplace(prepared->version.name, known == since_.end() ? now : known->second);
+    const std::string& kid = prepared->version.kid;
+    const auto known = published_.find(prepared->version.name);
+    const bool same = known != published_.end() && known->second.kid == kid;
+    published.emplace(prepared->version.name, Published{same ? known->second.since : now, kid});
   }
-  since_ = std::move(since);
+  published_ = std::move(published);
 }
 
 absl::Status PublishedVersions::Check(const KeyParameters& parameters, const KeyRecord* prepared,
@@ -24,8 +26,10 @@ absl::Status PublishedVersions::Check(const KeyParameters& parameters, const Key
     if (!HasKeySet(parameters)) return absl::OkStatus();
     return Error(Reason::kKeyNotPublished, "no next version was made ahead and published");
   }
-  const auto since = since_.find(prepared->version.name);
-  if (since != since_.end() && now >= since->second + kJwksMaxAge) return absl::OkStatus();
+  const auto known = published_.find(prepared->version.name);
+  if (known != published_.end() && now >= known->second.since + kJwksMaxAge) {
+    return absl::OkStatus();
+  }
   return Error(Reason::kKeyNotPublished, "verifiers may not know the next version yet");
 }
 

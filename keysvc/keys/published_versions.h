@@ -2,6 +2,7 @@
 #define KEYSVC_KEYSVC_KEYS_PUBLISHED_VERSIONS_H_
 
 #include <map>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -11,9 +12,9 @@
 
 namespace keysvc::keys {
 
-// Since when the versions that wait for their rotation can be seen by verifiers. That is later than
-// they were made, by what the HSM and the log took, and not known of another process: after a start
-// it counts from there. Not thread-safe.
+// Since when the versions that wait for their rotation can be seen by verifiers, under the kid that
+// they have now. That is later than they were made, by what the HSM and the log took, and not known
+// of another process: after a start it counts from there. Not thread-safe.
 class PublishedVersions {
  public:
   // Whoever asks is shown `rings` from now on.
@@ -26,7 +27,11 @@ class PublishedVersions {
                      absl::Time now) const;
 
  private:
-  std::map<KeyVersionName, absl::Time> since_;
+  struct Published {
+    absl::Time since;
+    std::string kid;
+  };
+  std::map<KeyVersionName, Published> published_;
 };
 
 }  // namespace keysvc::keys

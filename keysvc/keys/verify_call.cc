@@ -1,5 +1,6 @@
 #include "keysvc/keys/verify_call.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,10 @@ Fault CheckTimes(const PresentedSignature::Claims& claims, std::optional<absl::D
   if (issued > now + kClockTolerance) return Fault::kFromTheFuture;
   if (max_age.has_value() && issued < now - *max_age) return Fault::kTooOld;
   return Fault::kNone;
+}
+
+bool IsAmong(const std::string& id, const std::vector<std::string>& ids) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 Verification Wrong(Fault fault) { return Verification{.fault = fault, .key_version = {}}; }
@@ -110,21 +115,25 @@ absl::StatusOr<VerifyCall::Candidate> VerifyCall::CandidateOf(const KeyVersion& 
                       .parameters = version.parameters,
                       .half = nullptr,
                       .hsm_label = version.hsm_label,
-                      .key_id = {}};
+                      .key_ids = {}};
   if (!HasPublicHalf(version.parameters)) return candidate;
   ASSIGN_OR_RETURN(candidate.half, services_.public_keys.Of(version));
-  candidate.key_id = candidate.half->thumbprint;
+  candidate.key_ids.push_back(candidate.half->thumbprint);
+  if (!version.kid.empty()) candidate.key_ids.push_back(version.kid);
   return candidate;
 }
 
 absl::StatusOr<VerifyCall::Candidate> VerifyCall::CandidateOf(const PartnerKeyName& name) const {
   ASSIGN_OR_RETURN(const auto key, services_.partner_keys.Find(name));
   RETURN_IF_ERROR(CheckVerifies(*key, now_));
-  return Candidate{.name = name.ToString(),
-                   .parameters = {.purpose = key->terms.purpose, .algorithm = key->terms.algorithm},
-                   .half = key->half,
-                   .hsm_label = {},
-                   .key_id = key->terms.kid};
+  Candidate candidate{
+      .name = name.ToString(),
+      .parameters = {.purpose = key->terms.purpose, .algorithm = key->terms.algorithm},
+      .half = key->half,
+      .hsm_label = {},
+      .key_ids = {}};
+  if (!key->terms.kid.empty()) candidate.key_ids.push_back(key->terms.kid);
+  return candidate;
 }
 
 void VerifyCall::CheckAll(const CheckTurns& turns) {
@@ -162,8 +171,8 @@ absl::StatusOr<Verification> VerifyCall::FindSigner(const PresentedSignature& pr
   Fault fault = Fault::kKeyUnknown;
   for (const Candidate& candidate : candidates_) {
     ASSIGN_OR_RETURN(const std::string_view alg, presented.AlgOf(candidate.parameters));
-    const bool named = !claims.key_id.empty() && !candidate.key_id.empty();
-    if (named && claims.key_id != candidate.key_id) continue;
+    const bool named = !claims.key_id.empty() && !candidate.key_ids.empty();
+    if (named && !IsAmong(claims.key_id, candidate.key_ids)) continue;
     // The key says how it signs; whoever says otherwise tries something.
     if (!claims.alg.empty() && claims.alg != alg) {
       if (fault == Fault::kKeyUnknown) fault = Fault::kAlgorithmMismatch;

@@ -61,9 +61,9 @@ class VerifyCall : public std::enable_shared_from_this<VerifyCall> {
     KeyParameters parameters;
     std::shared_ptr<const PublicHalf> half;  // null of MACs
     std::string hsm_label;                   // of MACs
-    // What a signature has to call it, if it names a key: its thumbprint, or the partner's kid;
-    // empty: anything.
-    std::string key_id;
+    // One of what a signature has to call it by, if it names a key: its kid or its thumbprint, by
+    // which it was called before it had a kid; or the partner's kid. Empty: anything.
+    std::vector<std::string> key_ids;
   };
 
   // What is to be checked, and by which keys.

@@ -383,6 +383,7 @@ absl::StatusOr<v1::KeyVersion> ToMessage(const keys::KeyVersion& version) {
   message.set_use_limit(version.use_limit);
   message.set_low_s(version.parameters.low_s);
   message.set_origin(ToEnum<v1::KeyOrigin>(version.origin));
+  message.set_kid(version.kid);
   if (!version.certificates.empty()) {
     ASSIGN_OR_RETURN(const crypto::CertificateChain chain,
                      crypto::CertificateChainFromDer(version.certificates));

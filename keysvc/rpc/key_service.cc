@@ -144,7 +144,8 @@ void KeyService::AttachCertificate(v1::AttachCertificateRequest& request,
                              request.request_id()));
   REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
   reply.Answer(
-      registry_.AttachCertificates(permit, name, request.pem(), request.request_id()),
+      registry_.AttachCertificates(permit, {name, request.pem(), request.kid()},
+                                   request.request_id()),
       [this, &name](const auto&) { return WithKey<v1::AttachCertificateResponse>(name.key); });
 }
 

@@ -94,6 +94,10 @@ crypto::CertificateSubject SubjectOf(const v1::CertificateSubject& message) {
           .dns_names = {message.dns_names().begin(), message.dns_names().end()}};
 }
 
+keys::OpenBankingHeader ToHeader(const v1::OpenBankingHeader& message) {
+  return {.issuer = message.issuer(), .trust_anchor = message.trust_anchor()};
+}
+
 http::Message TakeMessage(v1::HttpMessage& wire) {
   http::Message message;
   message.method = std::move(*wire.mutable_method());

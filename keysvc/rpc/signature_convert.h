@@ -15,6 +15,7 @@
 #include "crypto/certification_request.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "http/message.h"
+#include "keysvc/keys/open_banking_header.h"
 #include "keysvc/keys/presented_signature.h"
 #include "keysvc/keys/signature.h"
 #include "keysvc/keys/signature_format.h"
@@ -37,6 +38,7 @@ absl::StatusOr<Presented> TakePresented(v1::VerifyRequest& request);
 absl::StatusOr<Presented> TakePresented(v1::BatchVerifyRequest& request);
 
 crypto::CertificateSubject SubjectOf(const v1::CertificateSubject& message);
+keys::OpenBankingHeader ToHeader(const v1::OpenBankingHeader& message);
 http::Message TakeMessage(v1::HttpMessage& wire);
 std::vector<http::Field> TakeFields(google::protobuf::RepeatedPtrField<v1::HttpField>& wire);
 

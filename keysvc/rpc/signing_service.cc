@@ -342,13 +342,14 @@ void SigningService::SignJws(v1::SignJwsRequest& request, Reply<v1::SignJwsRespo
   SignAs(
       policy::Action::kSignJws, request, std::move(reply),
       [&request]() -> absl::StatusOr<Format> {
-        return std::make_shared<keys::JwsSignature>(
-            std::move(*request.mutable_payload()),
-            keys::JwsOptions{.typ = request.type(),
-                             .detached = request.detached(),
-                             .unencoded = request.unencoded(),
-                             .without_issue_time = request.without_issue_time(),
-                             .with_certificates = request.with_certificates()});
+        keys::JwsOptions options{.typ = request.type(),
+                                 .detached = request.detached(),
+                                 .unencoded = request.unencoded(),
+                                 .without_issue_time = request.without_issue_time(),
+                                 .with_certificates = request.with_certificates()};
+        if (request.has_open_banking()) options.open_banking = ToHeader(request.open_banking());
+        return std::make_shared<keys::JwsSignature>(std::move(*request.mutable_payload()),
+                                                    std::move(options));
       },
       [](keys::Signature signature) {
         v1::SignJwsResponse message;
@@ -363,8 +364,10 @@ void SigningService::VerifyJws(v1::VerifyJwsRequest& request, Reply<v1::VerifyJw
       request, std::move(reply),
       [&request](keys::VerifyRequest& verify) -> absl::Status {
         RETURN_IF_ERROR(SetAge(request, verify));
-        verify.presented = std::make_shared<keys::PresentedJws>(std::move(*request.mutable_jws()),
-                                                                PayloadBeside(request));
+        std::optional<keys::OpenBankingHeader> open_banking;
+        if (request.has_open_banking()) open_banking = ToHeader(request.open_banking());
+        verify.presented = std::make_shared<keys::PresentedJws>(
+            std::move(*request.mutable_jws()), PayloadBeside(request), std::move(open_banking));
         return absl::OkStatus();
       },
       ResultOf<v1::VerifyJwsResponse>);

@@ -185,6 +185,34 @@ class CertificateSigningRequests(unittest.TestCase):
         self.assertEqual(self.settlement.GetPublicKey(signing.GetPublicKeyRequest(
             name=f"{key}/versions/1"), timeout=SECONDS).certificate_pem, renewed)
 
+    def test_a_directorys_kid_stands_where_the_thumbprint_did(self):
+        self.authority("directory-ca")
+        key = new_key(self.officer, keys.KEY_ALGORITHM_EC_P256, keys.KEY_PURPOSE_JWS)
+        before = self.settlement.SignJws(signing.SignJwsRequest(name=key, payload=b"{}"),
+                                         timeout=SECONDS).jws
+        attached = self.attach(key, self.certified(key, "directory-ca"), kid="Directory-1_a.b")
+        self.assertEqual(attached.versions[0].kid, "Directory-1_a.b")
+        published, = self.key_set(key)
+        self.assertEqual(published["kid"], "Directory-1_a.b")
+        answer = self.settlement.GetPublicKey(signing.GetPublicKeyRequest(name=key),
+                                              timeout=SECONDS)
+        self.assertEqual(json.loads(answer.jwk), published)
+        signed = self.settlement.SignJws(signing.SignJwsRequest(name=key, payload=b"{}"),
+                                         timeout=SECONDS).jws
+        opened = jws.JWS()
+        opened.deserialize(signed, jwk.JWK(**published))
+        self.assertEqual(opened.jose_header["kid"], "Directory-1_a.b")
+        for text in (before, signed):
+            self.assertTrue(self.settlement.VerifyJws(signing.VerifyJwsRequest(
+                name=key, jws=text), timeout=SECONDS).valid)
+        refused = refusal(lambda: self.attach(key, self.certified(key, "directory-ca"), kid="a b"))
+        self.assertEqual((refused.reason, refused.field), ("FIELD_INVALID", "kid"))
+        (self.deployment.folder / "chain.pem").write_text(self.certified(key, "directory-ca"))
+        renewed = self.deployment.command("officer-1", "keys", "attach-certificate", key, "--in",
+                                          self.deployment.folder / "chain.pem", "--kid", "second")
+        self.assertEqual(renewed.returncode, 0, renewed.stderr)
+        self.assertIn("second", renewed.stdout)
+
     def test_what_does_not_certify_the_key_is_refused(self):
         self.authority("one-ca")
         self.authority("other-ca")

@@ -7,11 +7,16 @@ import time
 import unittest
 
 from deployment import Deployment
+from google.protobuf.timestamp_pb2 import Timestamp
 from jwcrypto import jwk, jws
-from wire import SECONDS, Client, keys, new_key, refusal, signing
+from jwcrypto.common import JWSEHeaderParameter
+from wire import SECONDS, Client, keys, new_key, partners, refusal, signing
 
 PAYLOAD = b'{"amount": "12.50", "currency": "EUR"}'
 FAULTS = signing.SignatureFault
+# What UK Open Banking has in headers, and what the library has to be told of it.
+OPEN_BANKING = {name: f"http://openbanking.org.uk/{name}" for name in ("iat", "iss", "tan")}
+KNOWN = {name: JWSEHeaderParameter(name, True, True, None) for name in OPEN_BANKING.values()}
 
 
 class Jws(unittest.TestCase):
@@ -41,9 +46,11 @@ class Jws(unittest.TestCase):
         self.assertEqual(answer.max_age_seconds, 300)
         return jwk.JWKSet.from_json(answer.jwks)
 
-    def opened_elsewhere(self, key: str, text: str, payload: bytes | None = None) -> jws.JWS:
-        """The JWS as the other library understands it, once it has verified it by the key set."""
-        opened = jws.JWS()
+    def opened_elsewhere(self, key: str, text: str, payload: bytes | None = None,
+                         known: dict | None = None) -> jws.JWS:
+        """The JWS as the other library understands it, once it has verified it by the key set;
+        `known`: what it understands in headers besides."""
+        opened = jws.JWS(header_registry=known)
         opened.deserialize(text)
         kid = json.loads(opened.objects["protected"])["kid"]
         if payload is not None:
@@ -78,6 +85,41 @@ class Jws(unittest.TestCase):
                 with self.assertRaises(jws.InvalidJWSSignature):
                     self.opened_elsewhere(self.key, text, PAYLOAD + b" ")
                 self.assertTrue(self.verify(self.key, text, payload=PAYLOAD).valid)
+
+    def test_another_library_verifies_open_bankings_header_and_makes_one_that_is_accepted(self):
+        key = self.create_key(keys.KEY_ALGORITHM_RSA_2048)
+        header = signing.OpenBankingHeader(issuer='O="A"/2cFqTpLwJ8X9s1kQmZ3vBn',
+                                           trust_anchor="openbanking.org.uk")
+        before = int(time.time())
+        text = self.sign(key, detached=True, type="JOSE", open_banking=header)
+        said = self.opened_elsewhere(key, text, PAYLOAD, KNOWN).jose_header
+        self.assertTrue(before <= said[OPEN_BANKING["iat"]] <= time.time())
+        self.assertEqual((said["alg"], said[OPEN_BANKING["iss"]], said[OPEN_BANKING["tan"]]),
+                         ("PS256", header.issuer, header.trust_anchor))
+        self.assertEqual(said["crit"], list(OPEN_BANKING.values()))
+        self.assertNotIn("iat", said)
+        with self.assertRaises(jws.InvalidJWSSignature):  # it does not know what is critical
+            self.opened_elsewhere(key, text, PAYLOAD)
+
+        partner = jwk.JWK.generate(kty="RSA", size=2048)
+        name = self.officer.partners.CreatePartnerKey(partners.CreatePartnerKeyRequest(
+            parent="tenants/acme", partner_key_id="open-bank", purpose=keys.KEY_PURPOSE_JWS,
+            pem=partner.export_to_pem().decode(), not_after_time=Timestamp(
+                seconds=int(time.time()) + 86400)), timeout=SECONDS).partner_key.name
+        made = jws.JWS(PAYLOAD, header_registry=KNOWN)
+        made.add_signature(partner, None, json.dumps({
+            "alg": "PS256", "kid": "theirs",
+            "crit": [OPEN_BANKING[one] for one in ("tan", "iss", "iat")],
+            OPEN_BANKING["iat"]: int(time.time()), OPEN_BANKING["iss"]: header.issuer,
+            OPEN_BANKING["tan"]: header.trust_anchor}))
+        protected, _, signature = made.serialize(compact=True).split(".")
+        theirs = f"{protected}..{signature}"
+        for expected in (None, header):
+            self.assertTrue(self.verify(name, theirs, payload=PAYLOAD, max_age_seconds=60,
+                                        open_banking=expected).valid)
+        header.issuer += "x"
+        self.assertEqual(self.verify(name, theirs, payload=PAYLOAD, open_banking=header).fault,
+                         FAULTS.SIGNATURE_FAULT_HEADER_MISMATCH)
 
     def test_a_rotation_breaks_no_verifier_that_fetched_the_key_set_before_it(self):
         key = self.create_key(keys.KEY_ALGORITHM_EC_P256)
@@ -144,6 +186,10 @@ class Jws(unittest.TestCase):
                 (lambda: self.sign(self.key, type="a b"), "FIELD_INVALID", "type"),
                 (lambda: self.sign(self.key, unencoded=True), "FIELD_INVALID", "unencoded"),
                 (lambda: self.sign(self.key, request_id="x"), "FIELD_INVALID", "request_id"),
+                (lambda: self.sign(self.key, open_banking=signing.OpenBankingHeader(issuer="a")),
+                 "FIELD_REQUIRED", "open_banking.trust_anchor"),
+                (lambda: self.verify(self.key, text, open_banking=signing.OpenBankingHeader(
+                    issuer="a", trust_anchor="A")), "FIELD_INVALID", "open_banking.trust_anchor"),
                 (lambda: self.sign(bare), "KEY_PURPOSE_MISMATCH", ""),
                 (lambda: self.verify(self.key, ""), "FIELD_REQUIRED", "jws"),
                 (lambda: self.verify(self.key, text + "."), "FIELD_INVALID", "jws"),
@@ -177,6 +223,15 @@ class Jws(unittest.TestCase):
         checked = command("settlement", *check)
         self.assertEqual(checked.returncode, 1, checked.stdout)
         self.assertIn("SIGNATURE_WRONG", checked.stdout)
+        said = ["--open-banking-issuer", "A/b", "--open-banking-trust-anchor", "bank.example"]
+        signed = ["jws", "sign", "--key", self.key, "--in", folder / "payload.json", "--out",
+                  folder / "payload.jws"]
+        self.assertEqual(command("settlement", *signed, *said).returncode, 0)
+        check = check[:6]
+        self.assertEqual(command("settlement", *check, *said).returncode, 0)
+        said[1] = "A/c"
+        self.assertIn("HEADER_MISMATCH", command("settlement", *check, *said).stdout)
+        self.assertEqual(command("settlement", *check, *said[:2]).returncode, 2)
         published = command("settlement", "keys", "jwks", self.key)
         self.assertEqual(len(json.loads(published.stdout)["keys"]), 1)
         kept = command("settlement", "keys", "jwks", self.key, "--out", folder / "jwks.json")

@@ -14,22 +14,21 @@ TEST(JwkTest, ThumbprintsAreTheOnesOfTheRfcs) {
 }
 
 TEST(JwkTest, HasWhatAVerifierNeeds) {
-  EXPECT_EQ(Jwk(*Ed25519Key(), "EdDSA"),
+  EXPECT_EQ(Jwk(*Ed25519Key(), "EdDSA", Thumbprint(*Ed25519Key())),
             R"({"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",)"
             R"("alg":"EdDSA","use":"sig","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"})");
-  EXPECT_EQ(Jwk(*P256Key(), "ES256"),
+  EXPECT_EQ(Jwk(*P256Key(), "ES256", "Ab-1_2.c"),
             R"({"crv":"P-256","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",)"
             R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","alg":"ES256","use":"sig",)"
-            R"("kid":")" +
-                Thumbprint(*P256Key()) + "\"}");
+            R"("kid":"Ab-1_2.c"})");
   EXPECT_EQ(
-      Jwk(*RsaKey(), "PS256"),
+      Jwk(*RsaKey(), "PS256", Thumbprint(*RsaKey())),
       std::string(R"({"e":"AQAB","kty":"RSA","n":")") + kModulus +
           R"(","alg":"PS256","use":"sig","kid":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"})");
 }
 
 TEST(JwkTest, AKeyWithoutAnAlgorithmSaysNone) {
-  EXPECT_EQ(Jwk(*RsaKey(), ""),
+  EXPECT_EQ(Jwk(*RsaKey(), "", Thumbprint(*RsaKey())),
             std::string(R"({"e":"AQAB","kty":"RSA","n":")") + kModulus +
                 R"(","use":"sig","kid":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"})");
 }

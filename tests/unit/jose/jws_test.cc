@@ -131,6 +131,38 @@ TEST(JwsTest, AHeaderIsReadAsItWasWritten) {
   EXPECT_TRUE(read->b64);
 }
 
+// UK Open Banking's message signing, since version 3.1.4 and before.
+TEST(JwsTest, OpenBankingsParametersAreCriticalAndInThisForm) {
+  JwsHeader header{.alg = "PS256", .kid = "kid", .typ = "JOSE", .x5c = {}, .iat = {}, .b64 = true};
+  header.open_banking = {.iat = 1739485930, .iss = "O=\"A\\B\"/2", .tan = "openbanking.org.uk"};
+  const std::string parameters =
+      R"({"alg":"PS256","typ":"JOSE","kid":"kid","http://openbanking.org.uk/iat":1739485930,)"
+      R"("http://openbanking.org.uk/iss":"O=\"A\\B\"/2",)"
+      R"("http://openbanking.org.uk/tan":"openbanking.org.uk",)";
+  const std::string names = R"("http://openbanking.org.uk/iat","http://openbanking.org.uk/iss",)"
+                            R"("http://openbanking.org.uk/tan"]})";
+  EXPECT_EQ(ToJson(header), parameters + R"("crit":[)" + names);
+  const auto read = ParseJwsHeader(ToJson(header));
+  ASSERT_OK(read);
+  EXPECT_EQ(read->open_banking.iat, 1739485930);
+  EXPECT_EQ(read->open_banking.iss, "O=\"A\\B\"/2");
+  EXPECT_EQ(read->open_banking.tan, "openbanking.org.uk");
+  EXPECT_EQ(read->iat, std::nullopt);
+  header.b64 = false;
+  EXPECT_EQ(ToJson(header), parameters + R"("b64":false,"crit":["b64",)" + names);
+}
+
+TEST(JwsTest, OpenBankingsParametersMeanNothingUnlessTheyAreCritical) {
+  const auto header =
+      ParseJwsHeader(R"({"alg":"PS256","iat":2,"http://openbanking.org.uk/iat":1,)"
+                     R"("http://openbanking.org.uk/iss":"a","http://openbanking.org.uk/tan":{},)"
+                     R"("crit":["http://openbanking.org.uk/iss"]})");
+  ASSERT_OK(header);
+  EXPECT_EQ(header->open_banking.iat, std::nullopt);
+  EXPECT_EQ(header->open_banking.iss, "a");
+  EXPECT_EQ(header->open_banking.tan, std::nullopt);
+}
+
 TEST(JwsTest, WhatIsNotCriticalMayBeUnknown) {
   EXPECT_OK(ParseJwsHeader(R"({"alg":"ES256","x5t":"a","nested":{"alg":"b","b64":1}})"));
   EXPECT_OK(ParseJwsHeader(R"({"alg":"ES256","iat":1,"crit":["iat"]})"));
@@ -160,6 +192,19 @@ TEST(JwsTest, HeadersThatReadersWouldUnderstandDifferentlyAreRefused) {
                              R"({"alg":"ES256","b64":false,"crit":["b64","b64"]})",
                              R"({"alg":"ES256","b64":false})",
                              R"({"alg":"ES256","b64":0,"crit":["b64"]})",
+                             R"({"alg":"PS256","crit":["http://openbanking.org.uk/iat"]})",
+                             R"({"alg":"PS256","crit":["http://openbanking.org.uk/iss"]})",
+                             R"({"alg":"PS256","crit":["http://openbanking.org.uk/tan"]})",
+                             R"({"alg":"PS256","http://openbanking.org.uk/iat":"1",)"
+                             R"("crit":["http://openbanking.org.uk/iat"]})",
+                             R"({"alg":"PS256","http://openbanking.org.uk/iss":1,)"
+                             R"("crit":["http://openbanking.org.uk/iss"]})",
+                             R"({"alg":"PS256","http://openbanking.org.uk/tan":null,)"
+                             R"("crit":["http://openbanking.org.uk/tan"]})",
+                             R"({"alg":"PS256","http://openbanking.org.uk/aud":"a",)"
+                             R"("crit":["http://openbanking.org.uk/aud"]})",
+                             R"({"alg":"PS256","iat":1,"http://openbanking.org.uk/iat":2,)"
+                             R"("crit":["http://openbanking.org.uk/iat"]})",
                              "{\"alg\":\"ES256\xff\"}"}) {
     EXPECT_THAT(ParseJwsHeader(header), HasReason(Reason::kFieldInvalid)) << header;
   }

@@ -63,10 +63,10 @@ class CertificatesTest : public ::testing::Test {
   }
 
   absl::StatusOr<KeyVersion> Attach(std::uint32_t version, const std::string& pem,
-                                    std::string_view request_id = {}) {
+                                    std::string_view request_id = {}, const std::string& kid = {}) {
     auto recorded = world_.registry().AttachCertificates(
-        world_.PermitFor(policy::Action::kAttachCertificate, kKey.ToString()), {kKey, version}, pem,
-        request_id);
+        world_.PermitFor(policy::Action::kAttachCertificate, kKey.ToString()),
+        {{kKey, version}, pem, kid}, request_id);
     return recorded.ok() ? std::move(recorded->value)
                          : absl::StatusOr<KeyVersion>(recorded.status());
   }
@@ -130,10 +130,12 @@ TEST_F(CertificatesTest, WhatCannotBeAttachedIsRecorded) {
   const KeyName mac{"acme", "mac"};
   ASSERT_OK(world_.Create(mac, {Purpose::kMac, Algorithm::kHmacSha256, Protection::kHsm, kYear}));
   const auto refused = world_.registry().AttachCertificates(
-      world_.PermitFor(policy::Action::kAttachCertificate, mac.ToString()), {mac, 1}, chain, "");
+      world_.PermitFor(policy::Action::kAttachCertificate, mac.ToString()), {{mac, 1}, chain, ""},
+      "");
   EXPECT_THAT(refused->value, HasReason(Reason::kKeyPurposeMismatch));
   const auto foreign = world_.registry().AttachCertificates(
-      world_.PermitFor(policy::Action::kAttachCertificate, mac.ToString()), {kKey, 1}, chain, "");
+      world_.PermitFor(policy::Action::kAttachCertificate, mac.ToString()), {{kKey, 1}, chain, ""},
+      "");
   EXPECT_THAT(foreign->value, HasReason(Reason::kInternal));
   EXPECT_EQ(Attached(1), "");
   world_.Advance(8 * kYear);

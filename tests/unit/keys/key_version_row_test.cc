@@ -189,6 +189,29 @@ TEST_F(KeyVersionRowTest, TheMacIsAlsoOverWhereTheKeyWasMadeAndByWhom) {
   EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
 }
 
+// Golden: what a sixth format adds to the fifth.
+TEST_F(KeyVersionRowTest, TheMacIsAlsoOverWhatADirectoryCallsTheKey) {
+  KeyRecord record = SomeRecord();
+  record.version.made_by = "officer-1";
+  std::string expected = MacInputOf(*rows_.Seal(record));
+  record.version.kid = "Ab-1";
+  auto row = rows_.Seal(record);
+  ASSERT_OK(row);
+  expected[18] = 6;
+  expected += crypto::known::Bytes("00000004") + "Ab-1";
+  EXPECT_EQ(MacInputOf(*row), expected);
+  const auto opened = rows_.Open(*row);
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->version.kid, "Ab-1");
+  row->kid = "Ab-2";
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->kid.clear();
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+  row->kid = "Ab-1";
+  row->made_by.clear();
+  EXPECT_THAT(rows_.Open(*row), HasReason(Reason::kIntegrityFailure));
+}
+
 TEST_F(KeyVersionRowTest, ARowIsNotTakenBackToTheFirstFormat) {
   KeyRecord record = SomeRecord();
   record.recovery = "sealed";

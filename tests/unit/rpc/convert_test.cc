@@ -246,6 +246,7 @@ TEST(ToMessage, ListsVersionsNewestFirst) {
     versions[i].name = {.key = {.tenant = "acme", .key = "orders"}, .version = i + 1};
     versions[i].state = i == 2 ? keys::KeyState::kActive : keys::KeyState::kDeactivated;
   }
+  versions[1].kid = "directory";
   const v1::Key key = ToMessage(versions).value();
   EXPECT_EQ(key.name(), "tenants/acme/keys/orders");
   EXPECT_EQ(key.purpose(), v1::KEY_PURPOSE_SIGN);
@@ -254,6 +255,8 @@ TEST(ToMessage, ListsVersionsNewestFirst) {
   EXPECT_EQ(key.versions(0).state(), v1::KEY_STATE_ACTIVE);
   EXPECT_EQ(key.versions(0).algorithm(), v1::KEY_ALGORITHM_EC_P256);
   EXPECT_EQ(key.versions(2).state(), v1::KEY_STATE_DEACTIVATED);
+  EXPECT_EQ(key.versions(0).kid(), "");
+  EXPECT_EQ(key.versions(1).kid(), "directory");
 }
 
 TEST(ToMessage, SaysNothingOfAKeyWhoseCertificatesCannotBeRead) {

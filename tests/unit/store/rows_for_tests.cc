@@ -69,6 +69,7 @@ KeyVersionRow KeyRowOf(std::uint32_t version, std::uint64_t revision) {
           .recovery = "recovery" + kBytes,
           .reserved_uses = 9,
           .certificates = "certificates" + kBytes,
+          .kid = "kid",
           .state = "active",
           .primary = true,
           .revision = revision,
@@ -129,7 +130,7 @@ bool SameKey(const KeyVersionRow& a, const KeyVersionRow& b) {
                     row.environment, row.created_ms, row.originator_end_ms, row.recipient_end_ms,
                     row.hsm_label, row.wrapped, row.public_key, row.recovery, row.reserved_uses,
                     row.state, row.primary, row.revision, row.mac, row.token_format, row.low_s,
-                    row.certificates, row.max_signatures, row.origin, row.made_by);
+                    row.certificates, row.max_signatures, row.origin, row.made_by, row.kid);
   };
   return all(a) == all(b);
 }

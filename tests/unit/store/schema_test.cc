@@ -58,6 +58,7 @@ TEST_F(SchemaTest, AStoreOfVersion1OpensAndReads) {
   key.certificates.clear();
   key.origin = "generated";
   key.made_by.clear();
+  key.kid.clear();
   EXPECT_TRUE(SameKey(store->ListKeyVersions().value().at(0), key));
   const auto answer = IdempotencyRowOf("r", 10);
   EXPECT_TRUE(
