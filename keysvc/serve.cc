@@ -131,7 +131,8 @@ void Finish(rpc::Server& server, std::initializer_list<rpc::Lane*> lanes,
 absl::Status Serve(const Config& config) {
   RETURN_IF_ERROR(CheckMayServe(config));
   const sigset_t signals = BlockSignals();
-  ASSIGN_OR_RETURN(tokenizer::Profiles profiles, tokenizer::Profiles::Create(config.profiles));
+  ASSIGN_OR_RETURN(tokenizer::Profiles profiles,
+                   tokenizer::Profiles::Create(config.profiles, config.retired_profiles));
   ASSIGN_OR_RETURN(auto authorities, LoadAuthorities(config));
   ASSIGN_OR_RETURN(const rpc::ServerOptions server_options, LoadServerOptions(config));
 
