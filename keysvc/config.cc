@@ -84,8 +84,9 @@ class Reader {
   absl::StatusOr<Config> Read(const YamlNode& root) {
     RETURN_IF_ERROR(
         RequireKeys(root, {"deployment", "listen", "tls", "trust_domains", "token", "store",
-                           "audit", "policy", "recovery", "token_profiles", "locked_memory_mib",
-                           "opened_key_minutes", "accepted_signatures_per_key"}));
+                           "audit", "policy", "recovery", "token_profiles", "retired_profiles",
+                           "locked_memory_mib", "opened_key_minutes",
+                           "accepted_signatures_per_key"}));
     RETURN_IF_ERROR(ReadDeployment(root));
     ASSIGN_OR_RETURN(config_.listen, Text(root, "listen", IsAddress, "host:port is expected"));
     RETURN_IF_ERROR(ReadTls(root));
@@ -96,6 +97,7 @@ class Reader {
     ASSIGN_OR_RETURN(config_.policy_file, Path(root, "policy"));
     RETURN_IF_ERROR(ReadRecovery(root));
     RETURN_IF_ERROR(ReadProfiles(root));
+    RETURN_IF_ERROR(ReadRetiredProfiles(root));
     ASSIGN_OR_RETURN(config_.locked_memory_mib, Number(root, "locked_memory_mib", 1, 64, 2));
     ASSIGN_OR_RETURN(const std::size_t minutes, Number(root, "opened_key_minutes", 1, 15, 15));
     config_.opened_key_lifetime = absl::Minutes(minutes);
@@ -284,12 +286,7 @@ class Reader {
           RequireKeys(item, {"tenant", "name", "number", "deterministic", "family", "ff1", "emv",
                              "time_to_live_minutes", "uses", "grace_minutes", "request_id_hours",
                              "account_reference_issuer", "domain", "on_reissue", "metadata"}));
-      tokenizer::Profile profile;
-      ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
-      ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
-      ASSIGN_OR_RETURN(const YamlNode number, item.Get("number"));
-      ASSIGN_OR_RETURN(const std::int64_t value, number.AsInteger(1, 65535));
-      profile.number = static_cast<std::uint16_t>(value);
+      ASSIGN_OR_RETURN(tokenizer::Profile profile, ReadNames(item));
       ASSIGN_OR_RETURN(const YamlNode deterministic, item.Get("deterministic"));
       ASSIGN_OR_RETURN(profile.deterministic, deterministic.AsBool());
       ASSIGN_OR_RETURN(const std::size_t minutes,
@@ -320,6 +317,31 @@ class Reader {
       RETURN_IF_ERROR(FaultUnless(tokenizer::Profiles::Create(config_.profiles).status(), item));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ReadRetiredProfiles(const YamlNode& root) {
+    const std::optional<YamlNode> node = root.Find("retired_profiles");
+    if (!node.has_value()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::vector<YamlNode> items, node->Items());
+    for (const YamlNode& item : items) {
+      RETURN_IF_ERROR(RequireKeys(item, {"tenant", "name", "number"}));
+      ASSIGN_OR_RETURN(tokenizer::Profile profile, ReadNames(item));
+      config_.retired_profiles.push_back(std::move(profile));
+      RETURN_IF_ERROR(FaultUnless(
+          tokenizer::Profiles::Create(config_.profiles, config_.retired_profiles).status(), item));
+    }
+    return absl::OkStatus();
+  }
+
+  // A profile of this tenant, name and number.
+  static absl::StatusOr<tokenizer::Profile> ReadNames(const YamlNode& item) {
+    tokenizer::Profile profile;
+    ASSIGN_OR_RETURN(profile.tenant, Id(item, "tenant"));
+    ASSIGN_OR_RETURN(profile.name, Id(item, "name"));
+    ASSIGN_OR_RETURN(const YamlNode number, item.Get("number"));
+    ASSIGN_OR_RETURN(const std::int64_t value, number.AsInteger(1, 65535));
+    profile.number = static_cast<std::uint16_t>(value);
+    return profile;
   }
 
   static absl::StatusOr<tokenizer::DomainRestriction> ReadDomain(const YamlNode& node) {

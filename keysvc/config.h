@@ -42,6 +42,7 @@ struct Config {
   std::string policy_file;
   std::string recovery_certificate_file;  // empty: keys are lost with the HSM; never in production
   std::vector<tokenizer::Profile> profiles;
+  std::vector<tokenizer::Profile> retired_profiles;  // tenant, name and number
   std::size_t locked_memory_mib = 2;
   absl::Duration opened_key_lifetime = absl::Minutes(15);
   std::size_t accepted_signatures_per_key = keys::NoncePlaces::kPerKey;

@@ -84,7 +84,7 @@ absl::Status EnrollRecovery(const Config& config) {
 
 absl::Status CheckStoreOffline(const Config& config) {
   ASSIGN_OR_RETURN(const tokenizer::Profiles profiles,
-                   tokenizer::Profiles::Create(config.profiles));
+                   tokenizer::Profiles::Create(config.profiles, config.retired_profiles));
   ASSIGN_OR_RETURN(const auto hsm, pkcs11::OpenToken(config.token));
   ASSIGN_OR_RETURN(const auto deployment,
                    OpenedDeployment::Open(config, *hsm, OpenedDeployment::For::kService));

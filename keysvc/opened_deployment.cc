@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "audit/clock_quality.h"
+#include "crypto/kdf.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "keysvc/say.h"
@@ -39,6 +40,8 @@ absl::StatusOr<std::unique_ptr<OpenedDeployment>> OpenedDeployment::Open(const C
   ASSIGN_OR_RETURN(opened->recovery_, LoadRecoveryCertificate(config));
 
   ASSIGN_OR_RETURN(auto database_key, keys::OpenDatabaseKey(config.deployment, hsm));
+  ASSIGN_OR_RETURN(const auto id_key, crypto::DeriveKey(database_key, "keysvc recorded id 1"));
+  ASSIGN_OR_RETURN(opened->recorded_id_mac_, crypto::HmacSha256::Create(id_key));
   ASSIGN_OR_RETURN(const std::uint32_t kek_version, keys::KekVersionOf(config.deployment));
   opened->left_behind_.log_pages = store::PagesInWriteAheadLog(config.store.path);
   ASSIGN_OR_RETURN(opened->store_, store::OpenSqlcipherStore(config.store, database_key));

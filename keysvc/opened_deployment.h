@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "audit/checkpoint.h"
 #include "audit/journal.h"
+#include "crypto/mac.h"
 #include "crypto/recovery_key.h"
 #include "keysvc/config.h"
 #include "keysvc/head_facts.h"
@@ -69,6 +70,8 @@ class OpenedDeployment {
   keys::PartnerKeys& partner_keys() { return *partner_keys_; }
   keys::KeyDelivery& delivery() { return *delivery_; }
   keys::NoncePlaces& nonce_places() { return nonce_places_; }
+  // By a key that the database key stands for: what keysvc/rpc/recorded_id.h asks for.
+  const crypto::HmacSha256& recorded_id_mac() const { return *recorded_id_mac_; }
   const LeftBehind& left_behind() const { return left_behind_; }
 
  private:
@@ -86,6 +89,7 @@ class OpenedDeployment {
   std::unique_ptr<crypto::RecoveryCertificate> recovery_;
   LeftBehind left_behind_;
   keys::NoncePlaces nonce_places_;
+  std::unique_ptr<crypto::HmacSha256> recorded_id_mac_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<audit::CheckpointSigner> signer_;
   std::unique_ptr<audit::Journal> journal_;

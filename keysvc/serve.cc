@@ -29,6 +29,7 @@
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/method_table.h"
 #include "keysvc/rpc/partner_key_service.h"
+#include "keysvc/rpc/recorded_id.h"
 #include "keysvc/rpc/refusal_counter.h"
 #include "keysvc/rpc/server.h"
 #include "keysvc/rpc/signing_service.h"
@@ -130,7 +131,8 @@ void Finish(rpc::Server& server, std::initializer_list<rpc::Lane*> lanes,
 absl::Status Serve(const Config& config) {
   RETURN_IF_ERROR(CheckMayServe(config));
   const sigset_t signals = BlockSignals();
-  ASSIGN_OR_RETURN(tokenizer::Profiles profiles, tokenizer::Profiles::Create(config.profiles));
+  ASSIGN_OR_RETURN(tokenizer::Profiles profiles,
+                   tokenizer::Profiles::Create(config.profiles, config.retired_profiles));
   ASSIGN_OR_RETURN(auto authorities, LoadAuthorities(config));
   ASSIGN_OR_RETURN(const rpc::ServerOptions server_options, LoadServerOptions(config));
 
@@ -197,11 +199,12 @@ absl::Status Serve(const Config& config) {
   audit_service.Register(methods, admin_lane);
   rpc::CallerIdentity identity(std::move(authorities), deployment->gate());
   rpc::RefusalCounter refusals(deployment->journal());
-  ASSIGN_OR_RETURN(
-      const auto server,
-      rpc::Server::Start(server_options,
-                         {methods, identity, deployment->journal(), refusals, troubles},
-                         [&] { return hsm->Probe(config.deployment.CanaryLabel()); }));
+  const rpc::RecordedIds recorded_ids(deployment->recorded_id_mac());
+  ASSIGN_OR_RETURN(const auto server,
+                   rpc::Server::Start(
+                       server_options,
+                       {methods, identity, deployment->journal(), refusals, troubles, recorded_ids},
+                       [&] { return hsm->Probe(config.deployment.CanaryLabel()); }));
   const std::string host = config.listen.substr(0, config.listen.rfind(':'));
   Say(absl::StrCat("serving on ", host, ":", server->port()));
   NotifyServiceManager("READY=1");

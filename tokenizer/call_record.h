@@ -2,6 +2,7 @@
 #ifndef KEYSVC_TOKENIZER_CALL_RECORD_H_
 #define KEYSVC_TOKENIZER_CALL_RECORD_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "audit/entry.h"
 #include "policy/gate.h"
 #include "tokenizer/token_reader.h"
@@ -29,6 +31,10 @@ audit::Entry EntryOf(const policy::Permit& permit, std::string_view action,
 void AddItem(audit::Entry& entry, std::string resource, const absl::Status& status);
 // What became of an item that is there already.
 void SetItem(audit::Item& item, const absl::Status& status);
+template <typename Value>
+void SetItem(audit::Item& item, const absl::StatusOr<Value>& result) {
+  SetItem(item, result.status());
+}
 
 // Adds what became of each token that was read, and says of which profiles they are, by which rules
 // and with which keys.
@@ -46,6 +52,18 @@ void SetFailed(audit::Entry& entry, const absl::Status& status);
 
 // Sets the outcome from the items: a success when one of them is, otherwise the first one's.
 void SetOutcomeOfItems(audit::Entry& entry);
+
+// The entry, which starts from `entry`, of a call that is answered with what was kept of it: one
+// result for each token, as it is told now.
+template <typename Result>
+audit::Entry RepetitionOf(audit::Entry entry, const std::vector<TokenReading>& readings,
+                          const std::vector<Result>& results) {
+  entry.details["repetition"] = "true";
+  AddReadings(entry, readings);
+  for (std::size_t i = 0; i < results.size(); ++i) SetItem(entry.items[i], results[i]);
+  SetOutcomeOfItems(entry);
+  return entry;
+}
 
 // The values in order with commas between.
 std::string Listed(const std::set<std::string>& values);

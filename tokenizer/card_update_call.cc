@@ -64,7 +64,7 @@ void CardUpdateCall::Attempt() {
   Results results;
   for (std::size_t i = 0; i < readings_.size(); ++i) {
     const absl::StatusOr<IssuedToken>& result = results.emplace_back(Update(i, progress));
-    SetItem(entry.items[i], result.status());
+    SetItem(entry.items[i], result);
   }
   if (absl::Status status = FindPassing(results); !status.ok()) return Fail(status);
   SetOutcomeOfItems(entry);
@@ -93,11 +93,7 @@ void CardUpdateCall::Repeat(Results results) {
   // Of what was kept, each is an answer.
   if (absl::Status status = FindPassing(readings_); !status.ok()) return Fail(status);
   RefuseWhatIsNotAllowed(names_, readings_, results);
-  audit::Entry entry = entry_;
-  entry.details["repetition"] = "true";
-  AddReadings(entry, readings_);
-  for (std::size_t i = 0; i < results.size(); ++i) SetItem(entry.items[i], results[i].status());
-  SetOutcomeOfItems(entry);
+  audit::Entry entry = RepetitionOf(entry_, readings_, results);
   Record(std::move(entry), std::move(results));
 }
 

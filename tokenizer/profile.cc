@@ -80,6 +80,33 @@ bool HaveOtherIssuers(const Profile& one, const Profile& other) {
          one.account_reference_issuer != other.account_reference_issuer;
 }
 
+absl::Status CheckNames(const Profile& profile) {
+  if (!policy::IsName(profile.tenant) || !policy::IsName(profile.name)) {
+    return Error(Reason::kConfigInvalid, "a token profile's tenant or name is not a name");
+  }
+  if (profile.number != 0) return absl::OkStatus();
+  return Error(Reason::kConfigInvalid, "a token profile has the number 0");
+}
+
+bool ShareNameOrNumber(const Profile& one, const Profile& other) {
+  return one.tenant == other.tenant && (one.name == other.name || one.number == other.number);
+}
+
+// Tokens that were made keep name and number taken.
+absl::Status CheckRetired(const std::vector<Profile>& retired,
+                          const std::vector<Profile>& declared) {
+  for (auto profile = retired.begin(); profile != retired.end(); ++profile) {
+    RETURN_IF_ERROR(CheckNames(*profile));
+    const auto shares = [&](const Profile& other) { return ShareNameOrNumber(*profile, other); };
+    if (std::any_of(declared.begin(), declared.end(), shares) ||
+        std::any_of(retired.begin(), profile, shares)) {
+      return Error(Reason::kConfigInvalid,
+                   "a retired profile shares name or number with another one of its tenant");
+    }
+  }
+  return absl::OkStatus();
+}
+
 bool ShareRange(const Profile& one, const Profile& other) {
   return one.family == Family::kEmv && other.family == Family::kEmv &&
          one.emv.range.Overlaps(other.emv.range);
@@ -127,14 +154,10 @@ std::string Profile::TokenFormat() const {
   return format;
 }
 
-absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
+absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles,
+                                          std::vector<Profile> retired) {
   for (auto profile = profiles.begin(); profile != profiles.end(); ++profile) {
-    if (!policy::IsName(profile->tenant) || !policy::IsName(profile->name)) {
-      return Error(Reason::kConfigInvalid, "a token profile's tenant or name is not a name");
-    }
-    if (profile->number == 0) {
-      return Error(Reason::kConfigInvalid, "a token profile has the number 0");
-    }
+    RETURN_IF_ERROR(CheckNames(*profile));
     if (profile->deterministic && (profile->time_to_live > absl::ZeroDuration() ||
                                    profile->uses > 0 || profile->family == Family::kEmv)) {
       return Error(Reason::kConfigInvalid,
@@ -152,11 +175,8 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
                    "the account references of a tenant have one issuer, so that all tokens of a "
                    "card share one");
     }
-    const bool taken = std::any_of(profiles.begin(), profile, [&](const Profile& earlier) {
-      return earlier.tenant == profile->tenant &&
-             (earlier.name == profile->name || earlier.number == profile->number);
-    });
-    if (taken) {
+    if (std::any_of(profiles.begin(), profile,
+                    [&](const Profile& earlier) { return ShareNameOrNumber(*profile, earlier); })) {
       return Error(Reason::kConfigInvalid, "two token profiles of a tenant share name or number");
     }
     if (std::any_of(profiles.begin(), profile,
@@ -172,7 +192,8 @@ absl::StatusOr<Profiles> Profiles::Create(std::vector<Profile> profiles) {
                    "token a number is");
     }
   }
-  return Profiles(std::move(profiles));
+  RETURN_IF_ERROR(CheckRetired(retired, profiles));
+  return Profiles(std::move(profiles), std::move(retired));
 }
 
 absl::StatusOr<const Profile*> Profiles::Find(std::string_view resource_name) const {

@@ -78,13 +78,18 @@ class Profiles {
   // issuer of account references that is not of its form or another than before in the tenant; for
   // a domain that does not pass its Check(), or has merchants in a deterministic profile; for one
   // that merges and is not deterministic, or keeps no cards; for metadata that do not pass
-  // CheckFields(), or of a deterministic one.
-  static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles);
+  // CheckFields(), or of a deterministic one. Of `retired` ones, which are declared no more
+  // although there may be tokens of them, only tenant, name and number count; CONFIG_INVALID for
+  // what is no name, for the number 0, and for a name or number that another profile of the tenant
+  // has, retired or not.
+  static absl::StatusOr<Profiles> Create(std::vector<Profile> profiles,
+                                         std::vector<Profile> retired = {});
 
   // By "tenants/../tokenProfiles/..". NOT_FOUND/PROFILE_NOT_FOUND.
   absl::StatusOr<const Profile*> Find(std::string_view resource_name) const;
   const Profile* Find(std::string_view tenant, std::uint16_t number) const;  // nullptr when unknown
   const std::vector<Profile>& all() const { return profiles_; }
+  const std::vector<Profile>& retired() const { return retired_; }
 
   // Takes the numbers of these ranges for tokens too: of the family emv, and of profiles that need
   // not be declared any more. Before others use this.
@@ -93,8 +98,10 @@ class Profiles {
   bool IsIssued(std::string_view number) const;
 
  private:
-  explicit Profiles(std::vector<Profile> profiles) : profiles_(std::move(profiles)) {}
+  Profiles(std::vector<Profile> profiles, std::vector<Profile> retired)
+      : profiles_(std::move(profiles)), retired_(std::move(retired)) {}
   std::vector<Profile> profiles_;
+  std::vector<Profile> retired_;
   std::vector<IssuedRange> former_ranges_;
 };
 

@@ -98,11 +98,7 @@ void StateChangeCall::Repeat(Results results) {
   // Of what was kept, each is an answer.
   if (absl::Status status = FindPassing(readings_); !status.ok()) return Fail(status);
   RefuseWhatIsNotAllowed(names_, readings_, results);
-  audit::Entry entry = entry_;
-  entry.details["repetition"] = "true";
-  AddReadings(entry, readings_);
-  for (std::size_t i = 0; i < results.size(); ++i) SetItem(entry.items[i], results[i]);
-  SetOutcomeOfItems(entry);
+  audit::Entry entry = RepetitionOf(entry_, readings_, results);
   Record(std::move(entry), std::move(results));
 }
 

@@ -80,6 +80,9 @@ absl::Status ProfileChanged(const Profile& profile, std::string_view how) {
                absl::StrCat("the store holds tokens of ", profile.ResourceName(), ToAbsl(how)));
 }
 
+constexpr std::string_view kDeclareOrRetire =
+    ", which is declared no more: declare it again, or retire it with retired_profiles";
+
 bool IsDeleted(const store::TokenRow& row) {
   return TokenStateOf(row.state) == TokenState::kDeleted;
 }
@@ -92,6 +95,7 @@ class Check {
       : store_(store), profiles_(profiles), keys_(keys), options_(options) {}
 
   absl::StatusOr<StoredTokens> Run() {
+    RETURN_IF_ERROR(LookForComputed());
     ASSIGN_OR_RETURN(const store::FrontierRow frontier, store_.ReadFrontier());
     leaves_ = frontier.size;
     ASSIGN_OR_RETURN(const std::optional<Census> census, NewestCensus(store_, leaves_));
@@ -181,17 +185,60 @@ class Check {
     return absl::OkStatus();
   }
 
+  // Tokens of the family ff1 are kept nowhere, so that nobody can say that there are none.
+  absl::Status LookForComputed() const {
+    for (const Profile& former : options_.former) {
+      const auto& retired = profiles_.retired();
+      if (former.family != Family::kFf1 ||
+          std::any_of(retired.begin(), retired.end(), [&](const Profile& profile) {
+            return profile.ResourceName() == former.ResourceName();
+          })) {
+        continue;
+      }
+      return Error(
+          Reason::kProfileChanged,
+          absl::StrCat("there may be tokens of ", former.ResourceName(), ToAbsl(kDeclareOrRetire)));
+    }
+    return absl::OkStatus();
+  }
+
   // Of the first row with this number and key version: tokens of a profile whose number was changed
-  // would not be found any more. Those of one that was taken out are left as they are.
+  // would not be found any more.
   absl::Status LookForNumber(const store::TokenRow& row) {
     if (IsDeleted(row) ||
         !strangers_.insert(std::tuple(row.tenant, row.profile, row.data_version)).second) {
       return absl::OkStatus();
     }
     const Profile* profile = SealerOf(row, profiles_.all());
-    if (profile == nullptr) return absl::OkStatus();
+    if (profile == nullptr) return LookForRetired(row);
     return ProfileChanged(*profile, absl::StrCat(" under the number ", row.profile,
                                                  ", which it had before: declare it with that"));
+  }
+
+  // Those of a profile that was retired are left as they are, once it is known that they are its
+  // own. Whose they are is not known where no key opens them any more.
+  absl::Status LookForRetired(const store::TokenRow& row) {
+    const auto row_mac = keys_.RowMacKey(row.tenant);
+    if (row_mac.ok()) RETURN_IF_ERROR(CheckRow(row, **row_mac));
+    const std::vector<Profile>& all = profiles_.retired();
+    const auto retired = std::find_if(all.begin(), all.end(), [&](const Profile& one) {
+      return one.tenant == row.tenant && one.number == row.profile;
+    });
+    const Profile* former = SealerOf(row, options_.former);
+    if (retired != all.end() &&
+        (former == nullptr || former->ResourceName() == retired->ResourceName())) {
+      return absl::OkStatus();
+    }
+    const std::string number = absl::StrCat(" under the number ", row.profile);
+    if (former != nullptr) {
+      return ProfileChanged(
+          *former, retired == all.end()
+                       ? absl::StrCat(number, ToAbsl(kDeclareOrRetire))
+                       : absl::StrCat(number, ", which is retired as that of another profile"));
+    }
+    return Error(Reason::kProfileChanged,
+                 absl::StrCat("the store holds tokens of a profile of tenants/", row.tenant, number,
+                              ToAbsl(kDeclareOrRetire)));
   }
 
   // Of the first row of these versions: that it is the profile's own.

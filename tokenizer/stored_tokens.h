@@ -20,7 +20,8 @@ struct StoredTokensOptions {
   // Told every `rows_per_report` rows how many have been read.
   std::function<void(std::uint64_t rows)> progress;
   std::uint64_t rows_per_report = 1'000'000;
-  // What profiles that were declared once, and have keys, are called: tenant and name.
+  // Which profiles were declared once, are not now, and have keys: tenant, name, and whether they
+  // are of the family ff1.
   std::vector<Profile> former = {};
 };
 
@@ -29,7 +30,7 @@ struct StoredTokens {
   std::uint64_t rows = 0;
   std::uint64_t changes = 0;         // of rows that were there already
   std::uint64_t opened = 0;          // MAC, AEAD, the record and the way from card to row checked
-  std::uint64_t undeclared = 0;      // of profiles that are not declared any more: not checked
+  std::uint64_t undeclared = 0;      // of retired profiles, or deleted: not checked
   std::uint64_t without_record = 0;  // from before rows named their records
 };
 
@@ -39,8 +40,10 @@ struct StoredTokens {
 // changed less often, than the newest head of the log that counts them says.
 // FAILED_PRECONDITION/PROFILE_CHANGED, naming the profile, when its number is that of tokens of
 // another one, or its tokens have another number, or when its tokens are from when it was of
-// another family, or deterministic and is not, or the other way. Nobody may write meanwhile. Reads
-// every row once, in the order in which they lie in the file.
+// another family, or deterministic and is not, or the other way; or when there are tokens of it
+// that are not deleted, or, of the family ff1, which keeps nothing, may be, and it is neither
+// declared nor retired. Nobody may write meanwhile. Reads every row once, in the order in which
+// they lie in the file.
 absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
                                                KeySource& keys, const StoredTokensOptions& options);
 

@@ -50,14 +50,16 @@ void TokenPurge::Start(absl::Duration interval) {
 absl::StatusOr<std::size_t> TokenPurge::Round(const std::stop_token& stop) {
   std::size_t erased = 0;
   absl::Status trouble;  // the first; it keeps neither other profiles nor the log from their turn
-  for (const Profile& profile : profiles_.all()) {
-    if (profile.family == Family::kFf1) continue;
-    std::set<std::int64_t> damaged;
-    for (bool more = true; more && !stop.stop_requested();) {
-      const absl::StatusOr<Progress> done = Step(profile, damaged);
-      trouble.Update(done.status());
-      more = done.ok() && done->more;
-      if (done.ok()) erased += done->erased;
+  for (const std::vector<Profile>* profiles : {&profiles_.all(), &profiles_.retired()}) {
+    for (const Profile& profile : *profiles) {
+      if (profile.family == Family::kFf1) continue;
+      std::set<std::int64_t> damaged;
+      for (bool more = true; more && !stop.stop_requested();) {
+        const absl::StatusOr<Progress> done = Step(profile, damaged);
+        trouble.Update(done.status());
+        more = done.ok() && done->more;
+        if (done.ok()) erased += done->erased;
+      }
     }
   }
   if (!stop.stop_requested()) trouble.Update(WipeLog());

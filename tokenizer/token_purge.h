@@ -20,10 +20,11 @@
 
 namespace keysvc::tokenizer {
 
-// Erases the cards of tokens that have expired or are used up, once their profile's grace is over:
-// they become deleted. A suspended token is left alone, since somebody looks into it. In steps of
-// at most a hundred rows, each with its record, so that callers wait for none of it. Also has the
-// write-ahead log wiped of rows as they were before they were changed, with a record of its own.
+// Erases the cards of tokens that have expired or are used up, once their profile's grace is over,
+// of which a retired one has none: they become deleted. A suspended token is left alone, since
+// somebody looks into it. In steps of at most a hundred rows, each with its record, so that callers
+// wait for none of it. Also has the write-ahead log wiped of rows as they were before they were
+// changed, with a record of its own.
 class TokenPurge {
  public:
   // Told of every row that is not what was written, and of what kept a round from its end.

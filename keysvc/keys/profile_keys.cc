@@ -22,11 +22,15 @@ std::vector<tokenizer::Profile> FormerProfilesOf(const KeyRings& rings,
                                                  const tokenizer::Profiles& profiles) {
   std::vector<tokenizer::Profile> former;
   for (const auto& [name, ring] : rings.all()) {
-    if (ring.front().version.parameters.purpose != Purpose::kData) continue;
+    const Purpose purpose = ring.front().version.parameters.purpose;
+    if (purpose != Purpose::kData && purpose != Purpose::kFf1) continue;
+    const bool ff1 = purpose == Purpose::kFf1;
+    const auto key_of = ff1 ? Ff1KeyOf : DataKeyOf;
     tokenizer::Profile profile{.tenant = name.tenant, .name = name.key};
-    const std::size_t ending = DataKeyOf({}).key.size();
+    if (ff1) profile.family = tokenizer::Family::kFf1;
+    const std::size_t ending = key_of({}).key.size();
     profile.name.resize(profile.name.size() - std::min(ending, profile.name.size()));
-    if (DataKeyOf(profile) == name && !profiles.Find(profile.ResourceName()).ok()) {
+    if (key_of(profile) == name && !profiles.Find(profile.ResourceName()).ok()) {
       former.push_back(std::move(profile));
     }
   }

@@ -19,8 +19,8 @@ absl::Status ProfileChanged(
     const tokenizer::Profile& profile,
     const char* why = "its tokens could not be read: declare another profile");
 
-// Tenant and name of every profile that was declared once and has a data key, and that is not among
-// `profiles`.
+// Tenant and name of every profile that was declared once and has a data key or an FF1 key, and
+// that is not among `profiles`; of these the family is kFf1.
 std::vector<tokenizer::Profile> FormerProfilesOf(const KeyRings& rings,
                                                  const tokenizer::Profiles& profiles);
 

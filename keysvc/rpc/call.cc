@@ -38,7 +38,8 @@ absl::Status Call::Admit() {
   record_.origin = caller_.origin;
   const auto& metadata = context_.client_metadata();
   if (const auto parent = metadata.find("traceparent"); parent != metadata.end()) {
-    record_.trace_id = TraceIdOf({parent->second.data(), parent->second.size()});
+    const std::string trace = TraceIdOf({parent->second.data(), parent->second.size()});
+    record_.trace_id = edge_.recorded_ids.Of(trace);
   }
   method_ = edge_.methods.Find(context_.method());
   // A path of no method is a caller's free text: it is not recorded.

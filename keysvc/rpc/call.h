@@ -13,6 +13,7 @@
 #include "grpcpp/generic/async_generic_service.h"
 #include "keysvc/rpc/caller_identity.h"
 #include "keysvc/rpc/method_table.h"
+#include "keysvc/rpc/recorded_id.h"
 #include "keysvc/rpc/refusal_counter.h"
 #include "keysvc/rpc/trouble_log.h"
 #include "policy/gate.h"
@@ -26,6 +27,7 @@ struct Edge {
   audit::Journal& journal;
   RefusalCounter& refusals;
   TroubleLog& troubles;
+  const RecordedIds& recorded_ids;
 };
 
 // One call of any method, from its first byte to its last: identity, known method, deadline, body,

@@ -27,8 +27,9 @@ struct Method {
 // Every method of the service by its path. Filled once, before serving; then thread-safe.
 class MethodTable {
  public:
-  // Handlers run on `lane`'s threads and may block. What they are given of the request is wiped
-  // when they return. `service` and `method` are names of keysvc.v1.
+  // Handlers run on `lane`'s threads and may block. A request id is given to them as it may be
+  // recorded (keysvc/rpc/recorded_id.h). What they are given of the request is wiped when they
+  // return. `service` and `method` are names of keysvc.v1.
   template <typename Request, typename Response>
   void AddUnary(std::string_view service, std::string_view method, Lane& lane,
                 std::function<void(Request&, Reply<Response>)> handler) {
@@ -54,6 +55,10 @@ class MethodTable {
       Request request;
       const absl::Status parsed = ParseBody(body, request);
       if (parsed.ok()) {
+        // Here, so that no handler can forget it.
+        if constexpr (requires { request.set_request_id(std::string()); }) {
+          request.set_request_id(reply.RecordedId(request.request_id()));
+        }
         handler(request, TypedReply(std::move(reply)));
       } else {
         reply.RecordAndRefuse(parsed);

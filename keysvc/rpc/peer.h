@@ -11,7 +11,7 @@ namespace keysvc::rpc {
 std::string HostOfPeer(std::string_view peer);
 
 // The trace id of a W3C traceparent header, 32 lower-case hex digits; empty unless all of it is
-// well-formed and no card number, whose digits a trace id may have, stands in it.
+// well-formed. A card number may stand in it (keysvc/rpc/recorded_id.h).
 std::string TraceIdOf(std::string_view traceparent);
 
 }  // namespace keysvc::rpc

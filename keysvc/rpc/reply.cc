@@ -4,6 +4,7 @@
 
 #include "keysvc/rpc/call.h"
 #include "keysvc/rpc/rpc_status.h"
+#include "policy/name.h"
 #include "status/reason.h"
 
 namespace keysvc::rpc {
@@ -31,6 +32,11 @@ AnyReply::~AnyReply() {
 const policy::Caller& AnyReply::caller() const { return call_->caller_; }
 
 audit::Entry& AnyReply::record() { return call_->record_; }
+
+std::string AnyReply::RecordedId(std::string_view request_id) const {
+  return policy::IsUuid(request_id) ? call_->edge_.recorded_ids.Of(request_id)
+                                    : std::string(request_id);
+}
 
 void AnyReply::Note(const absl::Status& status) {
   call_->edge_.troubles.Note(call_->record_.action, status, call_->caller_.principal);

@@ -2,6 +2,8 @@
 #define KEYSVC_KEYSVC_RPC_REPLY_H_
 
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -51,6 +53,10 @@ class AnyReply {
   // What a record of this call will say. Handlers add what they learn: checked values only, never
   // a caller's free text.
   audit::Entry& record();
+
+  // What is recorded and stored of the call's request id, and tells it from others. No UUID, which
+  // is refused, comes back as it is.
+  std::string RecordedId(std::string_view request_id) const;
 
   // Tells the operator what callers are not told of one item of a batch.
   void Note(const absl::Status& status);

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from deployment import Deployment
-from wire import SECONDS, Client, keys, new_key, refusal, signing
+from wire import SECONDS, Client, keys, new_id, new_key, refusal, signing
 
 MESSAGES = [f'{{"order": {number}}}'.encode() for number in range(100)]
 
@@ -87,7 +87,7 @@ class BatchSign(unittest.TestCase):
         self.assertEqual(refused.reason, "REQUEST_ID_REUSED")
 
     def test_a_batch_is_one_record_with_an_item_for_each_message(self):
-        request_id = str(uuid.uuid4())
+        request_id = new_id()
         self.sign([b"first", b"", b"third"], request_id=request_id)
         (record,) = [record for record in self.records()
                      if record.body.get("request_id") == request_id]

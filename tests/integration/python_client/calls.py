@@ -4,7 +4,6 @@ import collections
 import random
 import string
 import time
-import uuid
 
 import cards
 from cryptography.hazmat.primitives import serialization
@@ -12,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from google.protobuf.timestamp_pb2 import Timestamp
 from ledger import (CLOSED, DETERMINISTIC, FORMER_VAULT, HOST_NUMBERS, NETWORK_TOKENS, ONE_TIME, OPAQUE, RECEIPTS,
                     SPENT, TILL_NUMBERS, Fault, Ledger, Life, Token, Work)
-from wire import CARDS, keys, partners, signing, tokens
+from wire import CARDS, keys, new_id, partners, signing, tokens
 
 SIGNING_KEY = "tenants/acme/keys/load"
 # Keys that are rotated under load: data of profiles, tokens, signatures.
@@ -24,10 +23,6 @@ CHANGING = (CARDS, RECEIPTS, TILL_NUMBERS, NETWORK_TOKENS)
 LIVES = 40
 DAY = 24 * 3600
 NO_CARD = "4111111111111112"
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())
 
 
 def key_id(source: random.Random, kind: str) -> str:

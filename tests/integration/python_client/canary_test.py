@@ -11,6 +11,7 @@ import itertools
 import os
 import pathlib
 import pkgutil
+import random
 import resource
 import shutil
 import signal
@@ -64,8 +65,13 @@ def wrong_uses(pan: str) -> list[str]:
     """A card number where it does not belong, alone and inside something."""
     return [pan, f"card {pan}", f"tenants/acme/tokens/{pan}", f"tenants/{pan}/tokens/tok_a",
             f"tenants/acme/tokenProfiles/{pan}", f"tenants/acme/keys/{pan}",
-            f"tenants/acme/keys/a/versions/{pan}", f"tok_{pan}",
-            pan * 300]
+            f"tenants/acme/keys/a/versions/{pan}", f"tok_{pan}", id_around(pan), pan * 300]
+
+
+def id_around(pan: str) -> str:
+    """The form of a UUID, with the card number in the first groups and of no variant that there is."""
+    rest = "f" + "".join(random.choices("abcdef", k=31 - len(pan)))
+    return str(uuid.UUID(pan + rest))
 
 
 def texts_of(message: Descriptor) -> Iterator[list[FieldDescriptor]]:
@@ -170,7 +176,8 @@ class Canaries(unittest.TestCase):
         self.call(checkout, f"TokenService/{pan}", body)
         self.call(checkout, f"{pan}/Tokenize", body)
         for name, value in (("x-card", pan), ("traceparent", pan), ("tracestate", f"card={pan}"),
-                            ("traceparent", f"00-{pan}{pan}-{pan}-01"), (f"x-{pan}", "1")):
+                            ("traceparent", f"00-{pan}{pan}-{pan}-01"), (f"x-{pan}", "1"),
+                            ("traceparent", f"00-{'f' * 16}{pan}-{'b' * 16}-01")):
             self.call(checkout, "TokenService/Tokenize", body, ((name, value),))
         # A stranger who speaks neither TLS nor HTTP/2.
         with socket.create_connection(("127.0.0.1", self.deployment.port)) as stranger:
@@ -184,7 +191,7 @@ class Canaries(unittest.TestCase):
             card = tokens.Card(pan=pan, expiry="2030-12", cardholder_name="Canary Holder")
             for profile in (CARDS, RECEIPTS):
                 request = tokens.TokenizeRequest(parent=profile, card=card,
-                                                 request_id=str(uuid.uuid4()))
+                                                 request_id=id_around(pan))
                 first = checkout.tokens.Tokenize(request, timeout=SECONDS)
                 self.assertEqual(checkout.tokens.Tokenize(request, timeout=SECONDS), first)
                 if profile == CARDS:
@@ -256,7 +263,24 @@ class Canaries(unittest.TestCase):
         (self.deployment.folder / "export.jsonl").write_bytes(export)
         self.assertEqual(list(leak_scan.find("\n".join(self.said).encode())), [])
         self.assertEqual(self.deployment.stop(), 0)
+        # With the hyphens that the card numbers had in request ids the search does not know them.
+        written = b"".join(path.read_bytes() for path in self.deployment.folder.rglob("*")
+                           if path.is_file())
+        for pan in self.canaries:
+            self.assertNotIn(id_around(pan)[:18].encode(), written)
         # The deployment's own search, of all its files, follows.
+
+    def test_a_request_id_with_a_card_number_in_it_is_known_after_a_restart(self):
+        pan, *_ = self.canaries
+        request = tokens.TokenizeRequest(parent=ONE_TIME, card=tokens.Card(pan=pan),
+                                         request_id=id_around(pan))
+        answers = []
+        for _ in range(2):
+            self.deployment.start()
+            with Client(self.deployment, "checkout") as client:
+                answers.append(client.tokens.Tokenize(request, timeout=SECONDS))
+            self.assertEqual(self.deployment.stop(), 0)
+        self.assertEqual(answers[0], answers[1])
 
     def test_a_crash_in_the_middle_of_requests_leaves_no_core_file(self):
         folder = self.deployment.folder

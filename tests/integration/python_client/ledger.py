@@ -158,7 +158,7 @@ class Ledger:
     def send(self, clients, work: Work, away: Iterable[str] = ()) -> bool:
         """Whether the call was answered; otherwise, if it never was, it is kept to be repeated. `away`
         are the refusals that are no wrong answers, but not the one that was asked for either."""
-        # Letters only: a trace id with the digits of a card number is not recorded.
+        # Letters only: a trace id with the digits of a card number is not recorded as it is.
         trace = "".join(random.choices("abcdef", k=32))
         began = time.monotonic()
         try:

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from deployment import Deployment
-from wire import CARDS, SECONDS, Client, audit, keys, new_key, refusal, signing, tokens
+from wire import CARDS, SECONDS, Client, audit, keys, new_id, new_key, refusal, signing, tokens
 
 
 class MainJob(unittest.TestCase):
@@ -299,7 +299,7 @@ class MainJob(unittest.TestCase):
         self.assertLessEqual(created, set(listed))
 
     def test_the_log_has_every_call_and_proves_it(self):
-        request_id = str(uuid.uuid4())
+        request_id = new_id()
         request = tokens.TokenizeRequest(parent=CARDS, card=tokens.Card(pan="4012888888881881"),
                                          request_id=request_id)
         token = self.checkout.tokens.Tokenize(request, timeout=SECONDS).name

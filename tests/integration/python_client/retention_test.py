@@ -10,6 +10,7 @@ from cards import invented
 from deployment import Deployment
 from wire import CARDS, SECONDS, Client, audit, refusal, tokens
 
+RECEIPTS = "tenants/acme/tokenProfiles/receipts"
 ONE_TIME = "tenants/acme/tokenProfiles/one-time"
 HOST_NUMBERS = "tenants/acme/tokenProfiles/host-numbers"
 
@@ -66,6 +67,36 @@ class Retention(unittest.TestCase):
         self.assertEqual(shown[CARDS]["active"], 1)
         self.assertEqual(shown[CARDS]["overdue"], 0)
         self.assertEqual(set(shown), set(self.report()))
+
+    def test_cards_of_a_profile_that_is_taken_out_stay_in_it_once_that_is_meant(self):
+        self.start()
+        pan = invented()
+        token = self.tokenize(pan, RECEIPTS)
+        self.assertEqual(self.deployment.stop(), 0)
+        self.deployment.edit("config.yaml", r"^  - tenant: acme\n    name: receipts\n(    .*\n)+", "")
+        self.assertIn(f"PROFILE_CHANGED: the store holds tokens of {RECEIPTS} under the number 2, ",
+                      self.deployment.refused_start())
+        self.deployment.edit("config.yaml", r"^token_profiles:$",
+                             "retired_profiles:\n  - {tenant: acme, name: receipts, number: 2}\n"
+                             r"\g<0>")
+        self.start()
+        self.assertEqual([(kept.number, kept.active) for name, kept in self.report().items()
+                          if not name], [(2, 1)])
+        self.assertEqual(refusal(lambda: self.settlement.tokens.Detokenize(
+            tokens.DetokenizeRequest(name=token, purpose="settlement"), timeout=SECONDS)).reason,
+            "PROFILE_NOT_FOUND")
+        # Its number is not another one's, and its name and what it was come back together.
+        self.assertEqual(self.deployment.stop(), 0)
+        self.deployment.edit("config.yaml", r"^token_profiles:$",
+                             r"\g<0>\n  - {tenant: acme, name: bills, number: 2, deterministic: false}")
+        self.assertIn("shares name or number", self.deployment.refused_start())
+        self.deployment.edit("config.yaml", r"^retired_profiles:\n.*\n", "")
+        self.assertIn(f"PROFILE_CHANGED: the store holds tokens of {RECEIPTS} under the number 2, ",
+                      self.deployment.refused_start())
+        self.deployment.edit("config.yaml", r"name: bills", "name: receipts")
+        self.start()
+        self.assertEqual(self.settlement.tokens.Detokenize(
+            tokens.DetokenizeRequest(name=token, purpose="settlement"), timeout=SECONDS).card.pan, pan)
 
     def test_it_is_recorded_and_refused_to_services_and_of_other_tenants(self):
         self.start()

@@ -1,5 +1,6 @@
 """The service as a client of another language sees it: stubs, credentials, errors."""
 
+import secrets
 import uuid
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from keysvc.v1 import signing_service_pb2_grpc
 from keysvc.v1 import token_service_pb2 as tokens
 from keysvc.v1 import token_service_pb2_grpc
 
-__all__ = ["Client", "Refusal", "audit", "keys", "new_key", "partners", "refusal", "signing",
+__all__ = ["Client", "Refusal", "audit", "keys", "new_id", "new_key", "partners", "refusal", "signing",
            "tokens"]
 
 CARDS = "tenants/acme/tokenProfiles/cards"
@@ -62,6 +63,11 @@ class Client:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def new_id() -> str:
+    """A request id that records have as it is: of letters, among which no card number can be."""
+    return str(uuid.UUID("".join(secrets.choice("abcdef") for _ in range(32))))
 
 
 def new_key(officer: Client, algorithm, purpose=keys.KEY_PURPOSE_SIGN) -> str:

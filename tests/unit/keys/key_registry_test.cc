@@ -683,6 +683,12 @@ TEST_F(KeyRegistryTest, ProfilesThatAreDeclaredNoMoreAreKnownByTheirKeys) {
   EXPECT_THAT(former({kCards, EmvProfile()}), IsEmpty());
   EXPECT_THAT(former({kCards}), ElementsAre("tenants/acme/tokenProfiles/network"));
   EXPECT_THAT(former({EmvProfile()}), ElementsAre("tenants/acme/tokenProfiles/cards"));
+
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  EXPECT_THAT(former({kCards, EmvProfile(), Ff1Profile()}), IsEmpty());
+  EXPECT_THAT(former({kCards, EmvProfile()}), ElementsAre("tenants/acme/tokenProfiles/legacy"));
+  const auto profiles = tokenizer::Profiles::Create({kCards, EmvProfile()});
+  EXPECT_EQ(world_.registry().FormerProfiles(*profiles).front().family, tokenizer::Family::kFf1);
 }
 
 // Its tokens may be in use, and would open to other cards under another key.

@@ -337,6 +337,31 @@ TEST(Config, RefusesDomainsThatSayNothingOrContradictThemselves) {
   refused("{country: DE}", "country");
 }
 
+TEST(Config, ReadsRetiredProfiles) {
+  EXPECT_TRUE(Parse(Example())->retired_profiles.empty());
+  const auto config = Parse(Example() +
+                            "retired_profiles:\n"
+                            "  - {tenant: acme, name: old-cards, number: 4711}\n"
+                            "  - {tenant: beta, name: cards, number: 1}\n");
+  ASSERT_OK(config);
+  ASSERT_EQ(config->retired_profiles.size(), 2U);
+  EXPECT_EQ(config->retired_profiles[0].ResourceName(), "tenants/acme/tokenProfiles/old-cards");
+  EXPECT_EQ(config->retired_profiles[0].number, 4711);
+  EXPECT_EQ(config->retired_profiles[1].tenant, "beta");
+}
+
+TEST(Config, RefusesRetiredProfilesThatAreDeclaredOrSayMore) {
+  const auto refused = [](const std::string& profile, const std::string& why) {
+    ExpectFault(Example() + "retired_profiles:\n  - " + profile + "\n", why);
+  };
+  refused("{tenant: acme, name: cards, number: 4711}", "shares name or number");
+  refused("{tenant: acme, name: old-cards, number: 1}", "shares name or number");
+  refused("{tenant: acme, name: old-cards}", "number");
+  refused("{tenant: acme, name: old-cards, number: 0}", "");
+  refused("{tenant: acme, number: 4711}", "name");
+  refused("{tenant: acme, name: old-cards, number: 4711, uses: 1}", "uses");
+}
+
 TEST(Config, ReadsTheMetadataOfAProfile) {
   using tokenizer::MetadataType;
   const auto config = Parse(ExampleWithProfile(

@@ -227,6 +227,22 @@ TEST_F(EdgeTest, RecordsTheTraceOfACallWhenItIsWellFormed) {
   EXPECT_EQ(edge.Records("4111111111111111").size(), 0U);
 }
 
+TEST_F(EdgeTest, RecordsWhatStandsForATraceWithACardNumberInIt) {
+  const auto recorded = [this](const std::string& trace) {
+    const std::size_t before = edge.Records("trace_id").size();
+    CallRaw(channel, kEcho, "",
+            {.metadata = {{"traceparent", "00-" + trace + "-b7ad6b7169203331-01"}}});
+    const auto records = edge.Records("trace_id");
+    EXPECT_EQ(records.size(), before + 1);
+    const std::string& body = records.back().body;
+    return body.substr(body.find("\"trace_id\""));
+  };
+  const std::string first = recorded("0af7651916cd43dd4111111111111111");
+  EXPECT_EQ(first, recorded("0af7651916cd43dd4111111111111111"));
+  EXPECT_NE(first, recorded("1af7651916cd43dd4111111111111111"));
+  EXPECT_EQ(edge.Records("4111111111111111").size(), 0U);
+}
+
 TEST_F(EdgeTest, TellsItsHealthToThosePolicyNames) {
   const std::string serving("\x08\x01", 2);
   const RawAnswer answer = CallRaw(channel, "/grpc.health.v1.Health/Check", "");

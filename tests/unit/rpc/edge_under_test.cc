@@ -170,8 +170,9 @@ void EdgeUnderTest::Start() {
   options.private_key = own.key;
   options.authorities = home_.certificate() + partner_.certificate();
   troubles_.RecordIn(*journal);
-  auto server = rpc::Server::Start(options, {methods, *identity_, *journal, *refusals_, troubles_},
-                                   [this] { return hsm.Probe(deployment.CanaryLabel()); });
+  auto server = rpc::Server::Start(
+      options, {methods, *identity_, *journal, *refusals_, troubles_, recorded_ids_},
+      [this] { return hsm.Probe(deployment.CanaryLabel()); });
   ASSERT_OK(server);
   server_ = *std::move(server);
 }

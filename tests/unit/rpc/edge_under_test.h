@@ -11,11 +11,14 @@
 
 #include "absl/time/time.h"
 #include "audit/journal.h"
+#include "crypto/mac.h"
+#include "crypto/secret_key.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/support/status.h"
 #include "keysvc/keys/deployment.h"
 #include "keysvc/rpc/lane.h"
 #include "keysvc/rpc/method_table.h"
+#include "keysvc/rpc/recorded_id.h"
 #include "keysvc/rpc/refusal_counter.h"
 #include "keysvc/rpc/server.h"
 #include "keysvc/rpc/trouble_log.h"
@@ -100,6 +103,9 @@ class EdgeUnderTest {
   std::unique_ptr<rpc::CallerIdentity> identity_;
   std::unique_ptr<rpc::RefusalCounter> refusals_;
   rpc::TroubleLog troubles_;
+  const std::unique_ptr<crypto::HmacSha256> recorded_id_mac_ =
+      crypto::HmacSha256::Create(*crypto::SecretKey<32>::Random()).value();
+  const rpc::RecordedIds recorded_ids_{*recorded_id_mac_};
   std::unique_ptr<rpc::Server> server_;
 };
 

@@ -37,6 +37,40 @@ TEST_F(ServicesTest, GiveARepetitionTheSameAnswer) {
   EXPECT_EQ(ReasonOnWire(Tokenize(kOtherPan, &again, kUuid)), "REQUEST_ID_REUSED");
 }
 
+TEST_F(ServicesTest, TellRequestIdsApartThatHaveTheDigitsOfACard) {
+  const std::string id = "41111111-1111-1111-9c61-0b7a54c3d2e1";
+  const std::string other_id = "41111111-1111-1111-9c61-0b7a54c3d2e2";
+  v1::TokenizeResponse first, again, other;
+  ASSERT_TRUE(Tokenize(kPan, &first, id).ok());
+  ASSERT_TRUE(Tokenize(kPan, &again, id).ok());
+  EXPECT_EQ(first.token(), again.token());
+  EXPECT_EQ(ReasonOnWire(Tokenize(kOtherPan, &other, id)), "REQUEST_ID_REUSED");
+  EXPECT_TRUE(Tokenize(kOtherPan, &other, other_id).ok());
+
+  // Nobody may have such a name recorded by being refused either.
+  v1::TokenizeRequest denied;
+  denied.set_parent("tenants/beta/tokenProfiles/cards");
+  denied.set_request_id(id);
+  Deadline context;
+  EXPECT_FALSE(tokens->Tokenize(&context, denied, &other).ok());
+
+  const auto records = edge.Records("\"request_id\"");
+  EXPECT_EQ(records.size(), 5U);
+  std::set<std::string> recorded;
+  for (const LoggedRecord& record : records) {
+    const std::size_t at = record.body.find("\"request_id\"");
+    recorded.insert(record.body.substr(at, record.body.find(',', at) - at));
+  }
+  EXPECT_EQ(recorded.size(), 2U);
+  EXPECT_EQ(edge.Records("41111111").size(), 0U);
+  edge.store.Tamper([](MemoryStore::Rows& rows) {
+    EXPECT_EQ(rows.idempotency.size(), 2U);
+    for (const auto& [place, row] : rows.idempotency) {
+      EXPECT_EQ(row.request_id.find("41111111"), std::string::npos);
+    }
+  });
+}
+
 TEST_F(ServicesTest, RefuseABadCardNamingItsField) {
   v1::TokenizeResponse token;
   const grpc::Status status = Tokenize("4111111111111112", &token);

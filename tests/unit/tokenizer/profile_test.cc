@@ -29,6 +29,25 @@ TEST(ProfilesTest, AreFoundByNameAndByNumber) {
   }
 }
 
+TEST(ProfilesTest, ARetiredProfileKeepsItsNameAndItsNumber) {
+  const Profile cards{"acme", "cards", 1, true};
+  const auto profiles = Profiles::Create({cards}, {{"acme", "old", 2}, {"beta", "cards", 1}});
+  ASSERT_OK(profiles);
+  EXPECT_EQ(profiles->Find("acme", 2), nullptr);
+  EXPECT_THAT(profiles->Find("tenants/acme/tokenProfiles/old"),
+              HasReason(Reason::kProfileNotFound));
+  const auto retired = [&](const Profile& profile) {
+    return Profiles::Create({cards}, {{"acme", "old", 2}, profile});
+  };
+  EXPECT_THAT(retired({"acme", "cards", 3}), HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(retired({"acme", "older", 1}), HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(retired({"acme", "old", 3}), HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(retired({"acme", "older", 2}), HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(retired({"acme", "older", 0}), HasReason(Reason::kConfigInvalid));
+  EXPECT_THAT(retired({"acme", "Older", 3}), HasReason(Reason::kConfigInvalid));
+  EXPECT_OK(retired({"acme", "older", 3}));
+}
+
 TEST(ProfilesTest, ADomainHasMerchantsOnlyWhereEachCallMakesAToken) {
   Profile profile{.tenant = "acme", .name = "a", .number = 1, .domain = {.merchant = true}};
   EXPECT_OK(Profiles::Create({profile}));

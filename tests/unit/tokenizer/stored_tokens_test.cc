@@ -24,11 +24,12 @@ const Profile kDeclaredOneTime{"acme", "one-time", 2, false};
 class StoredTokensTest : public ::testing::Test {
  protected:
   absl::StatusOr<StoredTokens> Check(std::vector<Profile> profiles,
-                                     std::vector<Profile> former = {}) {
+                                     std::vector<Profile> former = {},
+                                     std::vector<Profile> retired = {}) {
     StoredTokensOptions options;
     options.sample = 0;
     options.former = std::move(former);
-    const auto declared = Profiles::Create(std::move(profiles));
+    const auto declared = Profiles::Create(std::move(profiles), std::move(retired));
     EXPECT_OK(declared);
     return CheckStoredTokens(store_, *declared, service_.keys_, options);
   }
@@ -69,12 +70,51 @@ TEST_F(StoredTokensTest, AnotherProfileWithTheNumberOfOneThatWasTakenOutIsNotice
   EXPECT_OK(Check({kDeclaredCards}, {{"acme", "renamed"}}));
 }
 
-TEST_F(StoredTokensTest, TokensOfAProfileThatWasTakenOutAreLeftAsTheyAre) {
+TEST_F(StoredTokensTest, AProfileThatWasTakenOutAndNotRetiredIsNoticed) {
+  const TokenName token = service_.TokenOf(kVisa);
+  (void)service_.TokenOf(kVisa, kOneTime);
+  ExpectChanged(Check({kDeclaredOneTime}, {{"acme", "cards"}}), kCards);
+  // Also where no key tells any more what it is called.
+  const auto nameless = Check({kDeclaredOneTime});
+  EXPECT_THAT(nameless, HasReason(Reason::kProfileChanged));
+  EXPECT_THAT(std::string(nameless.status().message()),
+              HasSubstr("tenants/acme under the number 1,"));
+  // Of a deleted token there is nothing to be read.
+  ASSERT_OK(service_.Change(token, TokenState::kDeleted));
+  EXPECT_OK(Check({kDeclaredOneTime}, {{"acme", "cards"}}));
+}
+
+TEST_F(StoredTokensTest, TokensOfARetiredProfileAreLeftAsTheyAre) {
   (void)service_.TokenOf(kVisa);
   (void)service_.TokenOf(kVisa, "tenants/beta/tokenProfiles/cards");
-  const auto checked = Check({kDeclaredOneTime}, {{"acme", "cards"}, {"beta", "cards"}});
+  const std::vector<Profile> former{{"acme", "cards"}, {"beta", "cards"}};
+  const auto checked =
+      Check({kDeclaredOneTime}, former, {{"acme", "cards", 1}, {"beta", "cards", 1}});
   ASSERT_OK(checked);
   EXPECT_EQ(checked->undeclared, 2U);
+  EXPECT_OK(Check({kDeclaredOneTime}, {}, {{"acme", "cards", 1}, {"beta", "cards", 1}}));
+  // One of another tenant, name or number is another one.
+  ExpectChanged(Check({kDeclaredOneTime}, former, {{"acme", "cards", 1}}),
+                "tenants/beta/tokenProfiles/cards");
+  ExpectChanged(Check({kDeclaredOneTime}, former, {{"acme", "other", 1}, {"beta", "cards", 1}}),
+                kCards);
+  ExpectChanged(Check({kDeclaredOneTime}, former, {{"acme", "cards", 9}, {"beta", "cards", 1}}),
+                kCards);
+}
+
+TEST_F(StoredTokensTest, AProfileThatComputesItsTokensIsNoticedOnceItIsTakenOut) {
+  const Profile legacy{.tenant = "acme", .name = "legacy", .family = Family::kFf1};
+  ExpectChanged(Check({kDeclaredCards}, {legacy}), kLegacy);
+  ExpectChanged(Check({kDeclaredCards}, {legacy}, {{"acme", "other", 3}}), kLegacy);
+  EXPECT_OK(Check({kDeclaredCards}, {legacy}, {{"acme", "legacy", 3}}));
+}
+
+TEST_F(StoredTokensTest, ARowThatSomebodyGaveAnUndeclaredNumberIsDamage) {
+  (void)service_.TokenOf(kVisa);
+  store_.Tamper([](MemoryStore::Rows& rows) { rows.tokens.begin()->second.profile = 99; });
+  EXPECT_THAT(Check({kDeclaredCards}), HasReason(Reason::kIntegrityFailure));
+  EXPECT_THAT(Check({kDeclaredCards}, {}, {{"acme", "other", 99}}),
+              HasReason(Reason::kIntegrityFailure));
 }
 
 TEST_F(StoredTokensTest, AProfileThatBecameDeterministicOrIsNoMoreIsNoticed) {

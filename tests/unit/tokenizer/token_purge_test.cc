@@ -97,6 +97,19 @@ TEST_P(TokenPurgeTest, TokensOfDigitsEndAndAreErasedToo) {
   EXPECT_THAT(service_->LastRecord(kPurge), HasSubstr(kept.ToString()));
 }
 
+TEST_P(TokenPurgeTest, CardsOfARetiredProfileAreErasedOnceTheirTokensHaveEnded) {
+  (void)service_->TokenOf(kVisa, kBrief);
+  const Profiles profiles = *Profiles::Create({{"acme", "cards", 1, true}}, {{"acme", "brief", 5}});
+  TokenPurge purge(
+      profiles, service_->keys_, *store_, *service_->journal_, [](const absl::Status&) {},
+      service_->Clock());
+  service_->now_ms_ += 60 * kMinute - 1;
+  EXPECT_EQ(purge.Round().value(), 0u);
+  service_->now_ms_ += 1;
+  EXPECT_EQ(purge.Round().value(), 1u);
+  EXPECT_THAT(service_->LastRecord(kPurge), HasSubstr(kBrief));
+}
+
 TEST_P(TokenPurgeTest, ASuspendedTokenIsLeftAloneUntilItIsResumed) {
   const TokenName token = service_->TokenOf(kVisa, kBrief);
   ASSERT_OK(service_->Change(token, TokenState::kSuspended));
