@@ -106,8 +106,19 @@ Template ImportedKeyTemplate(std::string_view label, KeyKind kind, Restriction r
   attributes.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, FactsOf(kind).type);
   AddIdentity(attributes, label);
   AddProtection(attributes, kind, restriction);
-  attributes.Yes(CKA_SIGN).Yes(CKA_VERIFY);
+  attributes.Yes(CKA_SIGN);
+  // By this alone such a key is told from one that the token made. No key is asked to verify.
+  kind == KeyKind::kImportedAes256Cmac ? attributes.No(CKA_VERIFY) : attributes.Yes(CKA_VERIFY);
   attributes.No(CKA_ENCRYPT).No(CKA_DECRYPT).No(CKA_WRAP).No(CKA_UNWRAP).No(CKA_DERIVE);
+  return attributes;
+}
+
+Template MeasuredKeyTemplate() {
+  Template attributes;
+  attributes.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+  attributes.No(CKA_TOKEN).Yes(CKA_PRIVATE).Yes(CKA_SENSITIVE).No(CKA_EXTRACTABLE).Yes(CKA_SIGN);
+  attributes.No(CKA_ENCRYPT).No(CKA_DECRYPT).No(CKA_VERIFY).No(CKA_WRAP).No(CKA_UNWRAP);
+  attributes.No(CKA_DERIVE);
   return attributes;
 }
 

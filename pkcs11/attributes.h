@@ -54,6 +54,9 @@ Template PublicKeyTemplate(std::string_view label, KeyKind kind);
 // What C_UnwrapKey gets for the secret of somebody else: protected as what the token makes itself.
 Template ImportedKeyTemplate(std::string_view label, KeyKind kind,
                              Restriction restriction = Restriction::kMechanisms);
+// The same for a secret whose length is asked: an object of the session, which tags by HMAC and
+// does nothing else.
+Template MeasuredKeyTemplate();
 // The same for the AES key that such a secret is wrapped by: an object of the session, which
 // unwraps and does nothing else.
 Template CarrierKeyTemplate();

@@ -306,7 +306,7 @@ absl::Status CryptokiHsm::ImportOnce(SessionPool::Lease& lease, const HsmKey& ke
 
 absl::Status CryptokiHsm::Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
                                  const WrappedSecret& secret) {
-  if (!capabilities().imports || kind != KeyKind::kImportedHmacSha256) {
+  if (!capabilities().imports || !IsImported(kind)) {
     return Error(Reason::kAlgorithmUnsupported, "the token cannot take in keys of this kind");
   }
   const HsmKey key{std::string(label), kind};

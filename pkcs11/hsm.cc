@@ -36,6 +36,12 @@ std::string_view NameOf(KeyKind kind) {
       return "RSA-4096-OAEP";
     case KeyKind::kImportedHmacSha256:
       return "HMAC-SHA256, imported";
+    case KeyKind::kImportedHmacSha384:
+      return "HMAC-SHA384, imported";
+    case KeyKind::kImportedHmacSha512:
+      return "HMAC-SHA512, imported";
+    case KeyKind::kImportedAes256Cmac:
+      return "AES-256-CMAC, imported";
   }
   return {};
 }
@@ -58,6 +64,11 @@ bool Unwraps(KeyKind kind) {
   return kind == KeyKind::kRsa3072Unwrapping || kind == KeyKind::kRsa4096Unwrapping;
 }
 
+bool IsImported(KeyKind kind) {
+  return kind == KeyKind::kImportedHmacSha256 || kind == KeyKind::kImportedHmacSha384 ||
+         kind == KeyKind::kImportedHmacSha512 || kind == KeyKind::kImportedAes256Cmac;
+}
+
 bool Allows(KeyKind kind, Mechanism mechanism) {
   switch (mechanism) {
     case Mechanism::kEcdsaP256Sha256:
@@ -76,11 +87,11 @@ bool Allows(KeyKind kind, Mechanism mechanism) {
     case Mechanism::kHmacSha256:
       return kind == KeyKind::kHmacSha256 || kind == KeyKind::kImportedHmacSha256;
     case Mechanism::kHmacSha384:
-      return kind == KeyKind::kHmacSha384;
+      return kind == KeyKind::kHmacSha384 || kind == KeyKind::kImportedHmacSha384;
     case Mechanism::kHmacSha512:
-      return kind == KeyKind::kHmacSha512;
+      return kind == KeyKind::kHmacSha512 || kind == KeyKind::kImportedHmacSha512;
     case Mechanism::kAesCmac:
-      return kind == KeyKind::kAes256Cmac;
+      return kind == KeyKind::kAes256Cmac || kind == KeyKind::kImportedAes256Cmac;
   }
   return false;
 }

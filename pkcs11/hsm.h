@@ -32,6 +32,9 @@ enum class KeyKind {
   kRsa3072Unwrapping,
   kRsa4096Unwrapping,
   kImportedHmacSha256,  // made elsewhere, of 24 to 64 bytes
+  kImportedHmacSha384,  // likewise
+  kImportedHmacSha512,  // likewise
+  kImportedAes256Cmac,  // made elsewhere, of 32 bytes
 };
 
 // "AES-256-GCM", "HMAC-SHA256", "EC-P256", "ED25519", "RSA-2048" ...
@@ -39,6 +42,8 @@ std::string_view NameOf(KeyKind kind);
 
 // Whether keys of this kind take in the secrets of others, and do nothing else.
 bool Unwraps(KeyKind kind);
+// Whether keys of this kind were made elsewhere and taken in.
+bool IsImported(KeyKind kind);
 
 // RSA keys sign with each of the hashes, the others with the one that fits them.
 enum class Mechanism {

@@ -27,7 +27,9 @@ absl::StatusOr<CK_ULONG> BitsOf(Session& session, CK_OBJECT_HANDLE object, CK_KE
     ASSIGN_OR_RETURN(const CK_ULONG size, session.ReadNumber(object, CKA_VALUE_LEN));
     return size * 8;
   }
-  if (type == CKK_SHA256_HMAC) return CK_ULONG{0};
+  if (type == CKK_SHA256_HMAC || type == CKK_SHA384_HMAC || type == CKK_SHA512_HMAC) {
+    return CK_ULONG{0};
+  }
   if (type == CKK_EC_EDWARDS) return 255;
   ASSIGN_OR_RETURN(const std::string curve, session.ReadBytes(object, CKA_EC_PARAMS));
   for (const KeyKind kind : {KeyKind::kEcP256, KeyKind::kEcP384}) {
@@ -36,12 +38,20 @@ absl::StatusOr<CK_ULONG> BitsOf(Session& session, CK_OBJECT_HANDLE object, CK_KE
   return CK_ULONG{0};
 }
 
-// Two kinds are AES keys of one size, and two each RSA keys: what each may do tells them apart.
+// SoftHSM2 says 0 of what it unwrapped.
+bool IsOfSize(const KindFacts& facts, CK_ULONG bits) {
+  return facts.bits == bits || (bits == 0 && IsImported(facts.kind));
+}
+
+// Three kinds are AES keys of one size, and two each RSA keys: what each may do tells them apart.
 absl::StatusOr<bool> MayBe(Session& session, CK_OBJECT_HANDLE object, KeyKind kind) {
   const CK_KEY_TYPE type = FactsOf(kind).type;
   if (type != CKK_AES && type != CKK_RSA) return true;
   ASSIGN_OR_RETURN(const bool signs, session.ReadFlag(object, CKA_SIGN));
-  return signs != (kind == KeyKind::kAes256Wrapping || Unwraps(kind));
+  if (signs == (kind == KeyKind::kAes256Wrapping || Unwraps(kind))) return false;
+  if (type != CKK_AES || !signs) return true;
+  ASSIGN_OR_RETURN(const bool verifies, session.ReadFlag(object, CKA_VERIFY));
+  return verifies != IsImported(kind);
 }
 
 // nullopt for a key of no kind that keysvc makes.
@@ -50,7 +60,9 @@ absl::StatusOr<std::optional<KeyKind>> KindOf(Session& session, CK_OBJECT_HANDLE
   ASSIGN_OR_RETURN(const CK_KEY_TYPE type, session.ReadNumber(object, CKA_KEY_TYPE));
   ASSIGN_OR_RETURN(const CK_ULONG bits, BitsOf(session, object, type));
   for (const KindFacts& facts : AllKinds()) {
-    if (facts.object_class != object_class || facts.type != type || facts.bits != bits) continue;
+    if (facts.object_class != object_class || facts.type != type || !IsOfSize(facts, bits)) {
+      continue;
+    }
     ASSIGN_OR_RETURN(const bool may_be, MayBe(session, object, facts.kind));
     if (may_be) return facts.kind;
   }
@@ -113,10 +125,13 @@ absl::Status ProveUse(Session& session, const KeyObjects& key) {
     case KeyKind::kImportedHmacSha256:
       return ProveMac(session, key, Mechanism::kHmacSha256, 32);
     case KeyKind::kHmacSha384:
+    case KeyKind::kImportedHmacSha384:
       return ProveMac(session, key, Mechanism::kHmacSha384, 48);
     case KeyKind::kHmacSha512:
+    case KeyKind::kImportedHmacSha512:
       return ProveMac(session, key, Mechanism::kHmacSha512, 64);
     case KeyKind::kAes256Cmac:
+    case KeyKind::kImportedAes256Cmac:
       return ProveMac(session, key, Mechanism::kAesCmac, 16);
     case KeyKind::kEcP256:
       return ProvePair(session, key, Mechanism::kEcdsaP256Sha256,

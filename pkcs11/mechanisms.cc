@@ -38,8 +38,12 @@ constexpr auto kKinds = std::to_array<KindFacts>({
     {KeyKind::kAes256Cmac, CKO_SECRET_KEY, CKK_AES, 256, CKM_AES_KEY_GEN, kCmac},
     {KeyKind::kRsa3072Unwrapping, CKO_PRIVATE_KEY, CKK_RSA, 3072, CKM_RSA_PKCS_KEY_PAIR_GEN, kOaep},
     {KeyKind::kRsa4096Unwrapping, CKO_PRIVATE_KEY, CKK_RSA, 4096, CKM_RSA_PKCS_KEY_PAIR_GEN, kOaep},
-    // Of a type that none of those has which the token makes.
+    // Of types that none of those has which the token makes.
     {KeyKind::kImportedHmacSha256, CKO_SECRET_KEY, CKK_SHA256_HMAC, 0, kNotGenerated, kHmac},
+    {KeyKind::kImportedHmacSha384, CKO_SECRET_KEY, CKK_SHA384_HMAC, 0, kNotGenerated, kHmac384},
+    {KeyKind::kImportedHmacSha512, CKO_SECRET_KEY, CKK_SHA512_HMAC, 0, kNotGenerated, kHmac512},
+    // There is one type of AES keys only.
+    {KeyKind::kImportedAes256Cmac, CKO_SECRET_KEY, CKK_AES, 256, kNotGenerated, kCmac},
 });
 
 CK_FLAGS UseOf(KeyKind kind) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "crypto/public_key.h"
 #include "pkcs11/mechanisms.h"
 #include "pkcs11/oaep.h"
@@ -16,7 +17,10 @@ namespace {
 
 constexpr std::string_view kTrial = "keysvc: a pair that unwraps is tried";
 constexpr std::size_t kTrialSize = 32;
-constexpr CK_ULONG kCarrierSize = 32;
+constexpr CK_ULONG kAes256Size = 32;
+
+// What becomes of a secret; asked for again where a token has two names for a mechanism.
+using Attributes = absl::FunctionRef<Template()>;
 
 OaepHash HashOf(Wrapping wrapping) {
   const bool sha256 = wrapping == Wrapping::kRsaOaepSha256 || wrapping == Wrapping::kRsaAesSha256;
@@ -42,21 +46,66 @@ absl::Status OfUnwrapping(CK_RV code) {
   return ToStatus(code, "C_UnwrapKey");
 }
 
-absl::Status UnwrapByCarrier(Session& session, CK_OBJECT_HANDLE carrier, std::string_view wrapped,
-                             std::string_view label, KeyKind kind, Restriction restriction) {
+absl::StatusOr<CK_OBJECT_HANDLE> UnwrapByCarrier(Session& session, CK_OBJECT_HANDLE carrier,
+                                                 std::string_view wrapped, Attributes attributes) {
   // A token that does not tell the size says 0.
   ASSIGN_OR_RETURN(const CK_ULONG size, session.ReadNumber(carrier, CKA_VALUE_LEN));
-  if (size != 0 && size != kCarrierSize) return WrappedSecretInvalid();
+  if (size != 0 && size != kAes256Size) return WrappedSecretInvalid();
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-  CK_RV code = session.UnwrapKey(carrier, {CKM_AES_KEY_WRAP_KWP, nullptr, 0}, wrapped,
-                                 ImportedKeyTemplate(label, kind, restriction), key);
+  CK_RV code =
+      session.UnwrapKey(carrier, {CKM_AES_KEY_WRAP_KWP, nullptr, 0}, wrapped, attributes(), key);
   // Its name before PKCS#11 v3.0, by which some tokens mean another padding: what is wrapped the
   // one way does not open the other.
   if (code == CKR_MECHANISM_INVALID) {
-    code = session.UnwrapKey(carrier, {CKM_AES_KEY_WRAP_PAD, nullptr, 0}, wrapped,
-                             ImportedKeyTemplate(label, kind, restriction), key);
+    code =
+        session.UnwrapKey(carrier, {CKM_AES_KEY_WRAP_PAD, nullptr, 0}, wrapped, attributes(), key);
   }
-  return OfUnwrapping(code);
+  RETURN_IF_ERROR(OfUnwrapping(code));
+  return key;
+}
+
+absl::StatusOr<CK_OBJECT_HANDLE> UnwrapAs(Session& session, CK_OBJECT_HANDLE private_half,
+                                          const CK_MECHANISM& oaep, const WrappedParts& parts,
+                                          Attributes attributes) {
+  const bool by_aes = !parts.aes.empty();
+  CK_OBJECT_HANDLE unwrapped = CK_INVALID_HANDLE;
+  RETURN_IF_ERROR(OfUnwrapping(session.UnwrapKey(
+      private_half, oaep, parts.rsa, by_aes ? CarrierKeyTemplate() : attributes(), unwrapped)));
+  if (!by_aes) return unwrapped;
+  auto key = UnwrapByCarrier(session, unwrapped, parts.aes, attributes);
+  const absl::Status destroyed = session.Destroy(unwrapped);
+  if (key.ok()) RETURN_IF_ERROR(destroyed);
+  return key;
+}
+
+// Whether the token takes no key for HMAC-SHA-256 that is shorter than the hash.
+absl::StatusOr<bool> RefusesShortKeys(Session& session) {
+  Template attributes = TrialKeyTemplate();
+  attributes.Number(CKA_VALUE_LEN, kAes256Size - 1);
+  ASSIGN_OR_RETURN(const CK_OBJECT_HANDLE trial,
+                   session.GenerateKey(CKM_GENERIC_SECRET_KEY_GEN, std::move(attributes)));
+  const absl::Status used =
+      session.Sign(trial, SigningMechanism(Mechanism::kHmacSha256), kTrial).status();
+  RETURN_IF_ERROR(session.Destroy(trial));
+  if (used.ok()) return false;
+  if (ReasonOf(used) == Reason::kAlgorithmUnsupported) return true;
+  return used;
+}
+
+// That the secret is no shorter than an AES-256 key: AES takes shorter ones as well, none that are
+// longer, and SoftHSM2 does not tell how long what it unwrapped is. WRAPPED_SECRET_INVALID for one
+// that is; ALGORITHM_UNSUPPORTED by a token that gives no way to find out.
+absl::Status CheckNotShort(Session& session, CK_OBJECT_HANDLE secret) {
+  ASSIGN_OR_RETURN(const CK_ULONG size, session.ReadNumber(secret, CKA_VALUE_LEN));
+  if (size != 0) return size < kAes256Size ? WrappedSecretInvalid() : absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool refuses, RefusesShortKeys(session));
+  if (!refuses) {
+    return Error(Reason::kAlgorithmUnsupported,
+                 "the token does not tell how long what it unwrapped is");
+  }
+  const absl::Status used =
+      session.Sign(secret, SigningMechanism(Mechanism::kHmacSha256), kTrial).status();
+  return ReasonOf(used) == Reason::kAlgorithmUnsupported ? WrappedSecretInvalid() : used;
 }
 
 }  // namespace
@@ -67,17 +116,17 @@ absl::Status UnwrapSecret(Session& session, CK_OBJECT_HANDLE private_half, KeyKi
   const auto parts = PartsOf(secret, kind, FactsOf(unwrapping).bits / 8);
   if (!parts.has_value()) return WrappedSecretInvalid();
   const CK_MECHANISM oaep = OaepBy(HashOf(secret.wrapping));
-  CK_OBJECT_HANDLE unwrapped = CK_INVALID_HANDLE;
-  if (parts->aes.empty()) {
-    return OfUnwrapping(session.UnwrapKey(
-        private_half, oaep, parts->rsa, ImportedKeyTemplate(label, kind, restriction), unwrapped));
+  if (kind == KeyKind::kImportedAes256Cmac) {
+    ASSIGN_OR_RETURN(const CK_OBJECT_HANDLE measured,
+                     UnwrapAs(session, private_half, oaep, *parts, &MeasuredKeyTemplate));
+    const absl::Status checked = CheckNotShort(session, measured);
+    const absl::Status destroyed = session.Destroy(measured);
+    RETURN_IF_ERROR(checked);
+    RETURN_IF_ERROR(destroyed);
   }
-  RETURN_IF_ERROR(OfUnwrapping(
-      session.UnwrapKey(private_half, oaep, parts->rsa, CarrierKeyTemplate(), unwrapped)));
-  const absl::Status status =
-      UnwrapByCarrier(session, unwrapped, parts->aes, label, kind, restriction);
-  const absl::Status destroyed = session.Destroy(unwrapped);
-  return status.ok() ? destroyed : status;
+  return UnwrapAs(session, private_half, oaep, *parts,
+                  [&] { return ImportedKeyTemplate(label, kind, restriction); })
+      .status();
 }
 
 absl::Status ProveUnwrapping(Session& session, CK_OBJECT_HANDLE private_half,

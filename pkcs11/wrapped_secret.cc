@@ -28,7 +28,8 @@ absl::Status WrappedSecretInvalid() {
 }
 
 bool FitsSecret(KeyKind kind, std::size_t size) {
-  return kind == KeyKind::kImportedHmacSha256 && size >= 24 && size <= 64;
+  if (kind == KeyKind::kImportedAes256Cmac) return size == 32;
+  return IsImported(kind) && size >= 24 && size <= 64;
 }
 
 std::optional<WrappedParts> PartsOf(const WrappedSecret& secret, KeyKind kind,

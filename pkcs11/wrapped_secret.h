@@ -14,8 +14,8 @@ namespace keysvc::pkcs11 {
 // INVALID_ARGUMENT/WRAPPED_SECRET_INVALID, field "wrapped_secret": of whatever is wrong with it.
 absl::Status WrappedSecretInvalid();
 
-// Whether a secret of so many bytes may be a key of this kind. Of HMAC-SHA256 24 to 64, as Standard
-// Webhooks has them.
+// Whether a secret of so many bytes may be a key of this kind. Of HMACs 24 to 64, as Standard
+// Webhooks has them; of AES-256-CMAC 32.
 bool FitsSecret(KeyKind kind, std::size_t size);
 
 // What was wrapped, taken apart. The views are of what it was taken from.

@@ -42,13 +42,18 @@ inline const std::map<std::string, v1::KeyPurpose> kPurposes = {
     {"webhook", v1::KEY_PURPOSE_WEBHOOK},
     {"cose", v1::KEY_PURPOSE_COSE},
     {"timestamped-webhook", v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK},
-    {"secret-import", v1::KEY_PURPOSE_SECRET_IMPORT}};
+    {"secret-import", v1::KEY_PURPOSE_SECRET_IMPORT},
+    {"shared-mac", v1::KEY_PURPOSE_SHARED_MAC}};
 // Of keys that partners share.
 inline const std::map<std::string, v1::KeyPurpose> kSharedPurposes = {
     {"webhook", v1::KEY_PURPOSE_WEBHOOK},
-    {"timestamped-webhook", v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK}};
+    {"timestamped-webhook", v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK},
+    {"shared-mac", v1::KEY_PURPOSE_SHARED_MAC}};
 inline const std::map<std::string, v1::KeyAlgorithm> kSharedAlgorithms = {
-    {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256}};
+    {"hmac-sha256", v1::KEY_ALGORITHM_HMAC_SHA256},
+    {"hmac-sha384", v1::KEY_ALGORITHM_HMAC_SHA384},
+    {"hmac-sha512", v1::KEY_ALGORITHM_HMAC_SHA512},
+    {"aes-256-cmac", v1::KEY_ALGORITHM_AES_256_CMAC}};
 inline const std::map<std::string, v1::KeyWrapping> kWrappings = {
     {"rsa-oaep-sha256", v1::KEY_WRAPPING_RSA_OAEP_SHA256},
     {"rsa-oaep-sha1", v1::KEY_WRAPPING_RSA_OAEP_SHA1},

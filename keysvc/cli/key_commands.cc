@@ -86,6 +86,8 @@ v1::KeyAlgorithm AlgorithmOf(const CreateKeyOptions& options) {
     case v1::KEY_PURPOSE_MAC:
     case v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK:
       return v1::KEY_ALGORITHM_HMAC_SHA256;
+    case v1::KEY_PURPOSE_SHARED_MAC:
+      return v1::KEY_ALGORITHM_AES_256_CMAC;
     case v1::KEY_PURPOSE_SECRET_IMPORT:
       return v1::KEY_ALGORITHM_RSA_3072;
     default:
@@ -181,7 +183,9 @@ ExitCode DeliverKey(const Connection& connection, const DeliverKeyOptions& optio
   // The secret may have been handed over, and only the same request gets it once more.
   if (!written.ok()) return ReportRepeatable(written, request.request_id());
   if (options.out != "-") {
-    output.Show({{"key_version", response.key_version()}, {"algorithm", response.algorithm()}});
+    output.Show({{"key_version", response.key_version()},
+                 {"algorithm", response.algorithm()},
+                 {"check_value", response.key_check_value()}});
   }
   return ExitCode::kOk;
 }
@@ -203,6 +207,7 @@ ExitCode ImportKey(const Connection& connection, const ImportKeyOptions& options
   const grpc::Status status = stub->ImportKey(connection.Call().get(), request, &response);
   if (!status.ok()) return ReportRepeatable(FromWire(status), request.request_id());
   ShowKey(response.key(), output);
+  output.Show({{"check_value", response.key_check_value()}});
   return ExitCode::kOk;
 }
 

@@ -20,13 +20,13 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
   AddSubject(verb, options->name, "The new key");
   AddChoice(verb, "--algorithm", options->algorithm, kAlgorithms,
             "What it signs with [ec-p256; ed25519 for webhook; hmac-sha256 for mac and "
-            "timestamped-webhook; rsa-3072 for\nsecret-import]");
+            "timestamped-webhook; aes-256-cmac for\nshared-mac; rsa-3072 for secret-import]");
   AddChoice(
       verb, "--purpose", options->purpose, kPurposes,
       "What it signs: bare messages, JWS, HTTP messages, webhooks or COSE; for webhooks, a key "
-      "of hmac-sha256\nis shared with their receiver. secret-import takes in what partners wrap, "
-      "and "
-      "is of rsa-3072 or rsa-4096\n[sign; mac for hmac-... and aes-256-cmac]");
+      "of hmac-sha256\nis shared with their receiver. shared-mac MACs bare messages by a key that "
+      "a partner has too. secret-import takes\nin what partners wrap, and is of rsa-3072 or "
+      "rsa-4096 [sign; mac for hmac-... and aes-256-cmac]");
   verb.add_option("--days", options->cryptoperiod_days,
                   "For how long it makes new signatures, or takes in secrets [365; 30]")
       ->option_text("1-1095")
@@ -42,10 +42,12 @@ void AddCreate(Verbs& verbs, CLI::App& keys) {
 
 void AddCreateVersion(Verbs& verbs, CLI::App& keys) {
   const auto options = std::make_shared<ChangeKeyOptions>();
-  CLI::App& verb = verbs.Remote(
-      keys, "create-version",
-      "Makes the next version of a key that signs, and publishes it; rotate makes it sign.",
-      "keysvc keys create-version tenants/acme/keys/statements", With(options, CreateKeyVersion));
+  CLI::App& verb = verbs.Remote(keys, "create-version",
+                                "Makes the next version of a key that signs, and publishes it, or "
+                                "of one of shared-mac, to be "
+                                "delivered; rotate makes it sign.",
+                                "keysvc keys create-version tenants/acme/keys/statements",
+                                With(options, CreateKeyVersion));
   AddSubject(verb, options->name, "The key");
   AddRequestId(verb, options->request_id);
 }
@@ -89,7 +91,8 @@ void AddImport(Verbs& verbs, CLI::App& keys) {
       "tenants/acme/keys/import --in bank.wrapped",
       With(options, ImportKey));
   AddSubject(verb, options->name, "The key");
-  AddChoice(verb, "--purpose", options->purpose, kSharedPurposes, "What it signs [webhook]");
+  AddChoice(verb, "--purpose", options->purpose, kSharedPurposes,
+            "What it signs or MACs [webhook]");
   AddChoice(verb, "--algorithm", options->algorithm, kSharedAlgorithms,
             "What it signs with [hmac-sha256]");
   verb.add_option("--days", options->cryptoperiod_days, "For how long it signs [365]")

@@ -11,7 +11,8 @@ namespace keysvc::keys {
 
 absl::StatusOr<SignatureScheme> DigestSchemeOf(const KeyParameters& parameters, RsaPadding padding,
                                                std::string_view digest) {
-  RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kSign, Purpose::kMac}));
+  RETURN_IF_ERROR(
+      CheckServes(parameters.purpose, {Purpose::kSign, Purpose::kMac, Purpose::kSharedMac}));
   ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(parameters, padding));
   RETURN_IF_ERROR(pkcs11::CheckDigest(scheme.mechanism, digest));
   return scheme;

@@ -2,6 +2,7 @@
 #ifndef KEYSVC_KEYSVC_KEYS_KEPT_DELIVERY_H_
 #define KEYSVC_KEYSVC_KEYS_KEPT_DELIVERY_H_
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -16,6 +17,7 @@ namespace keysvc::keys {
 struct DeliveredKey {
   KeyVersionName key_version;
   pkcs11::WrappedKey wrapped;
+  std::string check_value;  // KeyCheckValueOf; empty also of what an older build kept
 };
 
 // The row of `request_id`, sealed under the tenant's answer key (docs/formats.md).

@@ -12,6 +12,11 @@ using Becomes = KeyCeremony::Becomes;
 
 absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such key"); }
 
+absl::Status CheckNoneWaits(const KeyRings& rings, const KeyName& name) {
+  if (rings.FindPrepared(name) == nullptr) return absl::OkStatus();
+  return Error(Reason::kKeyExists, "the key's next version is there already");
+}
+
 absl::StatusOr<const KeyVersion*> ImportKeyFor(const KeyRings& rings, const KeyVersionName& name,
                                                std::string_view caller, absl::Time now) {
   const KeyRecord* record =
@@ -51,12 +56,10 @@ absl::StatusOr<Addition> VersionAhead(const KeyRings& rings, const KeyName& name
   const KeyRecord* primary = rings.FindPrimary(name);
   if (primary == nullptr) return NotFound();
   const KeyParameters& parameters = primary->version.parameters;
-  if (!HasPublicHalf(parameters)) {
+  if (!IsMadeAhead(parameters)) {
     return Error(Reason::kKeyPurposeMismatch, "the key has no public half to publish");
   }
-  if (rings.FindPrepared(name) != nullptr) {
-    return Error(Reason::kKeyExists, "the key's next version is there already");
-  }
+  RETURN_IF_ERROR(CheckNoneWaits(rings, name));
   return Addition{
       .parameters = parameters, .becomes = Becomes::kPrepared, .source = {}, .import_key = {}};
 }
@@ -81,11 +84,15 @@ absl::StatusOr<Addition> ImportedVersion(const KeyRings& rings, const KeyImport&
                                          const pkcs11::Capabilities& hsm, std::string_view caller,
                                          absl::Time now) {
   const auto kind = HsmKindOf(import.parameters, Origin::kImported);
-  if (!hsm.imports || !kind.has_value()) {
+  const auto made = HsmKindOf(import.parameters, Origin::kGenerated);
+  if (!hsm.imports || !kind.has_value() || !hsm.Supports(*made)) {
     return Error(Reason::kAlgorithmUnsupported, "the HSM cannot take in keys of the algorithm");
   }
   ASSIGN_OR_RETURN(const KeyVersion* import_key,
                    ImportKeyFor(rings, import.import_key, caller, now));
+  Addition addition{.parameters = import.parameters,
+                    .source = KeyCeremony::Source{import_key->hsm_label, import.secret},
+                    .import_key = import_key->name.ToString()};
   if (const KeyRecord* primary = rings.FindPrimary(import.name); primary != nullptr) {
     const KeyParameters& parameters = primary->version.parameters;
     if (parameters.protection != Protection::kShared ||
@@ -93,14 +100,18 @@ absl::StatusOr<Addition> ImportedVersion(const KeyRings& rings, const KeyImport&
         parameters.algorithm != import.parameters.algorithm) {
       return Error(Reason::kKeyPurposeMismatch, "the key of this name is of another kind");
     }
+    // An import names no ceiling; without this it would lift the key's.
+    addition.parameters.max_signatures = parameters.max_signatures;
+    if (IsMadeAhead(parameters)) {
+      RETURN_IF_ERROR(CheckNoneWaits(rings, import.name));
+      addition.becomes = Becomes::kPrepared;
+    }
   }
   const bool large = import_key->parameters.algorithm == Algorithm::kRsa4096;
   if (!pkcs11::PartsOf(import.secret, *kind, large ? 512 : 384).has_value()) {
     return pkcs11::WrappedSecretInvalid();
   }
-  return Addition{.parameters = import.parameters,
-                  .source = KeyCeremony::Source{import_key->hsm_label, import.secret},
-                  .import_key = import_key->name.ToString()};
+  return addition;
 }
 
 }  // namespace keysvc::keys

@@ -35,8 +35,8 @@ absl::StatusOr<Addition> FirstVersion(const KeyRings& rings, const KeyName& name
                                       const KeyParameters& parameters,
                                       const pkcs11::Capabilities& hsm);
 
-// The next version, published and waiting. NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with
-// KEY_PURPOSE_MISMATCH for keys without a public half; ALREADY_EXISTS/KEY_EXISTS.
+// The next version, waiting for its rotation. NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with
+// KEY_PURPOSE_MISMATCH for keys that have none (IsMadeAhead); ALREADY_EXISTS/KEY_EXISTS.
 absl::StatusOr<Addition> VersionAhead(const KeyRings& rings, const KeyName& name);
 
 // The version that a rotation makes primary: the prepared one, or a new one with the parameters of
@@ -47,11 +47,13 @@ absl::StatusOr<Addition> NextVersion(const KeyRings& rings, const KeyName& name,
                                      const PublishedVersions& published, absl::Time now);
 
 // The version that a partner's secret becomes: the first, or the next one of a shared key of the
-// same purpose and algorithm. Errors of the import key: NOT_FOUND/KEY_NOT_FOUND;
-// FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH, KEY_NOT_ACTIVE; PERMISSION_DENIED with
-// SEPARATION_OF_DUTIES when `caller` had it made. INVALID_ARGUMENT/WRAPPED_SECRET_INVALID for what
-// does not have the size of one. KEY_PURPOSE_MISMATCH also for a key of another
-// kind, ALGORITHM_UNSUPPORTED by what the HSM cannot do.
+// same purpose and algorithm, waiting for its rotation where IsMadeAhead says so
+// (ALREADY_EXISTS/KEY_EXISTS when one waits already). Errors of the import key:
+// NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH, KEY_NOT_ACTIVE;
+// PERMISSION_DENIED with SEPARATION_OF_DUTIES when `caller` had it made.
+// INVALID_ARGUMENT/WRAPPED_SECRET_INVALID for what does not have the size of one.
+// KEY_PURPOSE_MISMATCH also for a key of another kind, ALGORITHM_UNSUPPORTED by what the HSM cannot
+// do.
 absl::StatusOr<Addition> ImportedVersion(const KeyRings& rings, const KeyImport& import,
                                          const pkcs11::Capabilities& hsm, std::string_view caller,
                                          absl::Time now);

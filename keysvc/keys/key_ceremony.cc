@@ -126,10 +126,10 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
 }
 
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
-    audit::Entry entry, const KeyRecord& prepared, std::optional<store::IdempotencyRow> kept,
-    KeyRings& rings) {
+    audit::Entry entry, const KeyRecord& prepared, Becomes becomes, absl::Time now,
+    std::optional<store::IdempotencyRow> kept, KeyRings& rings) {
   Describe(prepared.version, entry);
-  const auto change = Activation(prepared, Becomes::kPrimary, rings);
+  const auto change = Activation(prepared, becomes, now, rings);
   if (!change.ok()) return Refuse(std::move(entry), change.status());
   entry.outcome = audit::Outcome::kSuccess;
   store::Mutation mutation = ChangeOf(change->rows);
@@ -148,15 +148,16 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, Becom
     RETURN_IF_ERROR(MakeEnvelope(record));
   }
   record.intent.reset();
-  if (becomes != Becomes::kPrepared) return Activation(std::move(record), becomes, rings);
+  record.version.made = true;
+  const absl::Time at = record.version.created;
+  if (becomes != Becomes::kPrepared) return Activation(std::move(record), becomes, at, rings);
   record.revision += 1;
   return Sealed({std::move(record)}, rings);
 }
 
 absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record, Becomes becomes,
-                                                            const KeyRings& rings) {
+                                                            absl::Time at, const KeyRings& rings) {
   const KeyRings::Ring* ring = rings.Find(record.version.name.key);
-  const absl::Time at = record.version.created;
   record.version.state = KeyState::kActive;
   record.version.primary = true;
   record.revision += 1;

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "audit/entry.h"
 #include "audit/journal.h"
 #include "keysvc/keys/key_rings.h"
@@ -22,7 +23,7 @@ namespace keysvc::keys {
 //   1. the intent is recorded with a row in pre-activation, which takes the version's number;
 //   2. the key is made, found again and used once;
 //   3. the outcome is recorded with the row made active and primary and the old primary demoted; or
-//      with the public half in the row, which stays in pre-activation until it is activated.
+//      with the row's next revision, which stays in pre-activation until it is activated.
 // A stop between the steps leaves a row in pre-activation, which Settle gives up; its number and
 // label are never used again, and its key, if the HSM made one, stays there unused. Not
 // thread-safe: one ceremony at a time.
@@ -32,7 +33,7 @@ class KeyCeremony {
               store::Store& store, audit::Journal& journal, const UseLimits& limits);
 
   // What a version that was made is then: in use at once, beside the old primary of a shared key
-  // for as long as its roll takes; the same without the old one; or published and waiting
+  // for as long as its roll takes; the same without the old one; or waiting for its rotation
   // (IsPrepared).
   enum class Becomes { kPrimary, kSolePrimary, kPrepared };
 
@@ -53,9 +54,11 @@ class KeyCeremony {
                                                          KeyRings& rings,
                                                          const Source* source = nullptr);
 
-  // Makes a prepared version primary and demotes the old primary, in one change; errors as above.
+  // Makes a prepared version primary at `now` and demotes the old primary, in one change, but for
+  // that of a shared key, as `becomes` says; errors as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Activate(audit::Entry entry,
-                                                       const KeyRecord& prepared,
+                                                       const KeyRecord& prepared, Becomes becomes,
+                                                       absl::Time now,
                                                        std::optional<store::IdempotencyRow> kept,
                                                        KeyRings& rings);
 
@@ -89,8 +92,9 @@ class KeyCeremony {
   };
   absl::StatusOr<Change> MakeKey(KeyRecord record, Becomes becomes, const KeyRings& rings,
                                  const Source* source);
-  // The record as primary version, and what was in use before demoted.
-  absl::StatusOr<Change> Activation(KeyRecord record, Becomes becomes, const KeyRings& rings);
+  // The record as primary version from `at` on, and what was in use before demoted.
+  absl::StatusOr<Change> Activation(KeyRecord record, Becomes becomes, absl::Time at,
+                                    const KeyRings& rings);
   absl::StatusOr<Change> Sealed(std::vector<KeyRecord> records, const KeyRings& rings) const;
   // Writes the changed records with an entry that says what all rows are then.
   absl::StatusOr<audit::Receipt> Write(audit::Entry entry, const std::vector<KeyRecord>& changed,

@@ -6,6 +6,7 @@
 #include "crypto/bytes.h"
 #include "crypto/canonical.h"
 #include "keysvc/keys/call_record.h"
+#include "keysvc/keys/key_check_value.h"
 #include "keysvc/keys/open_intents.h"
 #include "status/macros.h"
 #include "status/reason.h"
@@ -92,6 +93,8 @@ absl::StatusOr<KeyVersion> KeyDelivery::VersionOf(const KeyVersionName& name) co
   if (version.origin == Origin::kImported) {
     return Error(Reason::kKeyDelivered, "the secret is the partner's, who has it");
   }
+  // The partner has it before it MACs anything.
+  if (IsPrepared(version) && clock_() < version.originator_end) return version;
   RETURN_IF_ERROR(CheckUse(version, Use::kApply, clock_()));
   return version;
 }
@@ -124,7 +127,11 @@ absl::StatusOr<KeyDelivery::RecordedDelivery> KeyDelivery::DeliverOnce(
   ASSIGN_OR_RETURN(const audit::Receipt intent, services_.journal.Record(entry));
   entry.details["intent"] = absl::StrCat(intent.index());
 
-  auto wrapped = services_.hsm.Deliver(version.hsm_label, recipient.terms.public_key);
+  // First, since nothing that fails after the delivery gives it back.
+  auto check_value = KeyCheckValueOf(services_.hsm, version);
+  auto wrapped = check_value.ok()
+                     ? services_.hsm.Deliver(version.hsm_label, recipient.terms.public_key)
+                     : absl::StatusOr<pkcs11::WrappedKey>(check_value.status());
   if (!wrapped.ok()) {
     auto refused = Refuse(std::move(entry), wrapped.status());
     doubtful_ = !refused.ok();
@@ -132,7 +139,7 @@ absl::StatusOr<KeyDelivery::RecordedDelivery> KeyDelivery::DeliverOnce(
   }
   entry.outcome = audit::Outcome::kSuccess;
   entry.details["algorithm"] = wrapped->algorithm;
-  DeliveredKey delivered{version.name, *std::move(wrapped)};
+  DeliveredKey delivered{version.name, *std::move(wrapped), *std::move(check_value)};
   ASSIGN_OR_RETURN(audit::Receipt receipt, RecordDelivery(entry, delivered, request));
   doubtful_ = false;
   return RecordedDelivery{std::move(receipt), std::move(delivered)};

@@ -48,7 +48,8 @@ class KeyDelivery {
   // Records the outcome of every delivery that was broken off. Once, before all others.
   absl::Status Settle();
 
-  // Version 0 is the primary one. Recorded errors: NOT_FOUND/KEY_NOT_FOUND, of either key;
+  // Version 0 is the primary one; one that waits for its rotation is delivered by its own name.
+  // Recorded errors: NOT_FOUND/KEY_NOT_FOUND, of either key;
   // FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH for a key that is not shared or a partner's that
   // is not for this, KEY_NOT_ACTIVE, KEY_DELIVERED, or what CheckVerifies says of the partner's
   // key; PERMISSION_DENIED/SEPARATION_OF_DUTIES for one that the caller registered;
@@ -75,7 +76,7 @@ class KeyDelivery {
                                               const PartnerKeyName& partner) const;
   absl::StatusOr<std::optional<DeliveredKey>> FindEarlier(const audit::Entry& entry,
                                                           const Request& request) const;
-  // The version, if it is shared and live.
+  // The version, if it is shared and live, or waits for its rotation.
   absl::StatusOr<KeyVersion> VersionOf(const KeyVersionName& name) const;
   // The partner's key, if this caller may deliver to it.
   absl::StatusOr<std::shared_ptr<const PartnerKey>> RecipientOf(const PartnerKeyName& partner,

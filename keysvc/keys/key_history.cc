@@ -42,7 +42,7 @@ void ReadCeremony(const Entry& entry, KeyHistory& history) {
   version.origin = Detail(entry, "origin");
   // Whoever activates a version that was made ahead has not made it.
   if (!version.prepared) version.made_by = entry.actor;
-  if (entry.action == kCreateVersion) {
+  if (entry.action == kCreateVersion || !Detail(entry, "waits").empty()) {
     version.prepared = entry.outcome == Outcome::kSuccess;
   } else {
     version.made = entry.outcome == Outcome::kSuccess;

@@ -16,7 +16,7 @@ namespace keysvc::keys {
 
 // What the log says of a key version.
 struct RecordedVersion {
-  bool prepared = false;  // it was made and published, whether or not it has been activated since
+  bool prepared = false;  // it was made ahead, whether or not it has been activated since
   bool made = false;      // it was made and activated
   bool lost = false;      // with the HSM that held it
   std::string purpose, algorithm, protection;

@@ -101,8 +101,9 @@ absl::Status CheckAlgorithm(Purpose purpose, Algorithm algorithm) {
 
 Protection ProtectionOf(Purpose purpose, Algorithm algorithm) {
   if (!IsMadeByRequest(purpose)) return Protection::kEnvelope;
-  const bool webhook = purpose == Purpose::kWebhook || purpose == Purpose::kTimestampedWebhook;
-  return webhook && IsMac(algorithm) ? Protection::kShared : Protection::kHsm;
+  const bool shared = purpose == Purpose::kWebhook || purpose == Purpose::kTimestampedWebhook ||
+                      purpose == Purpose::kSharedMac;
+  return shared && IsMac(algorithm) ? Protection::kShared : Protection::kHsm;
 }
 
 absl::Status CheckParameters(const KeyParameters& parameters) {
@@ -125,7 +126,9 @@ absl::Status CheckParameters(const KeyParameters& parameters) {
     return Error(Reason::kFieldInvalid, "only ECDSA signatures have an s", "low_s");
   }
   if (parameters.max_signatures == 0) return absl::OkStatus();
-  if (!IsMadeByRequest(parameters.purpose) || parameters.protection != Protection::kHsm ||
+  const bool webhook =
+      parameters.protection == Protection::kShared && parameters.purpose != Purpose::kSharedMac;
+  if (!IsMadeByRequest(parameters.purpose) || webhook ||
       parameters.purpose == Purpose::kSecretImport) {
     return Error(Reason::kFieldInvalid, "what such a key makes is not counted", "max_signatures");
   }
@@ -140,6 +143,10 @@ bool LivesInHsm(Protection protection) { return protection != Protection::kEnvel
 bool HasPublicHalf(const KeyParameters& parameters) {
   return parameters.purpose == Purpose::kSecretImport ||
          (Signs(parameters.purpose) && !IsMac(parameters.algorithm));
+}
+
+bool IsMadeAhead(const KeyParameters& parameters) {
+  return HasPublicHalf(parameters) || parameters.purpose == Purpose::kSharedMac;
 }
 
 bool HasKeySet(const KeyParameters& parameters) {
@@ -162,7 +169,7 @@ bool Signs(Purpose purpose) {
 
 bool IsMadeByRequest(Purpose purpose) {
   return Signs(purpose) || purpose == Purpose::kMac || purpose == Purpose::kTimestampedWebhook ||
-         purpose == Purpose::kSecretImport;
+         purpose == Purpose::kSecretImport || purpose == Purpose::kSharedMac;
 }
 
 bool Allows(KeyState state, Use use) {
@@ -240,8 +247,18 @@ std::optional<pkcs11::KeyKind> HsmKindOf(const KeyParameters& parameters, Origin
                                              : pkcs11::KeyKind::kRsa3072Unwrapping;
   }
   if (origin == Origin::kGenerated) return kind;
-  return kind == pkcs11::KeyKind::kHmacSha256 ? std::optional(pkcs11::KeyKind::kImportedHmacSha256)
-                                              : std::nullopt;
+  switch (parameters.algorithm) {
+    case Algorithm::kHmacSha256:
+      return pkcs11::KeyKind::kImportedHmacSha256;
+    case Algorithm::kHmacSha384:
+      return pkcs11::KeyKind::kImportedHmacSha384;
+    case Algorithm::kHmacSha512:
+      return pkcs11::KeyKind::kImportedHmacSha512;
+    case Algorithm::kAes256Cmac:
+      return pkcs11::KeyKind::kImportedAes256Cmac;
+    default:
+      return std::nullopt;
+  }
 }
 
 bool IsMac(Algorithm algorithm) {

@@ -101,8 +101,8 @@ struct KeyParameters {
 // Whether an algorithm serves a purpose. INVALID_ARGUMENT/FIELD_INVALID, field "algorithm".
 absl::Status CheckAlgorithm(Purpose purpose, Algorithm algorithm);
 // What protects such a key of our own: signing and MAC keys never leave the HSM, but for those by
-// which webhooks are tagged, which are shared by nature; the keys that the service works with
-// itself are envelope keys.
+// which webhooks are tagged and those of kSharedMac, which are shared by nature; the keys that the
+// service works with itself are envelope keys.
 Protection ProtectionOf(Purpose purpose, Algorithm algorithm);
 // Whether purpose, algorithm and protection go together. INVALID_ARGUMENT/FIELD_INVALID names the
 // field at fault.
@@ -112,6 +112,9 @@ absl::Status CheckParameters(const KeyParameters& parameters);
 bool LivesInHsm(Protection protection);
 // Whether such a key has a public half, by which others verify or wrap.
 bool HasPublicHalf(const KeyParameters& parameters);
+// Whether its next version may be made ahead of the rotation: those that have a public half, for
+// verifiers to know it, and those of kSharedMac, for the partner to have it.
+bool IsMadeAhead(const KeyParameters& parameters);
 // Whether it is published in a key set, which verifiers keep for a while (JwksOf).
 bool HasKeySet(const KeyParameters& parameters);
 

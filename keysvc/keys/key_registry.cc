@@ -244,7 +244,10 @@ absl::StatusOr<std::vector<KeyVersion>> KeyRegistry::SignersOf(const KeyName& na
   RETURN_IF_ERROR(CheckUse(primary->version, Use::kApply, clock_()));
   std::vector<KeyVersion> signers{primary->version};
   // Every signature comes by here, and a ring may be long.
-  if (primary->version.parameters.protection != Protection::kShared) return signers;
+  const KeyParameters& parameters = primary->version.parameters;
+  if (parameters.protection != Protection::kShared || parameters.purpose == Purpose::kSharedMac) {
+    return signers;
+  }
   for (const KeyRecord& record : *rings->Find(name)) {
     if (!record.version.primary && CheckUse(record.version, Use::kApply, clock_()).ok()) {
       signers.push_back(record.version);
@@ -448,7 +451,8 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
   auto kept = Keep(entry, fresh.name, *opened);
   if (!kept.ok()) return ceremony_.Refuse(entry, kept.status());
   if (addition->prepared != nullptr) {
-    return ceremony_.Activate(entry, *addition->prepared, *std::move(kept), rings);
+    return ceremony_.Activate(entry, *addition->prepared, addition->becomes, clock_(),
+                              *std::move(kept), rings);
   }
   audit::Entry addressed = entry;
   if (source != nullptr) {
@@ -456,6 +460,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
     addressed.details["wrapped_sha256"] =
         absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(source->secret.bytes))));
     addressed.details["import_key"] = addition->import_key;
+    if (addition->becomes == KeyCeremony::Becomes::kPrepared) addressed.details["waits"] = "true";
   }
   return ceremony_.AddVersion(std::move(addressed), std::move(fresh), addition->becomes,
                               *std::move(kept), rings, source);
@@ -535,6 +540,7 @@ KeyVersion KeyRegistry::Draft(const KeyName& name, std::uint32_t number,
                      .parameters = parameters,
                      .state = KeyState::kPreActivation,
                      .primary = false,
+                     .made = false,
                      .environment = environment_,
                      .created = absl::FromUnixMillis(absl::ToUnixMillis(clock_())),
                      .originator_end = {},

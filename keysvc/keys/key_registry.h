@@ -20,6 +20,7 @@
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/key_addition.h"
 #include "keysvc/keys/key_ceremony.h"
+#include "keysvc/keys/key_check_value.h"
 #include "keysvc/keys/key_name.h"
 #include "keysvc/keys/key_parameters.h"
 #include "keysvc/keys/key_request.h"
@@ -72,10 +73,10 @@ class KeyRegistry {
                                                      const KeyName& name,
                                                      const KeyParameters& parameters,
                                                      std::string_view request_id);
-  // A new version with the parameters of the primary one, which is published (IsPrepared) and
-  // waits for Rotate, so that verifiers know it before it signs. FAILED_PRECONDITION with
-  // KEY_PURPOSE_MISMATCH for keys without a public half; ALREADY_EXISTS/KEY_EXISTS when one waits
-  // already. Repetitions as above.
+  // A new version with the parameters of the primary one, which waits for Rotate (IsPrepared):
+  // published, so that verifiers know it before it signs, or for the partner to have it before it
+  // MACs. FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH for keys that have none (IsMadeAhead);
+  // ALREADY_EXISTS/KEY_EXISTS when one waits already. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> CreateVersion(const policy::Permit& permit,
                                                             const KeyName& name,
                                                             std::string_view request_id);
@@ -87,16 +88,17 @@ class KeyRegistry {
   // old one may still process (verify, open) but no longer apply. That of a shared key does both
   // for kSecretRoll more, or until the next rotation, and then nothing. FAILED_PRECONDITION with
   // KEY_NOT_PUBLISHED for a prepared version that can be seen for less long than verifiers may keep
-  // a key set (kJwksMaxAge; PublishedVersions), and for a key with such a set (HasKeySet) that has
-  // no prepared version; with KEY_NOT_ROTATABLE for index, row-MAC, request and FF1 keys, whose
-  // outputs have to be rewritten first. Repetitions as above.
+  // a key set (kJwksMaxAge; PublishedVersions), and for a key with such a set (HasKeySet) or of
+  // kSharedMac that has no prepared version; with KEY_NOT_ROTATABLE for index, row-MAC, request and
+  // FF1 keys, whose outputs have to be rewritten first. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Rotate(const policy::Permit& permit,
                                                      const KeyName& name,
                                                      std::string_view request_id,
                                                      Urgency urgency = Urgency::kInDueTime);
 
   // Has the HSM unwrap a partner's secret as the key's first version, or as its next one, as a
-  // rotation does; the new version is of the origin imported. Recorded errors are those of
+  // rotation does, which waits for one where IsMadeAhead says so; it is of the origin imported.
+  // Recorded errors are those of
   // CheckImportable and ImportedVersion, and INVALID_ARGUMENT/WRAPPED_SECRET_INVALID; a refusal
   // leaves nothing in the HSM. Intent, outcome and repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Import(const policy::Permit& permit,
@@ -118,9 +120,14 @@ class KeyRegistry {
   // The version, if its state and cryptoperiod allow the use; FAILED_PRECONDITION/KEY_NOT_ACTIVE.
   absl::StatusOr<KeyVersion> PrimaryFor(const KeyName& name, Use use) const;
   // Those that sign: the primary version first, and of a shared key then the one before it while
-  // that is live. Errors as above, of the primary one.
+  // that is live, but for kSharedMac, whose messages hold one MAC. Errors as above, of the primary
+  // one.
   absl::StatusOr<std::vector<KeyVersion>> SignersOf(const KeyName& name) const;
   absl::StatusOr<KeyVersion> VersionFor(const KeyVersionName& name, Use use) const;
+  // The key check value of a version; errors as there. Blocks on the HSM.
+  absl::StatusOr<std::string> CheckValueOf(const KeyVersion& version) const {
+    return KeyCheckValueOf(hsm_, version);
+  }
   // The key of an envelope version that may process, unwrapped by the HSM.
   absl::StatusOr<crypto::SecretBytes> Open(const KeyVersionName& name);
 

@@ -5,7 +5,7 @@
 namespace keysvc::keys {
 
 bool IsPrepared(const KeyVersion& version) {
-  return version.state == KeyState::kPreActivation && !version.public_key.empty();
+  return version.state == KeyState::kPreActivation && version.made;
 }
 
 absl::Status CheckUse(const KeyVersion& version, Use use, absl::Time now) {

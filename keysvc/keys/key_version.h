@@ -16,6 +16,7 @@ struct KeyVersion {
   KeyParameters parameters;
   KeyState state = KeyState::kPreActivation;
   bool primary = false;
+  bool made = false;  // its key is there; in pre-activation it may be being made yet
   std::string environment;
   absl::Time created, originator_end, recipient_end;
   std::string hsm_label;   // of those that live in the HSM
@@ -40,8 +41,8 @@ constexpr absl::Duration kJwksMaxAge = absl::Minutes(5);
 // receivers can take the new secret one after the other.
 constexpr absl::Duration kSecretRoll = absl::Hours(24 * 7);
 
-// Whether it is made and published, and waits for the rotation that makes it primary: in
-// pre-activation with its public half, which a version that is still being made does not have.
+// Whether it is made, and waits for the rotation that makes it primary: in pre-activation with its
+// key, which a version that is still being made does not have.
 bool IsPrepared(const KeyVersion& version);
 
 // Whether state and cryptoperiod allow the use at `now`. A shared key processes no longer than it

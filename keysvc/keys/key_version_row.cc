@@ -18,6 +18,9 @@ constexpr std::uint8_t kMacFormatWithSigningTerms = 4;
 constexpr std::uint8_t kMacFormatWithOrigin = 5;
 constexpr std::uint8_t kMacFormatWithKid = 6;
 
+// Of a row that announces a version. Whatever becomes of that raises it.
+constexpr std::uint64_t kAnnounced = 1;
+
 std::uint64_t Bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
 absl::Status Changed() {
@@ -46,6 +49,7 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
       row.token_format, row.low_s,  row.max_signatures};
   version.state = *state;
   version.primary = row.primary;
+  version.made = *state != KeyState::kPreActivation || row.revision > kAnnounced;
   version.environment = row.environment;
   version.hsm_label = row.hsm_label;
   version.public_key = row.public_key;
@@ -59,7 +63,7 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
 }  // namespace
 
 bool IsPrepared(const store::KeyVersionRow& row) {
-  return row.state == NameOf(KeyState::kPreActivation) && !row.public_key.empty();
+  return row.state == NameOf(KeyState::kPreActivation) && row.revision > kAnnounced;
 }
 
 store::KeyVersionRow RowOf(const KeyRecord& record) {

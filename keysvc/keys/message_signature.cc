@@ -45,7 +45,8 @@ std::string MessageSignature::FingerprintInput(const KeyName& key) const {
 absl::StatusOr<SignatureFormat::Draft> MessageSignature::DraftFor(const KeyVersion& version,
                                                                   PublicKeys& /*public_keys*/,
                                                                   absl::Time /*now*/) const {
-  RETURN_IF_ERROR(CheckServes(version.parameters.purpose, {Purpose::kSign, Purpose::kMac}));
+  RETURN_IF_ERROR(CheckServes(version.parameters.purpose,
+                              {Purpose::kSign, Purpose::kMac, Purpose::kSharedMac}));
   ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(version.parameters, padding_));
   return Draft{scheme, message_, [scheme, encoding = encoding_](Raw raw) {
                  return EncodeSignature(scheme, encoding, std::move(raw.front()));

@@ -30,7 +30,8 @@ PresentedMessage::PresentedMessage(std::string message, std::string signature,
       padding_(padding) {}
 
 absl::StatusOr<std::string_view> PresentedMessage::AlgOf(const KeyParameters& parameters) const {
-  RETURN_IF_ERROR(CheckServes(parameters.purpose, {Purpose::kSign, Purpose::kMac}));
+  RETURN_IF_ERROR(
+      CheckServes(parameters.purpose, {Purpose::kSign, Purpose::kMac, Purpose::kSharedMac}));
   ASSIGN_OR_RETURN(const SignatureScheme scheme, SchemeOf(parameters, padding_));
   return scheme.name;
 }

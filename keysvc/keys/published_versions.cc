@@ -22,6 +22,10 @@ void PublishedVersions::Show(const KeyRings& rings, absl::Time now) {
 
 absl::Status PublishedVersions::Check(const KeyParameters& parameters, const KeyRecord* prepared,
                                       absl::Time now) const {
+  if (parameters.purpose == Purpose::kSharedMac) {
+    if (prepared != nullptr) return absl::OkStatus();
+    return Error(Reason::kKeyNotPublished, "no next version was made ahead and delivered");
+  }
   if (prepared == nullptr) {
     if (!HasKeySet(parameters)) return absl::OkStatus();
     return Error(Reason::kKeyNotPublished, "no next version was made ahead and published");

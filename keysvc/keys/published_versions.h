@@ -22,7 +22,8 @@ class PublishedVersions {
 
   // Whether a key with such parameters may sign by its next version: one that is prepared once no
   // verifier may keep a key set without it (kJwksMaxAge), one that is not (nullptr) if there is no
-  // such set (HasKeySet). FAILED_PRECONDITION/KEY_NOT_PUBLISHED.
+  // such set (HasKeySet). Of kSharedMac one that is prepared, at any time: the partner, whom it was
+  // handed to, says when. FAILED_PRECONDITION/KEY_NOT_PUBLISHED.
   absl::Status Check(const KeyParameters& parameters, const KeyRecord* prepared,
                      absl::Time now) const;
 

@@ -54,6 +54,7 @@ v1::DeliverKeyResponse ToMessage(keys::DeliveredKey delivered) {
   message.set_wrapped_secret(std::move(delivered.wrapped.bytes));
   message.set_algorithm(std::move(delivered.wrapped.algorithm));
   message.set_key_version(delivered.key_version.ToString());
+  message.set_key_check_value(std::move(delivered.check_value));
   return message;
 }
 
@@ -168,8 +169,13 @@ void KeyService::ImportKey(v1::ImportKeyRequest& request, Reply<v1::ImportKeyRes
       Authorize(gate_, reply, policy::Action::kImportKey, name.ToString(), request.request_id()));
   REFUSE_IF_ERROR(reply, CheckAllowed(changes_));
   ASSIGN_OR_REFUSE(reply, const keys::KeyImport import, ImportOf(request, name));
-  reply.Answer(registry_.Import(permit, import, request.request_id()),
-               [this, &name](const auto&) { return WithKey<v1::ImportKeyResponse>(name); });
+  reply.Answer(
+      registry_.Import(permit, import, request.request_id()),
+      [this, &name](const keys::KeyVersion& version) -> absl::StatusOr<v1::ImportKeyResponse> {
+        ASSIGN_OR_RETURN(auto message, WithKey<v1::ImportKeyResponse>(name));
+        ASSIGN_OR_RETURN(*message.mutable_key_check_value(), registry_.CheckValueOf(version));
+        return message;
+      });
 }
 
 void KeyService::ListKeys(v1::ListKeysRequest& request, Reply<v1::ListKeysResponse> reply) {

@@ -404,7 +404,7 @@ absl::Status FakeHsm::Make(std::string_view label, KeyKind kind, bool extractabl
 absl::Status FakeHsm::Import(std::string_view label, KeyKind kind, std::string_view unwrapping,
                              const pkcs11::WrappedSecret& secret) {
   RETURN_IF_ERROR(Enter(HsmVerb::kImport));
-  if (!capabilities_.imports || kind != KeyKind::kImportedHmacSha256) return Unsupported();
+  if (!capabilities_.imports || !pkcs11::IsImported(kind)) return Unsupported();
   if (Find(label).ok()) return Error(Reason::kKeyExists, "the label is taken");
   ASSIGN_OR_RETURN(const auto pair, Find(unwrapping));
   if (!pkcs11::Unwraps(pair->kind)) return Unsupported();

@@ -20,6 +20,7 @@ VARIES = (
     (re.compile(r"^TOKEN  \d+|\btokens/\d+", re.MULTILINE), "DIGITS"),
     (re.compile(r"^TOKEN EXPIRY .*", re.MULTILINE), "MONTH"),
     (re.compile(r"^ACCOUNT REFERENCE .*", re.MULTILINE), "REFERENCE"),
+    (re.compile(r"^CHECK VALUE +[0-9A-F]{10}$", re.MULTILINE), "CHECK VALUE"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
     (re.compile(r"^(BYTES|LOG SIZE|FIRST INDEX|SUCCESSES|DENIALS|FAILURES|UNRESOLVED) +\d+$",
                 re.MULTILINE), r"\1 NUMBER"),

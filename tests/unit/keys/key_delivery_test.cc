@@ -7,7 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "crypto/bytes.h"
+#include "crypto/canonical.h"
 #include "crypto/mac.h"
 #include "crypto/secret_bytes.h"
 #include "crypto/secret_key.h"
@@ -17,6 +20,7 @@
 #include "tests/support/openssl.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
+#include "tokenizer/kept_answer.h"
 
 namespace keysvc::keys {
 namespace {
@@ -179,6 +183,81 @@ TEST_F(KeyDeliveryTest, ARepetitionGetsTheSameAnswer) {
   EXPECT_THAT(Deliver({kHooks, 2}, kRequestId), HasReason(Reason::kRequestIdReused));
   EXPECT_THAT(Deliver({.key = kHooks, .version = 0}, kRequestId, {"acme", "bank"}),
               HasReason(Reason::kRequestIdReused));
+}
+
+TEST_F(KeyDeliveryTest, TheCheckValueIsOfTheSecretAndStaysWithTheAnswer) {
+  const std::string expected = absl::AsciiStrToUpper(absl::BytesToHexString(
+      world_.hsm.Sign("dev/acme/hooks/v1", pkcs11::Mechanism::kHmacSha256, "")->substr(0, 5)));
+  const auto first = Deliver(kRequestId);
+  ASSERT_OK(first);
+  EXPECT_EQ(first->check_value, expected);
+  ASSERT_OK(world_.hsm.Destroy("dev/acme/hooks/v1"));
+  EXPECT_EQ(Deliver(kRequestId)->check_value, expected);
+}
+
+TEST_F(KeyDeliveryTest, ATokenThatMacsNoEmptyMessageDeliversWithoutACheckValue) {
+  world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmFailure, "CKR_DATA_LEN_RANGE"));
+  const auto delivered = Deliver();
+  ASSERT_OK(delivered);
+  EXPECT_EQ(delivered->check_value, "");
+}
+
+TEST_F(KeyDeliveryTest, NothingIsDeliveredWhoseCheckValueCannotBeHad) {
+  world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmUnavailable, "away"));
+  EXPECT_THAT(Deliver(kRequestId), HasReason(Reason::kHsmUnavailable));
+  EXPECT_EQ(world_.hsm.calls(HsmVerb::kDeliver), 0U);
+  EXPECT_OK(Deliver(kRequestId));
+  EXPECT_THAT(Outcomes(), ElementsAre("intent", "failed", "intent", "success"));
+}
+
+TEST_F(KeyDeliveryTest, WhatAnOlderBuildKeptIsAnsweredWithoutACheckValue) {
+  const auto keys = world_.registry().RequestKeysOf("acme");
+  ASSERT_OK(keys);
+  const std::string kept = crypto::CanonicalWriter()
+                               .U8(1)
+                               .Bytes(KeyVersionName{kHooks, 1}.ToString())
+                               .Bytes("wrapped")
+                               .Bytes("RSA-OAEP")
+                               .Take();
+  const auto row =
+      tokenizer::KeepAnswer("keysvc kept delivery", "anybody", kRequestId, "fp",
+                            world_.Now() + absl::Hours(1), crypto::AsBytes(kept), *(*keys)->answer);
+  ASSERT_OK(row);
+  const auto opened = OpenKeptDelivery(*row, "fp", **keys);
+  ASSERT_OK(opened);
+  EXPECT_EQ(opened->wrapped.bytes, "wrapped");
+  EXPECT_EQ(opened->wrapped.algorithm, "RSA-OAEP");
+  EXPECT_EQ(opened->check_value, "");
+}
+
+TEST_F(KeyDeliveryTest, TheNextVersionOfARailIsDeliveredBeforeItMacs) {
+  const KeyName rail{"acme", "rail"};
+  ASSERT_OK(world_.Create(
+      rail, {Purpose::kSharedMac, Algorithm::kAes256Cmac, Protection::kShared, kYear}));
+  ASSERT_OK(world_.CreateVersion(rail));
+  const auto next = Deliver({rail, 2});
+  ASSERT_OK(next);
+  EXPECT_EQ(next->key_version, (KeyVersionName{rail, 2}));
+  EXPECT_EQ(
+      next->check_value,
+      absl::AsciiStrToUpper(absl::BytesToHexString(
+          world_.hsm.Sign("dev/acme/rail/v2", pkcs11::Mechanism::kAesCmac, std::string(16, '\0'))
+              ->substr(0, 5))));
+  EXPECT_EQ(Deliver(KeyVersionName{rail, 0})->key_version, (KeyVersionName{rail, 1}));
+  ASSERT_OK(world_.Rotate(rail));
+  EXPECT_THAT(Deliver(KeyVersionName{rail, 0}), HasReason(Reason::kKeyDelivered));
+}
+
+TEST_F(KeyDeliveryTest, AVersionThatWaitedTooLongIsNotDelivered) {
+  const KeyName rail{"acme", "rail"};
+  ASSERT_OK(world_.Create(
+      rail, {Purpose::kSharedMac, Algorithm::kHmacSha256, Protection::kShared, kYear}));
+  ASSERT_OK(world_.CreateVersion(rail));
+  ASSERT_OK(world_.CreatePartnerKey({"acme", "late"}, {.purpose = Purpose::kSecretDelivery,
+                                                       .pem = shop_->public_pem(),
+                                                       .not_after = world_.Now() + 2 * kYear}));
+  world_.Advance(kYear);
+  EXPECT_THAT(Deliver({rail, 2}, {}, {"acme", "late"}), HasReason(Reason::kKeyNotActive));
 }
 
 TEST_F(KeyDeliveryTest, EachVersionIsDeliveredByItself) {

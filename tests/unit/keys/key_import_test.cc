@@ -146,6 +146,54 @@ TEST_F(KeyImportTest, TheNextSecretIsARollAndSoIsOneThatTheHsmMakes) {
   EXPECT_OK(CheckAgainstTheLog());
 }
 
+TEST_F(KeyImportTest, TheNextSecretOfARailWaitsForItsRotation) {
+  const KeyParameters rail{Purpose::kSharedMac, Algorithm::kAes256Cmac, Protection::kShared, kYear};
+  const auto import = [&](char c) {
+    KeyImport order = Order(Wrapped(std::string(32, c)));
+    order.parameters = rail;
+    return Import(order);
+  };
+  const auto first = import('a');
+  ASSERT_OK(first);
+  EXPECT_TRUE(first->primary);
+  const auto second = import('b');
+  ASSERT_OK(second);
+  EXPECT_TRUE(IsPrepared(*second));
+  EXPECT_EQ(second->origin, Origin::kImported);
+  EXPECT_THAT(import('c'), HasReason(Reason::kKeyExists));
+  EXPECT_THAT(world_.CreateVersion(kHooks), HasReason(Reason::kKeyExists));
+  EXPECT_OK(CheckAgainstTheLog());
+  EXPECT_THAT(CheckAgainstTheLog([](store::KeyVersionRow& row) {
+                if (row.version == 2) row.state = "active";
+              }),
+              HasReason(Reason::kIntegrityFailure));
+
+  ASSERT_OK(world_.Restart());
+  EXPECT_EQ(world_.registry().PrimaryFor(kHooks, Use::kApply)->name.version, 1U);
+  const auto rotated = world_.Rotate(kHooks);
+  ASSERT_OK(rotated);
+  EXPECT_EQ(rotated->name, second->name);
+  EXPECT_EQ(rotated->origin, Origin::kImported);
+  EXPECT_OK(CheckAgainstTheLog());
+}
+
+TEST_F(KeyImportTest, AnImportedSecretKeepsTheCeilingOfItsKey) {
+  KeyParameters rail{Purpose::kSharedMac, Algorithm::kAes256Cmac, Protection::kShared, kYear};
+  KeyImport order = Order(Wrapped(std::string(32, 'a')));
+  order.parameters = rail;
+  rail.max_signatures = 10;
+  ASSERT_OK(world_.Create(kHooks, rail));
+  EXPECT_EQ(Import(order)->parameters, rail);
+}
+
+TEST_F(KeyImportTest, WhatTheHsmCannotMacByIsNotTakenIn) {
+  KeyImport order = Order(Wrapped(std::string(32, 'a')));
+  order.parameters = {Purpose::kSharedMac, Algorithm::kAes256Cmac, Protection::kShared, kYear};
+  world_.hsm.SupportOnly({pkcs11::KeyKind::kHmacSha256, pkcs11::KeyKind::kRsa3072Unwrapping});
+  EXPECT_THAT(Import(order), HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_OK(Import(secret_));
+}
+
 TEST_F(KeyImportTest, ASecretGoesOnWhereTheHsmMadeTheFirst) {
   ASSERT_OK(world_.Create(kHooks, kShared));
   const auto version = Import(secret_);

@@ -19,10 +19,10 @@ using enum KeyState;
 constexpr std::array kStates = {kPreActivation, kActive,      kSuspended,
                                 kDeactivated,   kCompromised, kDestroyed};
 constexpr std::array kPurposes = {
-    Purpose::kSign,           Purpose::kMac,         Purpose::kData,
-    Purpose::kIndex,          Purpose::kToken,       Purpose::kRowMac,
-    Purpose::kRequest,        Purpose::kWebhook,     Purpose::kTimestampedWebhook,
-    Purpose::kSecretDelivery, Purpose::kSecretImport};
+    Purpose::kSign,           Purpose::kMac,          Purpose::kData,
+    Purpose::kIndex,          Purpose::kToken,        Purpose::kRowMac,
+    Purpose::kRequest,        Purpose::kWebhook,      Purpose::kTimestampedWebhook,
+    Purpose::kSecretDelivery, Purpose::kSecretImport, Purpose::kSharedMac};
 constexpr std::array kProtections = {Protection::kHsm, Protection::kEnvelope, Protection::kShared};
 constexpr std::array kPairs = {
     Algorithm::kEcP256,        Algorithm::kEcP384,        Algorithm::kEd25519,
@@ -97,6 +97,7 @@ TEST(KeyParametersTest, OnlyTheseCombinationsOfPurposeAlgorithmAndProtectionExis
   }
   for (const Algorithm algorithm : kMacs) {
     fitting.insert({Purpose::kMac, algorithm, Protection::kHsm});
+    fitting.insert({Purpose::kSharedMac, algorithm, Protection::kShared});
   }
   for (const Purpose purpose : kPurposes) {
     for (const Algorithm algorithm : Algorithms()) {
@@ -118,6 +119,20 @@ TEST(KeyParametersTest, WhoeverSharesASecretVerifiesNoLongerThanItSigns) {
   const KeyParameters pair{Purpose::kWebhook, Algorithm::kEd25519, Protection::kHsm, kYear};
   EXPECT_EQ(RecipientPeriodOf(pair), 7 * kYear);
   EXPECT_TRUE(HasPublicHalf(pair));
+  const KeyParameters rail{Purpose::kSharedMac, Algorithm::kAes256Cmac, Protection::kShared, kYear};
+  EXPECT_EQ(RecipientPeriodOf(rail), absl::ZeroDuration());
+  EXPECT_FALSE(HasPublicHalf(rail));
+}
+
+TEST(KeyParametersTest, WhatIsMadeAheadIsWhatSomebodyHasToHaveFirst) {
+  const auto made_ahead = [](Purpose purpose, Algorithm algorithm) {
+    return IsMadeAhead({purpose, algorithm, ProtectionOf(purpose, algorithm), kYear});
+  };
+  EXPECT_TRUE(made_ahead(Purpose::kSign, Algorithm::kEcP256));
+  EXPECT_TRUE(made_ahead(Purpose::kSharedMac, Algorithm::kHmacSha384));
+  EXPECT_FALSE(made_ahead(Purpose::kMac, Algorithm::kAes256Cmac));
+  EXPECT_FALSE(made_ahead(Purpose::kWebhook, Algorithm::kHmacSha256));
+  EXPECT_FALSE(made_ahead(Purpose::kTimestampedWebhook, Algorithm::kHmacSha256));
 }
 
 TEST(KeyParametersTest, EveryAlgorithmButTheEnvelopesIsAKindOfTheHsm) {
@@ -153,6 +168,15 @@ TEST(KeyParametersTest, WhatTakesInSecretsAndWhatWasTakenInAreKindsOfTheirOwn) {
   const KeyParameters pair{Purpose::kSign, Algorithm::kEcP256, Protection::kHsm, kYear};
   EXPECT_EQ(HsmKindOf(pair, Origin::kGenerated), KeyKind::kEcP256);
   EXPECT_EQ(HsmKindOf(pair, Origin::kImported), std::nullopt);
+  for (const auto& [algorithm, kind] :
+       {std::pair(Algorithm::kHmacSha256, KeyKind::kImportedHmacSha256),
+        std::pair(Algorithm::kHmacSha384, KeyKind::kImportedHmacSha384),
+        std::pair(Algorithm::kHmacSha512, KeyKind::kImportedHmacSha512),
+        std::pair(Algorithm::kAes256Cmac, KeyKind::kImportedAes256Cmac)}) {
+    EXPECT_EQ(
+        HsmKindOf({Purpose::kSharedMac, algorithm, Protection::kShared, kYear}, Origin::kImported),
+        kind);
+  }
 }
 
 TEST(KeyParametersTest, ACryptoperiodIsOneDayToThreeYears) {
@@ -169,7 +193,7 @@ TEST(KeyParametersTest, ACryptoperiodIsOneDayToThreeYears) {
   }
 }
 
-TEST(KeyParametersTest, OnlyWhatTheServiceAloneSignsWithIsCounted) {
+TEST(KeyParametersTest, WhatTheServiceMakesByAKeyOfItsOwnOrOfARailIsCounted) {
   KeyParameters parameters;
   for (const std::uint64_t good : {std::uint64_t{1}, std::uint64_t{1} << 40}) {
     parameters.max_signatures = good;
@@ -186,6 +210,10 @@ TEST(KeyParametersTest, OnlyWhatTheServiceAloneSignsWithIsCounted) {
                                .protection = Protection::kShared,
                                .max_signatures = 10}),
               HasReason(Reason::kFieldInvalid));
+  EXPECT_OK(CheckParameters({.purpose = Purpose::kSharedMac,
+                             .algorithm = Algorithm::kAes256Cmac,
+                             .protection = Protection::kShared,
+                             .max_signatures = 10}));
   EXPECT_THAT(CheckParameters({.purpose = Purpose::kIndex,
                                .algorithm = Algorithm::kHmacSha256,
                                .protection = Protection::kEnvelope,

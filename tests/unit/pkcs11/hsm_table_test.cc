@@ -57,6 +57,15 @@ std::vector<Deed> Deeds() {
       {"tag, HMAC-SHA-384", KeyKind::kHmacSha384, {Mechanism::kHmacSha384}},
       {"tag, HMAC-SHA-512", KeyKind::kHmacSha512, {Mechanism::kHmacSha512}},
       {"tag, AES-256-CMAC", KeyKind::kAes256Cmac, {Mechanism::kAesCmac}},
+      {.what = "hand over, AES-256-CMAC (RSA-OAEP)",
+       .kind = KeyKind::kAes256Cmac,
+       .delivered = true},
+      {.what = "take in, AES-256-CMAC (RSA-OAEP by SHA-1)",
+       .kind = KeyKind::kImportedAes256Cmac,
+       .imported = Wrapping::kRsaOaepSha1},
+      {.what = "take in, AES-256-CMAC (RSA-OAEP by SHA-1, AES-KWP)",
+       .kind = KeyKind::kImportedAes256Cmac,
+       .imported = Wrapping::kRsaAesSha1},
       {"sign, ECDSA P-256", KeyKind::kEcP256, {Mechanism::kEcdsaP256Sha256}},
       {"sign, ECDSA P-384", KeyKind::kEcP384, {Mechanism::kEcdsaP384Sha384}},
       {"sign, Ed25519", KeyKind::kEd25519, {Mechanism::kEd25519}},
@@ -67,8 +76,9 @@ std::vector<Deed> Deeds() {
 }
 
 bool Delivers(Hsm& hsm, const Deed& deed) {
-  const auto recipient = hsm.Generate("recipient", KeyKind::kRsa3072).ok()
-                             ? hsm.PublicKey("recipient")
+  const std::string label = deed.what + ", recipient";
+  const auto recipient = hsm.Generate(label, KeyKind::kRsa3072).ok()
+                             ? hsm.PublicKey(label)
                              : absl::StatusOr<std::string>(absl::UnknownError("no recipient"));
   return recipient.ok() && hsm.GenerateShared(deed.what, deed.kind).ok() &&
          hsm.Deliver(deed.what, *recipient).ok();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -64,8 +65,15 @@ class Import : public ::testing::TestWithParam<std::string> {
     ASSERT_OK(hsm_->Generate(kPair, KeyKind::kRsa3072Unwrapping));
     spki_ = *hsm_->PublicKey(kPair);
   }
-  absl::Status Take(const std::string& bytes, Wrapping wrapping = Wrapping::kRsaOaepSha1) {
-    return hsm_->Import(kSecret, kKind, kPair, {wrapping, bytes});
+  absl::Status Take(const std::string& bytes, Wrapping wrapping = Wrapping::kRsaOaepSha1,
+                    KeyKind kind = kKind) {
+    return hsm_->Import(kSecret, kind, kPair, {wrapping, bytes});
+  }
+  // The first bytes of what the key makes of the message, in hexadecimal.
+  std::string Tag(Mechanism mechanism, const std::string& message) {
+    const auto tag = hsm_->Sign(kSecret, mechanism, message);
+    EXPECT_OK(tag);
+    return tag.ok() ? absl::BytesToHexString(tag->substr(0, 5)) : std::string();
   }
   std::vector<std::string> Labels() {
     std::vector<std::string> labels;
@@ -117,6 +125,76 @@ TEST_P(Import, WhatWasTakenInIsOfAKindOfItsOwnAndNeverLeaves) {
               HasReason(Reason::kAlgorithmUnsupported));
   EXPECT_THAT(hsm_->Deliver(kSecret, spki_), HasReason(Reason::kKeyDelivered));
   EXPECT_THAT(Take(ByOaep(spki_, SomeSecret(32))), HasReason(Reason::kKeyExists));
+}
+
+// The bytes 0 to 31, whose tags are published nowhere and were made by the openssl program.
+std::string CountedSecret(std::size_t size = 32) {
+  std::string secret;
+  for (std::size_t i = 0; i < size; ++i) secret.push_back(static_cast<char>(i));
+  return secret;
+}
+
+TEST_P(Import, AnAesKeyMacsAsThePartnersDoes) {
+  const std::string aes = SomeSecret(32);
+  const std::vector<WrappedSecret> both = {
+      {Wrapping::kRsaOaepSha1, ByOaep(spki_, CountedSecret())},
+      {Wrapping::kRsaAesSha1, ByOaep(spki_, aes) + testing::WrapByAes(aes, CountedSecret())}};
+  for (const WrappedSecret& secret : both) {
+    SCOPED_TRACE(NameOf(secret.wrapping));
+    ASSERT_OK(Take(secret.bytes, secret.wrapping, KeyKind::kImportedAes256Cmac));
+    EXPECT_EQ(hsm_->Sign(kSecret, Mechanism::kAesCmac, "message")->size(), 16U);
+    EXPECT_EQ(Tag(Mechanism::kAesCmac, std::string(16, '\0')), "377822c093");
+    bool listed = false;
+    const std::vector<HsmKey> keys = hsm_->List().value();
+    for (const HsmKey& key : keys) {
+      listed |= key.label == kSecret && key.kind == KeyKind::kImportedAes256Cmac;
+    }
+    EXPECT_TRUE(listed) << "and not as one that the token made";
+    EXPECT_THAT(hsm_->Deliver(kSecret, spki_), HasReason(Reason::kKeyDelivered));
+    EXPECT_THAT(hsm_->Wrap(kSecret, crypto::AsBytes("secret"), ""),
+                HasReason(Reason::kAlgorithmUnsupported));
+    ASSERT_OK(hsm_->Destroy(kSecret));
+  }
+}
+
+TEST_P(Import, AnAesKeyOfAnotherLengthIsNone) {
+  const std::string aes = SomeSecret(32);
+  const std::string carrier = ByOaep(spki_, aes);
+  for (const std::size_t size : {8U, 16U, 24U, 31U, 33U, 40U, 48U, 64U}) {
+    const std::string secret = SomeSecret(size);
+    EXPECT_EQ(Take(ByOaep(spki_, secret), Wrapping::kRsaOaepSha1, KeyKind::kImportedAes256Cmac),
+              WrappedSecretInvalid())
+        << size;
+    EXPECT_EQ(Take(carrier + testing::WrapByAes(aes, secret), Wrapping::kRsaAesSha1,
+                   KeyKind::kImportedAes256Cmac),
+              WrappedSecretInvalid())
+        << size;
+  }
+  EXPECT_EQ(Labels(), std::vector<std::string>{kPair});
+}
+
+TEST_P(Import, EveryHmacTakesInItsOwnKeys) {
+  testing::FakeHsm other;
+  ASSERT_OK(other.Generate(kPair, KeyKind::kRsa3072Unwrapping));
+  const std::string theirs = *other.PublicKey(kPair);
+  for (const auto& [kind, mechanism] :
+       {std::pair(KeyKind::kImportedHmacSha256, Mechanism::kHmacSha256),
+        std::pair(KeyKind::kImportedHmacSha384, Mechanism::kHmacSha384),
+        std::pair(KeyKind::kImportedHmacSha512, Mechanism::kHmacSha512)}) {
+    SCOPED_TRACE(NameOf(kind));
+    ASSERT_OK(Take(ByOaep(spki_, SomeSecret(64)), Wrapping::kRsaOaepSha1, kind));
+    ASSERT_OK(other.Import(kSecret, kind, kPair,
+                           {Wrapping::kRsaOaepSha1, ByOaep(theirs, SomeSecret(64))}));
+    EXPECT_EQ(*hsm_->Sign(kSecret, mechanism, "message"),
+              *other.Sign(kSecret, mechanism, "message"));
+    EXPECT_EQ(*hsm_->Sign(kSecret, mechanism, ""), *other.Sign(kSecret, mechanism, ""));
+    EXPECT_THAT(hsm_->Sign(kSecret, Mechanism::kAesCmac, "message"),
+                HasReason(Reason::kAlgorithmUnsupported));
+    ASSERT_OK(hsm_->Destroy(kSecret));
+    ASSERT_OK(other.Destroy(kSecret));
+  }
+  ASSERT_OK(Take(ByOaep(spki_, CountedSecret())));
+  EXPECT_EQ(Tag(Mechanism::kHmacSha256, ""), "d38b42096d") << "an empty message is one";
 }
 
 TEST_P(Import, APairThatUnwrapsDoesNothingElse) {
@@ -181,12 +259,16 @@ TEST_P(Import, WhateverIsWrongIsOneErrorAndLeavesNothing) {
   EXPECT_OK(Take(good)) << "the token is as well as before";
 }
 
-TEST(Unwrapping, ASecretOfHmacHas24To64Bytes) {
+TEST(Unwrapping, ASecretOfHmacHas24To64BytesAndOneOfAes32) {
   EXPECT_FALSE(FitsSecret(kKind, 23));
   EXPECT_TRUE(FitsSecret(kKind, 24));
   EXPECT_TRUE(FitsSecret(kKind, 64));
   EXPECT_FALSE(FitsSecret(kKind, 65));
   EXPECT_FALSE(FitsSecret(KeyKind::kHmacSha256, 32));
+  EXPECT_TRUE(FitsSecret(KeyKind::kImportedHmacSha512, 64));
+  EXPECT_FALSE(FitsSecret(KeyKind::kImportedAes256Cmac, 31));
+  EXPECT_TRUE(FitsSecret(KeyKind::kImportedAes256Cmac, 32));
+  EXPECT_FALSE(FitsSecret(KeyKind::kImportedAes256Cmac, 33));
 }
 
 // Whatever comes, what is taken apart are its own bytes, all of them, and of a right size.

@@ -197,6 +197,62 @@ TEST_F(KeyObjectsTest, AnAesKeyBeforeASecretHas32BytesWhereTheTokenTells) {
   EXPECT_OK(unwrap(32));
 }
 
+TEST_F(KeyObjectsTest, AnImportedAesKeyHas32BytesWhereTheTokenTells) {
+  const KeyObjects pair = Made(KeyKind::kRsa3072Unwrapping);
+  const WrappedSecret secret = {
+      Wrapping::kRsaOaepSha1,
+      testing::EncryptFor(ReadSpki(*session_, pair).value(), std::string(32, 'a'),
+                          "-pkeyopt rsa_padding_mode:oaep")};
+  silent = &module_->functions();
+  CK_FUNCTION_LIST telling = *silent;
+  telling.C_GetAttributeValue = &TellSize;
+  const auto session = Session::Open(telling, FirstSlot(telling));
+  ASSERT_OK(session);
+  const auto unwrap = [&](CK_ULONG size) {
+    told = size;
+    return UnwrapSecret(**session, pair.secret, pair.kind, secret, "rail",
+                        KeyKind::kImportedAes256Cmac, Restriction::kMechanisms);
+  };
+  EXPECT_EQ(unwrap(16), WrappedSecretInvalid());
+  EXPECT_EQ(unwrap(31), WrappedSecretInvalid());
+  EXPECT_FALSE(FindKey(*session_, "rail").value().has_value());
+  ASSERT_OK(unwrap(32));
+  const auto key = FindKey(**session, "rail").value();
+  ASSERT_TRUE(key.has_value());
+  EXPECT_EQ(key->kind, KeyKind::kImportedAes256Cmac) << "told by what it may do alone";
+  EXPECT_OK(ProveImported(**session, *key, Restriction::kMechanisms));
+  told = 24;
+  EXPECT_EQ(ProveImported(**session, *key, Restriction::kMechanisms), WrappedSecretInvalid());
+}
+
+// One that has a use for keys of any length.
+CK_RV TakeAnyKey(CK_SESSION_HANDLE /*session*/, CK_MECHANISM* /*mechanism*/,
+                 CK_OBJECT_HANDLE /*key*/) {
+  return CKR_OK;
+}
+CK_RV TagAnything(CK_SESSION_HANDLE /*session*/, CK_BYTE* /*data*/, CK_ULONG /*data_size*/,
+                  CK_BYTE* /*tag*/, CK_ULONG* size) {
+  *size = 32;
+  return CKR_OK;
+}
+
+TEST_F(KeyObjectsTest, ATokenThatGivesNoWayToLearnALengthTakesInNoAesKey) {
+  const KeyObjects pair = Made(KeyKind::kRsa3072Unwrapping);
+  const WrappedSecret secret = {
+      Wrapping::kRsaOaepSha1,
+      testing::EncryptFor(ReadSpki(*session_, pair).value(), std::string(32, 'a'),
+                          "-pkeyopt rsa_padding_mode:oaep")};
+  CK_FUNCTION_LIST careless = module_->functions();
+  careless.C_SignInit = &TakeAnyKey;
+  careless.C_Sign = &TagAnything;
+  const auto session = Session::Open(careless, FirstSlot(careless));
+  ASSERT_OK(session);
+  EXPECT_THAT(UnwrapSecret(**session, pair.secret, pair.kind, secret, "rail",
+                           KeyKind::kImportedAes256Cmac, Restriction::kMechanisms),
+              HasReason(Reason::kAlgorithmUnsupported));
+  EXPECT_FALSE(FindKey(*session_, "rail").value().has_value());
+}
+
 TEST_F(KeyObjectsTest, KeysOfOthersAreNotListed) {
   Template attributes;
   attributes.Number(CKA_CLASS, CKO_SECRET_KEY)

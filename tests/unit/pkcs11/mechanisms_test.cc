@@ -36,7 +36,13 @@ TEST(Mechanisms, AKindMayDoExactlyThis) {
   EXPECT_THAT(UsesOf(KeyKind::kRsa3072Unwrapping), ElementsAre(CKM_RSA_PKCS_OAEP));
   EXPECT_THAT(UsesOf(KeyKind::kRsa4096Unwrapping), ElementsAre(CKM_RSA_PKCS_OAEP));
   EXPECT_THAT(UsesOf(KeyKind::kImportedHmacSha256), ElementsAre(CKM_SHA256_HMAC));
-  EXPECT_EQ(AllKinds().size(), 14U);
+  EXPECT_THAT(UsesOf(KeyKind::kImportedHmacSha384), ElementsAre(CKM_SHA384_HMAC));
+  EXPECT_THAT(UsesOf(KeyKind::kImportedHmacSha512), ElementsAre(CKM_SHA512_HMAC));
+  EXPECT_THAT(UsesOf(KeyKind::kImportedAes256Cmac), ElementsAre(CKM_AES_CMAC));
+  EXPECT_EQ(AllKinds().size(), 17U);
+  for (const KindFacts& facts : AllKinds()) {
+    EXPECT_EQ(facts.generate == kNotGenerated, IsImported(facts.kind)) << NameOf(facts.kind);
+  }
 }
 
 TEST(Mechanisms, ASigningMechanismFitsExactlyTheseKinds) {
@@ -52,9 +58,9 @@ TEST(Mechanisms, ASigningMechanismFitsExactlyTheseKinds) {
       {Mechanism::kRsaPssSha384, rsa},
       {Mechanism::kRsaPssSha512, rsa},
       {Mechanism::kHmacSha256, {KeyKind::kHmacSha256, KeyKind::kImportedHmacSha256}},
-      {Mechanism::kHmacSha384, {KeyKind::kHmacSha384}},
-      {Mechanism::kHmacSha512, {KeyKind::kHmacSha512}},
-      {Mechanism::kAesCmac, {KeyKind::kAes256Cmac}},
+      {Mechanism::kHmacSha384, {KeyKind::kHmacSha384, KeyKind::kImportedHmacSha384}},
+      {Mechanism::kHmacSha512, {KeyKind::kHmacSha512, KeyKind::kImportedHmacSha512}},
+      {Mechanism::kAesCmac, {KeyKind::kAes256Cmac, KeyKind::kImportedAes256Cmac}},
   };
   for (const auto& [mechanism, kinds] : expected) {
     std::vector<KeyKind> allowed;

@@ -163,6 +163,9 @@ TEST(ParametersOf, PairsPurposesWithTheirAlgorithms) {
       {v1::KEY_PURPOSE_SECRET_IMPORT, v1::KEY_ALGORITHM_RSA_3072, keys::Algorithm::kRsa3072},
       {v1::KEY_PURPOSE_SECRET_IMPORT, v1::KEY_ALGORITHM_RSA_4096, keys::Algorithm::kRsa4096},
       {v1::KEY_PURPOSE_SECRET_IMPORT, v1::KEY_ALGORITHM_RSA_2048, std::nullopt},
+      {v1::KEY_PURPOSE_SHARED_MAC, v1::KEY_ALGORITHM_AES_256_CMAC, keys::Algorithm::kAes256Cmac},
+      {v1::KEY_PURPOSE_SHARED_MAC, v1::KEY_ALGORITHM_HMAC_SHA384, keys::Algorithm::kHmacSha384},
+      {v1::KEY_PURPOSE_SHARED_MAC, v1::KEY_ALGORITHM_EC_P256, std::nullopt},
       {v1::KEY_PURPOSE_SIGN, v1::KEY_ALGORITHM_UNSPECIFIED, std::nullopt},
       {v1::KEY_PURPOSE_UNSPECIFIED, v1::KEY_ALGORITHM_EC_P256, std::nullopt},
       {v1::KEY_PURPOSE_DATA, v1::KEY_ALGORITHM_AES_256, std::nullopt},
@@ -176,6 +179,7 @@ TEST(ParametersOf, PairsPurposesWithTheirAlgorithms) {
     EXPECT_EQ(parameters->algorithm, *row.expected);
     const bool shared =
         row.purpose == v1::KEY_PURPOSE_TIMESTAMPED_WEBHOOK ||
+        row.purpose == v1::KEY_PURPOSE_SHARED_MAC ||
         (row.purpose == v1::KEY_PURPOSE_WEBHOOK && row.algorithm == v1::KEY_ALGORITHM_HMAC_SHA256);
     EXPECT_EQ(parameters->protection, shared ? keys::Protection::kShared : keys::Protection::kHsm);
     EXPECT_EQ(parameters->cryptoperiod, absl::Hours(24 * 365));
