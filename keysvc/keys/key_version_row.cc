@@ -27,6 +27,14 @@ absl::Status Changed() {
   return Error(Reason::kIntegrityFailure, "a stored key version is not what was written");
 }
 
+// Whether a row in pre-activation holds all that one of a version that was made has to hold. Of keys
+// that the HSM alone has, its revision says so.
+bool IsMade(const store::KeyVersionRow& row, const KeyParameters& parameters) {
+  if (HasPublicHalf(parameters) && row.public_key.empty()) return false;
+  if (parameters.protection == Protection::kEnvelope && row.wrapped.empty()) return false;
+  return row.revision > kAnnounced;
+}
+
 absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
   const auto purpose = PurposeNamed(row.purpose);
   const auto algorithm = AlgorithmNamed(row.algorithm);
@@ -49,7 +57,7 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
       row.token_format, row.low_s,  row.max_signatures};
   version.state = *state;
   version.primary = row.primary;
-  version.made = *state != KeyState::kPreActivation || row.revision > kAnnounced;
+  version.made = *state != KeyState::kPreActivation || IsMade(row, version.parameters);
   version.environment = row.environment;
   version.hsm_label = row.hsm_label;
   version.public_key = row.public_key;
@@ -63,7 +71,8 @@ absl::StatusOr<KeyRecord> FromRow(const store::KeyVersionRow& row) {
 }  // namespace
 
 bool IsPrepared(const store::KeyVersionRow& row) {
-  return row.state == NameOf(KeyState::kPreActivation) && row.revision > kAnnounced;
+  const auto record = FromRow(row);
+  return record.ok() && IsPrepared(record->version);
 }
 
 store::KeyVersionRow RowOf(const KeyRecord& record) {

@@ -29,7 +29,7 @@ struct KeyRecord {
 // What the wrap of an envelope key is bound to.
 std::string WrapContextOf(const KeyVersion& version);
 
-// As IsPrepared of the version.
+// As IsPrepared of the version; not of a row that names what there is not.
 bool IsPrepared(const store::KeyVersionRow& row);
 
 // The row of a record, without its MAC.

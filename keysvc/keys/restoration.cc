@@ -95,6 +95,12 @@ absl::StatusOr<RestoredKeys> Restoration::Rewrap(pkcs11::Hsm& hsm, KeyWrapping& 
     KeyRecord record = opened.record;
     KeyVersion& version = record.version;
     ++record.revision;
+    // The higher revision would say that it was made.
+    if (version.state == KeyState::kPreActivation && !version.made) {
+      version.state = KeyState::kDestroyed;
+      restored.items.push_back({version.name.ToString(), audit::Outcome::kFailed,
+                                std::string(InfoOf(Reason::kOutcomeUnknown).name)});
+    }
     if (!opened.key.empty()) {
       ASSIGN_OR_RETURN(record.wrapped, wrapping.Wrap(opened.key, WrapContextOf(version)));
       ++restored.opened;

@@ -35,7 +35,8 @@ absl::StatusOr<crypto::SecretKey<32>> RecoverDatabaseKey(const Deployment& deplo
 // What a restoration writes, and says.
 struct RestoredKeys {
   store::Mutation mutation;
-  std::vector<audit::Item> items;  // rotated versions, and (failed) lost ones and given up
+  // Rotated versions, and (failed) lost ones, given up ones, and those whose making was broken off.
+  std::vector<audit::Item> items;
   std::map<std::string, std::string> details;  // the digests of the new copies, by version
   // Resource names of versions; given up are those that were made ahead and may have signed since.
   std::vector<std::string> rotated, lost, given_up;
@@ -59,7 +60,8 @@ class Restoration {
   // and data get a new primary version, sealed by `wrapping` too: an older store may give again
   // what was given with the versions before. Keys that live in an HSM only become destroyed unless
   // `hsm` holds them: another key under the label of one does not count. Of a key that may sign so
-  // often only the primary version signs no more, and one that was made ahead becomes destroyed.
+  // often only the primary version signs no more, and one that was made ahead becomes destroyed. So
+  // does one whose making was broken off.
   absl::StatusOr<RestoredKeys> Rewrap(pkcs11::Hsm& hsm, KeyWrapping& wrapping,
                                       const KeyVersionRows& rows, absl::Time now);
 

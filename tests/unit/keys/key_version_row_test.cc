@@ -237,6 +237,33 @@ TEST_F(KeyVersionRowTest, AnEnvelopeKeyIsBoundToTheseBytes) {
             "0000000474657374");      // environment
 }
 
+TEST_F(KeyVersionRowTest, AVersionWaitsOnceItsRowHasAllThatItHasToHave) {
+  const auto waits = [this](const KeyRecord& record) {
+    const auto row = rows_.Seal(record);
+    EXPECT_OK(row);
+    EXPECT_EQ(IsPrepared(*row), IsPrepared(rows_.Open(*row)->version));
+    return IsPrepared(*row);
+  };
+  KeyRecord pair = SomeRecord();
+  pair.version.state = KeyState::kPreActivation;
+  EXPECT_TRUE(waits(pair));
+  pair.version.public_key.clear();
+  EXPECT_FALSE(waits(pair)) << "whatever raised its revision";
+
+  KeyRecord mac = pair;
+  mac.version.parameters = {Purpose::kSharedMac, Algorithm::kAes256Cmac, Protection::kShared,
+                            kYear};
+  EXPECT_TRUE(waits(mac));
+  mac.revision = 1;
+  EXPECT_FALSE(waits(mac));
+
+  KeyRecord wrapped = pair;
+  wrapped.version.parameters = {Purpose::kData, Algorithm::kAes256, Protection::kEnvelope, kYear};
+  EXPECT_TRUE(waits(wrapped));
+  wrapped.wrapped.clear();
+  EXPECT_FALSE(waits(wrapped));
+}
+
 TEST_F(KeyVersionRowTest, ARowWithWordsOfALaterBuildIsRefused) {
   auto row = rows_.Seal(SomeRecord());
   ASSERT_OK(row);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -282,6 +283,56 @@ TEST_F(RestorationTest, TheNextVersionOfAKeyWithACeilingIsGivenUpWithAnOlderStor
   EXPECT_EQ(versions->at(2).uses, 0U);
   // Another one is no worse for having signed.
   EXPECT_EQ(world_.Rotate(kWebhook, KeyRegistry::Urgency::kSoon)->name.version, 2U);
+}
+
+TEST_F(RestorationTest, AVersionWhoseMakingWasBrokenOffIsGivenUp) {
+  const std::vector<std::pair<KeyName, KeyParameters>> keys{
+      {{"acme", "pair"}, KeyParameters{}},
+      {{"acme", "mac"}, {Purpose::kMac, Algorithm::kHmacSha256, Protection::kHsm, kYear}},
+      {{"acme", "more-data"}, {Purpose::kData, Algorithm::kAes256, Protection::kEnvelope, kYear}}};
+  const KeyVersionRows rows(world_.hsm, deployment_.RegistryLabel());
+  for (const auto& [name, parameters] : keys) {
+    KeyRecord record;
+    record.revision = 1;
+    KeyVersion& version = record.version;
+    version.name = {name, 1};
+    version.parameters = parameters;
+    version.environment = deployment_.environment;
+    version.created = world_.Now();
+    version.originator_end = version.created + kYear;
+    version.recipient_end = version.originator_end;
+    if (LivesInHsm(parameters.protection)) version.hsm_label = "dev/acme/" + name.key + "/v1";
+    audit::Entry intent;
+    intent.action = "KeyService.CreateKey";
+    intent.actor = testing::kCaller;
+    intent.outcome = audit::Outcome::kIntent;
+    intent.resource = version.name.ToString();
+    intent.details = {{"purpose", std::string(NameOf(parameters.purpose))},
+                      {"algorithm", std::string(NameOf(parameters.algorithm))},
+                      {"protection", std::string(NameOf(parameters.protection))}};
+    store::Mutation mutation;
+    mutation.keys.push_back(*rows.Seal(record));
+    ASSERT_OK(world_.journal().Record(intent, std::move(mutation)));
+  }
+  const auto restored = RestoreOnto(world_.hsm, 1);
+  ASSERT_OK(restored);
+  EXPECT_THAT(restored->lost, IsEmpty());
+  audit::Entry entry;
+  entry.action = "Log.Restored";
+  entry.actor = "system";
+  entry.items = restored->items;
+  entry.details = restored->details;
+  ASSERT_OK(world_.journal().Record(entry, restored->mutation));
+  ASSERT_OK(world_.Restart());
+  for (const auto& [name, parameters] : keys) {
+    EXPECT_EQ(world_.registry().Versions(name)->front().state, KeyState::kDestroyed) << name.key;
+    const std::string resource = KeyVersionName{name, 1}.ToString();
+    EXPECT_TRUE(std::ranges::any_of(restored->items, [&](const audit::Item& item) {
+      return item.resource == resource && item.outcome == audit::Outcome::kFailed &&
+             item.reason == "OUTCOME_UNKNOWN";
+    })) << name.key;
+  }
+  EXPECT_OK(world_.Create({"acme", "pair"}, KeyParameters{}));
 }
 
 TEST_F(RestorationTest, AVersionThatIsActivatedGetsNothingBackOfWhatWasReserved) {
