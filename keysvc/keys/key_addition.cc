@@ -1,5 +1,8 @@
 #include "keysvc/keys/key_addition.h"
 
+#include <optional>
+#include <utility>
+
 #include "keysvc/keys/key_version.h"
 #include "pkcs11/wrapped_secret.h"
 #include "status/macros.h"
@@ -12,8 +15,16 @@ using Becomes = KeyCeremony::Becomes;
 
 absl::Status NotFound() { return Error(Reason::kKeyNotFound, "no such key"); }
 
-absl::Status CheckNoneWaits(const KeyRings& rings, const KeyName& name) {
-  if (rings.FindPrepared(name) == nullptr) return absl::OkStatus();
+// The version that waits, if it may give way to another one; none where none waits.
+absl::StatusOr<std::optional<KeyRecord>> Replaceable(const KeyRings& rings, const KeyName& name,
+                                                     absl::Time now) {
+  const KeyRecord* waiting = rings.FindPrepared(name);
+  if (waiting == nullptr) return std::nullopt;
+  const KeyVersion& version = waiting->version;
+  // Else a secret that is found to be wrong before the moment would have to MAC at the moment.
+  if (version.parameters.purpose == Purpose::kSharedMac || now >= version.originator_end) {
+    return *waiting;
+  }
   return Error(Reason::kKeyExists, "the key's next version is there already");
 }
 
@@ -52,16 +63,19 @@ absl::StatusOr<Addition> FirstVersion(const KeyRings& rings, const KeyName& name
   return Addition{.parameters = parameters, .source = {}, .import_key = {}};
 }
 
-absl::StatusOr<Addition> VersionAhead(const KeyRings& rings, const KeyName& name) {
+absl::StatusOr<Addition> VersionAhead(const KeyRings& rings, const KeyName& name, absl::Time now) {
   const KeyRecord* primary = rings.FindPrimary(name);
   if (primary == nullptr) return NotFound();
   const KeyParameters& parameters = primary->version.parameters;
   if (!IsMadeAhead(parameters)) {
     return Error(Reason::kKeyPurposeMismatch, "the key has no public half to publish");
   }
-  RETURN_IF_ERROR(CheckNoneWaits(rings, name));
-  return Addition{
-      .parameters = parameters, .becomes = Becomes::kPrepared, .source = {}, .import_key = {}};
+  ASSIGN_OR_RETURN(std::optional<KeyRecord> replaced, Replaceable(rings, name, now));
+  return Addition{.parameters = parameters,
+                  .becomes = Becomes::kPrepared,
+                  .replaced = std::move(replaced),
+                  .source = {},
+                  .import_key = {}};
 }
 
 absl::StatusOr<Addition> NextVersion(const KeyRings& rings, const KeyName& name, Becomes becomes,
@@ -103,7 +117,7 @@ absl::StatusOr<Addition> ImportedVersion(const KeyRings& rings, const KeyImport&
     // An import names no ceiling; without this it would lift the key's.
     addition.parameters.max_signatures = parameters.max_signatures;
     if (IsMadeAhead(parameters)) {
-      RETURN_IF_ERROR(CheckNoneWaits(rings, import.name));
+      ASSIGN_OR_RETURN(addition.replaced, Replaceable(rings, import.name, now));
       addition.becomes = Becomes::kPrepared;
     }
   }

@@ -24,6 +24,8 @@ struct Addition {
   KeyParameters parameters;
   KeyCeremony::Becomes becomes = KeyCeremony::Becomes::kPrimary;
   const KeyRecord* prepared = nullptr;
+  // The one that waits and is given up for it.
+  std::optional<KeyRecord> replaced = {};
   // Of a version to unwrap, and the version of the import key that does it.
   std::optional<KeyCeremony::Source> source;
   std::string import_key;
@@ -35,9 +37,10 @@ absl::StatusOr<Addition> FirstVersion(const KeyRings& rings, const KeyName& name
                                       const KeyParameters& parameters,
                                       const pkcs11::Capabilities& hsm);
 
-// The next version, waiting for its rotation. NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with
+// The next version, waiting for its rotation, in the place of one that waits already if that is of
+// kSharedMac or its originator period is over. NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with
 // KEY_PURPOSE_MISMATCH for keys that have none (IsMadeAhead); ALREADY_EXISTS/KEY_EXISTS.
-absl::StatusOr<Addition> VersionAhead(const KeyRings& rings, const KeyName& name);
+absl::StatusOr<Addition> VersionAhead(const KeyRings& rings, const KeyName& name, absl::Time now);
 
 // The version that a rotation makes primary: the prepared one, or a new one with the parameters of
 // the primary one. FAILED_PRECONDITION with KEY_NOT_PUBLISHED unless it is to be the sole one;
@@ -47,8 +50,8 @@ absl::StatusOr<Addition> NextVersion(const KeyRings& rings, const KeyName& name,
                                      const PublishedVersions& published, absl::Time now);
 
 // The version that a partner's secret becomes: the first, or the next one of a shared key of the
-// same purpose and algorithm, waiting for its rotation where IsMadeAhead says so
-// (ALREADY_EXISTS/KEY_EXISTS when one waits already). Errors of the import key:
+// same purpose and algorithm, waiting for its rotation where IsMadeAhead says so, in the place of
+// one that waits already. Errors of the import key:
 // NOT_FOUND/KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH, KEY_NOT_ACTIVE;
 // PERMISSION_DENIED with SEPARATION_OF_DUTIES when `caller` had it made.
 // INVALID_ARGUMENT/WRAPPED_SECRET_INVALID for what does not have the size of one.

@@ -25,7 +25,7 @@
 namespace keysvc::keys {
 namespace {
 
-// The row of a version that was never made: its number stays taken.
+// The row of a version that was never made, or never used: its number stays taken.
 KeyRecord GivenUp(KeyRecord record) {
   record.version.state = KeyState::kDestroyed;
   record.revision += 1;
@@ -89,11 +89,13 @@ KeyCeremony::KeyCeremony(pkcs11::Hsm& hsm, KeyWrapping& wrapping, const KeyVersi
 
 absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
     audit::Entry entry, KeyVersion fresh, Becomes becomes,
-    std::optional<store::IdempotencyRow> kept, KeyRings& rings, const Source* source) {
+    std::optional<store::IdempotencyRow> kept, KeyRings& rings, const Source* source,
+    const KeyRecord* replaced) {
   KeyRecord record;
   record.version = std::move(fresh);
   record.revision = 1;
   Describe(record.version, entry);
+  if (replaced != nullptr) entry.details["replaces"] = replaced->version.name.ToString();
 
   // The row that says it failed is sealed beforehand, since the HSM that failed could not seal it.
   const KeyRecord given_up = GivenUp(record);
@@ -108,7 +110,7 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   rings.Put(record);
   entry.details["intent"] = absl::StrCat(intent.index());
 
-  const auto change = MakeKey(record, becomes, rings, source);
+  const auto change = MakeKey(record, becomes, rings, source, replaced);
   if (!change.ok()) {
     ASSIGN_OR_RETURN(audit::Receipt receipt, Write(Failed(std::move(entry), change.status()),
                                                    {given_up}, ChangeOf({*given_up_row}), rings));
@@ -141,7 +143,8 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
 
 absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, Becomes becomes,
                                                          const KeyRings& rings,
-                                                         const Source* source) {
+                                                         const Source* source,
+                                                         const KeyRecord* replaced) {
   if (LivesInHsm(record.version.parameters.protection)) {
     RETURN_IF_ERROR(MakeInHsm(record.version, source));
   } else {
@@ -152,7 +155,9 @@ absl::StatusOr<KeyCeremony::Change> KeyCeremony::MakeKey(KeyRecord record, Becom
   const absl::Time at = record.version.created;
   if (becomes != Becomes::kPrepared) return Activation(std::move(record), becomes, at, rings);
   record.revision += 1;
-  return Sealed({std::move(record)}, rings);
+  std::vector<KeyRecord> records{std::move(record)};
+  if (replaced != nullptr) records.push_back(GivenUp(*replaced));
+  return Sealed(std::move(records), rings);
 }
 
 absl::StatusOr<KeyCeremony::Change> KeyCeremony::Activation(KeyRecord record, Becomes becomes,

@@ -44,7 +44,8 @@ class KeyCeremony {
   };
 
   // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
-  // what became durable. `source`: of an imported one, else null. `kept` is written with the
+  // what became durable. `source`: of an imported one, else null. `replaced`: null, or the prepared
+  // version that a prepared one is made for, given up with the outcome. `kept` is written with the
   // outcome. `entry` says who and why; outcome and resource are filled in. An outer error means
   // that a record could not be made, or that it is unknown whether one was: the rows have to be
   // read again.
@@ -52,7 +53,8 @@ class KeyCeremony {
                                                          Becomes becomes,
                                                          std::optional<store::IdempotencyRow> kept,
                                                          KeyRings& rings,
-                                                         const Source* source = nullptr);
+                                                         const Source* source = nullptr,
+                                                         const KeyRecord* replaced = nullptr);
 
   // Makes a prepared version primary at `now` and demotes the old primary, in one change, but for
   // that of a shared key, as `becomes` says; errors as above.
@@ -91,7 +93,7 @@ class KeyCeremony {
     std::vector<store::KeyVersionRow> rows;
   };
   absl::StatusOr<Change> MakeKey(KeyRecord record, Becomes becomes, const KeyRings& rings,
-                                 const Source* source);
+                                 const Source* source, const KeyRecord* replaced);
   // The record as primary version from `at` on, and what was in use before demoted.
   absl::StatusOr<Change> Activation(KeyRecord record, Becomes becomes, absl::Time at,
                                     const KeyRings& rings);

@@ -48,6 +48,10 @@ void ReadCeremony(const Entry& entry, KeyHistory& history) {
     version.made = entry.outcome == Outcome::kSuccess;
   }
   version.recovery_sha256 = Detail(entry, "recovery_sha256");
+  const std::string replaced = Detail(entry, "replaces");
+  if (!replaced.empty() && entry.outcome == Outcome::kSuccess) {
+    history.versions[replaced].lost = true;
+  }
 }
 
 // The copies that one record names, by version.

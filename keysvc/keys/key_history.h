@@ -18,7 +18,7 @@ namespace keysvc::keys {
 struct RecordedVersion {
   bool prepared = false;  // it was made ahead, whether or not it has been activated since
   bool made = false;      // it was made and activated
-  bool lost = false;      // with the HSM that held it
+  bool lost = false;      // with the HSM that held it, or given up for another one while it waited
   std::string purpose, algorithm, protection;
   std::string token_format;  // empty but for keys that are bound to one
   bool low_s = false;

@@ -126,7 +126,7 @@ absl::StatusOr<RecordedVersion> KeyRegistry::CreateVersion(const policy::Permit&
   const absl::Status checked = CheckPermit(permit, policy::Action::kRotateKey, name.ToString());
   if (!checked.ok()) return ceremony_.Refuse(entry, checked);
   return AddVersion(entry, name, RequestText(entry.action, name, nullptr),
-                    [&](const KeyRings& rings) { return VersionAhead(rings, name); });
+                    [&](const KeyRings& rings) { return VersionAhead(rings, name, clock_()); });
 }
 
 absl::StatusOr<RecordedVersion> KeyRegistry::Rotate(const policy::Permit& permit,
@@ -463,7 +463,8 @@ absl::StatusOr<RecordedVersion> KeyRegistry::AddOrRepeat(const audit::Entry& ent
     if (addition->becomes == KeyCeremony::Becomes::kPrepared) addressed.details["waits"] = "true";
   }
   return ceremony_.AddVersion(std::move(addressed), std::move(fresh), addition->becomes,
-                              *std::move(kept), rings, source);
+                              *std::move(kept), rings, source,
+                              addition->replaced.has_value() ? &*addition->replaced : nullptr);
 }
 
 absl::StatusOr<KeyRegistry::KeptRequest> KeyRegistry::OpenRequest(const audit::Entry& entry,

@@ -76,7 +76,8 @@ class KeyRegistry {
   // A new version with the parameters of the primary one, which waits for Rotate (IsPrepared):
   // published, so that verifiers know it before it signs, or for the partner to have it before it
   // MACs. FAILED_PRECONDITION with KEY_PURPOSE_MISMATCH for keys that have none (IsMadeAhead);
-  // ALREADY_EXISTS/KEY_EXISTS when one waits already. Repetitions as above.
+  // ALREADY_EXISTS/KEY_EXISTS when one waits already, but of kSharedMac, and where its originator
+  // period is over: that one is destroyed for the new one. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> CreateVersion(const policy::Permit& permit,
                                                             const KeyName& name,
                                                             std::string_view request_id);
@@ -97,9 +98,8 @@ class KeyRegistry {
                                                      Urgency urgency = Urgency::kInDueTime);
 
   // Has the HSM unwrap a partner's secret as the key's first version, or as its next one, as a
-  // rotation does, which waits for one where IsMadeAhead says so; it is of the origin imported.
-  // Recorded errors are those of
-  // CheckImportable and ImportedVersion, and INVALID_ARGUMENT/WRAPPED_SECRET_INVALID; a refusal
+  // rotation does, which waits for one where IsMadeAhead says so, in the place of one that waits
+  // already; it is of the origin imported. Recorded errors are those of CheckImportable and ImportedVersion, and INVALID_ARGUMENT/WRAPPED_SECRET_INVALID; a refusal
   // leaves nothing in the HSM. Intent, outcome and repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Import(const policy::Permit& permit,
                                                      const KeyImport& import,

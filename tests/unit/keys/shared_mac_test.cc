@@ -93,9 +93,34 @@ TEST_F(SharedMacTest, TheNextVersionDoesNothingUntilTheRotation) {
   EXPECT_EQ(MakerOf(MacBy(2)), 0U);
   EXPECT_THAT(world_.registry().VersionFor({kRail, 2}, Use::kProcess),
               HasReason(Reason::kKeyNotActive));
-  EXPECT_THAT(world_.CreateVersion(kRail), HasReason(Reason::kKeyExists));
 
   // Nobody looks for it in a key set, so that it needs no time there.
+  ASSERT_OK(world_.Rotate(kRail));
+  EXPECT_EQ(Mac()->bytes, MacBy(2));
+}
+
+TEST_F(SharedMacTest, AVersionThatWaitsGivesWayToAnotherOne) {
+  ASSERT_OK(world_.CreateVersion(kRail));
+  const auto next = world_.CreateVersion(kRail);
+  ASSERT_OK(next);
+  EXPECT_EQ(next->name.version, 3U);
+  EXPECT_TRUE(IsPrepared(*next));
+  EXPECT_EQ(VersionOf(2).state, KeyState::kDestroyed);
+  EXPECT_EQ(Mac()->bytes, MacBy(1));
+  Restart();
+  EXPECT_EQ(VersionOf(2).state, KeyState::kDestroyed);
+  ASSERT_OK(world_.Rotate(kRail));
+  EXPECT_EQ(Mac()->bytes, MacBy(3));
+  EXPECT_EQ(MakerOf(MacBy(1)), 1U) << "the roll of the one before is as long as ever";
+  EXPECT_EQ(MakerOf(MacBy(2)), 0U);
+}
+
+TEST_F(SharedMacTest, AVersionThatWaitsGivesWayOnlyOnceTheOtherOneIsMade) {
+  ASSERT_OK(world_.CreateVersion(kRail));
+  world_.hsm.FailNext(HsmVerb::kGenerate, Error(Reason::kHsmUnavailable, "away"));
+  EXPECT_THAT(world_.CreateVersion(kRail), HasReason(Reason::kHsmUnavailable));
+  Restart();
+  EXPECT_TRUE(IsPrepared(VersionOf(2)));
   ASSERT_OK(world_.Rotate(kRail));
   EXPECT_EQ(Mac()->bytes, MacBy(2));
 }
