@@ -131,6 +131,10 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
     audit::Entry entry, const KeyRecord& prepared, Becomes becomes, absl::Time now,
     std::optional<store::IdempotencyRow> kept, KeyRings& rings) {
   Describe(prepared.version, entry);
+  if (now >= prepared.version.originator_end) {
+    return Refuse(std::move(entry),
+                  Error(Reason::kKeyNotActive, "the next version has waited for all of its period"));
+  }
   const auto change = Activation(prepared, becomes, now, rings);
   if (!change.ok()) return Refuse(std::move(entry), change.status());
   entry.outcome = audit::Outcome::kSuccess;

@@ -57,7 +57,8 @@ class KeyCeremony {
                                                          const KeyRecord* replaced = nullptr);
 
   // Makes a prepared version primary at `now` and demotes the old primary, in one change, but for
-  // that of a shared key, as `becomes` says; errors as above.
+  // that of a shared key, as `becomes` says; errors as above. One that would apply no more is
+  // refused, FAILED_PRECONDITION/KEY_NOT_ACTIVE.
   absl::StatusOr<audit::Recorded<KeyVersion>> Activate(audit::Entry entry,
                                                        const KeyRecord& prepared, Becomes becomes,
                                                        absl::Time now,

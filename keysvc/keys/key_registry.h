@@ -90,7 +90,8 @@ class KeyRegistry {
   // for kSecretRoll more, or until the next rotation, and then nothing. FAILED_PRECONDITION with
   // KEY_NOT_PUBLISHED for a prepared version that can be seen for less long than verifiers may keep
   // a key set (kJwksMaxAge; PublishedVersions), and for a key with such a set (HasKeySet) or of
-  // kSharedMac that has no prepared version; with KEY_NOT_ROTATABLE for index, row-MAC, request and
+  // kSharedMac that has no prepared version; with KEY_NOT_ACTIVE for a prepared version whose
+  // originator period is over, which CreateVersion replaces; with KEY_NOT_ROTATABLE for index, row-MAC, request and
   // FF1 keys, whose outputs have to be rewritten first. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Rotate(const policy::Permit& permit,
                                                      const KeyName& name,

@@ -391,6 +391,27 @@ TEST_F(KeyRegistryTest, OneVersionOfAKeyWithAPublicHalfIsPreparedAtATime) {
   EXPECT_THAT(world_.CreateVersion({"acme", "other"}), HasReason(Reason::kKeyNotFound));
 }
 
+TEST_F(KeyRegistryTest, AVersionThatHasWaitedForAllOfItsPeriodGivesWayAndIsNotRotatedTo) {
+  KeyParameters parameters = kEcSign;
+  ASSERT_OK(world_.Create(kWebhook, parameters));
+  const auto waiting = world_.CreateVersion(kWebhook);
+  ASSERT_OK(waiting);
+  world_.Advance(parameters.cryptoperiod - absl::Milliseconds(1));
+  EXPECT_THAT(world_.CreateVersion(kWebhook), HasReason(Reason::kKeyExists));
+  world_.Advance(absl::Milliseconds(1));
+  for (const auto urgency : {KeyRegistry::Urgency::kInDueTime, KeyRegistry::Urgency::kSoon}) {
+    EXPECT_THAT(world_.Rotate(kWebhook, urgency), HasReason(Reason::kKeyNotActive));
+  }
+  EXPECT_EQ(world_.registry().Version({kWebhook, 0})->name.version, 1u);
+
+  ASSERT_OK(world_.CreateVersion(kWebhook));
+  EXPECT_EQ(world_.registry().Version(waiting->name)->state, KeyState::kDestroyed);
+  const auto rotated = world_.Rotate(kWebhook, KeyRegistry::Urgency::kSoon);
+  ASSERT_OK(rotated);
+  EXPECT_EQ(rotated->name.version, 3u);
+  EXPECT_OK(world_.registry().PrimaryFor(kWebhook, Use::kApply));
+}
+
 TEST_F(KeyRegistryTest, ARepeatedRequestForAVersionMakesOne) {
   constexpr char kRequest[] = "5d0f0f5e-6f2f-4c53-9a38-2f4bb7a3f0a1";
   ASSERT_OK(world_.Create(kWebhook, kEcSign));
