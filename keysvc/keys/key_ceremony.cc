@@ -16,6 +16,7 @@
 #include "crypto/digest.h"
 #include "crypto/secret_bytes.h"
 #include "keysvc/keys/call_record.h"
+#include "keysvc/keys/key_check_value.h"
 #include "keysvc/keys/open_intents.h"
 #include "keysvc/keys/recovery_copies.h"
 #include "status/abseil.h"
@@ -110,7 +111,17 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::AddVersion(
   rings.Put(record);
   entry.details["intent"] = absl::StrCat(intent.index());
 
-  const auto change = MakeKey(record, becomes, rings, source, replaced);
+  auto change = MakeKey(record, becomes, rings, source, replaced);
+  // An import is answered with it: what is recorded as a success must not fail after that.
+  if (change.ok() && source != nullptr) {
+    KeyVersion& imported = change->records.front().version;
+    auto check_value = KeyCheckValueOf(hsm_, imported);
+    if (check_value.ok()) {
+      imported.check_value = *std::move(check_value);
+    } else {
+      change = check_value.status();
+    }
+  }
   if (!change.ok()) {
     ASSIGN_OR_RETURN(audit::Receipt receipt, Write(Failed(std::move(entry), change.status()),
                                                    {given_up}, ChangeOf({*given_up_row}), rings));

@@ -44,7 +44,8 @@ class KeyCeremony {
   };
 
   // Adds `fresh`, whose name, parameters, environment and times are set, and brings `rings` up to
-  // what became durable. `source`: of an imported one, else null. `replaced`: null, or the prepared
+  // what became durable. `source`: of an imported one, else null; its check value is made
+  // before the outcome. `replaced`: null, or the prepared
   // version that a prepared one is made for, given up with the outcome. `kept` is written with the
   // outcome. `entry` says who and why; outcome and resource are filled in. An outer error means
   // that a record could not be made, or that it is unknown whether one was: the rows have to be

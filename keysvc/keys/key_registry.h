@@ -125,8 +125,11 @@ class KeyRegistry {
   // one.
   absl::StatusOr<std::vector<KeyVersion>> SignersOf(const KeyName& name) const;
   absl::StatusOr<KeyVersion> VersionFor(const KeyVersionName& name, Use use) const;
-  // The key check value of a version; errors as there. Blocks on the HSM.
+  // The key check value of a version; errors as there. Blocks on the HSM unless Import has made it.
+  // Empty once the version is destroyed, which nobody has to compare.
   absl::StatusOr<std::string> CheckValueOf(const KeyVersion& version) const {
+    if (version.check_value.has_value()) return *version.check_value;
+    if (version.state == KeyState::kDestroyed) return std::string();
     return KeyCheckValueOf(hsm_, version);
   }
   // The key of an envelope version that may process, unwrapped by the HSM.

@@ -2,6 +2,7 @@
 #define KEYSVC_KEYSVC_KEYS_KEY_VERSION_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -31,6 +32,8 @@ struct KeyVersion {
   // counted. Only KeyRegistry::Versions fills them in.
   std::uint64_t uses = 0;
   std::uint64_t use_limit = 0;
+  // KeyCheckValueOf, of one that was imported since the start.
+  std::optional<std::string> check_value = {};
 };
 
 // For how long verifiers may keep a JWK set, and therefore for how long a version is published

@@ -31,6 +31,7 @@ using keysvc::testing::LoggedRecords;
 using keysvc::testing::MemoryStore;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 const KeyName kHooks{"acme", "bank-hooks"};
 const KeyName kImport{"acme", "import"};
@@ -327,6 +328,27 @@ TEST_F(KeyImportTest, AnHsmThatIsAwayTakesItInLater) {
   const KeyImport order = Order(Wrapped(secret_));
   EXPECT_THAT(Import(order, kRequestId), HasReason(Reason::kHsmUnavailable));
   EXPECT_OK(Import(order, kRequestId));
+}
+
+TEST_F(KeyImportTest, WhatIsRecordedAsASuccessHasItsCheckValue) {
+  const KeyImport order = Order(Wrapped(secret_));
+  world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmUnavailable, "away"));
+  EXPECT_THAT(Import(order, kRequestId), HasReason(Reason::kHsmUnavailable));
+  EXPECT_THAT(Outcomes(), ElementsAre("intent", "failed"));
+  EXPECT_THAT(world_.registry().PrimaryFor(kHooks, Use::kApply), HasReason(Reason::kKeyNotFound));
+
+  const auto imported = Import(order, kRequestId);
+  ASSERT_OK(imported);
+  world_.hsm.FailEverything(Error(Reason::kHsmUnavailable, "away"));
+  const auto value = world_.registry().CheckValueOf(*imported);
+  ASSERT_OK(value);
+  EXPECT_THAT(*value, SizeIs(10));
+  ASSERT_OK(world_.Restart());
+  EXPECT_EQ(*world_.registry().CheckValueOf(*Import(order, kRequestId)), *value);
+  KeyVersion gone = *imported;
+  gone.check_value.reset();
+  gone.state = KeyState::kDestroyed;
+  EXPECT_EQ(*world_.registry().CheckValueOf(gone), "");
 }
 
 TEST_F(KeyImportTest, WhatAPartnerHasIsDeliveredToNobody) {
