@@ -24,10 +24,14 @@ absl::StatusOr<std::string> KeyCheckValueOf(pkcs11::Hsm& hsm, const KeyVersion& 
   const bool cmac = version.parameters.algorithm == Algorithm::kAes256Cmac;
   const std::string message(cmac ? kBlock : 0, '\0');
   const auto tag = hsm.Sign(version.hsm_label, scheme.mechanism, message);
-  // Tokens differ in what they call an argument that they do not take.
+  // Tokens differ in what they call an argument that they do not take, and call other failures the
+  // same: where the key MACs one byte it is the length that they do not take.
   const bool refused = ReasonOf(tag.status()) == Reason::kAlgorithmUnsupported ||
                        ReasonOf(tag.status()) == Reason::kHsmFailure;
-  if (refused && message.empty()) return std::string();
+  if (refused && message.empty() &&
+      hsm.Sign(version.hsm_label, scheme.mechanism, std::string(1, '\0')).ok()) {
+    return std::string();
+  }
   RETURN_IF_ERROR(tag.status());
   return absl::AsciiStrToUpper(absl::BytesToHexString(tag->substr(0, kSize)));
 }

@@ -202,6 +202,14 @@ TEST_F(KeyDeliveryTest, ATokenThatMacsNoEmptyMessageDeliversWithoutACheckValue) 
   EXPECT_EQ(delivered->check_value, "");
 }
 
+TEST_F(KeyDeliveryTest, AKeyThatMacsNothingAtAllIsNotDelivered) {
+  for (int i = 0; i < 2; ++i) {
+    world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmFailure, "CKR_KEY_FUNCTION_NOT_PERMITTED"));
+  }
+  EXPECT_THAT(Deliver(), HasReason(Reason::kHsmFailure));
+  EXPECT_EQ(world_.hsm.calls(HsmVerb::kDeliver), 0U);
+}
+
 TEST_F(KeyDeliveryTest, NothingIsDeliveredWhoseCheckValueCannotBeHad) {
   world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmUnavailable, "away"));
   EXPECT_THAT(Deliver(kRequestId), HasReason(Reason::kHsmUnavailable));
