@@ -64,7 +64,8 @@ absl::StatusOr<KeyRecord> CertifiedVersion(const KeyRings& rings,
                    crypto::ReadCertificateChain(attachment.pem, version.public_key, now));
   KeyRecord certified = *found;
   certified.version.certificates = crypto::ToDer(chain);
-  certified.version.kid = attachment.kid;
+  // Who renews a certificate does not say again what the directory calls the key.
+  if (!attachment.kid.empty()) certified.version.kid = attachment.kid;
   return certified;
 }
 

@@ -107,7 +107,7 @@ class KeyRegistry {
                                                      std::string_view request_id);
 
   // Attaches certificates to a version of a key pair, and what a directory calls it by, in the
-  // place of what it had of both. Recorded errors are those of CertifiedVersion. Repetitions as
+  // place of what it had of both; without the latter it is called as before. Recorded errors are those of CertifiedVersion. Repetitions as
   // above.
   absl::StatusOr<audit::Recorded<KeyVersion>> AttachCertificates(
       const policy::Permit& permit, const CertificateAttachment& attachment,

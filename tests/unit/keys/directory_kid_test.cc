@@ -145,15 +145,18 @@ TEST_F(DirectoryKidTest, AVersionSignsOnceVerifiersKnowItByIt) {
   EXPECT_OK(world_.Rotate(kKey));
 }
 
-TEST_F(DirectoryKidTest, ItIsReplacedByTheNextOneAndTakenBackByNone) {
+TEST_F(DirectoryKidTest, ItIsReplacedByTheNextOneAndKeptByACertificateWithoutOne) {
   ASSERT_OK(Call(1, "first"));
   const std::string old = Jws();
   ASSERT_OK(Call(1, "first")) << "its own is not another version's";
   ASSERT_OK(Call(1, "renewed"));
   EXPECT_EQ(KidIn(Jws()), "renewed");
   EXPECT_EQ(Check(old).fault, Fault::kKeyUnknown);
+  const std::string before = Jws();
   ASSERT_OK(Call(1, ""));
-  EXPECT_EQ(KidIn(Jws()), Thumbprint(1));
+  EXPECT_EQ(KidIn(Jws()), "renewed");
+  EXPECT_EQ(Published(), std::vector<std::string>{"renewed"});
+  EXPECT_TRUE(Check(before).valid());
 }
 
 TEST_F(DirectoryKidTest, NoTwoVersionsOfAKeyHaveTheSameOne) {
