@@ -268,23 +268,29 @@ bool VerifyCall::AnswerAgain() {
 }
 
 void VerifyCall::AcceptOnce() {
-  // A replay needs no place, and must not take the last one from what is new.
-  const absl::StatusOr<bool> known = nonce_->IsKnown(services_.store, services_.journal);
-  if (!known.ok()) return Record(Failed(entry_, known.status()), known.status());
-  if (*known) return RefuseReplay();
   absl::StatusOr<store::IdempotencyRow> row = nonce_->Row(results_.front()->key_version, now_);
   if (!row.ok()) return Record(Failed(entry_, row.status()), row.status());
-  absl::StatusOr<NoncePlace> place =
+  absl::StatusOr<NoncePlace> taken =
       services_.nonce_places.Take(*row, services_.journal.UnsteppedTime());
-  if (!place.ok()) return Record(Failed(entry_, place.status()), place.status());
+  std::optional<NoncePlace> place;
+  if (taken.ok()) place.emplace(*std::move(taken));
+  // A replay needs no place. Asked after one was taken, since the first acceptance may have been
+  // written and have left just before: else this would hold a place of its own through a commit.
+  const absl::StatusOr<bool> known = nonce_->IsKnown(services_.store, services_.journal);
+  if (!known.ok() || *known) place.reset();
+  if (!known.ok()) return Record(Failed(entry_, known.status()), known.status());
+  if (*known) return RefuseReplay();
+  if (!taken.ok()) return Record(Failed(entry_, taken.status()), taken.status());
   store::Mutation mutation;
   mutation.idempotency = *std::move(row);
   services_.journal.Submit(
       Describe(), std::move(mutation),
       [call = shared_from_this(),
-       place = *std::move(place)](absl::StatusOr<audit::Receipt> receipt) mutable {
+       place = std::move(place)](absl::StatusOr<audit::Receipt> receipt) mutable {
         const std::optional<Reason> failure = ReasonOf(receipt.status());
-        if (receipt.ok() || failure == Reason::kOutcomeUnknown) place.Keep();
+        if (receipt.ok() || failure == Reason::kOutcomeUnknown) place->Keep();
+        // The callback outlives the answer, and who has that may ask again at once.
+        place.reset();
         if (failure == Reason::kConflict) return call->RefuseReplay();
         audit::Complete<Verifications>(std::move(receipt), std::move(call->results_), call->done_);
       });
