@@ -143,8 +143,8 @@ absl::StatusOr<audit::Recorded<KeyVersion>> KeyCeremony::Activate(
     std::optional<store::IdempotencyRow> kept, KeyRings& rings) {
   Describe(prepared.version, entry);
   if (now >= prepared.version.originator_end) {
-    return Refuse(std::move(entry),
-                  Error(Reason::kKeyNotActive, "the next version has waited for all of its period"));
+    return Refuse(std::move(entry), Error(Reason::kKeyNotActive,
+                                          "the next version has waited for all of its period"));
   }
   const auto change = Activation(prepared, becomes, now, rings);
   if (!change.ok()) return Refuse(std::move(entry), change.status());

@@ -12,8 +12,9 @@ namespace keysvc::keys {
 
 // Five bytes in capital hexadecimal, made in the HSM by a version that MACs: of AES-256-CMAC the
 // first of the CMAC of 16 zero bytes (ANSI X9.24-1), of HMACs the first of the HMAC of the empty
-// message. Empty where the token MACs one byte and no empty message. Whoever knows it has no better way to the
-// key than by trying. Errors are the HSM's; ALGORITHM_UNSUPPORTED for keys that make no MACs.
+// message. Empty where the token MACs one byte and no empty message. Whoever knows it has no better
+// way to the key than by trying. Errors are the HSM's; ALGORITHM_UNSUPPORTED for keys that make no
+// MACs.
 absl::StatusOr<std::string> KeyCheckValueOf(pkcs11::Hsm& hsm, const KeyVersion& version);
 
 }  // namespace keysvc::keys

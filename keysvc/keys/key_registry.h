@@ -91,8 +91,8 @@ class KeyRegistry {
   // KEY_NOT_PUBLISHED for a prepared version that can be seen for less long than verifiers may keep
   // a key set (kJwksMaxAge; PublishedVersions), and for a key with such a set (HasKeySet) or of
   // kSharedMac that has no prepared version; with KEY_NOT_ACTIVE for a prepared version whose
-  // originator period is over, which CreateVersion replaces; with KEY_NOT_ROTATABLE for index, row-MAC, request and
-  // FF1 keys, whose outputs have to be rewritten first. Repetitions as above.
+  // originator period is over, which CreateVersion replaces; with KEY_NOT_ROTATABLE for index,
+  // row-MAC, request and FF1 keys, whose outputs have to be rewritten first. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Rotate(const policy::Permit& permit,
                                                      const KeyName& name,
                                                      std::string_view request_id,
@@ -100,15 +100,16 @@ class KeyRegistry {
 
   // Has the HSM unwrap a partner's secret as the key's first version, or as its next one, as a
   // rotation does, which waits for one where IsMadeAhead says so, in the place of one that waits
-  // already; it is of the origin imported. Recorded errors are those of CheckImportable and ImportedVersion, and INVALID_ARGUMENT/WRAPPED_SECRET_INVALID; a refusal
-  // leaves nothing in the HSM. Intent, outcome and repetitions as above.
+  // already; it is of the origin imported. Recorded errors are those of CheckImportable and
+  // ImportedVersion, and INVALID_ARGUMENT/WRAPPED_SECRET_INVALID; a refusal leaves nothing in the
+  // HSM. Intent, outcome and repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Import(const policy::Permit& permit,
                                                      const KeyImport& import,
                                                      std::string_view request_id);
 
   // Attaches certificates to a version of a key pair, and what a directory calls it by, in the
-  // place of what it had of both; without the latter it is called as before. Recorded errors are those of CertifiedVersion. Repetitions as
-  // above.
+  // place of what it had of both; without the latter it is called as before. Recorded errors are
+  // those of CertifiedVersion. Repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> AttachCertificates(
       const policy::Permit& permit, const CertificateAttachment& attachment,
       std::string_view request_id);

@@ -27,8 +27,8 @@ absl::Status Changed() {
   return Error(Reason::kIntegrityFailure, "a stored key version is not what was written");
 }
 
-// Whether a row in pre-activation holds all that one of a version that was made has to hold. Of keys
-// that the HSM alone has, its revision says so.
+// Whether a row in pre-activation holds all that one of a version that was made has to hold. Of
+// keys that the HSM alone has, its revision says so.
 bool IsMade(const store::KeyVersionRow& row, const KeyParameters& parameters) {
   if (HasPublicHalf(parameters) && row.public_key.empty()) return false;
   if (parameters.protection == Protection::kEnvelope && row.wrapped.empty()) return false;

@@ -24,7 +24,8 @@ class NoncePlace;
 // Counted in memory, and anew at a start, because the store could only count a key's rows by
 // reading all of them. Places are taken before the row is written and given back when it was not,
 // so that no race takes one too many. They end in whole minutes, as the rows do: a key's take no
-// more memory than there are minutes to end in. Thread-safe.
+// more memory than there are minutes to end in. A row that is written after it was unknown whether
+// it had been counts twice, until its end or the next start. Thread-safe.
 class NoncePlaces {
  public:
   static constexpr std::size_t kPerKey = 1'000'000;

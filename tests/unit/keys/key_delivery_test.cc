@@ -204,7 +204,8 @@ TEST_F(KeyDeliveryTest, ATokenThatMacsNoEmptyMessageDeliversWithoutACheckValue) 
 
 TEST_F(KeyDeliveryTest, AKeyThatMacsNothingAtAllIsNotDelivered) {
   for (int i = 0; i < 2; ++i) {
-    world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmFailure, "CKR_KEY_FUNCTION_NOT_PERMITTED"));
+    world_.hsm.FailNext(HsmVerb::kSign,
+                        Error(Reason::kHsmFailure, "CKR_KEY_FUNCTION_NOT_PERMITTED"));
   }
   EXPECT_THAT(Deliver(), HasReason(Reason::kHsmFailure));
   EXPECT_EQ(world_.hsm.calls(HsmVerb::kDeliver), 0U);
