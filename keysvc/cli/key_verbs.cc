@@ -119,7 +119,7 @@ void AddAttachCertificate(Verbs& verbs, CLI::App& keys) {
   AddFile(verb, "--in", options->in, "The certificates in PEM [standard input]");
   verb.add_option("--kid", options->kid,
                   "What the directory that publishes the key calls it, for JWS headers and the key "
-                  "set\n[the key's thumbprint]")
+                  "set\n[what it is called already]")
       ->option_text("KID");
   AddRequestId(verb, options->request_id);
 }
