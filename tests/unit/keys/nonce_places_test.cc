@@ -241,13 +241,13 @@ TEST_F(NonceBoundTest, WhatIsWrongOrReplayedTakesNoPlace) {
 }
 
 TEST_F(NonceBoundTest, CallersWhoRaceTakeNoMorePlacesThanThereAreAndLeaveNoneUnused) {
-  constexpr int kCallers = 8;
+  constexpr std::size_t kCallers = 8;
   std::vector<VerifyRequest> requests;
-  for (int i = 0; i < kCallers; ++i) requests.push_back(Webhook(absl::StrCat("msg_", i / 2)));
+  for (std::size_t i = 0; i < kCallers; ++i) requests.push_back(Webhook(absl::StrCat("msg_", i / 2)));
   std::vector<std::optional<absl::StatusOr<Verification>>> answers(kCallers);
   {
     std::vector<std::jthread> callers;
-    for (int i = 0; i < kCallers; ++i) {
+    for (std::size_t i = 0; i < kCallers; ++i) {
       callers.emplace_back([&, i] { answers[i].emplace(Verify(requests[i])); });
     }
   }
@@ -263,7 +263,7 @@ TEST_F(NonceBoundTest, CallersWhoRaceTakeNoMorePlacesThanThereAreAndLeaveNoneUnu
   }
   EXPECT_LE(accepted, 2);
   // A replay may hold the last place for a moment, until it is known for one.
-  for (int i = 0; i < kCallers; i += 2) {
+  for (std::size_t i = 0; i < kCallers; i += 2) {
     const auto again = Verify(requests[i]);
     if (again.ok() && again->valid()) ++accepted;
   }
