@@ -14,6 +14,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "audit/leaf.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
@@ -81,7 +82,14 @@ absl::Status ProfileChanged(const Profile& profile, std::string_view how) {
 }
 
 constexpr std::string_view kDeclareOrRetire =
-    ", which is declared no more: declare it again, or retire it with retired_profiles";
+    ", not declared any more: declare each again, or retire it with retired_profiles";
+
+// By its name.
+bool IsAmong(const std::vector<Profile>& profiles, const Profile& one) {
+  return std::any_of(profiles.begin(), profiles.end(), [&](const Profile& profile) {
+    return profile.ResourceName() == one.ResourceName();
+  });
+}
 
 bool IsDeleted(const store::TokenRow& row) {
   return TokenStateOf(row.state) == TokenState::kDeleted;
@@ -95,7 +103,7 @@ class Check {
       : store_(store), profiles_(profiles), keys_(keys), options_(options) {}
 
   absl::StatusOr<StoredTokens> Run() {
-    RETURN_IF_ERROR(LookForComputed());
+    RETURN_IF_ERROR(LookForComputed(profiles_, options_.former));
     ASSIGN_OR_RETURN(const store::FrontierRow frontier, store_.ReadFrontier());
     leaves_ = frontier.size;
     ASSIGN_OR_RETURN(const std::optional<Census> census, NewestCensus(store_, leaves_));
@@ -182,23 +190,6 @@ class Check {
       }
     }
     known_.insert(versions);
-    return absl::OkStatus();
-  }
-
-  // Tokens of the family ff1 are kept nowhere, so that nobody can say that there are none.
-  absl::Status LookForComputed() const {
-    for (const Profile& former : options_.former) {
-      const auto& retired = profiles_.retired();
-      if (former.family != Family::kFf1 ||
-          std::any_of(retired.begin(), retired.end(), [&](const Profile& profile) {
-            return profile.ResourceName() == former.ResourceName();
-          })) {
-        continue;
-      }
-      return Error(
-          Reason::kProfileChanged,
-          absl::StrCat("there may be tokens of ", former.ResourceName(), ToAbsl(kDeclareOrRetire)));
-    }
     return absl::OkStatus();
   }
 
@@ -384,6 +375,19 @@ class Check {
 };
 
 }  // namespace
+
+absl::Status LookForComputed(const Profiles& profiles, const std::vector<Profile>& former) {
+  std::vector<std::string> missing;
+  for (const Profile& profile : former) {
+    if (profile.family == Family::kFf1 && !IsAmong(profiles.retired(), profile)) {
+      missing.push_back(profile.ResourceName());
+    }
+  }
+  if (missing.empty()) return absl::OkStatus();
+  return Error(Reason::kProfileChanged,
+               absl::StrCat("there may be tokens of ", absl::StrJoin(missing, ", "),
+                            ToAbsl(kDeclareOrRetire)));
+}
 
 absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
                                                KeySource& keys,

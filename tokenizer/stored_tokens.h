@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "store/store.h"
 #include "tokenizer/key_source.h"
@@ -33,6 +34,12 @@ struct StoredTokens {
   std::uint64_t undeclared = 0;      // of retired profiles, or deleted: not checked
   std::uint64_t without_record = 0;  // from before rows named their records
 };
+
+// FAILED_PRECONDITION/PROFILE_CHANGED, naming them all, when any of the `former` profiles (as in
+// StoredTokensOptions) is of the family ff1 and not retired: its tokens are kept nowhere, so nobody
+// can say that there are none. Reads no rows, and is asked before keys are made for new profiles:
+// such a key would make one more former profile of a name that is taken back.
+absl::Status LookForComputed(const Profiles& profiles, const std::vector<Profile>& former);
 
 // Reads every token row: its key versions are there and its record is in the log. Of a sample, or
 // of all, it also checks the MAC, opens the card, and finds the token's name in its record.
