@@ -2,6 +2,7 @@
 #include "tokenizer/stored_tokens.h"
 
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -96,7 +97,6 @@ TEST_F(StoredTokensTest, TokensOfARetiredProfileAreLeftAsTheyAre) {
       Check({kDeclaredOneTime}, former, {{"acme", "cards", 1}, {"beta", "cards", 1}});
   ASSERT_OK(checked);
   EXPECT_EQ(checked->undeclared, 2U);
-  EXPECT_OK(Check({kDeclaredOneTime}, {}, {{"acme", "cards", 1}, {"beta", "cards", 1}}));
   // One of another tenant, name or number is another one.
   ExpectChanged(Check({kDeclaredOneTime}, former, {{"acme", "cards", 1}}),
                 "tenants/beta/tokenProfiles/cards");
@@ -104,6 +104,32 @@ TEST_F(StoredTokensTest, TokensOfARetiredProfileAreLeftAsTheyAre) {
                 kCards);
   ExpectChanged(Check({kDeclaredOneTime}, former, {{"acme", "cards", 9}, {"beta", "cards", 1}}),
                 kCards);
+}
+
+TEST_F(StoredTokensTest, AllProfilesThatWereTakenOutAreNamedAtOnce) {
+  (void)service_.TokenOf(kVisa);
+  (void)service_.TokenOf(kVisa, kOneTime);
+  const auto missing =
+      Check({{"acme", "other", 3, true}}, {{"acme", "cards"}, {"acme", "one-time"}});
+  ExpectChanged(missing, kCards);
+  ExpectChanged(missing, kOneTime);
+}
+
+TEST_F(StoredTokensTest, WhereNoKeyOpensTokensTheNameThatIsRetiredIsOneThatWasDeclared) {
+  (void)service_.TokenOf(kVisa);
+  service_.keys_.Fail(Reason::kKeyNotActive);
+  EXPECT_OK(Check({kDeclaredOneTime}, {{"acme", "cards"}}, {{"acme", "cards", 1}}));
+  ExpectChanged(Check({kDeclaredOneTime}, {{"acme", "cards"}}, {{"acme", "cardz", 1}}),
+                "a profile of tenants/acme");
+}
+
+TEST_F(StoredTokensTest, NothingIsRetiredWhileItCannotBeToldWhoseTheTokensAre) {
+  (void)service_.TokenOf(kVisa);
+  for (const Reason away : {Reason::kHsmUnavailable, Reason::kLockedMemory}) {
+    service_.keys_.Fail(away);
+    EXPECT_THAT(Check({kDeclaredOneTime}, {{"acme", "cards"}}, {{"acme", "cards", 1}}),
+                HasReason(away));
+  }
 }
 
 TEST_F(StoredTokensTest, AProfileThatComputesItsTokensIsNoticedOnceItIsTakenOut) {
@@ -133,6 +159,26 @@ TEST_F(StoredTokensTest, ARowThatSomebodyGaveAnUndeclaredNumberIsDamage) {
   EXPECT_THAT(Check({kDeclaredCards}), HasReason(Reason::kIntegrityFailure));
   EXPECT_THAT(Check({kDeclaredCards}, {}, {{"acme", "other", 99}}),
               HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(StoredTokensTest, ARowThatSomebodyHidAmongThoseOfARetiredProfileIsDamage) {
+  (void)service_.TokenOf(kVisa, kOneTime);
+  (void)service_.TokenOf(kVisa);
+  const auto check = [&] {
+    return Check({kDeclaredCards}, {{"acme", "one-time"}}, {{"acme", "one-time", 2}});
+  };
+  ASSERT_OK(check());
+  store_.Tamper([](MemoryStore::Rows& rows) { rows.tokens.rbegin()->second.profile = 2; });
+  EXPECT_THAT(check(), HasReason(Reason::kIntegrityFailure));
+}
+
+TEST_F(StoredTokensTest, ARowThatSomebodyCalledDeletedIsDamage) {
+  (void)service_.TokenOf(kVisa);
+  store_.Tamper([](MemoryStore::Rows& rows) {
+    auto& state = rows.tokens.begin()->second.state;
+    state = static_cast<std::remove_reference_t<decltype(state)>>(TokenState::kDeleted);
+  });
+  EXPECT_THAT(Check({kDeclaredOneTime}), HasReason(Reason::kIntegrityFailure));
 }
 
 TEST_F(StoredTokensTest, AProfileThatBecameDeterministicOrIsNoMoreIsNoticed) {
