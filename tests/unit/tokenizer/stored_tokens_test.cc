@@ -168,7 +168,9 @@ TEST_F(StoredTokensTest, ARowThatSomebodyHidAmongThoseOfARetiredProfileIsDamage)
     return Check({kDeclaredCards}, {{"acme", "one-time"}}, {{"acme", "one-time", 2}});
   };
   ASSERT_OK(check());
-  store_.Tamper([](MemoryStore::Rows& rows) { rows.tokens.rbegin()->second.profile = 2; });
+  store_.Tamper([](MemoryStore::Rows& rows) {
+    for (auto& [handle, row] : rows.tokens) row.profile = 2;
+  });
   EXPECT_THAT(check(), HasReason(Reason::kIntegrityFailure));
 }
 
