@@ -382,7 +382,6 @@ class Check {
   std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t, bool>> known_;
   std::set<std::tuple<std::string, std::uint16_t, std::uint32_t>> strangers_;  // undeclared
   std::set<std::string> missing_;  // whose tokens are there, neither declared nor retired
-  std::set<std::string> missing_;  // whose tokens are there, neither declared nor retired
   std::optional<store::LeafRow> leaf_;
   absl::BitGen random_;
   std::uint64_t drawn_from_ = 0;
