@@ -82,11 +82,10 @@ class Reader {
   explicit Reader(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   absl::StatusOr<Config> Read(const YamlNode& root) {
-    RETURN_IF_ERROR(
-        RequireKeys(root, {"deployment", "listen", "tls", "trust_domains", "token", "store",
-                           "audit", "policy", "recovery", "token_profiles", "retired_profiles",
-                           "locked_memory_mib", "opened_key_minutes",
-                           "accepted_signatures_per_key"}));
+    RETURN_IF_ERROR(RequireKeys(
+        root, {"deployment", "listen", "tls", "trust_domains", "token", "store", "audit", "policy",
+               "recovery", "token_profiles", "retired_profiles", "locked_memory_mib",
+               "opened_key_minutes", "accepted_signatures_per_key"}));
     RETURN_IF_ERROR(ReadDeployment(root));
     ASSIGN_OR_RETURN(config_.listen, Text(root, "listen", IsAddress, "host:port is expected"));
     RETURN_IF_ERROR(ReadTls(root));

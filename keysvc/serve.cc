@@ -38,6 +38,7 @@
 #include "keysvc/say.h"
 #include "keysvc/server_files.h"
 #include "keysvc/start_report.h"
+#include "keysvc/store_check.h"
 #include "keysvc/systemd.h"
 #include "pkcs11/call_threads.h"
 #include "pkcs11/cryptoki_hsm.h"
@@ -150,6 +151,7 @@ absl::Status Serve(const Config& config) {
 
   // What does: keys, tokens, signatures.
   keys::OpenedKeys opened_keys(deployment->keys(), config.opened_key_lifetime);
+  RETURN_IF_ERROR(CheckFormerProfiles(deployment->journal(), deployment->keys(), profiles));
   for (const tokenizer::Profile& profile : profiles.all()) {
     RETURN_IF_ERROR(deployment->keys().EnsureProfileKeys(profile));
   }

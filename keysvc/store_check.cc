@@ -24,12 +24,34 @@ absl::Status CheckLog(store::Store& store, CheckDepth depth) {
   return audit::CheckRecords(store, frontier.size - checked, frontier.size);
 }
 
+audit::Entry NewEntry() {
+  audit::Entry entry;
+  entry.action = "Store.Checked";
+  entry.actor = "system";
+  return entry;
+}
+
+// What is wrong is the answer, whether or not it can be recorded.
+absl::Status Recorded(absl::Status wrong, audit::Journal& journal) {
+  audit::Entry entry = NewEntry();
+  entry.outcome = audit::Outcome::kFailed;
+  entry.reason = InfoOf(ReasonOf(wrong).value_or(Reason::kInternal)).name;
+  journal.Record(std::move(entry)).status().IgnoreError();
+  return wrong;
+}
+
 struct Checked {
   std::size_t keys = 0;
   tokenizer::StoredTokens tokens;
 };
 
 }  // namespace
+
+absl::Status CheckFormerProfiles(audit::Journal& journal, const keys::KeyRegistry& registry,
+                                 const tokenizer::Profiles& profiles) {
+  absl::Status looked = tokenizer::LookForComputed(profiles, registry.FormerProfiles(profiles));
+  return looked.ok() ? looked : Recorded(std::move(looked), journal);
+}
 
 absl::StatusOr<tokenizer::StoredTokens> CheckStore(
     store::Store& store, audit::Journal& journal, keys::KeyRegistry& registry,
@@ -52,16 +74,8 @@ absl::StatusOr<tokenizer::StoredTokens> CheckStore(
     return found;
   }();
 
-  audit::Entry entry;
-  entry.action = "Store.Checked";
-  entry.actor = "system";
-  if (!checked.ok()) {
-    entry.outcome = audit::Outcome::kFailed;
-    entry.reason = InfoOf(ReasonOf(checked.status()).value_or(Reason::kInternal)).name;
-    // What is wrong is the answer, whether or not it can be recorded.
-    journal.Record(std::move(entry)).status().IgnoreError();
-    return checked.status();
-  }
+  if (!checked.ok()) return Recorded(checked.status(), journal);
+  audit::Entry entry = NewEntry();
   const tokenizer::StoredTokens& tokens = checked->tokens;
   entry.details = {{"keys_opened", absl::StrCat(checked->keys)},
                    {"tokens", absl::StrCat(tokens.rows)},

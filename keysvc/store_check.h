@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "audit/journal.h"
 #include "keysvc/keys/key_registry.h"
@@ -25,6 +26,11 @@ absl::StatusOr<tokenizer::StoredTokens> CheckStore(
     store::Store& store, audit::Journal& journal, keys::KeyRegistry& registry,
     const tokenizer::Profiles& profiles, tokenizer::KeySource& keys, CheckDepth depth,
     const std::function<void(const std::string&)>& say);
+
+// Whether a profile is gone of whose tokens nothing is kept (tokenizer::LookForComputed), recorded
+// as a failed Store.Checked. Before keys are made for profiles.
+absl::Status CheckFormerProfiles(audit::Journal& journal, const keys::KeyRegistry& registry,
+                                 const tokenizer::Profiles& profiles);
 
 // What a head of the log says of a store that was found sound with these tokens.
 std::map<std::string, std::string> StoreFacts(keys::KeyRegistry& registry,

@@ -53,7 +53,9 @@ bool EndsInRandomBytes(std::string_view text) {
   return false;
 }
 
-// Whether so many digits in a row may be a card number.
+// Whether so many digits in a row may be a card number, of whatever issuer: a token goes into
+// systems that take for one what is one by its sum. For these a part counts as a whole, and not the
+// digits inside of it, some of which have a right sum in most tokens of digits (MayHidePan).
 bool MayBePan(std::string_view digits) {
   if (digits.size() < kShortestPan) return false;
   return digits.size() > kLongestPan || PassesLuhn(crypto::AsBytes(digits));

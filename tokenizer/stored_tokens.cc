@@ -14,6 +14,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "audit/leaf.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
@@ -81,7 +82,14 @@ absl::Status ProfileChanged(const Profile& profile, std::string_view how) {
 }
 
 constexpr std::string_view kDeclareOrRetire =
-    ", which is declared no more: declare it again, or retire it with retired_profiles";
+    ", not declared any more: declare each again, or retire it with retired_profiles";
+
+// By its name.
+bool IsAmong(const std::vector<Profile>& profiles, const Profile& one) {
+  return std::any_of(profiles.begin(), profiles.end(), [&](const Profile& profile) {
+    return profile.ResourceName() == one.ResourceName();
+  });
+}
 
 bool IsDeleted(const store::TokenRow& row) {
   return TokenStateOf(row.state) == TokenState::kDeleted;
@@ -95,7 +103,7 @@ class Check {
       : store_(store), profiles_(profiles), keys_(keys), options_(options) {}
 
   absl::StatusOr<StoredTokens> Run() {
-    RETURN_IF_ERROR(LookForComputed());
+    RETURN_IF_ERROR(LookForComputed(profiles_, options_.former));
     ASSIGN_OR_RETURN(const store::FrontierRow frontier, store_.ReadFrontier());
     leaves_ = frontier.size;
     ASSIGN_OR_RETURN(const std::optional<Census> census, NewestCensus(store_, leaves_));
@@ -117,6 +125,11 @@ class Check {
         std::for_each(newest.begin(), older, [this](const store::TokenRow& row) { Draw(row); });
         newest.erase(newest.begin(), older);
       }
+    }
+    if (!missing_.empty()) {
+      return Error(Reason::kProfileChanged,
+                   absl::StrCat("the store holds tokens of ", absl::StrJoin(missing_, ", "),
+                                ToAbsl(kDeclareOrRetire)));
     }
     ASSIGN_OR_RETURN(const std::uint64_t entries, store_.CountMetadata());
     if (entries != metadata_) return Damaged("the index over metadata is not what was written");
@@ -185,82 +198,74 @@ class Check {
     return absl::OkStatus();
   }
 
-  // Tokens of the family ff1 are kept nowhere, so that nobody can say that there are none.
-  absl::Status LookForComputed() const {
-    for (const Profile& former : options_.former) {
-      const auto& retired = profiles_.retired();
-      if (former.family != Family::kFf1 ||
-          std::any_of(retired.begin(), retired.end(), [&](const Profile& profile) {
-            return profile.ResourceName() == former.ResourceName();
-          })) {
-        continue;
-      }
-      return Error(
-          Reason::kProfileChanged,
-          absl::StrCat("there may be tokens of ", former.ResourceName(), ToAbsl(kDeclareOrRetire)));
-    }
-    return absl::OkStatus();
-  }
-
-  // Of the first row with this number and key version: tokens of a profile whose number was changed
-  // would not be found any more.
+  // Tokens of a profile whose number was changed would not be found any more. Of one row with this
+  // number and key version; but of each its state and number are believed by its MAC alone, since
+  // who changed them has made sure that nobody looks further.
   absl::Status LookForNumber(const store::TokenRow& row) {
+    const auto row_mac = keys_.RowMacKey(row.tenant);
+    RETURN_IF_ERROR(LostOrOk(row_mac.status()));
+    if (row_mac.ok()) RETURN_IF_ERROR(CheckRow(row, **row_mac));
     if (IsDeleted(row) ||
         !strangers_.insert(std::tuple(row.tenant, row.profile, row.data_version)).second) {
       return absl::OkStatus();
     }
-    const Profile* profile = SealerOf(row, profiles_.all());
+    ASSIGN_OR_RETURN(const Profile* profile, SealerOf(row, profiles_.all()));
     if (profile == nullptr) return LookForRetired(row);
     return ProfileChanged(*profile, absl::StrCat(" under the number ", row.profile,
                                                  ", which it had before: declare it with that"));
   }
 
   // Those of a profile that was retired are left as they are, once it is known that they are its
-  // own. Whose they are is not known where no key opens them any more.
+  // own; where no key opens them any more, that there was such a profile. What is neither declared
+  // nor retired is told when all rows are read.
   absl::Status LookForRetired(const store::TokenRow& row) {
-    const auto row_mac = keys_.RowMacKey(row.tenant);
-    if (row_mac.ok()) RETURN_IF_ERROR(CheckRow(row, **row_mac));
+    ASSIGN_OR_RETURN(const Profile* former, SealerOf(row, options_.former));
+    const std::string name = former != nullptr ? former->ResourceName()
+                                               : absl::StrCat("a profile of tenants/", row.tenant);
+    const std::string number = absl::StrCat(" under the number ", row.profile);
     const std::vector<Profile>& all = profiles_.retired();
     const auto retired = std::find_if(all.begin(), all.end(), [&](const Profile& one) {
       return one.tenant == row.tenant && one.number == row.profile;
     });
-    const Profile* former = SealerOf(row, options_.former);
-    if (retired != all.end() &&
-        (former == nullptr || former->ResourceName() == retired->ResourceName())) {
+    if (retired == all.end()) {
+      missing_.insert(absl::StrCat(name, number));
       return absl::OkStatus();
     }
-    const std::string number = absl::StrCat(" under the number ", row.profile);
-    if (former != nullptr) {
-      return ProfileChanged(
-          *former, retired == all.end()
-                       ? absl::StrCat(number, ToAbsl(kDeclareOrRetire))
-                       : absl::StrCat(number, ", which is retired as that of another profile"));
-    }
+    const bool its_own = former != nullptr ? former->ResourceName() == retired->ResourceName()
+                                           : IsAmong(options_.former, *retired);
+    if (its_own) return absl::OkStatus();
     return Error(Reason::kProfileChanged,
-                 absl::StrCat("the store holds tokens of a profile of tenants/", row.tenant, number,
-                              ToAbsl(kDeclareOrRetire)));
+                 absl::StrCat("the store holds tokens of ", name, number,
+                              ", which is retired as that of another profile"));
   }
 
   // Of the first row of these versions: that it is the profile's own.
   absl::Status LookForKey(const store::TokenRow& row, const Profile& profile) {
     const auto data_key = keys_.DataKey(profile, row.data_version);
     if (data_key.ok() && OpenRow(row, **data_key).ok()) return absl::OkStatus();
-    const Profile* other = SealerOf(row, profiles_.all());
-    if (other == nullptr) other = SealerOf(row, options_.former);
+    ASSIGN_OR_RETURN(const Profile* other, SealerOf(row, profiles_.all()));
+    if (other == nullptr) {
+      ASSIGN_OR_RETURN(other, SealerOf(row, options_.former));
+    }
     if (other == nullptr || other == &profile) return LostOrOk(data_key.status());
     return ProfileChanged(*other, absl::StrCat(" under the number ", row.profile,
                                                ", which is another profile's now: declare it with "
                                                "that, and the other one with another"));
   }
 
-  // Which of the profiles has the key that the row's card was sealed with; nullptr: none.
-  const Profile* SealerOf(const store::TokenRow& row, const std::vector<Profile>& profiles) const {
-    const auto sealer = std::find_if(profiles.begin(), profiles.end(), [&](const Profile& profile) {
-      if (profile.tenant != row.tenant || profile.family == Family::kFf1) return false;
+  // Which of the profiles has the key that the row's card was sealed with; nullptr: none, or one
+  // whose state forbids its use. An error when that can't be told at the moment.
+  absl::StatusOr<const Profile*> SealerOf(const store::TokenRow& row,
+                                          const std::vector<Profile>& profiles) const {
+    for (const Profile& profile : profiles) {
+      if (profile.tenant != row.tenant || profile.family == Family::kFf1) continue;
       const auto key = keys_.DataKey(profile, row.data_version);
-      return key.ok() && OpenRow(row, **key).ok();
-    });
-    return sealer == profiles.end() ? nullptr : &*sealer;
+      const absl::Status opened = key.ok() ? OpenRow(row, **key).status() : key.status();
+      if (opened.ok()) return &profile;
+      // Another profile need not have this version of a key.
+      if (ReasonOf(opened) != Reason::kIntegrityFailure) RETURN_IF_ERROR(LostOrOk(opened));
+    }
+    return nullptr;
   }
 
   // Whether it is a row as it was written, and the profile's.
@@ -376,6 +381,7 @@ class Check {
   bool linked_ = false;         // a row with a record has been seen: all later ones have one
   std::set<std::tuple<const Profile*, std::uint32_t, std::uint32_t, bool>> known_;
   std::set<std::tuple<std::string, std::uint16_t, std::uint32_t>> strangers_;  // undeclared
+  std::set<std::string> missing_;  // whose tokens are there, neither declared nor retired
   std::optional<store::LeafRow> leaf_;
   absl::BitGen random_;
   std::uint64_t drawn_from_ = 0;
@@ -384,6 +390,19 @@ class Check {
 };
 
 }  // namespace
+
+absl::Status LookForComputed(const Profiles& profiles, const std::vector<Profile>& former) {
+  std::vector<std::string> missing;
+  for (const Profile& profile : former) {
+    if (profile.family == Family::kFf1 && !IsAmong(profiles.retired(), profile)) {
+      missing.push_back(profile.ResourceName());
+    }
+  }
+  if (missing.empty()) return absl::OkStatus();
+  return Error(Reason::kProfileChanged,
+               absl::StrCat("there may be tokens of ", absl::StrJoin(missing, ", "),
+                            ToAbsl(kDeclareOrRetire)));
+}
 
 absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
                                                KeySource& keys,

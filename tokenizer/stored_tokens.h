@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "store/store.h"
 #include "tokenizer/key_source.h"
@@ -30,9 +31,15 @@ struct StoredTokens {
   std::uint64_t rows = 0;
   std::uint64_t changes = 0;         // of rows that were there already
   std::uint64_t opened = 0;          // MAC, AEAD, the record and the way from card to row checked
-  std::uint64_t undeclared = 0;      // of retired profiles, or deleted: not checked
+  std::uint64_t undeclared = 0;      // of retired profiles, or deleted: by their MACs alone
   std::uint64_t without_record = 0;  // from before rows named their records
 };
+
+// FAILED_PRECONDITION/PROFILE_CHANGED, naming them all, when any of the `former` profiles (as in
+// StoredTokensOptions) is of the family ff1 and not retired: its tokens are kept nowhere, so nobody
+// can say that there are none. Reads no rows, and is asked before keys are made for new profiles:
+// such a key would make one more former profile of a name that is taken back.
+absl::Status LookForComputed(const Profiles& profiles, const std::vector<Profile>& former);
 
 // Reads every token row: its key versions are there and its record is in the log. Of a sample, or
 // of all, it also checks the MAC, opens the card, and finds the token's name in its record.
@@ -42,8 +49,9 @@ struct StoredTokens {
 // another one, or its tokens have another number, or when its tokens are from when it was of
 // another family, or deterministic and is not, or the other way; or when there are tokens of it
 // that are not deleted, or, of the family ff1, which keeps nothing, may be, and it is neither
-// declared nor retired. Nobody may write meanwhile. Reads every row once, in the order in which
-// they lie in the file.
+// declared nor retired: all such are named at once. A retired name has to be one of
+// `options.former`. What the keys answer when they can't be used at the moment. Nobody may write
+// meanwhile. Reads every row once, in the order in which they lie in the file.
 absl::StatusOr<StoredTokens> CheckStoredTokens(store::Store& store, const Profiles& profiles,
                                                KeySource& keys, const StoredTokensOptions& options);
 

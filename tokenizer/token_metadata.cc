@@ -8,12 +8,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
-#include "crypto/bytes.h"
 #include "policy/name.h"
 #include "status/abseil.h"
 #include "status/macros.h"
 #include "status/reason.h"
-#include "tokenizer/issuer_ranges.h"
+#include "tokenizer/hidden_pan.h"
 #include "tokenizer/pan.h"
 
 namespace keysvc::tokenizer {
@@ -24,9 +23,8 @@ constexpr std::size_t kMostValues = 64;
 // Where the groups of a UUID begin among its 32 digits.
 constexpr std::size_t kGroups[] = {0, 8, 12, 16, 20};
 constexpr std::size_t kUuidDigits = 32;
-// American Express and Diners Club have no shorter ones, and nearly all others have no fewer than
-// 16: of the shorter numbers that there are, too many UUIDs made at random would have one.
-constexpr std::size_t kShortestHidden = 14;
+// Nearly all but American Express and Diners Club have no fewer: of the shorter numbers that there
+// are, too many UUIDs made at random would have one.
 constexpr std::size_t kShortestUsual = 16;
 
 absl::Status Invalid(std::string_view what) { return Error(Reason::kConfigInvalid, what); }
@@ -35,13 +33,14 @@ bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c))
 
 bool IsCard(std::string_view digits) {
   if (digits.size() < kShortestUsual && digits[0] != '3') return false;
-  return std::all_of(digits.begin(), digits.end(), IsDigit) && !IssuerOf(digits).empty() &&
-         Pan::Parse(crypto::AsBytes(digits)).ok();
+  return IsPanOfKnownIssuer(digits);
 }
 
-// Where a number begins or ends that was written into a UUID, rather than drawn by chance.
+// Where a number begins or ends that was written into a UUID, rather than drawn by chance. The
+// other places are not looked at, as MayHidePan() does: a value is refused here and not replaced,
+// and whoever has a UUID from elsewhere can take no other.
 bool HidesCard(std::string_view digits) {
-  for (std::size_t length = kShortestHidden; length <= kLongestPan; ++length) {
+  for (std::size_t length = kShortestPanInId; length <= kLongestPan; ++length) {
     if (IsCard(digits.substr(kUuidDigits - length))) return true;
     for (const std::size_t group : kGroups) {
       if (group + length <= kUuidDigits && IsCard(digits.substr(group, length))) return true;

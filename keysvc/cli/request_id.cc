@@ -1,13 +1,18 @@
 #include "keysvc/cli/request_id.h"
 
+#include <cstddef>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "status/abseil.h"
+#include "tokenizer/hidden_pan.h"
 
 namespace keysvc::cli {
 namespace {
+
+constexpr std::size_t kUuidBytes = 16;
 
 // `bytes` (16 of them) as a UUID of that version.
 std::string Uuid(std::string bytes, unsigned version) {
@@ -20,12 +25,22 @@ std::string Uuid(std::string bytes, unsigned version) {
 
 }  // namespace
 
-std::string NewRequestId() { return Uuid(crypto::RandomBytes(16), 4); }
+std::string NewRequestId() {
+  std::string id;
+  do {
+    id = Uuid(crypto::RandomBytes(kUuidBytes), 4);
+  } while (tokenizer::MayHidePan(id, tokenizer::kShortestPanInId));
+  return id;
+}
 
 std::string RequestIdOfCall(const std::string& id, std::uint32_t n) {
   if (n == 0) return id;
-  const crypto::Sha256Digest digest = crypto::Sha256({id, "/", std::to_string(n)});
-  return Uuid(std::string(crypto::AsText(digest).substr(0, 16)), 8);
+  crypto::Sha256Digest digest = crypto::Sha256({id, "/", std::to_string(n)});
+  for (;;) {
+    std::string of_call = Uuid(std::string(crypto::AsText(digest).substr(0, kUuidBytes)), 8);
+    if (!tokenizer::MayHidePan(of_call, tokenizer::kShortestPanInId)) return of_call;
+    digest = crypto::Sha256({crypto::AsText(digest)});
+  }
 }
 
 }  // namespace keysvc::cli

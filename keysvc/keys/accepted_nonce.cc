@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
 #include "crypto/canonical.h"
-#include "crypto/digest.h"
 #include "crypto/random.h"
 #include "crypto/secret_bytes.h"
 #include "status/abseil.h"
@@ -19,9 +18,18 @@ namespace keysvc::keys {
 namespace {
 
 constexpr std::string_view kKept = "keysvc accepted nonce";
+constexpr std::string_view kName = "keysvc accepted nonce name";
 constexpr std::size_t kNeverRepeated = 16;
 // What is accepted may be from a clock that is ahead.
 constexpr absl::Duration kMargin = absl::Minutes(2);
+
+// The nonce is the sender's text, in which a card number may stand: a hash without a key would be
+// found again by trying those.
+std::string NameOf(const PresentedSignature::Claims& claims, const tokenizer::RequestKeys& keys) {
+  crypto::CanonicalWriter text;
+  text.Bytes(kName).U8(1).Bytes(claims.identity());
+  return absl::BytesToHexString(ToAbsl(crypto::AsText(keys.fingerprint->Compute(text.Take()))));
+}
 
 // Also over the signature: what was never checked must not pass for a repetition.
 std::string Fingerprint(const audit::Entry& call, const PresentedSignature::Claims& claims,
@@ -41,7 +49,7 @@ AcceptedNonce::AcceptedNonce(const audit::Entry& call, const PresentedSignature:
     : keys_(std::move(keys)),
       // No principal has a blank in its name.
       owner_(absl::StrCat(call.action, " ", call.resource)),
-      hash_(absl::BytesToHexString(ToAbsl(crypto::AsText(crypto::Sha256(claims.identity()))))),
+      name_(NameOf(claims, keys_)),
       fingerprint_(Fingerprint(call, claims, keys_)) {}
 
 std::optional<std::string_view> AcceptedNonce::KeyOf(std::string_view principal) {
@@ -55,19 +63,19 @@ absl::StatusOr<store::IdempotencyRow> AcceptedNonce::Row(std::string_view key_ve
   const absl::Time end = now + kNonceKept + kMargin;
   const absl::Time minute =
       absl::UnixEpoch() + absl::Ceil(end - absl::UnixEpoch(), absl::Minutes(1));
-  return tokenizer::KeepAnswer(kKept, owner_, hash_, fingerprint_, minute,
+  return tokenizer::KeepAnswer(kKept, owner_, name_, fingerprint_, minute,
                                crypto::AsBytes(key_version), *keys_.answer);
 }
 
 absl::StatusOr<bool> AcceptedNonce::IsKnown(store::Store& store,
                                             const audit::Journal& journal) const {
-  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(owner_, hash_, store, journal));
+  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(owner_, name_, store, journal));
   return row.has_value();
 }
 
 absl::StatusOr<std::optional<std::string>> AcceptedNonce::FindEarlier(
     store::Store& store, const audit::Journal& journal) const {
-  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(owner_, hash_, store, journal));
+  ASSIGN_OR_RETURN(const auto row, tokenizer::FindKeptAnswer(owner_, name_, store, journal));
   if (!row.has_value()) return std::nullopt;
   const auto opened = tokenizer::OpenKeptAnswer(kKept, *row, fingerprint_, *keys_.answer);
   if (ReasonOf(opened.status()) == Reason::kRequestIdReused) return std::nullopt;

@@ -22,8 +22,8 @@ constexpr absl::Duration kNonceKept = absl::Hours(24 * 31);
 
 // The nonce of a signature that is accepted once, or what is signed where the form has no nonce: a
 // row that no second call can write while it lasts, in the table that keeps requests apart. It has
-// the nonce's hash and not the nonce, is sealed as a kept answer is, and ends with a minute.
-// Immutable.
+// a MAC of the nonce, by the tenant's request key, and not the nonce, is sealed as a kept answer
+// is, and ends with a minute. Immutable.
 class AcceptedNonce {
  public:
   // Of the call, whose resource is the key that has to have signed. A call without a request id has
@@ -48,7 +48,7 @@ class AcceptedNonce {
  private:
   const tokenizer::RequestKeys keys_;
   const std::string owner_;
-  const std::string hash_;
+  const std::string name_;
   const std::string fingerprint_;
 };
 

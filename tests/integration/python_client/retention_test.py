@@ -98,6 +98,16 @@ class Retention(unittest.TestCase):
         self.assertEqual(self.settlement.tokens.Detokenize(
             tokens.DetokenizeRequest(name=token, purpose="settlement"), timeout=SECONDS).card.pan, pan)
 
+    def test_the_name_of_a_profile_that_keeps_nothing_can_be_taken_back(self):
+        self.start()
+        self.assertEqual(self.deployment.stop(), 0)
+        self.deployment.edit("config.yaml", r"name: host-numbers$", "name: host-numberz")
+        self.assertIn(f"PROFILE_CHANGED: there may be tokens of {HOST_NUMBERS}, ",
+                      self.deployment.refused_start())
+        # No key was made for what was never served.
+        self.deployment.edit("config.yaml", r"name: host-numberz$", "name: host-numbers")
+        self.start()
+
     def test_it_is_recorded_and_refused_to_services_and_of_other_tenants(self):
         self.start()
         self.report()

@@ -1,10 +1,12 @@
 #include "keysvc/cli/request_id.h"
 
+#include <cstdint>
 #include <regex>
 #include <set>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tokenizer/hidden_pan.h"
 
 namespace keysvc::cli {
 namespace {
@@ -30,6 +32,15 @@ TEST(RequestIdTest, TheCallsOfACommandHaveTheSameIdsWhenItIsRepeated) {
   EXPECT_NE(RequestIdOfCall(id, 1), RequestIdOfCall(id, 2));
   EXPECT_NE(RequestIdOfCall(id, 1), RequestIdOfCall("00000000-0000-4000-8000-000000000002", 1));
   EXPECT_TRUE(IsUuid(RequestIdOfCall(id, 1), '8'));
+}
+
+TEST(RequestIdTest, NoIdHasACardNumberForWhichLettersWouldBeRecorded) {
+  const std::string command = "00000000-0000-4000-8000-000000000001";
+  for (std::uint32_t i = 1; i <= 5000; ++i) {
+    for (const std::string& id : {NewRequestId(), RequestIdOfCall(command, i)}) {
+      EXPECT_FALSE(tokenizer::MayHidePan(id, tokenizer::kShortestPanInId)) << id;
+    }
+  }
 }
 
 }  // namespace

@@ -8,7 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "cose/sign1.h"
+#include "crypto/bytes.h"
+#include "crypto/digest.h"
 #include "gtest/gtest.h"
 #include "http/message.h"
 #include "keysvc/keys/accepted_nonce.h"
@@ -18,6 +21,7 @@
 #include "keysvc/keys/presented_jws.h"
 #include "keysvc/keys/presented_timestamped_webhook.h"
 #include "keysvc/keys/timestamped_webhook_signature.h"
+#include "status/abseil.h"
 #include "tests/support/status_matchers.h"
 #include "tests/unit/keys/key_world.h"
 #include "tests/unit/keys/signing_fixture.h"
@@ -153,6 +157,21 @@ TEST_P(AcceptedOnceTest, WhatIsSignedIsAcceptedOnceOverAStartToo) {
   VerifyRequest stateless = Once(form, message);
   stateless.once = false;
   EXPECT_EQ(FaultOf(stateless), Fault::kNone);
+}
+
+// Senders choose nonces and webhook ids, and a card number may stand in one.
+TEST_P(AcceptedOnceTest, WhatIsStoredIsNotFoundByTryingWhatWasSigned) {
+  const Form& form = GetParam();
+  const Signed message = Now(form);
+  ASSERT_EQ(FaultOf(Once(form, message)), Fault::kNone);
+  const auto claims = message->Read();
+  ASSERT_OK(claims);
+  const crypto::Sha256Digest hash = crypto::Sha256(claims->identity());
+  const std::string text = absl::BytesToHexString(ToAbsl(crypto::AsText(hash)));
+  for (const auto& [name, row] : world_.store.Snapshot().idempotency) {
+    if (!AcceptedNonce::KeyOf(row.principal).has_value()) continue;
+    EXPECT_NE(row.request_id, text);
+  }
 }
 
 TEST_P(AcceptedOnceTest, ARepetitionIsAnsweredAsTheFirstCallWas) {

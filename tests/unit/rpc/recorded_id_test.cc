@@ -1,5 +1,9 @@
 #include "keysvc/rpc/recorded_id.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -36,9 +40,9 @@ TEST_F(RecordedIdTest, IdsWithoutACardNumberStayAsTheyAre) {
   for (const std::string id :
        {"", "6f1e9a52-2d0c-4d5e-9c61-0b7a54c3d2e1", "6F1E9A52-2D0C-4D5E-9C61-0B7A54C3D2E1",
         "0af7651916cd43dd8448eb211c80319c",
-        // A wrong check digit, or eleven digits: no card has such a number.
+        // A wrong check digit, eleven digits, or of no known issuer: no card has such a number.
         "ffffffffffffffff4111111111111115", "abcdefabcdefabcdefabc41111111116",
-        "41111111-1111-1115-ffff-ffffffffffff"}) {
+        "41111111-1111-1115-ffff-ffffffffffff", "ffffffffffffffff0000000000000018"}) {
     EXPECT_EQ(ids_.Of(id), id);
   }
 }
@@ -57,6 +61,25 @@ TEST_F(RecordedIdTest, OfIdsWithACardNumberNoDigitIsLeft) {
     EXPECT_EQ(ids_.Of(recorded), recorded);
   }
 }
+
+#ifndef __SANITIZE_ADDRESS__  // It turns mlock off; the release build proves this.
+TEST_F(RecordedIdTest, ACardNumberIsFoundWhenNoLockedMemoryIsLeft) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit none{0, 0};
+    setrlimit(RLIMIT_MEMLOCK, &none);
+    // Root may lock beyond the limit.
+    if (geteuid() == 0 && setuid(65534) != 0) _exit(99);
+    if (crypto::SecretBytes::Create(16).ok()) _exit(1);
+    const std::string recorded = ids_.Of("41111111-1111-1111-ffff-ffffffffffff");
+    _exit(recorded.find_first_of("0123456789") == std::string::npos ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+#endif
 
 TEST_F(RecordedIdTest, EachIdHasItsOwnAndAlwaysTheSame) {
   std::set<std::string> recorded;
