@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The service is killed at every single call that it makes to the HSM while a key is created, has
-its next version made ahead, is rotated or delivered, before the call and after it. Started again, it
-has lost no version, uses no key that was not finished, gives no number twice, hands out no secret
-twice, and does what it was asked when it is asked again."""
+its next version made ahead, is rotated, delivered or imported, before the call and after it. Started
+again, it has lost no version, uses no key that was not finished, gives no number twice, hands out no
+secret twice, and does what it was asked when it is asked again."""
 
 import contextlib
+import hmac
 import itertools
+import secrets
 import time
 import unittest
 import uuid
@@ -31,6 +33,7 @@ class KeyKill(unittest.TestCase):
         self.clients = self.enterContext(contextlib.ExitStack())
         self.killed = 0
         self.algorithms: dict[str, int] = {}  # by name of the key
+        self.secrets: dict[str, bytes] = {}  # of imported keys, by name
         self.start()
         self.steady = self.create(f"k{uuid.uuid4().hex[:8]}", str(uuid.uuid4()))
         self.token = self.tokenize()
@@ -42,6 +45,7 @@ class KeyKill(unittest.TestCase):
         for name in ("checkout", "settlement", "officer-1", "auditor"):
             setattr(self, name.split("-", maxsplit=1)[0],
                     self.clients.enter_context(Client(self.deployment, name)))
+        self.registrar = self.clients.enter_context(Client(self.deployment, "officer-2"))
 
     def create(self, key_id: str, request_id: str,
                algorithm: int = keys.KEY_ALGORITHM_EC_P256) -> str:
@@ -97,6 +101,13 @@ class KeyKill(unittest.TestCase):
                keys.KEY_ALGORITHM_RSA_2048: [padding.PSS(padding.MGF1(hashes.SHA256()), 32),
                                              hashes.SHA256()]}[algorithm]
         serialization.load_der_public_key(public.der).verify(answer.signature, message, *how)
+
+    def check_macs(self, name: str) -> None:
+        """The key MACs by the secret that was imported."""
+        message = uuid.uuid4().bytes
+        answer = self.settlement.signing.Sign(
+            signing.SignRequest(name=name, message=message), timeout=SECONDS)
+        self.assertEqual(answer.signature, hmac.digest(self.secrets[name], message, "sha256"))
 
     def numbers(self, name: str, state: int) -> list[int]:
         """Of the versions in a state; none when there is no such key."""
@@ -157,22 +168,46 @@ class KeyKill(unittest.TestCase):
                     self.assertGreaterEqual(now, found)
                     if found > was:
                         self.assertEqual(now, found, "what was made before the kill is not repeated")
-                    if name != DATA:
+                    if name in self.secrets:
+                        self.check_macs(name)
+                    elif name != DATA:
                         self.assertEqual(self.check_signs(name), self.primary(name))
             print(f"{what}: killed {side} each of {step - 1} calls", flush=True)
             self.assertGreater(step, calls)
 
+    def kill_at_every_call_of_an_import(self) -> None:
+        import_key = self.officer.keys.CreateKey(keys.CreateKeyRequest(
+            parent="tenants/acme", key_id="import", purpose=keys.KEY_PURPOSE_SECRET_IMPORT,
+            algorithm=keys.KEY_ALGORITHM_RSA_3072, cryptoperiod_days=7), timeout=60).key.name
+        public = serialization.load_der_public_key(self.settlement.signing.GetPublicKey(
+            signing.GetPublicKeyRequest(name=import_key), timeout=SECONDS).der)
+
+        def importing():
+            secret = secrets.token_bytes(32)
+            request = keys.ImportKeyRequest(
+                name=f"tenants/acme/keys/k{uuid.uuid4().hex[:8]}",
+                purpose=keys.KEY_PURPOSE_SHARED_MAC,
+                algorithm=keys.KEY_ALGORITHM_HMAC_SHA256, cryptoperiod_days=30,
+                import_key=import_key, wrapping=keys.KEY_WRAPPING_RSA_OAEP_SHA1,
+                wrapped_secret=public.encrypt(secret, padding.OAEP(
+                    padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)),
+                request_id=str(uuid.uuid4()))
+            self.secrets[request.name] = secret
+            # By another officer than the one who made the import key.
+            return request.name, lambda: self.registrar.keys.ImportKey(request, timeout=SECONDS)
+
+        self.kill_at_every_call("ImportKey", importing, self.primary, calls=5)
+
     def kill_at_every_call_of_a_delivery(self) -> None:
         private = rsa.generate_private_key(65537, 3072)
-        with Client(self.deployment, "officer-2") as registrar:
-            shop = registrar.partners.CreatePartnerKey(partners.CreatePartnerKeyRequest(
-                parent="tenants/acme", partner_key_id="shop",
-                purpose=keys.KEY_PURPOSE_SECRET_DELIVERY,
-                pem=private.public_key().public_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
-                not_after_time=Timestamp(seconds=int(time.time()) + 86400)),
-                timeout=SECONDS).partner_key.name
+        shop = self.registrar.partners.CreatePartnerKey(partners.CreatePartnerKeyRequest(
+            parent="tenants/acme", partner_key_id="shop",
+            purpose=keys.KEY_PURPOSE_SECRET_DELIVERY,
+            pem=private.public_key().public_bytes(
+                serialization.Encoding.PEM,
+                serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
+            not_after_time=Timestamp(seconds=int(time.time()) + 86400)),
+            timeout=SECONDS).partner_key.name
 
         def deliver(name: str):
             return self.officer.keys.DeliverKey(keys.DeliverKeyRequest(
@@ -271,6 +306,7 @@ class KeyKill(unittest.TestCase):
         self.kill_at_every_call("RotateKey, to a version made ahead",
                                 rotating(self.steady, ahead=True), self.primary, calls=2)
         self.kill_at_every_call_of_a_delivery()
+        self.kill_at_every_call_of_an_import()
         self.check_log()
         self.assertEqual(self.deployment.stop(), 0)
         print(f"{self.killed} kills in {time.monotonic() - began:.0f} s", flush=True)
