@@ -40,7 +40,7 @@ TEST(HiddenPanTest, InIdsShorterNumbersAreNotLookedFor) {
 
 TEST(HiddenPanTest, OfUuidsThatAreDrawnOneInThreeHundredAndThirtyHasACardNumber) {
   std::mt19937_64 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same every time
-  constexpr int kUuids = 300'000;
+  constexpr int kUuids = 30'000;
   int found = 0;
   for (int i = 0; i < kUuids; ++i) {
     const std::uint64_t high = (random() & ~0xf000ULL) | 0x4000ULL;
@@ -49,8 +49,8 @@ TEST(HiddenPanTest, OfUuidsThatAreDrawnOneInThreeHundredAndThirtyHasACardNumber)
         absl::StrCat(absl::Hex(high, absl::kZeroPad16), absl::Hex(low, absl::kZeroPad16));
     found += MayHidePan(digits, kShortestPanInId) ? 1 : 0;
   }
-  EXPECT_GT(found, kUuids / 360);
-  EXPECT_LT(found, kUuids / 300);
+  EXPECT_GT(found, kUuids / 500);
+  EXPECT_LT(found, kUuids / 250);
 }
 
 }  // namespace
