@@ -332,9 +332,13 @@ TEST_F(KeyImportTest, AnHsmThatIsAwayTakesItInLater) {
 
 TEST_F(KeyImportTest, WhatIsRecordedAsASuccessHasItsCheckValue) {
   const KeyImport order = Order(Wrapped(secret_));
-  world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmUnavailable, "away"));
+  // From then on: before it there are signatures of its own for the rows.
+  world_.hsm.BeforeEach(HsmVerb::kImport, [this] {
+    world_.hsm.FailNext(HsmVerb::kSign, Error(Reason::kHsmUnavailable, "away"));
+  });
   EXPECT_THAT(Import(order, kRequestId), HasReason(Reason::kHsmUnavailable));
   EXPECT_THAT(Outcomes(), ElementsAre("intent", "failed"));
+  world_.hsm.BeforeEach(HsmVerb::kImport, {});
   EXPECT_THAT(world_.registry().PrimaryFor(kHooks, Use::kApply), HasReason(Reason::kKeyNotFound));
 
   const auto imported = Import(order, kRequestId);

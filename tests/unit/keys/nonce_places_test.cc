@@ -243,7 +243,8 @@ TEST_F(NonceBoundTest, WhatIsWrongOrReplayedTakesNoPlace) {
 TEST_F(NonceBoundTest, CallersWhoRaceTakeNoMorePlacesThanThereAreAndLeaveNoneUnused) {
   constexpr std::size_t kCallers = 8;
   std::vector<VerifyRequest> requests;
-  for (std::size_t i = 0; i < kCallers; ++i) requests.push_back(Webhook(absl::StrCat("msg_", i / 2)));
+  for (std::size_t i = 0; i < kCallers; ++i)
+    requests.push_back(Webhook(absl::StrCat("msg_", i / 2)));
   std::vector<std::optional<absl::StatusOr<Verification>>> answers(kCallers);
   {
     std::vector<std::jthread> callers;
