@@ -127,6 +127,18 @@ void Finish(rpc::Server& server, std::initializer_list<rpc::Lane*> lanes,
   finishing.join();
 }
 
+// The keys of profiles that have rows, or else of those of the family ff1. The latter have to wait
+// until the store is known to be of these profiles: such a key is reason enough to refuse a start
+// without its profile, since nobody can see whether there are tokens by it.
+absl::Status EnsureKeys(keys::KeyRegistry& registry, const tokenizer::Profiles& profiles,
+                        bool have_rows) {
+  for (const tokenizer::Profile& profile : profiles.all()) {
+    if ((profile.family != tokenizer::Family::kFf1) != have_rows) continue;
+    RETURN_IF_ERROR(registry.EnsureProfileKeys(profile));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Serve(const Config& config) {
@@ -152,11 +164,10 @@ absl::Status Serve(const Config& config) {
   // What does: keys, tokens, signatures.
   keys::OpenedKeys opened_keys(deployment->keys(), config.opened_key_lifetime);
   RETURN_IF_ERROR(CheckFormerProfiles(deployment->journal(), deployment->keys(), profiles));
-  for (const tokenizer::Profile& profile : profiles.all()) {
-    RETURN_IF_ERROR(deployment->keys().EnsureProfileKeys(profile));
-  }
+  RETURN_IF_ERROR(EnsureKeys(deployment->keys(), profiles, true));
   profiles.AddFormerRanges(deployment->keys().IssuedRanges());
   RETURN_IF_ERROR(deployment->Check(profiles, opened_keys, CheckDepth::kSample));
+  RETURN_IF_ERROR(EnsureKeys(deployment->keys(), profiles, false));
   ASSIGN_OR_RETURN(const auto reservations,
                    keys::UseReservations::Start(
                        deployment->keys(), [&](std::string_view word, std::string_view version) {

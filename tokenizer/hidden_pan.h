@@ -13,9 +13,9 @@ namespace keysvc::tokenizer {
 // want of some.
 bool IsPanOfKnownIssuer(std::string_view digits);
 
-// The fewest digits that are looked for among those of a UUID or of 32 hexadecimal ones. Of those
-// that are drawn at random one in 330 has such a number, and with fewer digits, which hardly any
-// card has, one in 120 would.
+// The fewest digits that are looked for in ids that others draw or give: a UUID, 32 hexadecimal
+// digits, what a directory calls a key. Of UUIDs one in 330 has such a number, and with fewer
+// digits, which hardly any card has, one in 120 would.
 constexpr std::size_t kShortestPanInId = 14;
 
 // Whether a card number may stand in a text that has digits for other reasons, such as the ids of a

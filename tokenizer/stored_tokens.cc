@@ -231,12 +231,19 @@ class Check {
       missing_.insert(absl::StrCat(name, number));
       return absl::OkStatus();
     }
-    const bool its_own = former != nullptr ? former->ResourceName() == retired->ResourceName()
-                                           : IsAmong(options_.former, *retired);
+    const bool its_own =
+        former != nullptr ? former->ResourceName() == retired->ResourceName() : HadRows(*retired);
     if (its_own) return absl::OkStatus();
     return Error(Reason::kProfileChanged,
                  absl::StrCat("the store holds tokens of ", name, number,
                               ", which is retired as that of another profile"));
+  }
+
+  // Of the family ff1 there are no rows that could be its own.
+  bool HadRows(const Profile& retired) const {
+    return std::any_of(options_.former.begin(), options_.former.end(), [&](const Profile& former) {
+      return former.family != Family::kFf1 && former.ResourceName() == retired.ResourceName();
+    });
   }
 
   // Of the first row of these versions: that it is the profile's own.

@@ -32,7 +32,7 @@ ExitCode CreateKeyVersion(const Connection& connection, const ChangeKeyOptions& 
 struct AttachCertificateOptions {
   std::string name;
   std::string in = "-";
-  std::string kid;  // empty: the key's thumbprint
+  std::string kid;  // empty: as it is called already
   std::string request_id;
 };
 // Reads the certificates from a file; a private key in it does not leave the machine.

@@ -29,7 +29,7 @@ bool IsKid(std::string_view text) {
 
 absl::Status CheckKid(const KeyRings& rings, const KeyVersion& version, const std::string& kid) {
   RETURN_IF_ERROR(CheckServes(version.parameters.purpose, {Purpose::kJws}));
-  if (!IsKid(kid) || tokenizer::MayHidePan(kid)) {
+  if (!IsKid(kid) || tokenizer::MayHidePan(kid, tokenizer::kShortestPanInId)) {
     return Error(Reason::kFieldInvalid,
                  "a kid is at most 128 of A-Z a-z 0-9 - _ . without a card number", "kid");
   }

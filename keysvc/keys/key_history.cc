@@ -30,7 +30,8 @@ std::string Detail(const Entry& entry, const std::string& name) {
 absl::Status Contradiction(std::string_view what) { return Error(Reason::kIntegrityFailure, what); }
 
 void ReadCeremony(const Entry& entry, KeyHistory& history) {
-  // A refusal names a key and not a version; a repetition made nothing.
+  // Most refusals name a key and not a version, and what the others say of it is true; a repetition
+  // made nothing.
   if (!Detail(entry, "repetition").empty() || Detail(entry, "purpose").empty()) return;
   RecordedVersion& version = history.versions[entry.resource];
   version.purpose = Detail(entry, "purpose");

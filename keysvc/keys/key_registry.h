@@ -102,7 +102,8 @@ class KeyRegistry {
   // rotation does, which waits for one where IsMadeAhead says so, in the place of one that waits
   // already; it is of the origin imported. Recorded errors are those of CheckImportable and
   // ImportedVersion, and INVALID_ARGUMENT/WRAPPED_SECRET_INVALID; a refusal leaves nothing in the
-  // HSM. Intent, outcome and repetitions as above.
+  // HSM, but for a secret whose check value cannot be made: an orphan, which nothing uses. Intent,
+  // outcome and repetitions as above.
   absl::StatusOr<audit::Recorded<KeyVersion>> Import(const policy::Permit& permit,
                                                      const KeyImport& import,
                                                      std::string_view request_id);

@@ -33,7 +33,8 @@ absl::Status CheckOpenBankingHeader(const OpenBankingHeader& header) {
   constexpr char kTrustAnchor[] = "open_banking.trust_anchor";
   if (header.issuer.empty())
     return Error(Reason::kFieldRequired, "the issuer is required", kIssuer);
-  if (!IsIssuer(header.issuer) || tokenizer::MayHidePan(header.issuer)) {
+  if (!IsIssuer(header.issuer) ||
+      tokenizer::MayHidePan(header.issuer, tokenizer::kShortestPanInId)) {
     return Error(Reason::kFieldInvalid,
                  "an issuer is at most 256 of visible ASCII and space, without a card number",
                  kIssuer);
@@ -41,7 +42,8 @@ absl::Status CheckOpenBankingHeader(const OpenBankingHeader& header) {
   if (header.trust_anchor.empty()) {
     return Error(Reason::kFieldRequired, "the trust anchor is required", kTrustAnchor);
   }
-  if (!IsTrustAnchor(header.trust_anchor) || tokenizer::MayHidePan(header.trust_anchor)) {
+  if (!IsTrustAnchor(header.trust_anchor) ||
+      tokenizer::MayHidePan(header.trust_anchor, tokenizer::kShortestPanInId)) {
     return Error(Reason::kFieldInvalid,
                  "a trust anchor is a domain of at most 253 of a-z 0-9 - . without a card number",
                  kTrustAnchor);

@@ -25,6 +25,8 @@ std::vector<tokenizer::Profile> FormerProfilesOf(const KeyRings& rings,
     const Purpose purpose = ring.front().version.parameters.purpose;
     if (purpose != Purpose::kData && purpose != Purpose::kFf1) continue;
     const bool ff1 = purpose == Purpose::kFf1;
+    // A key whose making was broken off made no token.
+    if (ff1 && rings.FindPrimary(name) == nullptr) continue;
     const auto key_of = ff1 ? Ff1KeyOf : DataKeyOf;
     tokenizer::Profile profile{.tenant = name.tenant, .name = name.key};
     if (ff1) profile.family = tokenizer::Family::kFf1;

@@ -4,6 +4,7 @@ import collections
 import random
 import string
 import time
+import uuid
 
 import cards
 from cryptography.hazmat.primitives import serialization
@@ -83,7 +84,7 @@ class Calls:
     def bring(self, source: random.Random) -> Work:
         """Cards of a former vault, every other one with the token that it had there."""
         pans = [self.new_card(source) for _ in range(source.randint(2, 6))]
-        had = [f"former-{new_id()[:8]}x" if i % 2 == 0 else "" for i in range(len(pans))]
+        had = [f"former-{uuid.uuid4().hex[:8]}x" if i % 2 == 0 else "" for i in range(len(pans))]
         request = tokens.ImportTokensRequest(
             parent=FORMER_VAULT, request_id=new_id(),
             cards=[tokens.ImportedCard(card=tokens.Card(pan=pan), token=token)

@@ -69,6 +69,8 @@ class Retention(unittest.TestCase):
         self.assertEqual(set(shown), set(self.report()))
 
     def test_cards_of_a_profile_that_is_taken_out_stay_in_it_once_that_is_meant(self):
+        self.deployment.edit("policy.yaml", r"- tenants/acme/tokenProfiles/till-numbers$",
+                             rf"\g<0>\n      - {RECEIPTS}")
         self.start()
         pan = invented()
         token = self.tokenize(pan, RECEIPTS)
@@ -106,6 +108,21 @@ class Retention(unittest.TestCase):
                       self.deployment.refused_start())
         # No key was made for what was never served.
         self.deployment.edit("config.yaml", r"name: host-numberz$", "name: host-numbers")
+        self.start()
+
+    def test_a_start_that_is_refused_declares_no_profile_that_keeps_nothing(self):
+        self.start()
+        self.tokenize(invented(), RECEIPTS)
+        self.assertEqual(self.deployment.stop(), 0)
+        config = self.deployment.folder / "config.yaml"
+        before = config.read_text()
+        self.deployment.edit("config.yaml", r"^  - tenant: acme\n    name: receipts\n(    .*\n)+", "")
+        self.deployment.edit("config.yaml", r"^token_profiles:$",
+                             r"\g<0>\n  - {tenant: acme, name: legcy, number: 60, family: ff1, "
+                             "deterministic: true, ff1: {shortest_card: 16, longest_card: 16, "
+                             "keep_first: 6, keep_last: 0, luhn_offset: 3}}")
+        self.assertIn(f"tokens of {RECEIPTS}", self.deployment.refused_start())
+        config.write_text(before)
         self.start()
 
     def test_it_is_recorded_and_refused_to_services_and_of_other_tenants(self):

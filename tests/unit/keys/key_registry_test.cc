@@ -712,6 +712,19 @@ TEST_F(KeyRegistryTest, ProfilesThatAreDeclaredNoMoreAreKnownByTheirKeys) {
   EXPECT_EQ(world_.registry().FormerProfiles(*profiles).front().family, tokenizer::Family::kFf1);
 }
 
+TEST_F(KeyRegistryTest, AProfileWhoseKeyWasNeverMadeWasNone) {
+  // What the tenant's profiles share is there before.
+  ASSERT_OK(world_.registry().EnsureProfileKeys(kCards));
+  world_.hsm.FailNext(HsmVerb::kWrap, Error(Reason::kHsmUnavailable, "away"));
+  EXPECT_FALSE(world_.registry().EnsureProfileKeys(Ff1Profile()).ok());
+  ASSERT_OK(world_.Restart());
+  ASSERT_OK(world_.registry().Versions(Ff1KeyOf(Ff1Profile())));
+  const auto others = tokenizer::Profiles::Create({kCards});
+  EXPECT_THAT(world_.registry().FormerProfiles(*others), IsEmpty());
+  ASSERT_OK(world_.registry().EnsureProfileKeys(Ff1Profile()));
+  EXPECT_EQ(world_.registry().FormerProfiles(*others).size(), 1U);
+}
+
 // Its tokens may be in use, and would open to other cards under another key.
 TEST_F(KeyRegistryTest,
        PrefixAndLuhnOffsetOfAnFf1ProfileAreNeverDeclaredAgainForAnotherOfTheTenant) {
