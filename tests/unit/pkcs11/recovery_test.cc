@@ -243,6 +243,7 @@ TEST_F(Recovery, ALookUpDoesNotWaitForAKeyThatTakesLongToMake) {
 TEST_F(Recovery, EightThreadsSignWhileOthersGenerateAndDestroyWithoutAnyError) {
   // What waits for a turn may wait long where others want the machine too.
   options_.look_up_wait = absl::Seconds(60);
+  options_.session_wait = absl::Seconds(60);
   OpenWithKeys();
   std::atomic<bool> done = false;
   std::vector<std::future<int>> signers;
