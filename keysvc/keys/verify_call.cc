@@ -272,15 +272,16 @@ void VerifyCall::AcceptOnce() {
   if (!row.ok()) return Record(Failed(entry_, row.status()), row.status());
   absl::StatusOr<NoncePlace> taken =
       services_.nonce_places.Take(*row, services_.journal.UnsteppedTime());
+  const absl::Status full = taken.status();
   std::optional<NoncePlace> place;
-  if (taken.ok()) place.emplace(*std::move(taken));
+  if (full.ok()) place.emplace(*std::move(taken));
   // A replay needs no place. Asked after one was taken, since the first acceptance may have been
   // written and have left just before: else this would hold a place of its own through a commit.
   const absl::StatusOr<bool> known = nonce_->IsKnown(services_.store, services_.journal);
   if (!known.ok() || *known) place.reset();
   if (!known.ok()) return Record(Failed(entry_, known.status()), known.status());
   if (*known) return RefuseReplay();
-  if (!taken.ok()) return Record(Failed(entry_, taken.status()), taken.status());
+  if (!full.ok()) return Record(Failed(entry_, full), full);
   store::Mutation mutation;
   mutation.idempotency = *std::move(row);
   services_.journal.Submit(
