@@ -24,7 +24,7 @@ struct KeyImport {
 struct CertificateAttachment {
   KeyVersionName name;  // version 0: the primary one
   std::string pem;      // the key's own certificate and then those of its issuers
-  std::string kid;      // empty: its thumbprint
+  std::string kid;      // empty: as it is called already
 };
 
 // All that it asks for, in canonical form (docs/formats.md). `action` is what its record calls it;

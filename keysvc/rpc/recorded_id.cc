@@ -6,6 +6,7 @@
 #include "tokenizer/hidden_pan.h"
 
 namespace keysvc::rpc {
+
 std::string RecordedIds::Of(std::string_view id) const {
   std::string recorded(id);
   if (!tokenizer::MayHidePan(id, tokenizer::kShortestPanInId)) return recorded;
